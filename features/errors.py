@@ -1,0 +1,43 @@
+"""The error tree. Every message says what, where, got, allowed and the next step.
+
+LeadQualificationError
+├── ParameterError      params.yaml says something that can't be
+├── DataError           a table, file or row breaks the data contract
+│   └── JourneyError    a touchpoint, stage change or attribute handed in breaks it
+└── BundleError         a bundle is incomplete, altered or made by another catalog
+"""
+
+__all__ = ["BundleError", "DataError", "JourneyError", "LeadQualificationError", "ParameterError"]
+
+
+class LeadQualificationError(Exception):
+    """Anything this product raises on purpose."""
+
+
+class ParameterError(LeadQualificationError):
+    """A parameter is missing, unknown or out of range."""
+
+
+class DataError(LeadQualificationError):
+    """A table, file or row breaks the data contract."""
+
+
+class JourneyError(DataError):
+    """Part of one lead's journey breaks the data contract.
+
+    Attributes
+    ----------
+    field : str
+        Path of the offending field, such as ``touchpoints[3].occurred_at``; empty when it is not one field.
+    hint : str
+        The next step for the caller.
+    """
+
+    def __init__(self, message: str, field: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+        self.hint = hint
+
+
+class BundleError(LeadQualificationError):
+    """A bundle is incomplete, altered, or does not match its fingerprint."""

@@ -1,0 +1,116 @@
+"""Parameters of the model side: splits, training, calibration, tiers, capacity, points, metrics, publishing."""
+
+import datetime as dt
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from features.params import Frozen
+
+__all__ = [
+    "CalibrationParams",
+    "CapacityParams",
+    "EvaluateParams",
+    "PointsParams",
+    "PublishParams",
+    "SplitParams",
+    "TiersParams",
+    "TrainParams",
+]
+
+Share = Field(ge=0.0, le=1.0)
+
+
+class SplitParams(Frozen):
+    """The `split` section: which snapshots train, stop, calibrate and test. Dates are 00:00 UTC of that day."""
+
+    mode: Literal["grouped", "time"] = "grouped"
+    train_from: dt.date | None = None
+    test_from: dt.date | None = None
+    test_until: dt.date | None = None
+    test_share: float = Field(default=0.25, gt=0.0, lt=1.0)
+    label_purge: bool = True
+    early_stopping_share: float = Share
+    calibration_share: float = Share
+    cross_fit_folds: int = Field(default=0, ge=0, le=20)
+
+    @model_validator(mode="after")
+    def _slices_fit(self) -> "SplitParams":
+        if self.cross_fit_folds == 1:
+            raise ValueError("cross_fit_folds: 1 leaves nothing to fit on; use 0 (four slices) or at least 2")
+        if self.early_stopping_share + self.calibration_share >= 0.8:
+            raise ValueError("early_stopping_share + calibration_share must stay below 0.8; training needs the rest")
+        return self
+
+
+class TrainParams(Frozen):
+    """The `train` section: LightGBM's parameters under LightGBM's names, and its rounds."""
+
+    seed: int = 7
+    num_threads: int = Field(default=2, ge=1)
+    learning_rate: float = Field(default=0.03, gt=0.0, le=1.0)
+    num_leaves: int = Field(default=15, ge=2, le=1024)
+    min_data_in_leaf: int = Field(default=40, ge=1)
+    feature_fraction: float = Field(default=0.6, gt=0.0, le=1.0)
+    bagging_fraction: float = Field(default=0.8, gt=0.0, le=1.0)
+    lambda_l2: float = Field(default=5.0, ge=0.0)
+    max_rounds: int = Field(default=1500, ge=1)
+    early_stopping_rounds: int = Field(default=60, ge=1)
+
+
+class CalibrationParams(Frozen):
+    """The `calibration` section. `interval` is the nominal coverage of a probability's interval."""
+
+    method: Literal["auto", "sigmoid", "isotonic", "beta"] = "auto"
+    interval: float = Field(default=0.9, gt=0.0, lt=1.0)
+    bootstrap: int = Field(default=200, ge=20)
+
+
+class TiersParams(Frozen):
+    """The `tiers` section: shares of calibration rows for tiers A, B and C, best first; D takes the rest."""
+
+    A: float = Share
+    B: float = Share
+    C: float = Share
+
+    @model_validator(mode="after")
+    def _sum_below_one(self) -> "TiersParams":
+        if self.A + self.B + self.C > 1.0:
+            raise ValueError(f"tiers: A + B + C is {self.A + self.B + self.C:.3f}; it must be at most 1")
+        return self
+
+
+class CapacityParams(Frozen):
+    """The `capacity` section: leads that sales can work, per week or as a share of the rows. Exactly one is set."""
+
+    share: float | None = Field(default=None, gt=0.0, le=1.0)
+    leads_per_week: float | None = Field(default=None, gt=0.0)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "CapacityParams":
+        if (self.share is None) == (self.leads_per_week is None):
+            raise ValueError("capacity: set exactly one of share and leads_per_week, and the other to null")
+        return self
+
+
+class PointsParams(Frozen):
+    """The `points` section: the company's own points table. Keys name selectors of `features.selectors`."""
+
+    interactions: dict[str, float]
+    mql_threshold: float
+
+
+class EvaluateParams(Frozen):
+    """The `evaluate` section: how metrics get their intervals."""
+
+    bootstrap: int = Field(default=500, ge=20)
+    ece_bins: int = Field(default=10, ge=2)
+    seed: int = 11
+
+
+class PublishParams(Frozen):
+    """The `publish` section: the gate between a challenger and the champion."""
+
+    model_name: str = "lead-qualification"
+    margin: float = Field(default=0.002, ge=0.0)
+    min_positives: int = Field(default=50, ge=1)

@@ -1,0 +1,141 @@
+"""`params.yaml`, read once into frozen sections; the only importer of yaml.
+
+A stage names the sections it takes in its ``SECTIONS``; a contract test holds `dvc.yaml` to the same list.
+"""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, create_model
+
+from features.errors import ParameterError
+from features.params import FeaturesParams, Frozen
+from models.params import (
+    CalibrationParams,
+    CapacityParams,
+    EvaluateParams,
+    PointsParams,
+    PublishParams,
+    SplitParams,
+    TiersParams,
+    TrainParams,
+)
+
+__all__ = [
+    "IngestParams",
+    "LabelsParams",
+    "Params",
+    "PathsParams",
+    "SimulatorParams",
+    "SnapshotsParams",
+    "load_params",
+]
+
+
+class PathsParams(Frozen):
+    """The `paths` section: folders, relative to the working directory."""
+
+    data_dir: Path = Path("data")
+    metrics_dir: Path = Path("metrics")
+    plots_dir: Path = Path("plots")
+    reports_dir: Path = Path("reports")
+
+
+class IngestParams(Frozen):
+    """The `ingest` section: which source to read, from where, and how many bad rows are bearable."""
+
+    source: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    raw_dir: str
+    max_bad_share: float = Field(default=0.02, ge=0.0, le=1.0)
+
+
+class SimulatorParams(Frozen):
+    """The `simulator` section."""
+
+    leads: int = Field(ge=100)
+    days: int = Field(ge=120)
+    start: dt.date
+    seed: int = Field(ge=0)
+
+
+class SnapshotsParams(Frozen):
+    """The `snapshots` section: who is at risk, and when they are looked at."""
+
+    risk_set: Literal["mql", "customers"] = "mql"
+    every_days: int | None = Field(default=7, ge=1)
+    expire_days: int | None = Field(default=None, ge=1)
+
+
+class LabelsParams(Frozen):
+    """The `labels` section. The label looks at [snapshot_at, snapshot_at + label_days)."""
+
+    label_days: int = Field(ge=1)
+    recording_delay_days: int = Field(default=0, ge=0)
+
+
+class Params(Frozen):
+    """All of `params.yaml`. A section that a stage did not ask for is absent there (None)."""
+
+    paths: PathsParams
+    ingest: IngestParams
+    simulator: SimulatorParams
+    snapshots: SnapshotsParams
+    labels: LabelsParams
+    features: FeaturesParams
+    points: PointsParams | None
+    split: SplitParams
+    train: TrainParams
+    calibration: CalibrationParams
+    tiers: TiersParams
+    capacity: CapacityParams
+    evaluate: EvaluateParams
+    publish: PublishParams
+
+
+def load_params(sections: tuple[str, ...], path: Path = Path("params.yaml")) -> Any:
+    """Read the named sections of `params.yaml`.
+
+    Parameters
+    ----------
+    sections : tuple of str
+        Section names; every other section is neither validated nor reachable.
+    path : Path
+        The file; relative to the working directory.
+
+    Returns
+    -------
+    A frozen object with one attribute per named section.
+
+    Raises
+    ------
+    ParameterError
+        If the file or a section is missing, or a value is unknown or out of range.
+    """
+    if not path.exists():
+        raise ParameterError(f"{path}: no such file. Run from the repository root, where params.yaml is.")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ParameterError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ParameterError(f"{path}: expected a mapping of sections, got {type(raw).__name__}.")
+    unknown = sorted(set(raw) - set(Params.model_fields))
+    if unknown:
+        raise ParameterError(
+            f"{path}: unknown section(s) {', '.join(map(repr, unknown))}. "
+            f"Allowed: {', '.join(Params.model_fields)}. Remove or rename them."
+        )
+    missing = [name for name in sections if name not in raw]
+    if missing:
+        raise ParameterError(f"{path}: section(s) {', '.join(map(repr, missing))} missing. Add them.")
+    fields: dict[str, Any] = {name: (Params.model_fields[name].annotation, ...) for name in sections}
+    model = create_model("Params", __base__=Frozen, **fields)
+    try:
+        return model(**{name: raw[name] for name in sections})
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(map(str, item['loc']))}: {item['msg']} (got {item['input']!r})" for item in error.errors()
+        ]
+        raise ParameterError(f"{path}: {len(lines)} bad value(s):\n" + "\n".join(lines)) from error
