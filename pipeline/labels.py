@@ -1,0 +1,147 @@
+"""Stage `labels`: what became of each snapshot. The one module that may look at or past a snapshot."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from features.timeline import DAY_US
+from pipeline.console import console
+from pipeline.params import LabelsParams, load_params
+from pipeline.snapshots import risk_periods
+from pipeline.tables import read_table, write_table
+
+__all__ = ["SECTIONS", "label_snapshots", "main", "order_outcomes", "period_outcomes"]
+
+SECTIONS = ("labels", "paths", "snapshots")
+
+
+def period_outcomes(snapshots: pd.DataFrame, periods: pd.DataFrame) -> pd.Series:
+    """Give each snapshot the moment at which its own risk period was sales-qualified (missing: it never was).
+
+    Parameters
+    ----------
+    snapshots : DataFrame
+        Columns lead_id, risk_period.
+    periods : DataFrame
+        As returned by `pipeline.snapshots.risk_periods`.
+
+    Returns
+    -------
+    Series of datetime64[us, UTC]
+        In the order of `snapshots`. A qualification of a later period, after recycling, does not count.
+    """
+    won = periods.loc[periods["ended_by"] == "sales_qualified", ["lead_id", "risk_period", "ended_at"]]
+    merged = snapshots[["lead_id", "risk_period"]].merge(won, on=["lead_id", "risk_period"], how="left")
+    return merged["ended_at"].set_axis(snapshots.index)
+
+
+def order_outcomes(snapshots: pd.DataFrame, orders: pd.DataFrame) -> pd.Series:
+    """Give each snapshot the moment of its account's first order at or after it (missing: none).
+
+    Parameters
+    ----------
+    snapshots : DataFrame
+        Columns account_id, snapshot_at.
+    orders : DataFrame
+        Columns account_id, ordered_at.
+
+    Returns
+    -------
+    Series of datetime64[us, UTC]
+        In the order of `snapshots`.
+    """
+    left = snapshots[["account_id", "snapshot_at"]].assign(row=np.arange(len(snapshots)))
+    left["account_id"] = left["account_id"].astype(object)
+    right = orders[["account_id", "ordered_at"]].astype({"account_id": object}).sort_values("ordered_at")
+    merged = pd.merge_asof(
+        left.sort_values("snapshot_at"),
+        right,
+        left_on="snapshot_at",
+        right_on="ordered_at",
+        by="account_id",
+        direction="forward",
+    )
+    return merged.sort_values("row")["ordered_at"].set_axis(snapshots.index)
+
+
+def label_snapshots(
+    snapshots: pd.DataFrame, outcome_at: pd.Series, params: LabelsParams, exported_at: pd.Timestamp, *, ordinal: bool
+) -> pd.DataFrame:
+    """Label each snapshot; one row per snapshot.
+
+    The label is 1 when the outcome lies in [snapshot_at, snapshot_at + label_days), else 0. A snapshot is matured when
+    ``snapshot_at + label_days + recording_delay_days`` is at or before the export; before that the label is missing, for
+    early positives too: counting them would make the newest months look better than they are.
+
+    Parameters
+    ----------
+    snapshots : DataFrame
+        Columns lead_id, snapshot_at.
+    outcome_at : Series of datetime64[us, UTC]
+        The outcome's moment in the order of `snapshots`; missing: no outcome.
+    params : LabelsParams
+        label_days and recording_delay_days, in days of 24 hours.
+    exported_at : Timestamp
+        The moment of the export.
+    ordinal : bool
+        Times are only an order: every snapshot is matured, and any outcome counts.
+
+    Returns
+    -------
+    DataFrame
+        lead_id, snapshot_at, label (Int8, missing: immature), matured, label_window_end.
+
+    Examples
+    --------
+    >>> day = pd.Timestamp("2026-01-01", tz="UTC")
+    >>> rows = pd.DataFrame({"lead_id": ["L"], "snapshot_at": [day]})
+    >>> at_the_end = pd.Series([day + pd.Timedelta(days=30)])
+    >>> params = LabelsParams(label_days=30)
+    >>> label_snapshots(rows, at_the_end, params, day + pd.Timedelta(days=30), ordinal=False)["label"].tolist()
+    [0]
+    """
+    window = pd.Timedelta(params.label_days * DAY_US, unit="us")
+    delay = pd.Timedelta(params.recording_delay_days * DAY_US, unit="us")
+    snapshot_at = snapshots["snapshot_at"]
+    end = snapshot_at + window
+    if ordinal:
+        label = outcome_at.notna()
+        matured = pd.Series(True, index=snapshots.index)
+    else:
+        label = (outcome_at >= snapshot_at) & (outcome_at < end)
+        matured = end + delay <= exported_at
+    return pd.DataFrame(
+        {
+            "lead_id": snapshots["lead_id"],
+            "snapshot_at": snapshot_at,
+            "label": label.astype("Int8").where(matured, pd.NA),
+            "matured": matured,
+            "label_window_end": end.astype("datetime64[us, UTC]"),
+        }
+    )
+
+
+def main() -> None:
+    """Read the canonical tables and the snapshots, write `labels.parquet`."""
+    params = load_params(SECTIONS)
+    canonical = params.paths.data_dir / "canonical"
+    export = read_table(canonical / "export.parquet", "export").to_pandas().iloc[0]
+    snapshots = read_table(params.paths.data_dir / "snapshots.parquet", "snapshots").to_pandas()
+    if params.snapshots.risk_set == "customers":
+        orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
+        outcome_at = order_outcomes(snapshots, orders)
+    else:
+        changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
+        outcome_at = period_outcomes(snapshots, risk_periods(changes, params.snapshots.expire_days))
+    ordinal = bool(export["clock"] == "ordinal")
+    labels = label_snapshots(snapshots, outcome_at, params.labels, export["exported_at"], ordinal=ordinal)
+    write_table(
+        params.paths.data_dir / "labels.parquet", "labels", pa.Table.from_pandas(labels, preserve_index=False)
+    )
+    matured = labels["matured"]
+    rate = labels.loc[matured, "label"].mean() if matured.any() else float("nan")
+    console.print(f"labels: {int(matured.sum()):,} of {len(labels):,} snapshots matured, {rate:.1%} of them positive")
+
+
+if __name__ == "__main__":
+    main()
