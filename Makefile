@@ -1,0 +1,76 @@
+# Every command of the product; `make help` lists them. The environment is made on first use from the lock file.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] <= (3,13))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SYSTEM_PACKAGES := libgomp1
+
+# No tool reports home. Experiments in temporary workspaces find the environment by absolute path.
+export DVC_NO_ANALYTICS := 1
+export DO_NOT_TRACK := true
+export BENTOML_DO_NOT_TRACK := True
+export MLFLOW_DISABLE_TELEMETRY := true
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONUTF8 := 1
+
+.PHONY: help demo test check format serve ui score bento lock system env bench clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: env ## the main job end to end; SOURCE=saas_logins|online_retail|olist|xeducation runs it on real files
+	@python -m pipeline.demo $(if $(SOURCE),--source $(SOURCE))
+
+test: env ## all tests
+	@python -m pytest
+
+check: env ## format, lint, types, import contracts, doctests
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+	python -m pytest --doctest-modules features models pipeline serving
+
+format: env ## format and fix what can be fixed
+	ruff format .
+	ruff check --fix .
+
+serve: env ## the scoring service on http://127.0.0.1:3000
+	@bentoml serve serving.service:LeadQualification --host 127.0.0.1 --port 3000
+
+ui: env ## the MLflow pages on http://127.0.0.1:5000
+	@python -m pipeline.tracking --ui
+
+score: env ## score every open lead with the champion into data/scores.csv
+	@python -m pipeline.score --out data/scores.csv
+
+bento: env ## pack the champion and the service into a Bento
+	@bentoml build
+
+bench: env ## benchmarks: each prints ratios measured in one run
+	@for b in bench/*.py; do echo "== $$b"; python -m bench.$$(basename $$b .py) || exit 1; done
+
+lock: env ## compile requirements.lock from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header -o requirements.lock
+
+env: $(INSTALLED) # the environment; nothing to do when the lock file has not changed
+
+$(INSTALLED): requirements.lock
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 to 3.13 found. Install python3 with venv, or set PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || $(MAKE) --no-print-directory system
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $(INSTALLED)
+
+system: ## what only the system's packages give (needs root or sudo)
+	@if [ "$$(id -u)" = 0 ]; then run=""; elif sudo -n true 2>/dev/null; then run="sudo"; else \
+		echo "Missing system packages: $(SYSTEM_PACKAGES). Install them as root: apt-get install $(SYSTEM_PACKAGES)"; exit 1; fi; \
+	$$run apt-get update -qq && $$run apt-get install -y -qq $(SYSTEM_PACKAGES)
+
+clean: ## remove everything the pipeline made (not the environment, not the MLflow store)
+	rm -rf data runs reports
