@@ -1,11 +1,26 @@
 """The one console of the offline side: messages, tables and progress bars for people."""
 
+from collections.abc import Callable
+from typing import Any
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
 
-__all__ = ["console", "progress"]
+from features.errors import LeadQualificationError
 
-console = Console(stderr=False, highlight=False)
+__all__ = ["METRICS", "console", "metrics_table", "progress", "run_main"]
+
+console = Console(highlight=False)
+
+METRICS = {
+    "auc": "AUC",
+    "average_precision": "average precision",
+    "lift_at_capacity": "lift at capacity",
+    "precision_at_capacity": "precision at capacity",
+    "log_loss": "log loss",
+    "ece": "calibration error",
+}
 
 
 def progress() -> Progress:
@@ -18,3 +33,54 @@ def progress() -> Progress:
         TimeRemainingColumn(),
         console=console,
     )
+
+
+def metrics_table(result: dict[str, Any], title: str | None = None) -> Table:
+    """Lay out the metrics of `evaluate.json`; one row per model, each cell a value with its 95 % interval.
+
+    Parameters
+    ----------
+    result : dict
+        As `pipeline.evaluate.evaluate_rows` returns it.
+    title : str, optional
+        Above the table; default: rows, base rate and capacity.
+    """
+    table = Table(
+        title=title
+        or f"test: {result['rows']:,} leads, base rate {result['base_rate']:.1%}, capacity {result['capacity']:,} leads"
+    )
+    table.add_column("model")
+    for label in METRICS.values():
+        table.add_column(label, justify="right")
+    for name, metrics in {"product": result["product"], **result["baselines"]}.items():
+        if metrics is not None:
+            table.add_row(
+                name.replace("_", " "),
+                *(_cell(metrics[metric]) for metric in METRICS),
+                style="bold" if name == "product" else "",
+            )
+    return table
+
+
+def _cell(metric: dict[str, float | None] | None) -> str:
+    if metric is None or metric["value"] is None:
+        return "-"
+    if metric["low"] is None:
+        return f"{metric['value']:.3f}"
+    return f"{metric['value']:.3f}\n[dim]{metric['low']:.3f}..{metric['high']:.3f}[/dim]"
+
+
+def run_main(main: Callable[[], None]) -> None:
+    """Run a stage; an error that the product raises on purpose becomes one clear message and exit code 1.
+
+    Raises
+    ------
+    SystemExit
+        With code 1 after such an error. Any other exception is a defect and keeps its traceback.
+    """
+    try:
+        main()
+    except LeadQualificationError as error:
+        console.print(f"[bold red]{type(error).__name__}[/bold red]", end=": ")
+        console.print(str(error), markup=False)
+        raise SystemExit(1) from error

@@ -5,7 +5,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.timeline import DAY_US
-from pipeline.console import console
+from pipeline.console import console, run_main
 from pipeline.params import LabelsParams, load_params
 from pipeline.snapshots import risk_periods
 from pipeline.tables import read_table, write_table
@@ -144,4 +144,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

@@ -30,7 +30,9 @@ __all__ = [
     "PathsParams",
     "SimulatorParams",
     "SnapshotsParams",
+    "dump_yaml",
     "load_params",
+    "read_yaml",
 ]
 
 
@@ -94,6 +96,30 @@ class Params(Frozen):
     publish: PublishParams
 
 
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
+
+    Raises
+    ------
+    ParameterError
+        If the file is missing, not YAML, or not a mapping.
+    """
+    if not path.exists():
+        raise ParameterError(f"{path}: no such file. Run from the repository root, where params.yaml is.")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ParameterError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ParameterError(f"{path}: expected a mapping of sections, got {type(raw).__name__}.")
+    return raw
+
+
+def dump_yaml(values: dict[str, Any]) -> str:
+    """Write a mapping as YAML, keys in their order."""
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
 def load_params(sections: tuple[str, ...], path: Path = Path("params.yaml")) -> Any:
     """Read the named sections of `params.yaml`.
 
@@ -113,14 +139,7 @@ def load_params(sections: tuple[str, ...], path: Path = Path("params.yaml")) -> 
     ParameterError
         If the file or a section is missing, or a value is unknown or out of range.
     """
-    if not path.exists():
-        raise ParameterError(f"{path}: no such file. Run from the repository root, where params.yaml is.")
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ParameterError(f"{path}: not valid YAML: {error}") from error
-    if not isinstance(raw, dict):
-        raise ParameterError(f"{path}: expected a mapping of sections, got {type(raw).__name__}.")
+    raw = read_yaml(path)
     unknown = sorted(set(raw) - set(Params.model_fields))
     if unknown:
         raise ParameterError(

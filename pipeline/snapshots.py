@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from features.errors import DataError
 from features.timeline import DAY_US
-from pipeline.console import console
+from pipeline.console import console, run_main
 from pipeline.params import SnapshotsParams, load_params
 from pipeline.tables import read_table, write_table
 
@@ -222,4 +222,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

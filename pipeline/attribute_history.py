@@ -1,0 +1,115 @@
+"""Attributes as they were known at each snapshot, from current values and, where it exists, their history."""
+
+import pandas as pd
+
+__all__ = ["attributes_at", "eligible_attributes"]
+
+FEATURE_KNOWN_AT = ("creation", "mql")
+
+
+def eligible_attributes(attributes: pd.DataFrame, *, use_known_at_export: bool) -> pd.DataFrame:
+    """Keep the declared attributes that may become features; one row per attribute.
+
+    Parameters
+    ----------
+    attributes : DataFrame
+        The canonical table: entity, attribute, type, known_at.
+    use_known_at_export : bool
+        Also keep those whose only known value is the one at the export.
+
+    Returns
+    -------
+    DataFrame
+        The kept rows. Attributes known `after` the outcome are never among them.
+    """
+    allowed = (*FEATURE_KNOWN_AT, "export") if use_known_at_export else FEATURE_KNOWN_AT
+    return attributes[attributes["known_at"].isin(allowed)].reset_index(drop=True)
+
+
+def attributes_at(
+    snapshots: pd.DataFrame,
+    declared: pd.DataFrame,
+    leads: pd.DataFrame,
+    accounts: pd.DataFrame | None,
+    changes: pd.DataFrame | None,
+) -> pd.DataFrame:
+    """Look up every attribute as it was known at each snapshot; one row per snapshot, in the snapshots' order.
+
+    An attribute of an entity with recorded changes takes the newest value with ``occurred_at`` and ``recorded_at`` both
+    before ``snapshot_at``, and is missing before the first; the current value is never used for it. An attribute without
+    any recorded change in the whole table takes the current value.
+
+    Parameters
+    ----------
+    snapshots : DataFrame
+        lead_id, account_id, snapshot_at.
+    declared : DataFrame
+        entity, attribute, type of the attributes to look up.
+    leads, accounts : DataFrame
+        Canonical tables with one column per attribute; accounts None: the source has none.
+    changes : DataFrame or None
+        Canonical `attribute_changes`; None: the source keeps no history.
+
+    Returns
+    -------
+    DataFrame
+        One column per declared attribute.
+    """
+    keys = snapshots[["lead_id", "account_id", "snapshot_at"]].reset_index(drop=True)
+    columns: dict[str, pd.Series] = {}
+    for entity, table, key in (("lead", leads, "lead_id"), ("account", accounts, "account_id")):
+        names = declared.loc[declared["entity"] == entity, "attribute"].tolist()
+        if not names:
+            continue
+        current = keys[[key]].astype(object).merge(_by_key(table, key, names), on=key, how="left")
+        history = _history(changes, key, names)
+        for name in names:
+            mine = history[history["attribute"] == name]
+            if mine.empty:
+                columns[name] = current[name]
+            else:
+                kind = declared.loc[declared["attribute"] == name, "type"].iloc[0]
+                columns[name] = _typed(_as_of(keys, mine, key), kind)
+    return pd.DataFrame({name: columns[name] for name in declared["attribute"]}, index=keys.index)
+
+
+def _by_key(table: pd.DataFrame | None, key: str, names: list[str]) -> pd.DataFrame:
+    if table is None:
+        return pd.DataFrame({column: pd.Series(dtype=object) for column in (key, *names)})
+    return table[[key, *names]].astype({key: object})
+
+
+def _history(changes: pd.DataFrame | None, key: str, names: list[str]) -> pd.DataFrame:
+    if changes is None or changes.empty:
+        return pd.DataFrame(columns=["attribute", key, "value", "visible_from", "occurred_at"])
+    kept = changes[changes["attribute"].isin(names) & changes[key].notna()]
+    recorded = kept["recorded_at"].fillna(kept["occurred_at"])
+    visible_from = kept["occurred_at"].where(kept["occurred_at"] > recorded, recorded)
+    return kept.assign(visible_from=visible_from).astype({key: object})
+
+
+def _as_of(keys: pd.DataFrame, history: pd.DataFrame, key: str) -> pd.Series:
+    # Of all changes visible at the snapshot the one that occurred last counts; a change recorded after a newer one is
+    # therefore hidden by it from the start.
+    ordered = history.sort_values(["visible_from", "occurred_at"], kind="stable")
+    newest = ordered.groupby(key)["occurred_at"].cummax()
+    ordered = ordered[ordered["occurred_at"] == newest]
+    left = keys.assign(row=range(len(keys))).astype({key: object})
+    known = left[left[key].notna()].sort_values("snapshot_at", kind="stable")
+    merged = pd.merge_asof(
+        known,
+        ordered[[key, "visible_from", "value"]],
+        left_on="snapshot_at",
+        right_on="visible_from",
+        by=key,
+        allow_exact_matches=False,
+    )
+    return merged.set_index("row")["value"].reindex(range(len(keys)))
+
+
+def _typed(values: pd.Series, kind: str) -> pd.Series:
+    if kind == "number":
+        return pd.to_numeric(values).astype("float64")
+    if kind == "boolean":
+        return values.map({"true": True, "false": False})
+    return values

@@ -1,0 +1,160 @@
+"""Stage `features`: what was known about each lead at each snapshot, as one matrix, and the catalog that names it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.attributes import AttributeSpec, fit_categories
+from features.catalog import Catalog, build_catalog
+from features.compute import Snapshots, compute_features
+from features.params import FeaturesParams
+from pipeline.attribute_history import attributes_at, eligible_attributes
+from pipeline.console import console, progress, run_main
+from pipeline.engines.batches import known_values, lead_batches
+from pipeline.params import load_params
+from pipeline.tables import read_table
+
+__all__ = ["SECTIONS", "fit_catalog", "main", "matrix_batches", "read_attribute_values"]
+
+SECTIONS = ("features", "paths")
+
+
+def read_attribute_values(canonical: Path, snapshots: pd.DataFrame, declared: pd.DataFrame) -> pd.DataFrame:
+    """Read leads, accounts and attribute changes, and look up the declared attributes at each snapshot.
+
+    Parameters
+    ----------
+    canonical : Path
+        Folder of canonical tables; accounts and attribute_changes may be absent.
+    snapshots : DataFrame
+        lead_id, account_id, snapshot_at.
+    declared : DataFrame
+        The attributes to look up, as rows of the canonical `attributes` table.
+
+    Returns
+    -------
+    DataFrame
+        One row per snapshot in its order, one column per attribute.
+    """
+
+    def optional(name: str) -> pd.DataFrame | None:
+        path = canonical / f"{name}.parquet"
+        return read_table(path, name).to_pandas() if path.exists() else None
+
+    leads = read_table(canonical / "leads.parquet", "leads").to_pandas()
+    return attributes_at(snapshots, declared, leads, optional("accounts"), optional("attribute_changes"))
+
+
+def fit_catalog(
+    params: FeaturesParams, canonical: Path, declared: pd.DataFrame, training: pd.DataFrame, values: pd.DataFrame
+) -> Catalog:
+    """Build the catalog; whatever is learned (known categories, kinds and channels) comes from training rows alone.
+
+    Parameters
+    ----------
+    params : FeaturesParams
+        The `features` section.
+    canonical : Path
+        Folder of canonical tables.
+    declared : DataFrame
+        Attributes that may become features: entity, attribute, type, known_at.
+    training : DataFrame
+        Training snapshots; column lead_id.
+    values : DataFrame
+        Attribute values of the training snapshots, one column per attribute.
+    """
+    specs = [
+        AttributeSpec(
+            entity=row.entity,
+            name=row.attribute,
+            type=row.type,
+            known_at=row.known_at,
+            categories=fit_categories(values[row.attribute].tolist(), params.min_category_rows)
+            if row.type == "category"
+            else (),
+        )
+        for row in declared.itertuples()
+    ]
+    lead_ids = sorted(set(training["lead_id"]))
+    kinds, channels = (known_values(canonical, lead_ids, column) for column in ("kind", "channel"))
+    return build_catalog(params, specs, known_kinds=kinds, known_channels=channels)
+
+
+def matrix_batches(
+    canonical: Path, snapshots: pd.DataFrame, values: pd.DataFrame, catalog: Catalog
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield feature rows in bounded memory.
+
+    Parameters
+    ----------
+    canonical : Path
+        Folder of canonical tables.
+    snapshots : DataFrame
+        lead_id, snapshot_at, in any order.
+    values : DataFrame
+        Attribute values, row for row with `snapshots`.
+    catalog : Catalog
+        What to compute.
+
+    Yields
+    ------
+    rows : ndarray of int64
+        Positions in `snapshots`.
+    matrix : ndarray of float32
+        Their features, shape [len(rows), len(catalog)].
+    """
+    lead_ids = sorted(set(snapshots["lead_id"]), key=lambda lead_id: lead_id.encode())
+    position = pd.Series(np.arange(len(lead_ids)), index=pd.Index(lead_ids, dtype=object))
+    of_lead = position.reindex(snapshots["lead_id"].astype(object)).to_numpy()
+    at = snapshots["snapshot_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
+    order = np.lexsort((at, of_lead))
+    begin = 0
+    for journeys in lead_batches(canonical, lead_ids):
+        end = begin + len(journeys.lead_ids)
+        rows = order[np.searchsorted(of_lead[order], begin) : np.searchsorted(of_lead[order], end)]
+        chosen = Snapshots(lead_index=of_lead[rows] - begin, snapshot_at=at[rows])
+        attributes = {name: values[name].iloc[rows].tolist() for name in values.columns}
+        yield rows, compute_features(journeys, chosen, catalog, attributes)
+        begin = end
+
+
+def main() -> None:
+    """Read canonical tables, snapshots and slices; write `features/matrix.parquet` and `features/catalog.json`."""
+    params = load_params(SECTIONS)
+    data = params.paths.data_dir
+    canonical, out = data / "canonical", data / "features"
+    snapshots = read_table(data / "snapshots.parquet", "snapshots").to_pandas()
+    slices = read_table(data / "slices.parquet", "slices").to_pandas()
+    in_training = snapshots.merge(slices, on=["lead_id", "snapshot_at"], how="left")["slice"].eq("train").to_numpy()
+    declared = eligible_attributes(
+        read_table(canonical / "attributes.parquet", "attributes").to_pandas(),
+        use_known_at_export=params.features.use_known_at_export,
+    )
+    values = read_attribute_values(canonical, snapshots, declared)
+    catalog = fit_catalog(params.features, canonical, declared, snapshots[in_training], values[in_training])
+
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "catalog.json").write_text(catalog.to_json(), encoding="utf-8")
+    names = [feature.name for feature in catalog.features]
+    schema = pa.schema(
+        [pa.field("lead_id", pa.string(), nullable=False)]
+        + [pa.field("snapshot_at", pa.timestamp("us", tz="UTC"), nullable=False)]
+        + [pa.field(name, pa.float32()) for name in names]
+    )
+    with pq.ParquetWriter(out / "matrix.parquet", schema, compression="zstd") as writer, progress() as bar:
+        task = bar.add_task("snapshots", total=len(snapshots))
+        for rows, matrix in matrix_batches(canonical, snapshots, values, catalog):
+            keys = snapshots.iloc[rows][["lead_id", "snapshot_at"]]
+            columns = [pa.array(keys["lead_id"], pa.string()), pa.array(keys["snapshot_at"], schema.field(1).type)]
+            columns += [pa.array(matrix[:, j]) for j in range(matrix.shape[1])]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            bar.advance(task, len(rows))
+    console.print(f"features: {len(snapshots):,} snapshots x {len(names)} features, fingerprint {catalog.fingerprint[:12]}")
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,170 @@
+"""Stage `evaluate`: metrics with intervals on the test rows, beside the baselines, and the rows behind the plots."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.bundle import Bundle
+from models.fitting import lead_weights, row_groups
+from models.metrics import (
+    ece_base_rate_shift,
+    evaluate,
+    gain_points,
+    paired_log_loss_gain,
+    pr_points,
+    reliability_points,
+    roc_points,
+)
+from models.params import CapacityParams, EvaluateParams
+from pipeline.console import console, metrics_table, run_main
+from pipeline.params import load_params
+from pipeline.tables import read_table, write_json
+
+__all__ = ["BASELINES", "SECTIONS", "capacity_rows", "evaluate_rows", "main", "plot_rows"]
+
+SECTIONS = ("capacity", "evaluate", "paths")
+BASELINES = ("base_rate", "logistic_regression", "points", "odoo_formula", "untuned_lightgbm")
+SCORES_ONLY = ("points",)
+WEEK = pd.Timedelta(days=7)
+
+
+def capacity_rows(frame: pd.DataFrame, params: CapacityParams) -> int:
+    """Count the leads that sales could work out of these rows: a share of them, or so many per week of their time span.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        snapshot_at; one row per lead that asks for attention.
+    params : CapacityParams
+        The `capacity` section.
+
+    Returns
+    -------
+    int
+        At least 1, at most the number of rows.
+    """
+    if params.share is not None:
+        wanted = params.share * len(frame)
+    else:
+        span = frame["snapshot_at"].max() - frame["snapshot_at"].min()
+        wanted = (params.leads_per_week or 0.0) * max(span / WEEK, 1.0)
+    return int(min(max(round(wanted), 1), len(frame)))
+
+
+def evaluate_rows(
+    frame: pd.DataFrame, weights: np.ndarray, capacity: int, params: EvaluateParams, names: Iterable[str] = BASELINES
+) -> dict[str, Any]:
+    """Measure the product and the baselines on the same rows.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Rows of `predictions.parquet`.
+    weights : ndarray of float64
+        One per row.
+    capacity : int
+        Rows that sales can work.
+    params : EvaluateParams
+        Bootstrap settings.
+    names : iterable of str
+        Baselines to measure; a name without a column yields None.
+
+    Returns
+    -------
+    dict
+        rows, positives, base_rate, capacity, product and baselines, each a dict of metric to value, low, high.
+    """
+    labels = frame["label"].to_numpy(dtype=np.float64)
+    groups = row_groups(frame)
+
+    def measure(column: str) -> dict[str, Any]:
+        return evaluate(
+            labels,
+            frame[column].to_numpy(dtype=np.float64),
+            groups,
+            weights,
+            capacity,
+            params,
+            is_probability=column not in SCORES_ONLY,
+        )
+
+    baselines = {name: measure(name) if name in frame else None for name in names}
+    gains = {
+        name: paired_log_loss_gain(
+            labels, frame["probability"].to_numpy(), frame[name].to_numpy(), groups, weights, params
+        )
+        for name in names
+        if name in frame and name not in SCORES_ONLY
+    }
+    return {
+        "rows": len(frame),
+        "positives": int(labels.sum()),
+        "base_rate": float(np.average(labels, weights=weights)),
+        "capacity": capacity,
+        "product": measure("probability"),
+        "baselines": baselines,
+        "log_loss_gain": gains,
+        "ece_base_rate_shift": ece_base_rate_shift(labels, frame["probability"].to_numpy(), weights),
+    }
+
+
+def plot_rows(frame: pd.DataFrame, bundle: Bundle) -> dict[str, list[dict[str, Any]]]:
+    """Make the rows behind each plot; one row per point.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Test rows of `predictions.parquet`.
+    bundle : Bundle
+        For feature importance (total gain) in plain words.
+    """
+    labels = frame["label"].to_numpy(dtype=np.float64)
+    curves: dict[str, list[dict[str, Any]]] = {"roc": [], "pr": [], "gain": []}
+    models = {"product": "probability", **{name: name for name in BASELINES if name in frame and name != "base_rate"}}
+    for model, column in models.items():
+        scores = frame[column].to_numpy(dtype=np.float64)
+        for plot, points in (("roc", roc_points), ("pr", pr_points), ("gain", gain_points)):
+            curves[plot] += points(labels, scores).assign(model=model).to_dict("records")
+    probability = frame["probability"].to_numpy(dtype=np.float64)
+    edges = np.linspace(0.0, 1.0, 26)
+    distribution = [
+        {"probability": float(low), "label": name, "share": float(count) / max(int(chosen.sum()), 1)}
+        for name, chosen in (("qualified", labels == 1), ("not qualified", labels == 0))
+        for low, count in zip(edges[:-1], np.histogram(probability[chosen], edges)[0], strict=True)
+    ]
+    importance = sorted(bundle.classifier.importance().items(), key=lambda item: -item[1])[:25]
+    return {
+        **curves,
+        "reliability": reliability_points(labels, probability).to_dict("records"),
+        "score_distribution": distribution,
+        "feature_importance": [{"feature": name, "gain": float(gain)} for name, gain in importance],
+    }
+
+
+def main() -> None:
+    """Read predictions and the bundle, write `evaluate.json` and the plot rows."""
+    params = load_params(SECTIONS)
+    bundle = Bundle.load(params.paths.data_dir / "bundle")
+    frame = read_table(params.paths.data_dir / "predictions.parquet", "predictions").to_pandas()
+    test = frame[frame["slice"] == "test"]
+    headline = test[test["is_headline"]]
+    with console.status("bootstrapping intervals"):
+        result = {
+            "source": bundle.metadata["source"],
+            **evaluate_rows(
+                headline, np.ones(len(headline)), capacity_rows(headline, params.capacity), params.evaluate
+            ),
+            "all_snapshots": evaluate_rows(
+                test, lead_weights(test), capacity_rows(test, params.capacity), params.evaluate
+            ),
+        }
+    write_json(params.paths.metrics_dir / "evaluate.json", result)
+    for name, rows in plot_rows(headline, bundle).items():
+        write_json(params.paths.plots_dir / f"{name}.json", rows)
+    console.print(metrics_table(result))
+
+
+if __name__ == "__main__":
+    run_main(main)

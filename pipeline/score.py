@@ -1,0 +1,177 @@
+"""Command `score`: every open lead at the moment of the export, scored with the champion, as CSV or Parquet."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.compute import Snapshots
+from features.errors import DataError
+from models.bundle import Bundle
+from models.scoring import probabilities, score
+from pipeline.build_features import matrix_batches, read_attribute_values
+from pipeline.console import console, progress, run_main
+from pipeline.engines.batches import lead_batches
+from pipeline.params import SnapshotsParams, load_params
+from pipeline.snapshots import customer_snapshots, risk_periods
+from pipeline.tables import read_table
+
+__all__ = ["main", "open_leads", "score_open_leads", "score_snapshots"]
+
+SECTIONS = ("paths", "snapshots")
+REASONS = 3
+
+
+def open_leads(canonical: Path, params: SnapshotsParams) -> pd.DataFrame:
+    """List the leads at risk at the export; one row per lead.
+
+    Parameters
+    ----------
+    canonical : Path
+        Folder of canonical tables.
+    params : SnapshotsParams
+        Who is at risk, and for how long.
+
+    Returns
+    -------
+    DataFrame
+        lead_id, account_id, snapshot_at (the export), sorted by lead_id. Empty for an ordinal clock: there every lead
+        already has its outcome.
+    """
+    export = read_table(canonical / "export.parquet", "export").to_pandas().iloc[0]
+    leads = read_table(canonical / "leads.parquet", "leads").select(["lead_id", "account_id"]).to_pandas()
+    exported_at = export["exported_at"]
+    if params.risk_set == "customers":
+        orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
+        chosen = set(customer_snapshots(leads, orders, exported_at)["lead_id"])
+    else:
+        changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
+        periods = risk_periods(changes, params.expire_days)
+        still_open = periods["ended_at"].isna()
+        if params.expire_days is not None:
+            still_open &= periods["started_at"] > exported_at - pd.Timedelta(days=params.expire_days)
+        chosen = set(periods.loc[still_open, "lead_id"])
+    if export["clock"] == "ordinal":
+        chosen = set()
+    rows = leads[leads["lead_id"].isin(chosen)].sort_values("lead_id", ignore_index=True)
+    return rows.assign(snapshot_at=pd.Series([exported_at] * len(rows), dtype="datetime64[us, UTC]"))
+
+
+def _attribute_values(bundle: Bundle, canonical: Path, snapshots: pd.DataFrame) -> pd.DataFrame:
+    names = [spec.name for spec in bundle.catalog.attributes]
+    declared = read_table(canonical / "attributes.parquet", "attributes").to_pandas()
+    missing = sorted(set(names) - set(declared["attribute"]))
+    if missing:
+        raise DataError(
+            f"{canonical}: the model takes the attribute(s) {', '.join(missing)}, which this data does not declare. "
+            "Score the kind of data that the model was trained on, or train a new one."
+        )
+    return read_attribute_values(canonical, snapshots, declared.set_index("attribute").loc[names].reset_index())
+
+
+def score_snapshots(bundle: Bundle, canonical: Path, snapshots: pd.DataFrame) -> pd.DataFrame:
+    """Give each snapshot its probability, without explanations; row for row with `snapshots`.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    canonical : Path
+        Folder of canonical tables.
+    snapshots : DataFrame
+        lead_id, account_id, snapshot_at.
+
+    Returns
+    -------
+    DataFrame
+        lead_id, snapshot_at, probability, low, high (float32).
+    """
+    out = np.empty((3, len(snapshots)), dtype=np.float32)
+    values = _attribute_values(bundle, canonical, snapshots)
+    for rows, matrix in matrix_batches(canonical, snapshots, values, bundle.catalog):
+        out[:, rows] = probabilities(bundle, matrix)
+    keys = snapshots[["lead_id", "snapshot_at"]].reset_index(drop=True)
+    return keys.assign(probability=out[0], low=out[1], high=out[2])
+
+
+def score_open_leads(bundle: Bundle, canonical: Path, leads: pd.DataFrame, language: str = "en") -> pd.DataFrame:
+    """Score leads with tiers and reasons; one row per lead, best first.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    canonical : Path
+        Folder of canonical tables.
+    leads : DataFrame
+        As `open_leads` returns it.
+    language : {"en", "de"}
+        Of the reasons.
+
+    Returns
+    -------
+    DataFrame
+        lead_id, snapshot_at, probability, low, high, tier, fit, engagement, reasons (texts joined by "; "), not_scored.
+    """
+    rows: list[dict[str, Any]] = []
+    values = _attribute_values(bundle, canonical, leads)
+    position = pd.Series(np.arange(len(leads)), index=leads["lead_id"].astype(object))
+    at = leads["snapshot_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
+    with progress() as bar:
+        task = bar.add_task("open leads", total=len(leads))
+        for journeys in lead_batches(canonical, leads["lead_id"].tolist(), leads_per_batch=2_000):
+            own = position[list(journeys.lead_ids)].to_numpy()
+            chosen = Snapshots(lead_index=np.arange(len(own)), snapshot_at=at[own])
+            attributes = {name: values[name].iloc[own].tolist() for name in values.columns}
+            for item in score(bundle, journeys, chosen, attributes, n_reasons=REASONS, language=language):
+                rows.append(
+                    {
+                        "lead_id": item.lead_id,
+                        "snapshot_at": pd.Timestamp(item.snapshot_at, unit="us", tz="UTC").isoformat(),
+                        "probability": item.probability,
+                        "low": item.low,
+                        "high": item.high,
+                        "tier": item.tier,
+                        "fit": item.fit,
+                        "engagement": item.engagement,
+                        "reasons": "; ".join(reason.text for reason in item.reasons),
+                        "not_scored": item.not_scored,
+                    }
+                )
+            bar.advance(task, len(own))
+    columns = ["lead_id", "snapshot_at", "probability", "low", "high", "tier", "fit", "engagement", "reasons", "not_scored"]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.sort_values(["probability", "lead_id"], ascending=[False, True], ignore_index=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.score", description=__doc__)
+    parser.add_argument("--in", dest="canonical", type=Path, help="folder of canonical tables (default: data/canonical)")
+    parser.add_argument("--out", type=Path, required=True, help="file to write; .csv or .parquet")
+    parser.add_argument("--bundle", type=Path, help="model to use (default: the champion in data/champion)")
+    parser.add_argument("--language", choices=["en", "de"], default="en", help="of the reasons")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Score the open leads of a folder of canonical tables."""
+    arguments = _arguments()
+    params = load_params(SECTIONS)
+    if arguments.out.suffix not in (".csv", ".parquet"):
+        raise DataError(f"--out {arguments.out}: unknown ending {arguments.out.suffix!r}; use .csv or .parquet")
+    canonical = arguments.canonical or params.paths.data_dir / "canonical"
+    bundle = Bundle.load(arguments.bundle or params.paths.data_dir / "champion")
+    scores = score_open_leads(bundle, canonical, open_leads(canonical, params.snapshots), arguments.language)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    if arguments.out.suffix == ".csv":
+        scores.to_csv(arguments.out, index=False)
+    else:
+        scores.to_parquet(arguments.out, index=False)
+    tiers = scores["tier"].value_counts().sort_index().to_dict()
+    console.print(f"score: {len(scores):,} open leads in {arguments.out}, tiers {tiers or 'none'}")
+
+
+if __name__ == "__main__":
+    run_main(main)

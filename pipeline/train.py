@@ -1,0 +1,119 @@
+"""Stage `train`: fit the product and its baselines on the same rows, pack the bundle, predict every labelled row."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.catalog import Catalog
+from models.bundle import Bundle
+from models.fitting import fit_baselines, fit_product
+from models.scoring import probabilities
+from pipeline.console import console, run_main
+from pipeline.params import load_params
+from pipeline.tables import hash_files, read_table, write_table
+
+__all__ = ["SECTIONS", "labelled_rows", "main"]
+
+SECTIONS = ("calibration", "features", "ingest", "labels", "paths", "points", "snapshots", "split", "tiers", "train")
+USED = ("train", "early_stopping", "calibration")
+
+
+def labelled_rows(
+    snapshots: pd.DataFrame, labels: pd.DataFrame, slices: pd.DataFrame, matrix: pa.Table
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Join what is known of each snapshot; keep the rows of a slice other than `dropped`.
+
+    Returns
+    -------
+    frame : DataFrame
+        lead_id, account_id, snapshot_at, is_headline, slice, label, in the order of (snapshot_at, lead_id).
+    matrix : ndarray of float32
+        Features row for row with `frame`.
+    """
+    keys = ["lead_id", "snapshot_at"]
+    position = matrix.select(keys).to_pandas()
+    position["row"] = np.arange(len(position))
+    frame = snapshots.merge(labels[[*keys, "label"]], on=keys).merge(slices[[*keys, "slice"]], on=keys)
+    frame = frame[frame["slice"] != "dropped"].merge(position, on=keys, how="left", validate="one_to_one")
+    frame = frame.sort_values(["snapshot_at", "lead_id"], ignore_index=True)
+    values = np.column_stack([matrix[name].to_numpy() for name in matrix.column_names[2:]]).astype(np.float32, copy=False)
+    return frame.drop(columns="row"), values[frame["row"].to_numpy()]
+
+
+def main() -> None:
+    """Read features, labels and slices; write `bundle/` and `predictions.parquet`."""
+    params = load_params(SECTIONS)
+    data = params.paths.data_dir
+    catalog = Catalog.from_json((data / "features" / "catalog.json").read_text(encoding="utf-8"))
+    export = read_table(data / "canonical" / "export.parquet", "export").to_pandas().iloc[0]
+    tables = [
+        read_table(data / f"{name}.parquet", name).to_pandas() for name in ("snapshots", "labels", "slices")
+    ]
+    frame, matrix = labelled_rows(tables[0], tables[1], tables[2], pq.read_table(data / "features" / "matrix.parquet"))
+    frame["label"] = frame["label"].astype("int8")
+    ordinal = bool(export["clock"] == "ordinal")
+    console.print(f"train: {len(frame):,} rows x {matrix.shape[1]} features")
+
+    product = fit_product(
+        matrix,
+        frame,
+        catalog,
+        train=params.train,
+        split=params.split,
+        calibration=params.calibration,
+        tiers=params.tiers,
+        label_days=params.labels.label_days,
+        recording_delay_days=params.labels.recording_delay_days,
+        ordinal=ordinal,
+    )
+    used = frame[frame["slice"].isin(USED)]
+    bundle = Bundle(
+        classifier=product.classifier,
+        calibration=product.calibration,
+        cutoffs=product.cutoffs,
+        catalog=catalog,
+        metadata={
+            "source": params.ingest.source,
+            "clock": export["clock"],
+            "exported_at": export["exported_at"].isoformat(),
+            "risk_set": params.snapshots.risk_set,
+            "label_days": params.labels.label_days,
+            "recording_delay_days": params.labels.recording_delay_days,
+            "observation_days": params.features.observation_days,
+            "split_mode": params.split.mode,
+            "label_purge": params.split.label_purge,
+            "cross_fit_folds": params.split.cross_fit_folds,
+            "rows": len(used),
+            "leads": int(used["lead_id"].nunique()),
+            "positives": int(used["label"].sum()),
+            "base_rate": float(used.loc[used["is_headline"], "label"].mean()),
+            "data_used_from": used["snapshot_at"].min().isoformat(),
+            "data_used_until": used["snapshot_at"].max().isoformat(),
+            "rounds": product.rounds,
+            "known_at_export": sorted(s.name for s in catalog.attributes if s.known_at == "export"),
+            "data_sha256": hash_files(
+                [data / f"{name}.parquet" for name in ("snapshots", "labels", "slices", "features/matrix")]
+            ),
+        },
+    )
+    bundle.save(data / "bundle")
+    probability, _, _ = probabilities(bundle, matrix)
+    baselines = fit_baselines(
+        matrix,
+        frame,
+        catalog,
+        points=params.points,
+        observation_days=params.features.observation_days,
+        predict=np.arange(len(frame)),
+    )
+    predictions = frame.assign(
+        probability=probability.astype(np.float64), raw_log_odds=product.classifier.predict_log_odds(matrix), **baselines
+    )
+    table = pa.Table.from_pandas(predictions.drop(columns="risk_period"), preserve_index=False)
+    write_table(data / "predictions.parquet", "predictions", table)
+    console.print(f"train: {product.rounds} rounds, calibration {product.calibration.method}")
+
+
+if __name__ == "__main__":
+    run_main(main)

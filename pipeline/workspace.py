@@ -1,0 +1,91 @@
+"""A workspace of its own for a preset source, so that trying real files never touches the repository's own run.
+
+The repository's `params.yaml` is overlaid with `pipeline/presets/<source>.yaml`; code and stages are copied as they are.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from features.errors import DataError, ParameterError
+from pipeline.params import dump_yaml, read_yaml
+
+__all__ = ["data_folder", "make_workspace", "overlay", "presets"]
+
+CODE = ("features", "models", "pipeline", "serving", "bench")
+FILES = ("dvc.yaml", ".dvcignore", "pyproject.toml")
+
+
+def presets(repository: Path) -> list[str]:
+    """List the sources that have a preset, sorted."""
+    return sorted(path.stem for path in (repository / "pipeline" / "presets").glob("*.yaml"))
+
+
+def data_folder(repository: Path) -> Path:
+    """Find the folder of real data sets: `LEAD_DATA_DIR`, else `shared/data` beside the repository."""
+    return Path(os.environ.get("LEAD_DATA_DIR") or repository.parent / "shared" / "data").resolve()
+
+
+def overlay(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Lay `changes` over `base`: mappings merge key by key, anything else (null too) replaces.
+
+    Examples
+    --------
+    >>> overlay({"a": {"x": 1, "y": 2}, "b": 3}, {"a": {"y": None}})
+    {'a': {'x': 1, 'y': None}, 'b': 3}
+    """
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = overlay(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def make_workspace(repository: Path, source: str) -> Path:
+    """Make or refresh `runs/<source>` and return it.
+
+    Parameters
+    ----------
+    repository : Path
+        The repository's root.
+    source : str
+        A source with a preset.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such preset.
+    DataError
+        If the source's files are absent.
+    """
+    if source not in presets(repository):
+        raise ParameterError(
+            f"source {source!r} has no preset. Allowed: {', '.join(presets(repository))}. "
+            "For your own data, follow docs/your-own-data.md."
+        )
+    preset = read_yaml(repository / "pipeline" / "presets" / f"{source}.yaml")
+    raw_dir = data_folder(repository) / preset["ingest"]["raw_dir"]
+    if not raw_dir.is_dir():
+        raise DataError(
+            f"source {source!r}: its files are not at {raw_dir}. Put the data set there, or name the folder that holds "
+            "the data sets in LEAD_DATA_DIR. Without them, `make demo` runs on the simulator."
+        )
+    workspace = repository / "runs" / source
+    workspace.mkdir(parents=True, exist_ok=True)
+    for name in CODE:
+        shutil.rmtree(workspace / name, ignore_errors=True)
+        shutil.copytree(repository / name, workspace / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in FILES:
+        shutil.copy2(repository / name, workspace / name)
+    params = overlay(read_yaml(repository / "params.yaml"), preset)
+    published = params.pop("published", None)
+    params["ingest"]["raw_dir"] = str(raw_dir)
+    (workspace / "params.yaml").write_text(dump_yaml(params), encoding="utf-8")
+    if published is not None:
+        (workspace / "published.yaml").write_text(dump_yaml(published), encoding="utf-8")
+    if not (workspace / ".dvc").exists():
+        # The folder is ignored by git, which DVC takes for a mistake unless told that git is none of its business.
+        subprocess.run(["dvc", "init", "--no-scm", "-q"], cwd=workspace, check=True)
+    return workspace
