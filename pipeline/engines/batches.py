@@ -1,0 +1,84 @@
+"""Journeys of many leads in bounded memory: batches of leads cut at lead boundaries."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from features.journeys import Journeys
+from pipeline.engines.duckdb import connect
+
+__all__ = ["known_values", "lead_batches"]
+
+LEADS_PER_BATCH = 50_000
+
+
+def lead_batches(canonical: Path, lead_ids: list[str], leads_per_batch: int = LEADS_PER_BATCH) -> Iterator[Journeys]:
+    """Yield the journeys of the given leads, one `Journeys` per batch of leads.
+
+    Touchpoint files are sorted by lead, so a batch reads only the row groups that hold its leads; peak memory depends on
+    the batch, not on the table.
+
+    Parameters
+    ----------
+    canonical : Path
+        Folder of canonical tables; touchpoints and stage_changes may be absent.
+    lead_ids : list of str
+        Distinct ids, ascending by UTF-8 bytes (the order of the touchpoint file); a lead without touchpoints yields an
+        empty journey.
+    leads_per_batch : int
+        Upper bound of leads in one batch.
+
+    Yields
+    ------
+    Journeys
+        In the order of `lead_ids`.
+    """
+    with connect() as connection:
+        for begin in range(0, len(lead_ids), leads_per_batch):
+            batch = lead_ids[begin : begin + leads_per_batch]
+            connection.register("batch", pa.table({"lead_id": pa.array(batch, pa.string())}))
+            tables: dict[str, pa.Table | None] = {}
+            for name, columns in (
+                ("touchpoints", "t.*"),
+                ("stage_changes", "t.lead_id, t.stage, t.occurred_at, t.recorded_at"),
+                ("leads", "t.lead_id, t.created_at"),
+            ):
+                path = canonical / f"{name}.parquet"
+                tables[name] = (
+                    connection.execute(
+                        f"SELECT {columns} FROM read_parquet(?) t SEMI JOIN batch USING (lead_id) "
+                        "WHERE t.lead_id BETWEEN ? AND ?",
+                        [str(path), batch[0], batch[-1]],
+                    ).to_arrow_table()
+                    if path.exists()
+                    else None
+                )
+            connection.unregister("batch")
+            yield Journeys.from_arrow(tables["touchpoints"], tables["stage_changes"], tables["leads"], batch)
+
+
+def known_values(canonical: Path, lead_ids: list[str], column: str) -> tuple[str, ...]:
+    """List the distinct values of a touchpoint column over the given leads, sorted; missing is not one.
+
+    Parameters
+    ----------
+    canonical : Path
+        Folder of canonical tables.
+    lead_ids : list of str
+        The leads to look at, usually those of the training rows.
+    column : {"kind", "channel"}
+        Column of the touchpoint table.
+    """
+    if column not in ("kind", "channel"):
+        raise ValueError(f"column: got {column!r}; allowed are 'kind' and 'channel'")
+    path = canonical / "touchpoints.parquet"
+    if not path.exists():
+        return ()
+    with connect() as connection:
+        connection.register("chosen", pa.table({"lead_id": pa.array(lead_ids, pa.string())}))
+        rows = connection.execute(
+            f"SELECT DISTINCT {column} FROM read_parquet(?) SEMI JOIN chosen USING (lead_id) WHERE {column} IS NOT NULL",
+            [str(path)],
+        ).fetchall()
+    return tuple(sorted(value for (value,) in rows))

@@ -1,0 +1,90 @@
+import pandas as pd
+import pytest
+
+from pipeline.params import SnapshotsParams
+from pipeline.snapshots import customer_snapshots, mql_snapshots, risk_periods
+
+DAY = pd.Timedelta(days=1)
+START = pd.Timestamp("2026-01-01", tz="UTC")
+EXPORT = START + 365 * DAY
+
+
+def changes(*rows: tuple[str, str, float]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["lead_id", "stage", "day"])
+    frame["occurred_at"] = (START + pd.to_timedelta(frame["day"], unit="D")).astype("datetime64[us, UTC]")
+    return frame.sample(frac=1.0, random_state=3)  # input order must not matter
+
+
+def days(times: pd.Series) -> list[float]:
+    return ((times - START) / DAY).tolist()
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        pytest.param([("mql", 5)], [(5, None, None)], id="open"),
+        pytest.param([("mql", 5), ("sal", 6), ("sales_qualified", 9)], [(5, 9, "sales_qualified")], id="sal is no end"),
+        pytest.param([("sales_qualified", 3), ("mql", 5)], [(5, None, None)], id="an outcome before any MQL opens nothing"),
+        pytest.param([("mql", 5), ("mql", 8), ("disqualified", 9)], [(5, 9, "disqualified")], id="MQL while open"),
+        pytest.param(
+            [("mql", 5), ("recycled", 9), ("mql", 20), ("sales_qualified", 30)],
+            [(5, 9, "recycled"), (20, 30, "sales_qualified")],
+            id="requalified after recycling",
+        ),
+        pytest.param([("mql", 0), ("mql", 100), ("mql", 190)], [(0, 190, "mql"), (190, None, None)], id="expired"),
+        pytest.param([("mql", 0), ("mql", 120)], [(0, 120, "mql"), (120, None, None)], id="at the expiry itself"),
+        pytest.param([("mql", 4), ("sales_qualified", 4)], [(4, 4, "sales_qualified")], id="one instant: start first"),
+    ],
+)
+def test_risk_periods(stages: list, expected: list) -> None:
+    periods = risk_periods(changes(*[("L", stage, day) for stage, day in stages]), 120)
+    got = [
+        (a, None if pd.isna(b) else b, None if c is None else c)
+        for a, b, c in zip(days(periods["started_at"]), days(periods["ended_at"]), periods["ended_by"], strict=True)
+    ]
+    assert got == expected
+    assert periods["risk_period"].tolist() == list(range(len(expected)))
+
+
+def snapshot_days(stages: list, **settings: object) -> list[float]:
+    params = SnapshotsParams(**{"every_days": 7, "expire_days": 30, **settings})
+    periods = risk_periods(changes(*[("L", stage, day) for stage, day in stages]), params.expire_days)
+    return days(mql_snapshots(periods, params, EXPORT)["snapshot_at"])
+
+
+def test_a_snapshot_at_the_mql_moment_and_then_while_open() -> None:
+    assert snapshot_days([("mql", 0), ("disqualified", 15)]) == [0, 7, 14]
+
+
+def test_a_stage_change_at_the_snapshot_is_not_yet_visible_at_it() -> None:
+    assert snapshot_days([("mql", 0), ("disqualified", 14)]) == [0, 7, 14]
+
+
+def test_an_open_lead_expires() -> None:
+    assert snapshot_days([("mql", 0)]) == [0, 7, 14, 21, 28]
+    assert snapshot_days([("mql", 0)], expire_days=28) == [0, 7, 14, 21]
+
+
+def test_nothing_at_or_after_the_export() -> None:
+    assert snapshot_days([("mql", 358)]) == [358]
+    assert snapshot_days([("mql", 365)]) == []
+
+
+def test_only_the_mql_moment_without_an_interval() -> None:
+    assert snapshot_days([("mql", 0), ("recycled", 9), ("mql", 20)], every_days=None) == [0, 20]
+
+
+def test_other_leads_change_nothing() -> None:
+    params = SnapshotsParams(every_days=7, expire_days=30)
+    alone = mql_snapshots(risk_periods(changes(("L", "mql", 0)), 30), params, EXPORT)
+    both = mql_snapshots(risk_periods(changes(("K", "mql", 3), ("L", "mql", 0), ("M", "mql", 1)), 30), params, EXPORT)
+    pd.testing.assert_frame_equal(alone, both[both["lead_id"] == "L"].reset_index(drop=True))
+
+
+def test_customers_are_looked_at_each_month_after_their_first_order() -> None:
+    leads = pd.DataFrame({"lead_id": ["a", "b", "c"], "account_id": ["A", "B", None]})
+    ordered = pd.to_datetime(["2026-01-15", "2026-02-01", "2026-03-20"], utc=True).astype("datetime64[us, UTC]")
+    orders = pd.DataFrame({"account_id": ["A", "B", "A"], "ordered_at": ordered})
+    rows = customer_snapshots(leads, orders, pd.Timestamp("2026-04-01", tz="UTC"))
+    got = [(lead, at.strftime("%m-%d")) for lead, at in zip(rows["lead_id"], rows["snapshot_at"], strict=True)]
+    assert got == [("a", "02-01"), ("a", "03-01"), ("b", "03-01")]
