@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-
 from features.catalog import Catalog
-from models.fitting import fit_baselines, fit_product, row_groups
 from models.metrics import paired_auc_difference
+from pipeline.tables import read_table, write_json
+
+from models.fitting import fit_baselines, fit_product, row_groups
 from models.params import SplitParams
 from models.splits import assign_slices
 from pipeline.attribute_history import eligible_attributes
@@ -20,7 +21,6 @@ from pipeline.build_features import fit_catalog, matrix_batches, read_attribute_
 from pipeline.console import console, metrics_table, run_main
 from pipeline.evaluate import capacity_rows, evaluate_rows
 from pipeline.params import load_params, read_yaml
-from pipeline.tables import read_table, write_json
 from pipeline.train import labelled_rows
 
 SECTIONS = (
@@ -37,7 +37,7 @@ SECTIONS = (
 )
 
 
-def matrix_of(canonical: Path, snapshots, slices, params) -> tuple[Catalog, pa.Table]:  # noqa: ANN001
+def matrix_of(canonical: Path, snapshots, slices, params) -> tuple[Catalog, pa.Table]:
     """Fit the catalog on this split's training rows and compute every snapshot's features."""
     declared = eligible_attributes(
         read_table(canonical / "attributes.parquet", "attributes").to_pandas(),

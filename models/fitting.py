@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-
 from features.catalog import Catalog
+
 from models.baselines import BaseRate, LogisticRegressionBaseline, OdooFormula, PointsTable, UntunedLightGBM
 from models.calibration import Calibration, fit_calibration
 from models.classifier import Classifier, cross_fit
@@ -194,7 +194,9 @@ def fit_baselines(
         for name, model in models.items()
     }
     if points is not None:
-        out["points"] = PointsTable(points, observation_days).fit(
-            matrix[fit_rows], names, categorical, labels, weights
-        ).predict(matrix[predict])
+        out["points"] = (
+            PointsTable(points, observation_days)
+            .fit(matrix[fit_rows], names, categorical, labels, weights)
+            .predict(matrix[predict])
+        )
     return out

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-
 from features.attributes import AttributeSpec, fit_categories
 from features.catalog import Catalog, build_catalog
 from features.compute import Snapshots, compute_features
+
 from features.params import FeaturesParams
 from pipeline.attribute_history import attributes_at, eligible_attributes
 from pipeline.console import console, progress, run_main
@@ -153,7 +153,9 @@ def main() -> None:
             columns += [pa.array(matrix[:, j]) for j in range(matrix.shape[1])]
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
             bar.advance(task, len(rows))
-    console.print(f"features: {len(snapshots):,} snapshots x {len(names)} features, fingerprint {catalog.fingerprint[:12]}")
+    console.print(
+        f"features: {len(snapshots):,} snapshots x {len(names)} features, fingerprint {catalog.fingerprint[:12]}"
+    )
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from models.bundle import Bundle
 from rich.rule import Rule
 
 from features.errors import DataError, LeadQualificationError
-from models.bundle import Bundle
 from pipeline.console import console, metrics_table, run_main
 from pipeline.params import load_params
 from pipeline.request_export import lead_requests
@@ -165,11 +165,7 @@ def _next_commands(source: str | None, seconds: float) -> None:
         (f"{here}dvc plots show", "curves in the browser"),
         ("make ui", "runs, models and their reports in MLflow"),
         ("make serve", "keep the service running"),
-        *(
-            [("dvc exp run -S train.learning_rate=0.05", "an experiment; then dvc exp show")]
-            if source is None
-            else []
-        ),
+        *([("dvc exp run -S train.learning_rate=0.05", "an experiment; then dvc exp show")] if source is None else []),
         ("make demo SOURCE=saas_logins", "the same on real journeys"),
     ):
         console.print(f"  {command:<48} {meaning}", markup=False)

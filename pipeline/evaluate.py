@@ -5,9 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from models.bundle import Bundle
-from models.fitting import lead_weights, row_groups
 from models.metrics import (
     ece_base_rate_shift,
     evaluate,
@@ -17,6 +15,8 @@ from models.metrics import (
     reliability_points,
     roc_points,
 )
+
+from models.fitting import lead_weights, row_groups
 from models.params import CapacityParams, EvaluateParams
 from pipeline.console import console, metrics_table, run_main
 from pipeline.params import load_params

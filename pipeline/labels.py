@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-
 from features.timeline import DAY_US
+
 from pipeline.console import console, run_main
 from pipeline.params import LabelsParams, load_params
 from pipeline.snapshots import risk_periods
@@ -135,9 +135,7 @@ def main() -> None:
         outcome_at = period_outcomes(snapshots, risk_periods(changes, params.snapshots.expire_days))
     ordinal = bool(export["clock"] == "ordinal")
     labels = label_snapshots(snapshots, outcome_at, params.labels, export["exported_at"], ordinal=ordinal)
-    write_table(
-        params.paths.data_dir / "labels.parquet", "labels", pa.Table.from_pandas(labels, preserve_index=False)
-    )
+    write_table(params.paths.data_dir / "labels.parquet", "labels", pa.Table.from_pandas(labels, preserve_index=False))
     matured = labels["matured"]
     rate = labels.loc[matured, "label"].mean() if matured.any() else float("nan")
     console.print(f"labels: {int(matured.sum()):,} of {len(labels):,} snapshots matured, {rate:.1%} of them positive")

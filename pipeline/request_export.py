@@ -4,14 +4,24 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-
 from features.attributes import AttributeSpec
+
 from pipeline.build_features import read_attribute_values
 from pipeline.tables import read_rows, read_table
 
 __all__ = ["lead_requests"]
 
-TOUCHPOINT_FIELDS = ("touchpoint_id", "occurred_at", "recorded_at", "kind", "channel", "asset", "campaign", "value", "by")
+TOUCHPOINT_FIELDS = (
+    "touchpoint_id",
+    "occurred_at",
+    "recorded_at",
+    "kind",
+    "channel",
+    "asset",
+    "campaign",
+    "value",
+    "by",
+)
 
 
 def lead_requests(canonical: Path, snapshots: pd.DataFrame, specs: tuple[AttributeSpec, ...]) -> list[dict[str, Any]]:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from features.compute import Snapshots
-from features.errors import DataError
 from models.bundle import Bundle
 from models.scoring import probabilities, score
+
+from features.errors import DataError
 from pipeline.build_features import matrix_batches, read_attribute_values
 from pipeline.console import console, progress, run_main
 from pipeline.engines.batches import lead_batches
@@ -141,14 +141,27 @@ def score_open_leads(bundle: Bundle, canonical: Path, leads: pd.DataFrame, langu
                     }
                 )
             bar.advance(task, len(own))
-    columns = ["lead_id", "snapshot_at", "probability", "low", "high", "tier", "fit", "engagement", "reasons", "not_scored"]
+    columns = [
+        "lead_id",
+        "snapshot_at",
+        "probability",
+        "low",
+        "high",
+        "tier",
+        "fit",
+        "engagement",
+        "reasons",
+        "not_scored",
+    ]
     frame = pd.DataFrame(rows, columns=columns)
     return frame.sort_values(["probability", "lead_id"], ascending=[False, True], ignore_index=True)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m pipeline.score", description=__doc__)
-    parser.add_argument("--in", dest="canonical", type=Path, help="folder of canonical tables (default: data/canonical)")
+    parser.add_argument(
+        "--in", dest="canonical", type=Path, help="folder of canonical tables (default: data/canonical)"
+    )
     parser.add_argument("--out", type=Path, required=True, help="file to write; .csv or .parquet")
     parser.add_argument("--bundle", type=Path, help="model to use (default: the champion in data/champion)")
     parser.add_argument("--language", choices=["en", "de"], default="en", help="of the reasons")

@@ -8,9 +8,9 @@ at when it becomes an MQL and then every ``every_days`` while open and not older
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from features.timeline import DAY_US
 
 from features.errors import DataError
-from features.timeline import DAY_US
 from pipeline.console import console, run_main
 from pipeline.params import SnapshotsParams, load_params
 from pipeline.tables import read_table, write_table
@@ -53,7 +53,9 @@ def risk_periods(stage_changes: pd.DataFrame, expire_days: int | None) -> pd.Dat
     """
     relevant = stage_changes[stage_changes["stage"].isin((STARTS, *ENDS))]
     is_end = (relevant["stage"] != STARTS).to_numpy()
-    order = np.lexsort((relevant["stage"].astype(str), is_end, relevant["occurred_at"], relevant["lead_id"].astype(str)))
+    order = np.lexsort(
+        (relevant["stage"].astype(str), is_end, relevant["occurred_at"], relevant["lead_id"].astype(str))
+    )
     relevant = relevant.iloc[order]
     leads = relevant["lead_id"].astype(object).tolist()
     stages = relevant["stage"].astype(object).tolist()
@@ -206,7 +208,9 @@ def main() -> None:
     else:
         changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
         periods = risk_periods(changes, params.snapshots.expire_days)
-        snapshots = mql_snapshots(periods, params.snapshots, export["exported_at"], ordinal=export["clock"] == "ordinal")
+        snapshots = mql_snapshots(
+            periods, params.snapshots, export["exported_at"], ordinal=export["clock"] == "ordinal"
+        )
     if snapshots.empty:
         raise DataError(
             f"snapshots: no lead is ever at risk (risk set '{params.snapshots.risk_set}'). The source needs `mql` stage "

@@ -1,5 +1,6 @@
-"""Stage `split`: which snapshots train, stop, calibrate and test. Before `features`, because what is fitted on training
-rows alone (known categories, known kinds) has to know them.
+"""Stage `split`: which snapshots train, stop, calibrate and test.
+
+It comes before `features`, because what is fitted on training rows alone (known categories, known kinds) has to know them.
 """
 
 import pyarrow as pa

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-
 from features.catalog import Catalog
 from models.bundle import Bundle
-from models.fitting import fit_baselines, fit_product
 from models.scoring import probabilities
+
+from models.fitting import fit_baselines, fit_product
 from pipeline.console import console, run_main
 from pipeline.params import load_params
 from pipeline.tables import hash_files, read_table, write_table
@@ -37,7 +37,9 @@ def labelled_rows(
     frame = snapshots.merge(labels[[*keys, "label"]], on=keys).merge(slices[[*keys, "slice"]], on=keys)
     frame = frame[frame["slice"] != "dropped"].merge(position, on=keys, how="left", validate="one_to_one")
     frame = frame.sort_values(["snapshot_at", "lead_id"], ignore_index=True)
-    values = np.column_stack([matrix[name].to_numpy() for name in matrix.column_names[2:]]).astype(np.float32, copy=False)
+    values = np.column_stack([matrix[name].to_numpy() for name in matrix.column_names[2:]]).astype(
+        np.float32, copy=False
+    )
     return frame.drop(columns="row"), values[frame["row"].to_numpy()]
 
 
@@ -47,9 +49,7 @@ def main() -> None:
     data = params.paths.data_dir
     catalog = Catalog.from_json((data / "features" / "catalog.json").read_text(encoding="utf-8"))
     export = read_table(data / "canonical" / "export.parquet", "export").to_pandas().iloc[0]
-    tables = [
-        read_table(data / f"{name}.parquet", name).to_pandas() for name in ("snapshots", "labels", "slices")
-    ]
+    tables = [read_table(data / f"{name}.parquet", name).to_pandas() for name in ("snapshots", "labels", "slices")]
     frame, matrix = labelled_rows(tables[0], tables[1], tables[2], pq.read_table(data / "features" / "matrix.parquet"))
     frame["label"] = frame["label"].astype("int8")
     ordinal = bool(export["clock"] == "ordinal")
@@ -108,7 +108,9 @@ def main() -> None:
         predict=np.arange(len(frame)),
     )
     predictions = frame.assign(
-        probability=probability.astype(np.float64), raw_log_odds=product.classifier.predict_log_odds(matrix), **baselines
+        probability=probability.astype(np.float64),
+        raw_log_odds=product.classifier.predict_log_odds(matrix),
+        **baselines,
     )
     table = pa.Table.from_pandas(predictions.drop(columns="risk_period"), preserve_index=False)
     write_table(data / "predictions.parquet", "predictions", table)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-
 from features.journeys import Journeys
+
 from pipeline.engines.duckdb import connect
 
 __all__ = ["known_values", "lead_batches"]

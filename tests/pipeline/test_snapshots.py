@@ -24,7 +24,9 @@ def days(times: pd.Series) -> list[float]:
     [
         pytest.param([("mql", 5)], [(5, None, None)], id="open"),
         pytest.param([("mql", 5), ("sal", 6), ("sales_qualified", 9)], [(5, 9, "sales_qualified")], id="sal is no end"),
-        pytest.param([("sales_qualified", 3), ("mql", 5)], [(5, None, None)], id="an outcome before any MQL opens nothing"),
+        pytest.param(
+            [("sales_qualified", 3), ("mql", 5)], [(5, None, None)], id="an outcome before any MQL opens nothing"
+        ),
         pytest.param([("mql", 5), ("mql", 8), ("disqualified", 9)], [(5, 9, "disqualified")], id="MQL while open"),
         pytest.param(
             [("mql", 5), ("recycled", 9), ("mql", 20), ("sales_qualified", 30)],

@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from features.errors import ParameterError
+from pipeline.params import Params, load_params
+
+
+def written(tmp_path: Path, root: Path, change) -> Path:
+    values = yaml.safe_load((root / "params.yaml").read_text())
+    change(values)
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def test_the_repository_s_file_holds_every_section(root) -> None:
+    sections = tuple(Params.model_fields)
+    loaded = load_params(sections, root / "params.yaml")
+    assert set(type(loaded).model_fields) == set(sections)
+
+
+def test_a_section_that_was_not_asked_for_is_not_reachable(root) -> None:
+    loaded = load_params(("paths",), root / "params.yaml")
+    with pytest.raises(AttributeError):
+        _ = loaded.train
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p["train"].update(learning_rte=0.1), r"train\.learning_rte: Extra inputs are not permitted"),
+        (lambda p: p["train"].update(learning_rate=-1), r"train\.learning_rate: .*greater than 0 \(got -1\)"),
+        (
+            lambda p: p["features"].update(windows_days=[7, 999]),
+            r"windows_days: 999 is not within 1\.\.observation_days",
+        ),
+        (lambda p: p["capacity"].update(share=0.1), r"set exactly one of share and leads_per_week"),
+        (lambda p: p.update(trian={}), r"unknown section\(s\) 'trian'\. Allowed: .*train"),
+        (lambda p: p.pop("split"), r"section\(s\) 'split' missing"),
+        (lambda p: p["ingest"].update(source="../etc"), r"ingest\.source: String should match"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(tmp_path, root, change, message) -> None:
+    path = written(tmp_path, root, change)
+    with pytest.raises(ParameterError, match=message):
+        load_params(tuple(Params.model_fields), path)
+
+
+def test_a_missing_file_says_where_to_run(tmp_path) -> None:
+    with pytest.raises(ParameterError, match="Run from the repository root"):
+        load_params(("paths",), tmp_path / "params.yaml")
+
+
+def test_sections_are_immutable(root) -> None:
+    loaded = load_params(("train",), root / "params.yaml")
+    with pytest.raises(ValueError, match="frozen"):
+        loaded.train.seed = 1
