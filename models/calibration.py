@@ -1,0 +1,188 @@
+"""From raw log-odds to a probability with an interval: sigmoid, isotonic or beta calibration.
+
+`apply` works row by row: interpolation is spelled out, and the exponentials are SciPy's scalar ones, so that one row alone
+gets the same bits as in a million.
+"""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from features.errors import BundleError, DataError
+from models.calibration_fits import LONGEST_LOG_ODDS, Map, choose_method, fit_map, group_codes, interpolate
+from models.params import CalibrationParams
+
+__all__ = ["Calibration", "fit_calibration"]
+
+KNOTS = 64
+BEYOND = (2.0, 6.0)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A fitted calibration; compare with ``==``, save with `to_json`.
+
+    Attributes
+    ----------
+    map : Map
+        From raw log-odds to calibrated log-odds.
+    interval : float
+        Nominal coverage of the interval, in (0, 1).
+    knots : tuple of float
+        Raw log-odds, ascending, at which the interval is known.
+    low, high : tuple of float
+        Calibrated log-odds of the interval's ends at the knots.
+    """
+
+    map: Map
+    interval: float
+    knots: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    @property
+    def method(self) -> str:
+        """Name of the method: ``sigmoid``, ``isotonic`` or ``beta``."""
+        return self.map.method
+
+    def apply(self, log_odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Calibrate raw log-odds; one entry per row, no row depends on another.
+
+        The interval is that of the calibration map alone: how far the map could be off for want of calibration rows. It
+        does not hold the uncertainty of the classifier itself, and is too narrow by that.
+
+        Parameters
+        ----------
+        log_odds : ndarray of float64
+            Raw, finite.
+
+        Returns
+        -------
+        probability, low, high : ndarray of float64
+            In [0, 1], with low <= probability <= high.
+
+        Raises
+        ------
+        DataError
+            A value is not finite.
+        """
+        x = np.ascontiguousarray(log_odds, dtype=np.float64)
+        if not np.isfinite(x).all():
+            row = int(np.flatnonzero(~np.isfinite(x))[0])
+            raise DataError(
+                f"calibration: raw log-odds of row {row} are {x[row]}, not finite. Check the classifier's input"
+            )
+        knots = np.array(self.knots)
+        probability = expit(self.map.apply(x))
+        low = expit(interpolate(x, knots, np.array(self.low)))
+        high = expit(interpolate(x, knots, np.array(self.high)))
+        return probability, np.minimum(low, probability), np.maximum(high, probability)
+
+    def to_json(self) -> str:
+        """Write as JSON; floats survive exactly."""
+        return json.dumps(
+            {
+                "method": self.map.method,
+                "coefficients": self.map.coefficients,
+                "x": self.map.x,
+                "y": self.map.y,
+                "interval": self.interval,
+                "knots": self.knots,
+                "low": self.low,
+                "high": self.high,
+            },
+            indent=1,
+            sort_keys=True,
+            allow_nan=False,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "Calibration":
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        BundleError
+            The text is not such JSON.
+        """
+        try:
+            raw = json.loads(text)
+            numbers = {
+                name: tuple(float(value) for value in raw[name])
+                for name in ("coefficients", "x", "y", "knots", "low", "high")
+            }
+            found = Map(str(raw["method"]), numbers["coefficients"], numbers["x"], numbers["y"])
+            made = cls(found, float(raw["interval"]), numbers["knots"], numbers["low"], numbers["high"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise BundleError(
+                f"calibration.json cannot be read ({error!r}). Train again, or restore the bundle"
+            ) from error
+        if not made.knots or not len(made.knots) == len(made.low) == len(made.high):
+            raise BundleError(
+                "calibration.json: knots, low and high differ in length. Train again, or restore the bundle"
+            )
+        return made
+
+
+def fit_calibration(
+    log_odds: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    groups: np.ndarray,
+    params: CalibrationParams,
+    seed: int,
+) -> Calibration:
+    """Fit a calibration on rows that the classifier was not trained on, with a bootstrap interval over groups.
+
+    Parameters
+    ----------
+    log_odds : ndarray of float64
+        Raw log-odds, finite; one per row.
+    labels : ndarray
+        0 or 1.
+    weights : ndarray of float64
+        Positive.
+    groups : ndarray
+        Account or lead of each row: resamples and cross-validation folds take whole groups.
+    params : CalibrationParams
+        ``auto`` takes the method with the smallest 5-fold cross-validated log loss, but `sigmoid` if it is within one
+        standard error of it; with fewer than 30 positives always `sigmoid`.
+    seed : int
+        Of the folds and of the resamples.
+
+    Raises
+    ------
+    DataError
+        Lengths differ, a value is not finite, or there is one class only.
+    """
+    x = np.asarray(log_odds, dtype=np.float64)
+    y, w = np.asarray(labels, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+    if not len(x) == len(y) == len(w) == len(groups) or not np.isfinite(x).all() or not 0 < (y == 1).sum() < len(y):
+        raise DataError(
+            f"calibration: {len(x)} log-odds ({int((~np.isfinite(x)).sum())} not finite), {len(y)} labels "
+            f"({int((y == 1).sum())} positive), {len(w)} weights, {len(groups)} groups; needs equal lengths, finite "
+            "log-odds and both classes. Enlarge split.calibration_share, or set split.cross_fit_folds"
+        )
+    order = np.argsort(x, kind="stable")  # isotonic needs it, and the order of rows must not matter
+    x, y, w, codes = x[order], y[order], w[order], group_codes(groups)[order]
+    method = choose_method(x, y, w, codes, params.method, seed)
+    fitted = fit_map(method, x, y, w)
+    inner = np.quantile(x, np.linspace(0.0, 1.0, KNOTS - 2 * len(BEYOND)))
+    knots = np.unique([*(inner[0] - d for d in BEYOND), *inner, *(inner[-1] + d for d in BEYOND)])
+    random = np.random.default_rng(seed)
+    count = int(codes.max()) + 1
+    curves = []
+    for _ in range(params.bootstrap):
+        drawn = np.bincount(random.integers(0, count, size=count), minlength=count)[codes] * w
+        if np.unique(y[drawn > 0]).size == 2:
+            curves.append(fit_map(method, x[drawn > 0], y[drawn > 0], drawn[drawn > 0]).apply(knots))
+    centre = fitted.apply(knots)
+    ends = [(1.0 - params.interval) / 2.0, (1.0 + params.interval) / 2.0]
+    low, high = np.quantile(curves, ends, axis=0) if curves else (centre - LONGEST_LOG_ODDS, centre + LONGEST_LOG_ODDS)
+    return Calibration(fitted, params.interval, _floats(knots), _floats(low), _floats(high))
+
+
+def _floats(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
