@@ -1,0 +1,160 @@
+"""Stage changes and orders of one chunk, with the rows that a CRM gets wrong."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.simulator.arrow import identifiers, iso, named
+from pipeline.simulator.chunks import Chunk, Setting, Story, stream
+from pipeline.simulator.clocks import OFFICE_DAY, FloatArray, IntArray
+from pipeline.simulator.crm import TEAMS, account_ids, exported_accounts, owner_names
+from pipeline.simulator.dirt import BAD_SHARE, duplicates
+from pipeline.simulator.handovers import NEVER
+from pipeline.simulator.outcomes import ENDINGS, OPEN, REASONS, SALES_QUALIFIED
+from pipeline.simulator.touchpoints import DAY_SECONDS
+
+__all__ = ["orders", "stage_changes"]
+
+ENTERED_WITHIN_HOURS = 36
+"""Sales enters an ending at most so late."""
+
+PRODUCTS = ("core", "module_planning", "module_shop_floor", "service")
+
+
+def stage_changes(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], start: int) -> pa.Table:
+    """Make stage_changes.csv: one row per transition that the CRM knows at the export."""
+    rng = stream(setting.seed, "tables", chunk.number, 4)
+    created = np.floor(chunk.people.created * DAY_SECONDS).astype(np.int64)
+    everyone = np.arange(chunk.people.leads)
+    nothing = np.full(len(everyone), -1)
+    parts = [_changes(chunk, everyone, "inquiry", created, created, nothing, None, None, start)]
+    for number, story in enumerate(stories):
+        periods, endings = story.periods, story.endings
+        owner = owner_names(number, periods.owner)
+        nothing = np.full(len(story.lead), -1)
+        parts.append(_changes(chunk, story.lead, "mql", periods.mql, periods.mql, nothing, None, None, start))
+        parts.append(
+            _changes(
+                chunk, story.lead, "sal", periods.contacted, periods.contacted, nothing, owner, TEAMS[number], start
+            )
+        )
+        delay = rng.integers(60, ENTERED_WITHIN_HOURS * 3600, len(story.lead))
+        for ending in range(OPEN + 1, len(ENDINGS)):
+            when = np.where(endings.ending == ending, endings.at, NEVER)
+            parts.append(
+                _changes(
+                    chunk,
+                    story.lead,
+                    ENDINGS[ending],
+                    when,
+                    np.where(when < NEVER, when + delay, NEVER),
+                    endings.entered_reason,
+                    owner,
+                    TEAMS[number],
+                    start,
+                )
+            )
+        bought = purchases(setting, chunk, story, number)
+        parts.append(_changes(chunk, story.lead, "customer", bought, bought, nothing, owner, TEAMS[number], start))
+    # Only what was recorded before the export is in it.
+    recorded = np.concatenate([seconds for _, seconds in parts])
+    table = pa.concat_tables([rows for rows, _ in parts]).take(pa.array(np.flatnonzero(recorded < setting.export)))
+    return pa.concat_tables([table, _spoiled(rng, table)])
+
+
+def purchases(setting: Setting, chunk: Chunk, story: Story, number: int) -> IntArray:
+    """Seconds at which each qualified lead becomes a customer; NEVER: it does not."""
+    rng = stream(setting.seed, "tables", chunk.number, 5, number)
+    people = chunk.people
+    account = people.account[story.lead]
+    odds = -0.1 + 0.4 * people.fit[account] + 0.35 * people.budget[account]
+    buys = rng.random(len(story.lead)) < 1.0 / (1.0 + np.exp(-odds))
+    buys &= story.endings.ending == SALES_QUALIFIED
+    office = setting.clocks.office
+    delay = 25.0 * OFFICE_DAY * rng.exponential(1.0, len(buys)) ** (1.0 / 1.5)
+    qualified = np.where(buys, story.endings.at, 0) / DAY_SECONDS
+    bought = np.ceil(office.calendar(office.own(qualified) + delay) * DAY_SECONDS).astype(np.int64)
+    return np.where(buys, bought, NEVER)
+
+
+def orders(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], start: int) -> pa.Table:
+    """Make orders.csv: what accounts bought before the history and in it, upsell included; one row per order."""
+    rng = stream(setting.seed, "tables", chunk.number, 6)
+    people = chunk.people
+    bought = [purchases(setting, chunk, story, number) for number, story in enumerate(stories)]
+    lead = np.concatenate([story.lead for story in stories])
+    when = np.concatenate(bought)
+    lead, when = lead[when < setting.export], when[when < setting.export]
+    new = people.account[lead]
+    old = np.flatnonzero(people.customer)
+    # Who once bought comes back: at a slow pace before and in the history, faster while a project is on.
+    before = rng.poisson(2.0, len(old)) + 1
+    past = np.repeat(old, before)
+    past_at = -rng.integers(1, 720 * DAY_SECONDS, len(past))
+    pace = np.where(np.isnan(people.project[old]), 1.0, 2.0) / 260.0
+    account, begin = np.concatenate((old, new)), np.concatenate((np.zeros(len(old), np.int64), when))
+    rate = np.concatenate((pace, np.full(len(new), 1.0 / 150.0)))
+    again = rng.poisson(rate * (setting.export - begin) / DAY_SECONDS)
+    upsell = np.repeat(account, again)
+    upsell_at = np.repeat(begin, again) + np.floor(
+        rng.random(len(upsell)) * np.repeat(setting.export - begin, again)
+    ).astype(np.int64)
+    accounts = np.concatenate((past, new, upsell))
+    moments = np.concatenate((past_at, when, upsell_at))
+    first = np.concatenate((np.zeros(len(past), bool), np.ones(len(new), bool), np.zeros(len(upsell), bool)))
+    product = np.where(first, 0, rng.integers(0, len(PRODUCTS), len(accounts)))
+    amount = _amounts(rng, people.employees[accounts], product)
+    kept = np.flatnonzero(exported_accounts(chunk)[accounts])
+    table = pa.table(
+        {
+            "account_id": account_ids(setting, chunk).take(pa.array(accounts[kept])),
+            "ordered_at": iso(moments[kept], start),
+            "amount": amount[kept],
+            "product": named(product[kept], PRODUCTS).cast(pa.string()),
+        }
+    )
+    spoiled = table.take(pa.array(duplicates(rng, table.num_rows, BAD_SHARE)))
+    broken = pa.array(["31.02.2024 12:00"] * spoiled.num_rows, pa.string())
+    return pa.concat_tables([table, spoiled.set_column(1, "ordered_at", broken)])
+
+
+def _amounts(rng: np.random.Generator, employees: FloatArray, product: IntArray) -> FloatArray:
+    size = np.array([9.0, 8.0, 8.2, 6.5])[product] + 0.35 * (np.log(employees) - 4.9)
+    result: FloatArray = np.exp(size + rng.normal(0.0, 0.5, len(product))).round(2).astype(np.float64)
+    return result
+
+
+def _changes(
+    chunk: Chunk,
+    lead: IntArray,
+    stage: str,
+    occurred: IntArray,
+    recorded: IntArray,
+    reason: IntArray,
+    owner: pa.Array | None,
+    team: str | None,
+    start: int,
+) -> tuple[pa.Table, IntArray]:
+    happened = np.flatnonzero(occurred < NEVER)
+    size = len(happened)
+    table = pa.table(
+        {
+            "lead_id": identifiers("L-", lead[happened] + chunk.offset),
+            "stage": pa.array([stage] * size, pa.string()),
+            "occurred_at": iso(occurred[happened], start),
+            "recorded_at": iso(recorded[happened], start),
+            "reason": named(reason[happened], REASONS).cast(pa.string()),
+            "owner": pa.nulls(size, pa.string()) if owner is None else owner.take(pa.array(happened)),
+            "team": pa.array([team] * size, pa.string()),
+        }
+    )
+    return table, recorded[happened]
+
+
+def _spoiled(rng: np.random.Generator, table: pa.Table) -> pa.Table:
+    """Copy some rows and spoil them: a date that can't be read, or a lead that nobody knows."""
+    rows = table.take(pa.array(duplicates(rng, table.num_rows, BAD_SHARE)))
+    unreadable = pa.array(rng.random(rows.num_rows) < 0.5)
+    moment = pc.if_else(unreadable, "2024-13-45T99:00:00Z", rows["occurred_at"])
+    lead = pc.if_else(unreadable, rows["lead_id"], pc.binary_join_element_wise("X", rows["lead_id"], ""))
+    return rows.set_column(2, "occurred_at", moment).set_column(0, "lead_id", lead)
