@@ -1,0 +1,239 @@
+"""Command `publish`: register the tracked model, judge it at the gate, make it champion; or roll back.
+
+Exit codes: 0 the model of this workspace is the champion (or the rollback is done), 3 the gate kept the champion,
+1 something is wrong.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from models.bundle import Bundle
+from rich.table import Table
+
+from features.errors import DataError
+from models.fitting import row_groups
+from models.gate import GateDecision, decide_promotion
+from pipeline.console import console, run_main
+from pipeline.params import load_params
+from pipeline.provenance import bundle_hash, read_tracking
+from pipeline.registry import Registry
+from pipeline.score import score_snapshots
+from pipeline.tables import read_table
+
+__all__ = ["REFUSED", "SECTIONS", "export", "gate_rows", "main", "publish", "rollback"]
+
+SECTIONS = ("evaluate", "paths", "publish")
+REFUSED = 3
+BASELINES = {
+    "base_rate": True,
+    "logistic_regression": True,
+    "points": False,
+    "odoo_formula": True,
+    "untuned_lightgbm": True,
+}
+
+
+def gate_rows(predictions: pd.DataFrame, champion: Bundle | None) -> pd.DataFrame:
+    """Pick the rows that the gate may judge by; one row per risk period (the MQL moment).
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        Rows of `predictions.parquet`, all matured.
+    champion : Bundle or None
+        Its metadata says until when data trained, tuned or calibrated it.
+
+    Returns
+    -------
+    DataFrame
+        The test rows with `snapshot_at` in (champion's `data_used_until`, end): what neither model has used.
+    """
+    rows = predictions[(predictions["slice"] == "test") & predictions["is_headline"]]
+    if champion is not None:
+        rows = rows[rows["snapshot_at"] > pd.Timestamp(champion.metadata["data_used_until"])]
+    return rows.reset_index(drop=True)
+
+
+def _judge(rows: pd.DataFrame, champion: Bundle | None, canonical: Path, params: Any) -> GateDecision:
+    beside = None
+    if champion is not None and len(rows):
+        scored = score_snapshots(champion, canonical, rows[["lead_id", "account_id", "snapshot_at"]])
+        beside = scored["probability"].to_numpy(dtype=np.float64)
+    elif champion is not None:
+        beside = np.empty(0)
+    return decide_promotion(
+        rows["label"].to_numpy(dtype=np.float64),
+        row_groups(rows),
+        rows["probability"].to_numpy(dtype=np.float64),
+        beside,
+        {
+            name: (rows[name].to_numpy(dtype=np.float64), is_probability)
+            for name, is_probability in BASELINES.items()
+            if name in rows
+        },
+        params.publish,
+        params.evaluate,
+    )
+
+
+def export(source: Path, target: Path, provenance: dict[str, Any]) -> None:
+    """Copy a bundle for serving without the registry, with `provenance.json`; the old one is replaced at the end.
+
+    Parameters
+    ----------
+    source : Path
+        The bundle.
+    target : Path
+        Folder to write, such as `data/champion`.
+    provenance : dict
+        Registered name and version, MLflow run, git commit, when known.
+    """
+    fresh = target.with_name(f".{target.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.copytree(source, fresh)
+    (fresh / "provenance.json").write_text(
+        json.dumps(provenance, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    Bundle.load(fresh)
+    shutil.rmtree(target, ignore_errors=True)
+    fresh.rename(target)
+
+
+def publish(workspace: Path, params: Any, target: Path, again: bool = False) -> int:
+    """Register this workspace's model and let the gate decide; the same bundle is registered only once.
+
+    Parameters
+    ----------
+    workspace : Path
+        Decides the store.
+    params : object
+        Sections `evaluate`, `paths` and `publish`.
+    target : Path
+        Where the champion's bundle is exported to.
+    again : bool
+        Let a version that was rolled back come to the gate again.
+
+    Returns
+    -------
+    int
+        0 when this model is the champion now, `REFUSED` when the champion was kept.
+
+    Raises
+    ------
+    DataError
+        If there is no tracked run, or the bundle is not the one that was tracked.
+    """
+    data = workspace / params.paths.data_dir
+    tracking = read_tracking(data / "tracking.json")
+    if bundle_hash(data / "bundle") != tracking["bundle_sha256"]:
+        raise DataError(
+            f"{data / 'bundle'}: not the bundle that run {tracking['run_id']} recorded. "
+            "Run `dvc repro`, so that the run and the bundle belong together."
+        )
+    registry = Registry.open(workspace, params.publish.model_name)
+    challenger = registry.register(tracking)
+    champion = registry.alias("champion")
+    name = params.publish.model_name
+    if champion is not None and champion.version == challenger.version:
+        export(registry.bundle(champion), target, registry.provenance(champion))
+        console.print(f"publish: {name} version {champion.version} is the champion already; nothing to decide.")
+        return 0
+    if challenger.tags.get("rolled_back") == "true" and not again:
+        console.print(
+            f"publish: version {challenger.version} was champion and was rolled back, so it stays out. "
+            "Train another one, or send it to the gate again with --again.",
+            style="yellow",
+        )
+        return REFUSED
+    registry.set_alias("challenger", challenger)
+    old = None if champion is None else Bundle.load(registry.bundle(champion))
+    predictions = read_table(data / "predictions.parquet", "predictions").to_pandas()
+    rows = gate_rows(predictions, old)
+    with console.status("comparing at the gate"):
+        decision = _judge(rows, old, data / "canonical", params)
+    registry.tag_decision(challenger, decision, champion, _facts(rows))
+    _show(decision, name, challenger.version, None if champion is None else champion.version)
+    if old is not None and old.metadata["label_days"] != Bundle.load(data / "bundle").metadata["label_days"]:
+        console.print(
+            f"[yellow]The champion was trained for a label of {old.metadata['label_days']} days; "
+            "it was judged by the challenger's.[/yellow]"
+        )
+    if not decision.promote:
+        kept = "there is still none" if champion is None else f"still version {champion.version}"
+        console.print(f"The champion is unchanged: {kept}.")
+        return REFUSED
+    registry.promote(challenger, champion)
+    export(registry.bundle(challenger), target, registry.provenance(challenger))
+    console.print(f"models:/{name}@champion is version {challenger.version}; its bundle is in {target}.")
+    return 0
+
+
+def rollback(workspace: Path, params: Any, target: Path) -> None:
+    """Make the previous champion the champion again.
+
+    Raises
+    ------
+    LeadQualificationError
+        If there is no previous champion.
+    """
+    registry = Registry.open(workspace, params.publish.model_name)
+    gone, back = registry.roll_back()
+    export(registry.bundle(back), target, registry.provenance(back))
+    console.print(
+        f"rollback: version {back.version} is the champion again instead of version {gone.version}; its bundle is in {target}."
+    )
+
+
+def _facts(rows: pd.DataFrame) -> dict[str, str]:
+    if rows.empty:
+        return {"gate_rows": "0"}
+    return {
+        "gate_rows": str(len(rows)),
+        "gate_first_snapshot": rows["snapshot_at"].min().isoformat(),
+        "gate_last_snapshot": rows["snapshot_at"].max().isoformat(),
+    }
+
+
+def _show(decision: GateDecision, name: str, challenger: str, champion: str | None) -> None:
+    against = "no champion yet" if champion is None else f"champion: version {champion}"
+    table = Table(title=f"{name}: challenger version {challenger}, {against}", show_lines=False)
+    table.add_column("check")
+    table.add_column("")
+    table.add_column("result")
+    for check in decision.checks:
+        mark = "[green]passed[/green]" if check.passed else "[red]failed[/red]"
+        table.add_row(check.name.replace("_", " "), mark, check.sentence)
+    console.print(table)
+    console.print(decision.verdict, style="bold green" if decision.promote else "bold red", markup=False)
+
+
+def main() -> None:
+    """Publish or roll back.
+
+    Raises
+    ------
+    SystemExit
+        With `REFUSED` when the gate kept the champion.
+    """
+    parser = argparse.ArgumentParser(prog="python -m pipeline.publish", description=__doc__)
+    parser.add_argument("--rollback", action="store_true", help="make the previous champion the champion again")
+    parser.add_argument("--again", action="store_true", help="let a rolled-back version come to the gate again")
+    parser.add_argument("--export", type=Path, metavar="DIR", help="write the champion's bundle here (data/champion)")
+    arguments = parser.parse_args()
+    params = load_params(SECTIONS)
+    target = arguments.export or params.paths.data_dir / "champion"
+    if arguments.rollback:
+        rollback(Path.cwd(), params, target)
+        return
+    code = publish(Path.cwd(), params, target, arguments.again)
+    if code:
+        raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    run_main(main)
