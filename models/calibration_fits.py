@@ -68,7 +68,8 @@ def interpolate(x: np.ndarray, knots: np.ndarray, values: np.ndarray) -> np.ndar
     right = np.clip(np.searchsorted(knots, x, side="right"), 1, len(knots) - 1)
     left = right - 1
     share = np.clip((x - knots[left]) / (knots[right] - knots[left]), 0.0, 1.0)
-    return np.asarray(values[left] * (1.0 - share) + values[right] * share)
+    between = values[left] + (values[right] - values[left]) * share  # in this form rounding keeps a rising map rising
+    return np.clip(between, np.minimum(values[left], values[right]), np.maximum(values[left], values[right]))
 
 
 def _columns(method: str, x: np.ndarray) -> tuple[np.ndarray, ...]:
