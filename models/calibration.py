@@ -147,8 +147,8 @@ def fit_calibration(
     groups : ndarray
         Account or lead of each row: resamples and cross-validation folds take whole groups.
     params : CalibrationParams
-        ``auto`` takes the method with the smallest 5-fold cross-validated log loss, but `sigmoid` if it is within one
-        standard error of it; with fewer than 30 positives always `sigmoid`.
+        ``auto`` takes the simplest of sigmoid, beta and isotonic whose 5-fold cross-validated log loss is within one
+        standard error of the smallest; with fewer than 30 positives it is always `sigmoid`.
     seed : int
         Of the folds and of the resamples.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from features.catalog import Catalog
 
-from models.baselines import BaseRate, LogisticRegressionBaseline, OdooFormula, PointsTable, UntunedLightGBM
+from models.baselines import Baseline, BaseRate, LogisticRegressionBaseline, OdooFormula, PointsTable, UntunedLightGBM
 from models.calibration import Calibration, fit_calibration
 from models.classifier import Classifier, cross_fit
 from models.classifier import train as train_classifier
@@ -183,7 +183,7 @@ def fit_baselines(
     weights = lead_weights(frame)[fit_rows]
     names = [feature.name for feature in catalog.features]
     categorical = catalog.categorical
-    models = {
+    models: dict[str, Baseline] = {
         "base_rate": BaseRate(),
         "logistic_regression": LogisticRegressionBaseline(),
         "odoo_formula": OdooFormula(),

@@ -248,7 +248,10 @@ def _check_slices(frame: pd.DataFrame, slices: Slices, names: Sequence[str], par
         dropped = ", ".join(f"{rows:,} {reason}" for reason, rows in described["dropped"].items()) or "none"
         step = "move split.test_from or test_share" if name in ("train", "test") else "enlarge its share"
         folds = "" if params.cross_fit_folds else ", set split.cross_fit_folds (two slices instead of four)"
+        time = (
+            ", set split.mode to time (leads and accounts may straddle)" if "straddles" in described["dropped"] else ""
+        )
         raise DataError(
             f"split: slice '{name}' {problem}; rows: {counts}; dropped: {dropped}. "
-            f"Use a longer history, {step}{folds} or a smaller labels.label_days"
+            f"Use a longer history, {step}{folds}{time} or a smaller labels.label_days"
         )

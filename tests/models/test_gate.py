@@ -89,6 +89,10 @@ def test_too_few_positives_stop_everything() -> None:
     assert "at least 50" in decision.verdict
 
 
+def test_no_rows_are_too_few() -> None:
+    assert not gate(TRUTH, NOISE, rows=0).promote
+
+
 def test_decision_is_plain_data() -> None:
     found = json.loads(json.dumps(gate(TRUTH, NOISE).as_dict()))
     assert found["promote"] is True

@@ -190,6 +190,9 @@ def test_messages() -> None:
     one = frame.assign(label=[1] * 150 + [0, 1] * 25)
     with pytest.raises(DataError, match=r"slice 'train' holds positives only"):
         assign_slices(one, section, 1, 0, "real")
+    one = frame.assign(account_id="a")
+    with pytest.raises(DataError, match=r"slice 'test' is empty.*50 straddles.*split.mode to time"):
+        assign_slices(one, params(mode="grouped", cross_fit_folds=2), 1, 0, "real")
     with pytest.raises(DataError, match=r"columns \['matured'\] are missing"):
         assign_slices(frame.drop(columns="matured"), params(), 1, 0, "real")
     with pytest.raises(DataError, match=r"none of 200 snapshots is a matured headline row.*200 are immature"):
