@@ -30,7 +30,7 @@ def main() -> None:
         leads=params.simulator.leads,
         days=params.simulator.days,
         clocks=clocks_from(params.simulator.start),
-        points=points_table(params.points, params.features.selectors),
+        points=points_table(params.points, params.features),
     )
     with progress() as bar:
         tasks: dict[str, TaskID] = {}

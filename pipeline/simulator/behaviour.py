@@ -44,14 +44,14 @@ KIND_OF: IntArray = np.array([world.code(world.KINDS, "download" if k in PRIMARY
 # Sessions per day by type and phase (awareness, consideration, decision, pause, gone).
 RATE = np.array(
     [
-        [0.17, 0.33, 0.42, 0.030, 0.004],
-        [0.20, 0.26, 0.30, 0.035, 0.006],
-        [0.16, 0.24, 0.30, 0.030, 0.005],
-        [0.17, 0.30, 0.36, 0.030, 0.004],
+        [0.24, 0.42, 0.52, 0.060, 0.025],
+        [0.28, 0.36, 0.40, 0.070, 0.035],
+        [0.22, 0.32, 0.38, 0.060, 0.025],
+        [0.23, 0.38, 0.46, 0.055, 0.020],
     ]
 )
 # Further page views in a session, on average, by what opened it.
-EXTRA_VIEWS = np.array([0.0, 1.3, 1.9, 0.7, 1.0, 1.2, 0.3, 0.0, 0.3, 1.0])
+EXTRA_VIEWS = np.array([0.0, 2.6, 3.4, 1.6, 2.0, 2.2, 0.8, 0.0, 0.8, 2.0])
 
 # Channels of the sessions that the rest does not fix, and the fixed ones by what opened the session (-1: not fixed).
 SESSION_CHANNELS = (
@@ -80,7 +80,7 @@ PRIMARY_ASSETS: IntArray = np.array(
 )
 FIRST_ASSET_SHARE: FloatArray = np.array([_CHOICES[k][2] if k in _CHOICES else 1.0 for k in PRIMARY])
 
-_COMMON_KINDS = np.array([40, 8, 34, 4, 2.0, 1.4, 1.6, 0.8, 1.6, 0.5])
+_COMMON_KINDS = np.array([42, 8, 36, 2.5, 1.5, 1.0, 1.2, 0.6, 1.2, 0.4])
 _KINDS: dict[
     str, list[list[float]]
 ] = {  # by type, then awareness, consideration, decision (pause and gone: mails mostly)
@@ -95,9 +95,9 @@ _KINDS: dict[
         [40, 14, 36, 3.0, 2.0, 1.5, 2.5, 0.5, 1.5, 0.5],
     ],
     "collector": [
-        [36, 8, 28, 13, 5.0, 3.0, 4.0, 1.2, 1.2, 0.2],
-        [32, 8, 30, 11, 7.0, 5.0, 5.0, 1.2, 1.2, 0.3],
-        [28, 8, 34, 10, 7.0, 5.0, 5.0, 1.2, 1.5, 0.7],
+        [40, 8, 30, 9, 3.5, 2.0, 2.5, 1.0, 1.0, 0.2],
+        [36, 8, 32, 8, 5.0, 3.0, 3.0, 1.0, 1.0, 0.3],
+        [32, 8, 36, 7, 5.0, 3.5, 3.5, 1.0, 1.2, 0.7],
     ],
     "price_watcher": [
         [36, 7, 46, 3.0, 1.0, 1.0, 1.0, 0.5, 2.5, 0.5],
@@ -106,7 +106,7 @@ _KINDS: dict[
     ],
 }
 _REST = [80, 8, 9, 1, 0.3, 0.2, 0.8, 0.4, 0.3, 0.02]
-_SHARED_KINDS, _SHARED_PAGES = 0.25, 0.22
+_SHARED_KINDS, _SHARED_PAGES = 0.16, 0.14
 
 # Weights of page groups: home, blog, product, documentation, compatibility, pricing, careers.
 _GROUPS = ("home", "blog", "product", "documentation", "compatibility", "pricing", "careers")

@@ -172,7 +172,7 @@ def remaining(chunk: Chunk, stories: tuple[Story, ...]) -> Chunk:
 
 
 def _ledger(setting: Setting, chunk: Chunk, points: IntArray) -> Ledger:
-    return keep_ledger(chunk.touchpoints, points, chunk.people.leads, setting.points.threshold)
+    return keep_ledger(chunk.touchpoints, points, chunk.people.leads, setting.points)
 
 
 def _mqls(

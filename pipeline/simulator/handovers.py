@@ -18,6 +18,12 @@ UNATTENDED = 0.03
 PLANNING_WEEKS = 6
 """Sales plans next week's capacity from the load of so many past weeks."""
 
+BACKLOG_WEEKS = 4.0
+"""Within so many weeks sales plans to work off what has piled up."""
+
+UNSTEADINESS = 0.30
+"""Spread of a team's weekly pace around the plan, as a logarithm."""
+
 LEADS_PER_PERSON = 6.0
 """MQLs that a salesperson takes on in an average week."""
 
@@ -110,11 +116,15 @@ def hand_over(
 def _weekly_capacity(rng: np.random.Generator, arrival: FloatArray, days: int, week: float) -> FloatArray:
     weeks = days // 7 + 2
     load = np.bincount((arrival // week).astype(np.int64), minlength=weeks).astype(np.float64)[:weeks]
+    # Holidays, sick leave and new hires make a team faster or slower for some weeks on end.
+    drift = np.exp(np.convolve(rng.normal(0.0, UNSTEADINESS, weeks + 4), np.ones(5) / 5**0.5, mode="valid"))
     past = np.concatenate((np.full(PLANNING_WEEKS, load[:PLANNING_WEEKS].mean()), load))
     total = np.concatenate(([0.0], np.cumsum(past)))
     planned = (total[PLANNING_WEEKS:-1] - total[: -1 - PLANNING_WEEKS]) / PLANNING_WEEKS
-    # Holidays, sick leave and new hires make a team faster or slower for some weeks on end.
-    drift = np.convolve(rng.normal(0.0, 0.30, weeks + 4), np.ones(5) / 5**0.5, mode="valid")
     floor = max(1.0, 0.3 * float(load.mean()))
-    result: FloatArray = np.maximum(planned * np.exp(drift) * 1.02, floor)
-    return result
+    capacity, backlog = np.zeros(weeks), 0.0
+    for number in range(weeks):
+        # A growing backlog brings overtime, but not enough to be gone at once.
+        capacity[number] = max((planned[number] + backlog / BACKLOG_WEEKS) * drift[number], floor)
+        backlog = max(backlog + load[number] - capacity[number], 0.0)
+    return capacity

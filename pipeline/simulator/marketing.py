@@ -1,17 +1,17 @@
 """Marketing automation: points for touchpoints by the company's own table, and the MQL moment where they suffice."""
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 import numpy as np
 
-from features.params import SelectorParams
+from features.params import FeaturesParams
+from features.selectors import BY, Selectors
 from models.params import PointsParams
 from pipeline.simulator import world
-from pipeline.simulator.clocks import BoolArray, IntArray
-from pipeline.simulator.touchpoints import Touchpoints
+from pipeline.simulator.clocks import IntArray
+from pipeline.simulator.handovers import NEVER
+from pipeline.simulator.touchpoints import DAY_SECONDS, Touchpoints
 
 __all__ = ["Ledger", "PointsTable", "keep_ledger", "points_table"]
 
@@ -29,10 +29,13 @@ class PointsTable:
         Thousandths of points of each combination; the last place on each axis is a missing value.
     threshold : int
         Thousandths of points that make an MQL.
+    lapse : int
+        Seconds after which points no longer count.
     """
 
     points: IntArray
     threshold: int
+    lapse: int
 
     def of(self, touchpoints: Touchpoints) -> IntArray:
         """Give each touchpoint's thousandths of points."""
@@ -40,39 +43,40 @@ class PointsTable:
         return result
 
 
-def points_table(points: PointsParams, selectors: Mapping[str, SelectorParams]) -> PointsTable:
+def points_table(points: PointsParams, features: FeaturesParams) -> PointsTable:
     """Work out the points of every combination of kind, channel, asset and campaign.
 
     Parameters
     ----------
     points : PointsParams
         Points by selector name, and the threshold.
-    selectors : mapping
-        The selectors that the points table names.
+    features : FeaturesParams
+        The selectors that the points table names; points lapse after observation_days.
 
     Returns
     -------
     PointsTable
     """
-    fields = (
-        ("kind", world.KINDS),
-        ("channel", world.CHANNELS),
-        ("asset", world.ASSETS),
-        ("campaign", world.CAMPAIGNS),
+    vocabulary = (world.KINDS, world.CHANNELS, world.ASSETS, world.CAMPAIGNS)
+    chosen = {name: features.selectors[name] for name in points.interactions}
+    selectors = Selectors(chosen)
+    tables = selectors.compile(*vocabulary)
+    total = np.zeros(tuple(len(names) + 1 for names in vocabulary), dtype=np.int64)
+    by_lead = tables.masks[tables.starts[-1] + BY.index("lead")]
+    for word in range(selectors.words):
+        # A missing value's row stands before each field's values; here it comes last, where code -1 finds it.
+        fields = [
+            np.roll(tables.masks[start - 1 : start + len(names), word], -1)
+            for start, names in zip(tables.starts, vocabulary, strict=False)
+        ]
+        sets = functools.reduce(np.bitwise_and.outer, fields) & by_lead[word]
+        for bit, weight in enumerate(list(points.interactions.values())[64 * word : 64 * (word + 1)]):
+            total += ((sets >> np.uint64(bit)) & np.uint64(1)).astype(np.int64) * round(weight * MILLI)
+    return PointsTable(
+        points=total,
+        threshold=round(points.mql_threshold * MILLI),
+        lapse=features.observation_days * DAY_SECONDS,
     )
-    total = np.zeros(tuple(len(names) + 1 for _, names in fields), dtype=np.int64)
-    for name, weight in points.interactions.items():
-        masks = [_matches(getattr(selectors[name], field), names) for field, names in fields]
-        chosen = functools.reduce(np.logical_and.outer, masks)
-        total += chosen * round(weight * MILLI)
-    return PointsTable(points=total, threshold=round(points.mql_threshold * MILLI))
-
-
-def _matches(patterns: tuple[str, ...] | None, names: tuple[str, ...]) -> BoolArray:
-    if patterns is None:
-        return np.ones(len(names) + 1, dtype=bool)
-    # A missing value (the last place) matches no pattern.
-    return np.array([any(fnmatchcase(name, pattern) for pattern in patterns) for name in names] + [False])
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ class Ledger:
         Lead of each position.
     threshold : int
         Thousandths of points that make an MQL.
+    lapse : int
+        Seconds after which points no longer count.
     """
 
     recorded: IntArray
@@ -98,6 +104,7 @@ class Ledger:
     begin: IntArray
     lead: IntArray
     threshold: int
+    lapse: int
 
     def crossings(self, leads: IntArray, after: IntArray) -> tuple[IntArray, IntArray]:
         """Find who gathers enough points when counting starts afresh.
@@ -105,7 +112,7 @@ class Ledger:
         Parameters
         ----------
         leads : int64[k]
-            Leads to look at.
+            Leads to look at, ascending.
         after : int64[k]
             Seconds; only what is recorded after this moment counts.
 
@@ -114,16 +121,22 @@ class Ledger:
         tuple of int64[j], int64[j]
             Positions in `leads` of those who make it, and the second at which the deciding touchpoint is recorded.
         """
-        # One search over (lead, recorded) finds every lead's first position after its moment.
-        span = int(max(self.recorded.max(initial=0), after.max(initial=0))) + 2
-        start = np.searchsorted(self.lead * span + self.recorded, leads * span + after, side="right")
-        start = np.clip(start, self.begin[leads], self.begin[leads + 1])
-        crossed = np.searchsorted(self.total, self.total[start] + self.threshold, side="left") - 1
-        made = np.flatnonzero(crossed < self.begin[leads + 1])
-        return made, self.recorded[crossed[made]]
+        size = len(self.begin) - 1
+        fresh = np.full(size, NEVER)
+        fresh[leads] = after
+        # One search over (lead, recorded) finds, for each position, where the points that still count begin.
+        oldest = np.maximum(self.recorded - self.lapse, np.where(fresh < NEVER, fresh + 1, 0)[self.lead])
+        span = int(max(self.recorded.max(initial=0), oldest.max(initial=0))) + 2
+        start = np.searchsorted(self.lead * span + self.recorded, self.lead * span + oldest, side="left")
+        enough = self.total[1:] - self.total[np.minimum(start, np.arange(len(start)) + 1)] >= self.threshold
+        enough &= (fresh < NEVER)[self.lead] & (self.recorded > fresh[self.lead])
+        reached = np.flatnonzero(enough)
+        lead, first = np.unique(self.lead[reached], return_index=True)
+        made = np.searchsorted(leads, lead)
+        return made, self.recorded[reached[first]]
 
 
-def keep_ledger(touchpoints: Touchpoints, points: IntArray, leads: int, threshold: int) -> Ledger:
+def keep_ledger(touchpoints: Touchpoints, points: IntArray, leads: int, table: PointsTable) -> Ledger:
     """Enter touchpoints, sorted by lead and then by when they were recorded, into a ledger.
 
     Parameters
@@ -134,13 +147,14 @@ def keep_ledger(touchpoints: Touchpoints, points: IntArray, leads: int, threshol
         Thousandths of points of each, at least 0.
     leads : int
         Number of leads in the chunk.
-    threshold : int
-        Thousandths of points that make an MQL.
+    table : PointsTable
+        Gives threshold and lapse.
     """
     return Ledger(
         recorded=touchpoints.recorded,
         total=np.concatenate((np.zeros(1, np.int64), np.cumsum(points))),
         begin=np.searchsorted(touchpoints.lead, np.arange(leads + 1)),
         lead=touchpoints.lead,
-        threshold=threshold,
+        threshold=table.threshold,
+        lapse=table.lapse,
     )

@@ -21,12 +21,12 @@ OPEN, SALES_QUALIFIED, DISQUALIFIED, RECYCLED = range(4)
 REASONS = ("no_decision_maker", "no_budget", "no_need", "bad_timing", "competitor", "unreachable")
 NO_DECISION_MAKER, NO_BUDGET, NO_NEED, BAD_TIMING, COMPETITOR, UNREACHABLE = range(6)
 
-BASE, FIT, NEED, BUDGET, POWER = -2.55, 0.75, 0.95, 0.45, 0.65
-READINESS, COLLEAGUES, PUSHED = 3.2, 0.40, -1.3
+BASE, FIT, NEED, BUDGET, POWER = -1.60, 0.55, 0.85, 0.32, 0.52
+READINESS, COLLEAGUES, PUSHED = 3.0, 0.35, -1.2
 READY_ENOUGH = 0.30
 """Who is called while less ready than this feels pushed, unless the call succeeds."""
 
-COMPETITOR_DAYS, COMPETITOR_SHAPE = 55.0, 1.8
+COMPETITOR_DAYS, COMPETITOR_SHAPE = 40.0, 1.8
 """Weibull scale in days since the first decision phase; the shape above 1 makes the hazard rise."""
 
 LEFT_OPEN = 0.18

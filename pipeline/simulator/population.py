@@ -162,7 +162,7 @@ def populate(rng: np.random.Generator, leads: int, days: int, clock: WeekClock) 
     rank = 0.6 * (kind == 0) + rng.normal(0, 1.0, leads) + 0.7 * (role == world.code(world.ROLES, "management"))
     seniority = np.clip(np.digitize(rank, (-0.5, 0.6, 1.4, 2.1)), 0, 4).astype(np.int64)
     power = 0.8 * world.SENIORITY_POWER[seniority] + 0.8 * world.ROLE_POWER[role] + rng.normal(0, 0.55, leads)
-    need = np.where(kind == 0, 0.95, -0.75) + rng.normal(0, 0.65, leads)
+    need = np.where(kind == 0, 1.05, -0.75) + rng.normal(0, 0.65, leads)
     return Population(
         industry=industry,
         country=country,
@@ -183,5 +183,5 @@ def populate(rng: np.random.Generator, leads: int, days: int, clock: WeekClock) 
         power=power,
         free_mail=rng.random(leads) < np.array([0.06, 0.20, 0.36, 0.22])[kind],
         newsletter=rng.random(leads) < np.array([0.62, 0.78, 0.55, 0.45])[kind],
-        activity=rng.gamma(2.0, 0.5, leads),
+        activity=rng.gamma(0.6, 1 / 0.6, leads),
     )
