@@ -2,6 +2,7 @@
 
 import io
 import json
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -167,12 +168,16 @@ def _distribution(ax: Axes, rows: Rows, language: str) -> None:
     _legend(ax, "upper right")
 
 
+def _wrapped(name: str) -> str:
+    return "\n".join(textwrap.wrap(name, 34, break_long_words=False))
+
+
 def _importance(ax: Axes, rows: Rows, language: str) -> None:
-    shown = [row for row in rows if row["gain"] > 0][:15][::-1]
+    shown = [row for row in rows if row["gain"] > 0][:10][::-1]
     total = sum(float(row["gain"]) for row in rows) or 1.0
     names = [str(row.get(f"text_{language}") or row["feature"]) for row in shown]
     ax.barh(range(len(shown)), [float(row["gain"]) / total for row in shown], color=COLOURS["product"], height=0.68)
-    ax.set_yticks(range(len(shown)), names, fontsize=8.5)
+    ax.set_yticks(range(len(shown)), [_wrapped(name) for name in names], fontsize=8)
     ax.set_ylim(-0.6, max(len(shown), 1) - 0.4)
     _percent(ax.xaxis)
     ax.grid(axis="y", visible=False)
@@ -207,8 +212,7 @@ def figure_png(name: str, rows: Rows, language: str = "en") -> bytes:
     bytes
         A PNG of about 1000 x 680 pixels.
     """
-    wide = name == "feature_importance"
-    figure = Figure(figsize=(8.4, 5.0) if wide else (6.4, 4.4), dpi=155, facecolor="white", layout="constrained")
+    figure = Figure(figsize=(6.4, 4.4), dpi=155, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     ax = figure.add_subplot()
     ax.grid(color=PALE, linewidth=0.8)

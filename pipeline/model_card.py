@@ -1,0 +1,222 @@
+"""The model card: what the model predicts, for whom, on which data, how well, and where it must not be used."""
+
+from html import escape
+
+from pipeline.card_definition import definition, split_rule
+from pipeline.html import date, facts, figure, number, page, percent, section, table
+from pipeline.plots import figure_png
+from pipeline.report_parts import (
+    Trained,
+    headline_tiles,
+    importance_table,
+    metrics_table_html,
+    say,
+    warnings,
+)
+
+__all__ = ["model_card"]
+
+TOP = 12
+SLICES = {
+    "train": ("training", "Training"),
+    "early_stopping": ("early stopping", "Abbruch des Trainings"),
+    "calibration": ("calibration", "Kalibrierung"),
+    "test": ("test", "Test"),
+}
+DROPPED = {
+    "immature": ("label window still open at the export", "Labelfenster beim Export noch offen"),
+    "label_purge": ("label window reaches into the next slice", "Labelfenster reicht in den nächsten Abschnitt"),
+    "straddles": (
+        "lead or account belongs to another slice",
+        "Lead oder Unternehmen gehört zu einem anderen Abschnitt",
+    ),
+    "before_train_from": ("before split.train_from", "vor split.train_from"),
+    "after_test_until": ("after split.test_until", "nach split.test_until"),
+}
+
+
+def model_card(trained: Trained, language: str = "en") -> str:
+    """Write the model card as one self-contained HTML page.
+
+    Parameters
+    ----------
+    trained : Trained
+        The model and what was measured.
+    language : {"en", "de"}
+        Shown first; the page holds both.
+    """
+    source, days = trained.metadata["source"], trained.metadata["label_days"]
+    return page(
+        {"en": f"Model card: lead qualification, {source}", "de": f"Modellkarte: Leadqualifizierung, {source}"},
+        {
+            "en": _lead(trained, "en", days),
+            "de": _lead(trained, "de", days),
+        },
+        lambda chosen: _body(trained, chosen),
+        language,
+    )
+
+
+def _lead(trained: Trained, language: str, days: int) -> str:
+    if trained.customers:
+        return say(
+            language,
+            f"The calibrated probability that an existing customer orders again within {days} days.",
+            f"Die kalibrierte Wahrscheinlichkeit, dass ein Bestandskunde innerhalb von {days} Tagen wieder bestellt.",
+        )
+    within = "" if trained.ordinal else say(language, f" within {days} days", f" innerhalb von {days} Tagen")
+    return say(
+        language,
+        f"The calibrated probability that a marketing-qualified lead becomes sales-qualified{within}.",
+        f"Die kalibrierte Wahrscheinlichkeit, dass ein marketingqualifizierter Lead (MQL){within} vertriebsqualifiziert wird.",
+    )
+
+
+def _body(trained: Trained, language: str) -> str:
+    return (
+        warnings(trained, language)
+        + headline_tiles(trained, language)
+        + section(say(language, "What it predicts", "Was vorhergesagt wird"), definition(trained, language))
+        + section(say(language, "Data and time", "Daten und Zeit"), _data(trained, language))
+        + section(say(language, "How good it is", "Wie gut es ist"), *_quality(trained, language))
+        + section(say(language, "Calibration and tiers", "Kalibrierung und Stufen"), _calibration(trained, language))
+        + section(
+            say(language, "What it looks at", "Worauf es achtet"),
+            importance_table(trained.features[:TOP], language),
+        )
+        + section(say(language, "Limits", "Grenzen"), _limits(trained, language))
+        + section(say(language, "Origin", "Herkunft"), _origin(trained, language))
+    )
+
+
+def _data(trained: Trained, language: str) -> str:
+    rows = []
+    for name, words in SLICES.items():
+        found = trained.split.get("slices", {}).get(name)
+        if not found or not found["rows"]:
+            continue
+        ends = ("–", "–") if trained.ordinal else (date(found["first"], language), date(found["last"], language))
+        rows.append(
+            [
+                say(language, *words),
+                *ends,
+                number(found["rows"], 0, language),
+                number(found["headline"], 0, language),
+                number(found["positives"], 0, language),
+            ]
+        )
+    head = say(
+        language,
+        "slice|first snapshot|last snapshot|snapshots|risk periods|positive snapshots",
+        "Abschnitt|erster Snapshot|letzter Snapshot|Snapshots|Risikoperioden|positive Snapshots",
+    )
+    dropped = "; ".join(
+        f"{say(language, *DROPPED[reason]) if reason in DROPPED else escape(reason)} ({number(count, 0, language)})"
+        for reason, count in trained.split.get("dropped", {}).items()
+    )
+    left_out = f"<p>{say(language, 'Left out', 'Nicht verwendet')}: {dropped}.</p>" if dropped else ""
+    return table(head.split("|"), rows) + left_out + f"<p>{split_rule(trained, language)}</p>"
+
+
+def _quality(trained: Trained, language: str) -> list[str]:
+    result = trained.result
+    rows, capacity = number(result["rows"], 0, language), number(result["capacity"], 0, language)
+    base = percent(result["base_rate"], language)
+    parts = [
+        "<p>"
+        + say(
+            language,
+            f"{rows} test rows, one per risk period (the MQL moment); base rate {base}; capacity {capacity} leads. "
+            "95 % intervals in small print, from resampling accounts (leads without one).",
+            f"{rows} Testzeilen, eine je Risikoperiode (der MQL-Zeitpunkt); Grundrate {base}; Kapazität {capacity} Leads. "
+            "Klein darunter 95-%-Intervalle, durch Ziehen von Unternehmen (ohne Unternehmen: Leads).",
+        )
+        + "</p>",
+        metrics_table_html(result, language),
+    ]
+    return parts
+
+
+def _calibration(trained: Trained, language: str) -> str:
+    rows = [
+        [escape(tier), say(language, "from ", "ab ") + percent(low, language)]
+        for tier, low in sorted(trained.cutoffs.items())
+    ]
+    if rows:
+        rows.append(["D", say(language, "below", "darunter")])
+    ece = number(trained.result["product"]["ece"]["value"], 3, language)
+    shift = number(trained.result["ece_base_rate_shift"], 3, language)
+    text = say(
+        language,
+        f"Method {trained.calibration}, chosen on rows later than training. Expected calibration error {ece}, of which the "
+        f"base rate's own shift between training and test explains {shift}. Tiers are cut at stored probabilities, never by "
+        "rank within a request.",
+        f"Verfahren {trained.calibration}, gewählt auf Zeilen nach dem Training. Erwarteter Kalibrierungsfehler {ece}; davon "
+        f"erklärt die Verschiebung der Grundrate zwischen Training und Test {shift}. Stufen werden an gespeicherten "
+        "Wahrscheinlichkeiten geschnitten, nie nach Rang in einer Anfrage.",
+    )
+    picture = figure(
+        figure_png("reliability", trained.plots["reliability"], language), say(language, "Calibration", "Kalibrierung")
+    )
+    tiers = table([say(language, "tier", "Stufe"), say(language, "probability", "Wahrscheinlichkeit")], rows)
+    return f'<p>{escape(text)}</p><div class="figures">{picture}<div>{tiers}</div></div>'
+
+
+def _limits(trained: Trained, language: str) -> str:
+    items = [
+        (
+            "It tells how likely, not why: a reason is what the model weighed, not a cause, and a lead does not become "
+            "better by being sent more of what good leads read.",
+            "Es sagt, wie wahrscheinlich, nicht warum: Ein Grund ist, was das Modell gewichtet hat, keine Ursache. Ein Lead "
+            "wird nicht besser, wenn man ihm mehr von dem schickt, was gute Leads lesen.",
+        ),
+        (
+            "It learned what sales made of leads so far. Where sales worked some leads later or not at all, their chances may "
+            "look smaller than they were.",
+            "Es hat gelernt, was der Vertrieb bisher aus Leads gemacht hat. Wo Leads später oder gar nicht bearbeitet wurden, "
+            "wirken ihre Chancen womöglich kleiner, als sie waren.",
+        ),
+        (
+            f"It holds for the source “{trained.metadata['source']}” and its time. New campaigns, products or a new points "
+            "table move the base rate: train again, and let the gate decide.",
+            f"Es gilt für die Quelle „{trained.metadata['source']}“ und ihre Zeit. Neue Kampagnen, Produkte oder eine neue "
+            "Punktetabelle verschieben die Grundrate: neu trainieren und das Gate entscheiden lassen.",
+        ),
+        (
+            "Not for decisions about people outside of marketing and sales, such as credit or employment.",
+            "Nicht für Entscheidungen über Menschen außerhalb von Marketing und Vertrieb, etwa Kredit oder Anstellung.",
+        ),
+    ]
+    if trained.ordinal:
+        items.insert(
+            0,
+            ("No clock: it can't say when to hand over.", "Keine Uhr: Es kann nicht sagen, wann zu übergeben ist."),
+        )
+    return "<ul>" + "".join(f"<li>{escape(say(language, *item))}</li>" for item in items) + "</ul>"
+
+
+def _origin(trained: Trained, language: str) -> str:
+    meta = trained.metadata
+    used = (
+        say(language, "no clock", "keine Uhr")
+        if trained.ordinal
+        else f"{date(meta['data_used_from'], language)} – {date(meta['data_used_until'], language)}"
+    )
+    items = [
+        (say(language, "source", "Quelle"), escape(str(meta["source"]))),
+        (say(language, "export", "Export"), "–" if trained.ordinal else date(meta["exported_at"], language)),
+        (say(language, "snapshots used before the test", "verwendete Snapshots vor dem Test"), used),
+        (
+            say(language, "rows, leads, positives", "Zeilen, Leads, positive"),
+            ", ".join(number(meta[key], 0, language) for key in ("rows", "leads", "positives")),
+        ),
+        (say(language, "boosting rounds", "Boosting-Runden"), number(meta["rounds"], 0, language)),
+        (say(language, "feature catalog", "Merkmalskatalog"), f"<code>{escape(trained.fingerprint)}</code>"),
+        ("bundle SHA-256", f"<code>{escape(trained.bundle_sha256)}</code>"),
+        (
+            say(language, "training data SHA-256", "Trainingsdaten SHA-256"),
+            f"<code>{escape(str(meta['data_sha256']))}</code>",
+        ),
+        *((f"{path} (md5)", f"<code>{escape(md5)}</code>") for path, md5 in trained.hashes.items()),
+    ]
+    return facts(items)

@@ -1,0 +1,205 @@
+"""Stage `report`: the model card and the report, two self-contained pages in English and German."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from features.errors import DataError
+from models.bundle import Bundle
+from pipeline.console import console, run_main
+from pipeline.feature_words import feature_words
+from pipeline.html import figure, number, page, percent, section
+from pipeline.model_card import model_card
+from pipeline.params import load_params
+from pipeline.plots import figure_png, read_plots
+from pipeline.provenance import bundle_hash, data_hashes
+from pipeline.report_parts import (
+    Feature,
+    Trained,
+    headline_tiles,
+    importance_table,
+    metrics_table_html,
+    say,
+    warnings,
+)
+
+__all__ = ["SECTIONS", "main", "report", "top_features"]
+
+SECTIONS = ("paths", "snapshots")
+TOP = 20
+
+
+def top_features(bundle: Bundle, count: int = TOP) -> list[Feature]:
+    """List the features that the model uses most, with plain words; best first."""
+    gains = {name: float(gain) for name, gain in bundle.classifier.importance().items() if gain > 0}
+    total = sum(gains.values()) or 1.0
+    by_name = {feature.name: feature for feature in bundle.catalog.features}
+    chosen = sorted(gains, key=lambda name: (-gains[name], name))[:count]
+    return [
+        Feature(name, {code: feature_words(by_name[name], code) for code in ("en", "de")}, gains[name] / total)
+        for name in chosen
+    ]
+
+
+def report(trained: Trained, language: str = "en") -> str:
+    """Write the report as one self-contained HTML page.
+
+    Parameters
+    ----------
+    trained : Trained
+        The model and what was measured.
+    language : {"en", "de"}
+        Shown first; the page holds both.
+    """
+    source = trained.metadata["source"]
+    return page(
+        {"en": f"Lead qualification: results, {source}", "de": f"Leadqualifizierung: Ergebnisse, {source}"},
+        {"en": _takeaway(trained, "en"), "de": _takeaway(trained, "de")},
+        lambda chosen: _body(trained, chosen),
+        language,
+    )
+
+
+def _takeaway(trained: Trained, language: str) -> str:
+    result = trained.result
+    found = _found_at_capacity(trained)
+    share = result["capacity"] / result["rows"]
+    who = "customers" if trained.customers else "leads"
+    wer = "Kunden" if trained.customers else "Leads"
+    return say(
+        language,
+        f"Working the best {percent(share, 'en', 0)} of {number(result['rows'], 0, 'en')} {who} first finds "
+        f"{percent(found, 'en', 0)} of those with a positive outcome, "
+        f"{number(result['product']['lift_at_capacity']['value'], 1, 'en')} times as many as without an order.",
+        f"Wer die besten {percent(share, 'de', 0)} von {number(result['rows'], 0, 'de')} {wer} zuerst bearbeitet, findet "
+        f"{percent(found, 'de', 0)} derer mit positivem Ausgang, "
+        f"{number(result['product']['lift_at_capacity']['value'], 1, 'de')}-mal so viele wie ohne Reihenfolge.",
+    )
+
+
+def _found_at_capacity(trained: Trained) -> float | None:
+    precision = trained.result["product"]["precision_at_capacity"]["value"]
+    positives = trained.result["positives"]
+    return None if precision is None or not positives else float(precision * trained.result["capacity"] / positives)
+
+
+def _body(trained: Trained, language: str) -> str:
+    result = trained.result
+    every = result.get("all_snapshots")
+    words = {
+        feature.name: {f"text_{code}": text for code, text in feature.text.items()} for feature in trained.features
+    }
+    plots = {**trained.plots}
+    plots["feature_importance"] = [{**row, **words.get(row["feature"], {})} for row in plots["feature_importance"]]
+
+    def picture(name: str, en: str, de: str, *, full: bool = False) -> str:
+        caption = say(language, en, de)
+        return figure(figure_png(name, plots[name], language), caption, caption, full=full)
+
+    curves = (
+        picture(
+            "gain",
+            "How many of the qualified are found when the best leads are worked first.",
+            "Wie viele der Qualifizierten gefunden werden, wenn die besten Leads zuerst bearbeitet werden.",
+        ),
+        picture(
+            "reliability",
+            "Of leads given 20 %, about 20 % should qualify: points on the dashed line.",
+            "Von Leads mit 20 % sollten etwa 20 % qualifiziert werden: Punkte auf der gestrichelten Linie.",
+        ),
+        picture(
+            "roc",
+            "Chance to find a qualified lead against the price in others. AUC is the area below.",
+            "Gefundene Qualifizierte gegen den Preis an Übrigen. AUC ist die Fläche darunter.",
+        ),
+        picture(
+            "pr",
+            "How many of those contacted qualify, the further one goes down the list.",
+            "Wie viele der Kontaktierten qualifiziert werden, je weiter man die Liste abarbeitet.",
+        ),
+        picture(
+            "score_distribution",
+            "Where the probabilities lie for those who qualified and for those who did not.",
+            "Wo die Wahrscheinlichkeiten liegen: bei denen, die qualifiziert wurden, und bei den Übrigen.",
+        ),
+        picture(
+            "feature_importance",
+            "What the trees split on, by how much it improved them; the table below has more.",
+            "Worauf die Bäume sich stützen, nach ihrem Nutzen; die Tabelle unten zeigt mehr.",
+        ),
+    )
+    parts = [
+        warnings(trained, language),
+        headline_tiles(trained, language),
+        section(
+            say(language, "Product and baselines", "Produkt und Vergleichsmodelle"),
+            f"<p>{_rows_text(result, language)}</p>",
+            metrics_table_html(result, language),
+        ),
+        section(say(language, "Curves", "Kurven"), f'<div class="figures">{"".join(curves)}</div>'),
+        section(
+            say(language, "What the model looks at", "Worauf das Modell achtet"),
+            importance_table(trained.features, language),
+        ),
+    ]
+    if every:
+        note = say(
+            language,
+            "Every snapshot of the test period, weighted so that each lead counts once.",
+            "Jeder Snapshot des Testzeitraums, so gewichtet, dass jeder Lead einmal zählt.",
+        )
+        parts.append(
+            section(
+                say(language, "At every snapshot", "Zu jedem Snapshot"),
+                f"<p>{note} {_rows_text(every, language)}</p>",
+                metrics_table_html(every, language),
+            )
+        )
+    return "".join(parts)
+
+
+def _rows_text(result: Any, language: str) -> str:
+    rows, positives = number(result["rows"], 0, language), number(result["positives"], 0, language)
+    base, capacity = percent(result["base_rate"], language), number(result["capacity"], 0, language)
+    return say(
+        language,
+        f"{rows} test rows, {positives} positive, base rate {base}, capacity {capacity} leads; 95 % intervals below.",
+        f"{rows} Testzeilen, {positives} positive, Grundrate {base}, Kapazität {capacity} Leads; darunter 95-%-Intervalle.",
+    )
+
+
+def _read_json(path: Path, stage: str) -> Any:
+    if not path.exists():
+        raise DataError(f"{path}: no such file. Run `dvc repro {stage}`.")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    """Read the bundle, metrics and plot rows; write `model_card.html` and `report.html`."""
+    params = load_params(SECTIONS)
+    paths = params.paths
+    folder = paths.data_dir / "bundle"
+    bundle = Bundle.load(folder)
+    trained = Trained(
+        metadata=bundle.metadata,
+        result=_read_json(paths.metrics_dir / "evaluate.json", "evaluate"),
+        split=_read_json(paths.metrics_dir / "split.json", "split"),
+        features=top_features(bundle),
+        cutoffs=bundle.cutoffs,
+        calibration=bundle.calibration.method,
+        fingerprint=bundle.catalog.fingerprint,
+        bundle_sha256=bundle_hash(folder),
+        feature_count=len(bundle.catalog.features),
+        plots=read_plots(paths.plots_dir),
+        every_days=params.snapshots.every_days,
+        expire_days=params.snapshots.expire_days,
+        hashes=data_hashes(Path("dvc.lock")),
+    )
+    paths.reports_dir.mkdir(parents=True, exist_ok=True)
+    for name, text in (("model_card", model_card(trained)), ("report", report(trained))):
+        (paths.reports_dir / f"{name}.html").write_text(text, encoding="utf-8")
+    console.print(f"report: {paths.reports_dir}/model_card.html, {paths.reports_dir}/report.html")
+
+
+if __name__ == "__main__":
+    run_main(main)
