@@ -1,0 +1,400 @@
+"""Journeys: the touchpoints of many leads as flat arrays, one block per lead, each block in time order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from features.errors import JourneyError
+from features.selectors import BY
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "CREATED",
+    "MAX_TOUCHPOINTS",
+    "MAX_VALUE",
+    "STAGE_PREFIX",
+    "Journeys",
+    "LeadJourney",
+    "StageChangeRecord",
+    "TouchpointRecord",
+]
+
+CREATED = "created"
+"""Kind of the touchpoint that stands for the lead's creation."""
+
+STAGE_PREFIX = "stage:"
+"""A stage change to `mql` is the touchpoint kind ``stage:mql``."""
+
+MAX_VALUE = 1e12
+"""Largest magnitude of a touchpoint's value; in micro-units it still fits int64 with room for sums."""
+
+MAX_TOUCHPOINTS = 4_000_000
+"""Most touchpoints of one lead: the kernel's fixed-point sums are exact up to here."""
+
+_MICRO_UNITS = 1_000_000
+_MAX_SUM = 2**63 - 1
+
+
+class TouchpointRecord(NamedTuple):
+    """One touchpoint of a request. Moments are UTC microseconds; `recorded_at` None: known when it happened."""
+
+    kind: str
+    occurred_at: int
+    recorded_at: int | None = None
+    channel: str | None = None
+    asset: str | None = None
+    campaign: str | None = None
+    value: float | None = None
+    by: str | None = None
+    touchpoint_id: str | None = None
+
+
+class StageChangeRecord(NamedTuple):
+    """One stage change of a request. Moments are UTC microseconds; `recorded_at` None: known when it happened."""
+
+    stage: str
+    occurred_at: int
+    recorded_at: int | None = None
+
+
+class LeadJourney(NamedTuple):
+    """One lead of a request; its touchpoints and stage changes in any order."""
+
+    lead_id: str
+    touchpoints: Sequence[TouchpointRecord] = ()
+    stage_changes: Sequence[StageChangeRecord] = ()
+    created_at: int | None = None
+
+
+class Coded(NamedTuple):
+    """A text column as codes into its values, which stand in the order of their UTF-8 bytes; -1 is missing."""
+
+    codes: np.ndarray
+    values: tuple[str, ...]
+
+
+class Rows(NamedTuple):
+    """Touchpoints before sorting, one row each; `touchpoint_id` is a rank in byte order, -1 for missing."""
+
+    lead: np.ndarray
+    occurred_at: np.ndarray
+    recorded_at: np.ndarray
+    kind: Coded
+    channel: Coded
+    asset: Coded
+    campaign: Coded
+    value: np.ndarray
+    by: np.ndarray
+    touchpoint_id: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Journeys:
+    """Touchpoints of many leads: lead i has the rows ``offsets[i]:offsets[i + 1]``.
+
+    Stage changes are touchpoints of kind ``stage:<stage>`` and a lead's creation is one of kind ``created``, both by
+    ``system``, so that one time rule covers all that is known of a lead. Rows of a lead stand in a total order that depends on
+    values alone, never on the order of the input: `occurred_at`, `recorded_at`, kind, channel, asset, `value`,
+    `touchpoint_id`, then campaign and by; text by its UTF-8 bytes, missing first. Repeated touchpoints are kept: ingest and the
+    service's edge decide what is one.
+
+    Attributes
+    ----------
+    lead_ids : tuple of str
+        In the order given.
+    offsets : ndarray of int64 [leads + 1]
+        Row ranges.
+    occurred_at, recorded_at : ndarray of int64 [rows]
+        UTC microseconds; an unknown `recorded_at` equals `occurred_at`.
+    kind, channel, asset, campaign : ndarray of int32 [rows]
+        Codes into the value tuples; -1 is missing.
+    kinds, channels, assets, campaigns : tuple of str
+        Values in the order of their UTF-8 bytes.
+    value : ndarray of int64 [rows]
+        Micro-units, 0 where missing.
+    by : ndarray of int8 [rows]
+        0 lead, 1 sales, 2 system.
+    late : ndarray of bool [leads]
+        The lead has a touchpoint that was recorded after it occurred.
+    """
+
+    lead_ids: tuple[str, ...]
+    offsets: np.ndarray
+    occurred_at: np.ndarray
+    recorded_at: np.ndarray
+    kind: np.ndarray
+    channel: np.ndarray
+    asset: np.ndarray
+    campaign: np.ndarray
+    kinds: tuple[str, ...]
+    channels: tuple[str, ...]
+    assets: tuple[str, ...]
+    campaigns: tuple[str, ...]
+    value: np.ndarray
+    by: np.ndarray
+    late: np.ndarray
+
+    def __len__(self) -> int:
+        """Count the leads."""
+        return len(self.lead_ids)
+
+    @classmethod
+    def from_arrow(
+        cls,
+        touchpoints: "pa.Table | None",
+        stage_changes: "pa.Table | None",
+        created: "pa.Table | None",
+        lead_ids: Sequence[str],
+        unknown_leads: Literal["error", "ignore"] = "error",
+    ) -> "Journeys":
+        """Build journeys from canonical tables, in any row order.
+
+        Parameters
+        ----------
+        touchpoints : Table or None
+            lead_id, occurred_at, kind and optionally recorded_at, channel, asset, campaign, value, by, touchpoint_id. Times are
+            timestamps with a zone; text is plain or dictionary-encoded. Null: `recorded_at` equals `occurred_at`, `value` is 0,
+            `by` is lead, the others are missing.
+        stage_changes : Table or None
+            lead_id, stage, occurred_at and optionally recorded_at.
+        created : Table or None
+            lead_id, created_at.
+        lead_ids : sequence of str
+            The leads, distinct; one without rows has an empty journey.
+        unknown_leads : {"error", "ignore"}
+            What to do with rows of other leads.
+
+        Raises
+        ------
+        JourneyError
+            If a column is missing or has the wrong type, a required value is null, a value is not finite or too large, or a
+            row's lead is not in `lead_ids`.
+
+        Examples
+        --------
+        >>> import datetime as dt
+        >>> import pyarrow as pa
+        >>> day = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
+        >>> table = pa.table({"lead_id": ["L-1"], "occurred_at": [day], "kind": ["webinar"]})
+        >>> journeys = Journeys.from_arrow(table, None, None, ["L-1", "L-2"])
+        >>> journeys.offsets.tolist(), journeys.kinds
+        ([0, 1, 1], ('webinar',))
+        """
+        from features.journeys_arrow import read_tables
+
+        ids = _distinct(lead_ids)
+        return assemble(ids, read_tables(touchpoints, stage_changes, created, ids, unknown_leads))
+
+    @classmethod
+    def from_records(cls, leads: Sequence[LeadJourney]) -> "Journeys":
+        """Build journeys from a request's records; the same as `from_arrow` of the same touchpoints.
+
+        Parameters
+        ----------
+        leads : sequence of LeadJourney
+            One per lead, lead_id distinct. Repeated touchpoints are kept, as in `from_arrow`.
+
+        Raises
+        ------
+        JourneyError
+            If a value is not finite or too large, `by` is unknown, or a `lead_id` is given twice.
+
+        Examples
+        --------
+        >>> lead = LeadJourney("L-1", [TouchpointRecord("webinar", 5)], [StageChangeRecord("mql", 3)], created_at=1)
+        >>> [lead.kinds[code] for lead in [Journeys.from_records([lead])] for code in lead.kind]
+        ['created', 'stage:mql', 'webinar']
+        """
+        rows: list[tuple[Any, ...]] = []
+        for position, lead in enumerate(leads):
+            for index, item in enumerate(lead.touchpoints):
+                value, by = _plain_value_and_by(item, lead.lead_id, index)
+                recorded = item.occurred_at if item.recorded_at is None else item.recorded_at
+                texts = (item.channel, item.asset, item.campaign)
+                rows.append((position, item.occurred_at, recorded, item.kind, *texts, value, by, item.touchpoint_id))
+            for change in lead.stage_changes:
+                recorded = change.occurred_at if change.recorded_at is None else change.recorded_at
+                stage = STAGE_PREFIX + change.stage
+                rows.append((position, change.occurred_at, recorded, stage, None, None, None, 0, 2, None))
+            if lead.created_at is not None:
+                rows.append((position, lead.created_at, lead.created_at, CREATED, None, None, None, 0, 2, None))
+        columns = list(zip(*rows, strict=True)) if rows else [()] * 10
+        return assemble(
+            _distinct([lead.lead_id for lead in leads]),
+            Rows(
+                np.array(columns[0], dtype=np.int64),
+                np.array(columns[1], dtype=np.int64),
+                np.array(columns[2], dtype=np.int64),
+                *(_code(column) for column in columns[3:7]),
+                np.array(columns[7], dtype=np.int64),
+                np.array(columns[8], dtype=np.int8),
+                _code(columns[9]).codes,
+            ),
+        )
+
+
+def _distinct(lead_ids: Sequence[str]) -> tuple[str, ...]:
+    ids = tuple(lead_ids)
+    if len(set(ids)) != len(ids):
+        twice = next(lead_id for index, lead_id in enumerate(ids) if lead_id in ids[:index])
+        raise JourneyError(
+            f"lead {twice!r} is given twice. Give each lead once, with all its touchpoints.", field="lead_id"
+        )
+    return ids
+
+
+def _plain_value_and_by(item: TouchpointRecord, lead_id: str, index: int) -> tuple[int, int]:
+    value = 0.0 if item.value is None else float(item.value)
+    if not abs(value) <= MAX_VALUE:
+        raise value_error(value, f"touchpoint {index} of lead {lead_id!r}", f"touchpoints[{index}].value")
+    by = "lead" if item.by is None else item.by
+    if by not in BY:
+        raise JourneyError(
+            f"touchpoint {index} of lead {lead_id!r}: by is {by!r}; allowed: {', '.join(BY)}, or leave it out.",
+            field=f"touchpoints[{index}].by",
+        )
+    if by == "system" and (item.kind == CREATED or item.kind.startswith(STAGE_PREFIX)):
+        raise reserved_error(item.kind, f"touchpoint {index} of lead {lead_id!r}", f"touchpoints[{index}].kind")
+    return round(value * _MICRO_UNITS), BY.index(by)
+
+
+def value_error(value: float, where: str, field: str = "value") -> JourneyError:
+    """Say that a touchpoint's value is not a number that can be summed."""
+    return JourneyError(
+        f"{where}: value is {value}; allowed are finite numbers within +-{MAX_VALUE:.0e}. Correct it or leave it out.",
+        field=field,
+        hint="Send a finite number, or leave it out.",
+    )
+
+
+def reserved_error(kind: str, where: str, field: str = "kind") -> JourneyError:
+    """Say that a touchpoint by the system may not pass for a stage change."""
+    return JourneyError(
+        f"{where}: kind {kind!r} by system is reserved for stage changes and the lead's creation. "
+        "Send stage changes as such, or rename the kind.",
+        field=field,
+        hint="Use stage_changes and created_at.",
+    )
+
+
+def _code(column: Sequence[str | None]) -> Coded:
+    """Encode a short column. Sorting text by code points is sorting it by UTF-8 bytes."""
+    values = tuple(sorted({value for value in column if value is not None}))
+    codes: dict[str | None, int] = {value: code for code, value in enumerate(values)}
+    codes[None] = -1
+    return Coded(np.array([codes[value] for value in column], dtype=np.int32), values)
+
+
+def assemble(lead_ids: tuple[str, ...], rows: Rows) -> Journeys:
+    """Sort rows into journeys; the one constructor behind `from_arrow` and `from_records`.
+
+    Parameters
+    ----------
+    lead_ids : tuple of str
+        The leads; `rows.lead` are positions in it.
+    rows : Rows
+        In any order. `touchpoint_id` may be a function that ranks the rows of given positions, called for ties only.
+    """
+    offsets = np.zeros(len(lead_ids) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(rows.lead, minlength=len(lead_ids)), out=offsets[1:])
+    _check_sizes(lead_ids, offsets, rows)
+    order = _total_order(rows)
+
+    def arranged(column: np.ndarray, dtype: Any) -> np.ndarray:
+        # always a fresh, writable, contiguous array: the kernel is compiled for that one layout
+        return np.array(column if order is None else column[order], dtype=dtype)
+
+    occurred, recorded = arranged(rows.occurred_at, np.int64), arranged(rows.recorded_at, np.int64)
+    late = np.zeros(len(lead_ids), dtype=np.bool_)
+    after = recorded > occurred
+    if after.any():
+        late[np.searchsorted(offsets, np.flatnonzero(after), side="right") - 1] = True
+    coded = (rows.kind, rows.channel, rows.asset, rows.campaign)
+    return Journeys(
+        lead_ids,
+        offsets,
+        occurred,
+        recorded,
+        *(arranged(column.codes, np.int32) for column in coded),
+        *(column.values for column in coded),
+        arranged(rows.value, np.int64),
+        arranged(rows.by, np.int8),
+        late,
+    )
+
+
+def _check_sizes(lead_ids: tuple[str, ...], offsets: np.ndarray, rows: Rows) -> None:
+    if not len(rows.lead):
+        return
+    sizes = np.diff(offsets)
+    most = int(sizes.max())
+    if most > MAX_TOUCHPOINTS:
+        raise JourneyError(
+            f"lead {lead_ids[int(sizes.argmax())]!r} has {most:,} touchpoints; allowed are {MAX_TOUCHPOINTS:,}. "
+            "No person does that: look for a machine, or for a default id that many share.",
+            field="touchpoints",
+        )
+    largest = max(int(rows.value.max()), -int(rows.value.min()))
+    if largest * most > _MAX_SUM:
+        totals = np.bincount(rows.lead, weights=np.abs(rows.value.astype(np.float64)), minlength=len(lead_ids))
+        if totals.max() > 0.999 * _MAX_SUM:
+            worst = int(totals.argmax())
+            raise JourneyError(
+                f"lead {lead_ids[worst]!r}: the values of its touchpoints add up to {totals[worst] / _MICRO_UNITS:.3g}; "
+                f"allowed is {_MAX_SUM / _MICRO_UNITS:.2g}. Send values in a larger unit.",
+                field="touchpoints",
+            )
+
+
+def _total_order(rows: Rows) -> np.ndarray | None:
+    """Give the sorted order of the rows, or None when they stand in it."""
+    n = len(rows.lead)
+    if n < 2:
+        return None
+    order = None if _ascending(rows.lead, rows.occurred_at) else _by_lead_and_time(rows.lead, rows.occurred_at)
+    lead, occurred = (rows.lead, rows.occurred_at) if order is None else (rows.lead[order], rows.occurred_at[order])
+    same = (lead[1:] == lead[:-1]) & (occurred[1:] == occurred[:-1])
+    if not same.any():
+        return order
+    # Only rows of the same lead and instant need the other keys. Their slots are filled again in the full order.
+    tied = np.zeros(n, dtype=np.bool_)
+    tied[1:] |= same
+    tied[:-1] |= same
+    slots = np.flatnonzero(tied)
+    chosen = slots if order is None else order[slots]
+    ids = rows.touchpoint_id(chosen) if callable(rows.touchpoint_id) else rows.touchpoint_id[chosen]
+    keys = (
+        rows.by[chosen],
+        rows.campaign.codes[chosen],
+        ids,
+        rows.value[chosen],
+        rows.asset.codes[chosen],
+        rows.channel.codes[chosen],
+        rows.kind.codes[chosen],
+        rows.recorded_at[chosen],
+        occurred[slots],
+        lead[slots],
+    )
+    within = np.lexsort(keys)
+    full = np.arange(n) if order is None else order
+    full[slots] = chosen[within]
+    return full
+
+
+def _ascending(lead: np.ndarray, occurred: np.ndarray) -> bool:
+    if (lead[1:] < lead[:-1]).any():
+        return False
+    return bool(((occurred[1:] >= occurred[:-1]) | (lead[1:] > lead[:-1])).all())
+
+
+def _by_lead_and_time(lead: np.ndarray, occurred: np.ndarray) -> np.ndarray:
+    low = int(occurred.min())
+    bits = (int(occurred.max()) - low).bit_length()
+    if bits + int(lead.max()).bit_length() <= 63:
+        # one packed key sorts about three times as fast as two
+        return np.argsort((lead.astype(np.int64) << bits) | (occurred - low))
+    return np.lexsort((occurred, lead))

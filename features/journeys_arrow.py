@@ -1,0 +1,259 @@
+"""Canonical Arrow tables as the unsorted rows of `features.journeys`; vectorised, column by column."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.errors import JourneyError
+from features.journeys import CREATED, MAX_VALUE, STAGE_PREFIX, Coded, Rows, reserved_error, value_error
+from features.selectors import BY
+
+__all__ = ["read_tables"]
+
+_TEXTS = ("channel", "asset", "campaign")
+_MOMENT = pa.timestamp("us", tz="UTC")
+
+
+def read_tables(
+    touchpoints: pa.Table | None,
+    stage_changes: pa.Table | None,
+    created: pa.Table | None,
+    lead_ids: Sequence[str],
+    unknown_leads: Literal["error", "ignore"],
+) -> Rows:
+    """Read the three tables into one set of rows; see `Journeys.from_arrow`.
+
+    Raises
+    ------
+    JourneyError
+        As `Journeys.from_arrow`.
+    """
+    if unknown_leads not in ("error", "ignore"):
+        raise ValueError(f"unknown_leads: got {unknown_leads!r}; allowed are 'error' and 'ignore'")
+    wanted = pa.array(lead_ids, pa.string())
+    parts = []
+    if touchpoints is not None:
+        parts.append(_touchpoint_rows(touchpoints, wanted, unknown_leads))
+    if stage_changes is not None:
+        parts.append(_stage_rows(stage_changes, wanted, unknown_leads))
+    if created is not None:
+        parts.append(_created_rows(created, wanted, unknown_leads))
+    if not parts:
+        nothing = np.empty(0, dtype=np.int64)
+        missing = Coded(np.empty(0, dtype=np.int32), ())
+        return Rows(nothing, nothing, nothing, missing, missing, missing, missing, nothing, nothing, nothing)
+    return parts[0] if len(parts) == 1 else _stack(parts)
+
+
+def _touchpoint_rows(table: pa.Table, wanted: pa.Array, unknown_leads: str) -> Rows:
+    table, lead = _of_leads(table, wanted, unknown_leads, "touchpoints")
+    occurred = _moments(table, "touchpoints", "occurred_at")
+    kind = _text(table, "touchpoints", "kind", required=True)
+    by = _by(table)
+    for code, value in enumerate(kind.values):
+        if value == CREATED or value.startswith(STAGE_PREFIX):
+            row = np.flatnonzero((kind.codes == code) & (by == BY.index("system")))
+            if len(row):
+                raise reserved_error(value, f"touchpoints, row {row[0]}")
+
+    def ranked(rows: np.ndarray) -> np.ndarray:
+        if "touchpoint_id" not in table.column_names:
+            return np.full(len(rows), -1)
+        return _coded(
+            table.column("touchpoint_id").take(pa.array(rows)).combine_chunks(), "touchpoints", "touchpoint_id"
+        ).codes
+
+    return Rows(
+        lead,
+        occurred,
+        _recorded(table, "touchpoints", occurred),
+        kind,
+        *(_text(table, "touchpoints", name) for name in _TEXTS),
+        _values(table),
+        by,
+        ranked,
+    )
+
+
+def _stage_rows(table: pa.Table, wanted: pa.Array, unknown_leads: str) -> Rows:
+    table, lead = _of_leads(table, wanted, unknown_leads, "stage_changes")
+    occurred = _moments(table, "stage_changes", "occurred_at")
+    stage = _text(table, "stage_changes", "stage", required=True)
+    kind = Coded(stage.codes, tuple(STAGE_PREFIX + value for value in stage.values))
+    return _system_rows(lead, occurred, _recorded(table, "stage_changes", occurred), kind)
+
+
+def _created_rows(table: pa.Table, wanted: pa.Array, unknown_leads: str) -> Rows:
+    table, lead = _of_leads(table, wanted, unknown_leads, "leads")
+    occurred = _moments(table, "leads", "created_at")
+    kind = Coded(np.zeros(len(lead), dtype=np.int32), (CREATED,) if len(lead) else ())
+    return _system_rows(lead, occurred, occurred, kind)
+
+
+def _system_rows(lead: np.ndarray, occurred: np.ndarray, recorded: np.ndarray, kind: Coded) -> Rows:
+    missing = Coded(np.full(len(lead), -1, dtype=np.int32), ())
+    by = np.full(len(lead), BY.index("system"), dtype=np.int8)
+    zero = np.zeros(len(lead), dtype=np.int64)
+    return Rows(
+        lead, occurred, recorded, kind, missing, missing, missing, zero, by, lambda rows: np.full(len(rows), -1)
+    )
+
+
+def _stack(parts: list[Rows]) -> Rows:
+    ends = np.cumsum([len(part.lead) for part in parts])
+
+    def ranked(rows: np.ndarray) -> np.ndarray:
+        # only the first part can have ids; the others' rows are missing
+        out = np.full(len(rows), -1, dtype=np.int64)
+        first = rows < ends[0]
+        out[first] = parts[0].touchpoint_id(rows[first])
+        return out
+
+    def coded(name: str) -> Coded:
+        columns: list[Coded] = [getattr(part, name) for part in parts]
+        values = tuple(sorted(set().union(*(column.values for column in columns))))
+        position = {value: code for code, value in enumerate(values)}
+        maps = [np.array([*(position[value] for value in column.values), -1], dtype=np.int32) for column in columns]
+        return Coded(np.concatenate([new[old.codes] for new, old in zip(maps, columns, strict=True)]), values)
+
+    def plain(name: str) -> np.ndarray:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    return Rows(
+        plain("lead"),
+        plain("occurred_at"),
+        plain("recorded_at"),
+        *(coded(name) for name in ("kind", *_TEXTS)),
+        plain("value"),
+        plain("by"),
+        ranked,
+    )
+
+
+def _of_leads(table: pa.Table, wanted: pa.Array, unknown_leads: str, name: str) -> tuple[pa.Table, np.ndarray]:
+    ids = _dictionary(_column(table, name, "lead_id"), name, "lead_id")
+    positions = pc.index_in(ids.dictionary, value_set=wanted).fill_null(-1).to_numpy(zero_copy_only=False)
+    codes = ids.indices.fill_null(len(positions)).to_numpy(zero_copy_only=False)
+    lead = np.append(positions, -1)[codes].astype(np.int64)
+    known = lead >= 0
+    if not known.all():
+        if unknown_leads == "error":
+            row = int(np.flatnonzero(~known)[0])
+            raise JourneyError(
+                f"{name}, row {row}: lead_id {ids[row].as_py()!r} is not among the {len(wanted):,} leads asked for. "
+                "Drop such rows, or pass unknown_leads='ignore'.",
+                field="lead_id",
+            )
+        table, lead = table.filter(pa.array(known)), lead[known]
+    return table, lead
+
+
+def _column(table: pa.Table, name: str, column: str) -> pa.ChunkedArray:
+    if column not in table.column_names:
+        raise JourneyError(
+            f"{name}: column {column!r} is missing; there are {', '.join(table.column_names)}. Add it.", field=column
+        )
+    return table.column(column)
+
+
+def _not_null(values: pa.ChunkedArray, name: str, column: str) -> None:
+    if values.null_count:
+        row = int(np.flatnonzero(values.is_null().to_numpy())[0])
+        raise JourneyError(
+            f"{name}, row {row}: {column} is missing. Every row needs it; send bad rows to quarantine.", field=column
+        )
+
+
+def _micros(values: pa.ChunkedArray, name: str, column: str) -> pa.ChunkedArray:
+    if not pa.types.is_timestamp(values.type) or values.type.tz is None:
+        raise JourneyError(
+            f"{name}: {column} has type {values.type}; expected a timestamp with a time zone. Cast it to timestamp[us, tz=UTC].",
+            field=column,
+        )
+    # safe=False: nanoseconds below a microsecond are cut, as everywhere
+    return values.cast(_MOMENT, safe=values.type.unit != "ns").cast(pa.int64())
+
+
+def _moments(table: pa.Table, name: str, column: str) -> np.ndarray:
+    values = _column(table, name, column)
+    _not_null(values, name, column)
+    return np.asarray(_micros(values, name, column).to_numpy(), dtype=np.int64)
+
+
+def _recorded(table: pa.Table, name: str, occurred: np.ndarray) -> np.ndarray:
+    if "recorded_at" not in table.column_names or table.column("recorded_at").null_count == len(table):
+        return occurred
+    values = _micros(table.column("recorded_at"), name, "recorded_at")
+    if not values.null_count:
+        return np.asarray(values.to_numpy(), dtype=np.int64)
+    return np.where(values.is_null().to_numpy(), occurred, values.fill_null(0).to_numpy())
+
+
+def _dictionary(values: pa.ChunkedArray | pa.Array, name: str, column: str) -> pa.DictionaryArray:
+    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    if pa.types.is_null(kind):
+        values = values.cast(pa.string())
+    elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+        raise JourneyError(f"{name}: {column} has type {values.type}; expected text. Cast it to string.", field=column)
+    elif not pa.types.is_string(kind):
+        values = values.cast(pa.string())
+    if not pa.types.is_dictionary(values.type):
+        values = values.dictionary_encode()
+    if isinstance(values, pa.ChunkedArray):
+        values = values.unify_dictionaries().combine_chunks()
+        if isinstance(values, pa.ChunkedArray):  # no chunk at all
+            values = pa.array([], pa.string()).dictionary_encode()
+    return values
+
+
+def _coded(values: pa.ChunkedArray | pa.Array, name: str, column: str) -> Coded:
+    encoded = _dictionary(values, name, column)
+    texts = encoded.dictionary.to_pylist()
+    codes = encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+    # A given dictionary may hold values that no row has, and nulls; codes are ranks among the values that occur.
+    used = np.zeros(len(texts) + 1, dtype=np.bool_)
+    used[codes] = True
+    ordered = sorted({text for text, is_used in zip(texts, used, strict=False) if is_used and text is not None})
+    position: dict[str | None, int] = {text: code for code, text in enumerate(ordered)}
+    rank = np.array([*(position.get(text, -1) for text in texts), -1], dtype=np.int32)
+    return Coded(rank[codes], tuple(ordered))
+
+
+def _text(table: pa.Table, name: str, column: str, *, required: bool = False) -> Coded:
+    if column not in table.column_names and not required:
+        return Coded(np.full(len(table), -1, dtype=np.int32), ())
+    values = _column(table, name, column)
+    if required:
+        _not_null(values, name, column)
+    return _coded(values, name, column)
+
+
+def _by(table: pa.Table) -> np.ndarray:
+    text = _text(table, "touchpoints", "by")
+    for value in text.values:
+        if value not in BY:
+            row = int(np.flatnonzero(text.codes == text.values.index(value))[0])
+            raise JourneyError(
+                f"touchpoints, row {row}: by is {value!r}; allowed: {', '.join(BY)}, or null.", field="by"
+            )
+    codes = np.array([*(BY.index(value) for value in text.values), BY.index("lead")], dtype=np.int8)
+    return codes[text.codes]
+
+
+def _values(table: pa.Table) -> np.ndarray:
+    if "value" not in table.column_names or table.column("value").null_count == len(table):
+        return np.zeros(len(table), dtype=np.int64)
+    column = table.column("value")
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        raise JourneyError(
+            f"touchpoints: value has type {column.type}; expected a number. Cast it to float64.", field="value"
+        )
+    values = column.cast(pa.float64(), safe=False).fill_null(0.0).to_numpy()
+    bad = ~(np.abs(values) <= MAX_VALUE)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise value_error(float(values[row]), f"touchpoints, row {row}")
+    return np.rint(values * 1_000_000).astype(np.int64)

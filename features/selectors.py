@@ -1,0 +1,138 @@
+"""Selectors: named rules that pick touchpoints, compiled to one bit per selector.
+
+For every field a table maps each of its values to the set of selectors that accept it; a touchpoint is selected by the
+intersection of its five sets (kind, channel, asset, campaign, by). Sets are 64-bit words, as many as needed.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from features.params import SelectorParams
+
+__all__ = ["BY", "FIELDS", "SelectorTables", "Selectors"]
+
+BY = ("lead", "sales", "system")
+"""Who caused a touchpoint; the position is its code."""
+
+FIELDS = ("kind", "channel", "asset", "campaign")
+"""The fields that patterns look at."""
+
+_WORD = 64
+# A service meets new asset names for ever; forgetting all of them now and then bounds the memory.
+_REMEMBERED_VALUES = 100_000
+
+
+def _matcher(patterns: Sequence[str]) -> Callable[[str], object]:
+    """Compile patterns in which only ``*`` and ``?`` are special; brackets and backslashes mean themselves."""
+    parts = ["".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern) for pattern in patterns]
+    return re.compile("|".join(parts) or r"(?!)", re.DOTALL).fullmatch
+
+
+@dataclass(frozen=True)
+class SelectorTables:
+    """Selector sets per value, for one vocabulary.
+
+    Attributes
+    ----------
+    masks : ndarray of uint64 [values, words]
+        The five fields' tables on top of one another (kind, channel, asset, campaign, by). A table's first row is for a
+        missing value, row ``1 + code`` for the value of that code; `by` has no missing value.
+    starts : ndarray of int64 [5]
+        Row of code 0 in each table; ``starts[f] - 1`` is the missing value's row (for `by` there is none).
+    """
+
+    masks: np.ndarray
+    starts: np.ndarray
+
+
+class Selectors:
+    """Selectors in a fixed order, ready to look up the values of any vocabulary.
+
+    Parameters
+    ----------
+    selectors : mapping of str to SelectorParams
+        Name to rule; the order gives the bit.
+
+    Examples
+    --------
+    >>> rules = Selectors({"all": SelectorParams(), "pricing": SelectorParams(asset=("pricing*",))})
+    >>> rules.select(kind="page_view", channel=None, asset="pricing/eu", campaign=None, by="lead")
+    ['all', 'pricing']
+    >>> rules.select(kind="page_view", channel=None, asset=None, campaign=None, by="lead")  # missing never matches a pattern
+    ['all']
+    """
+
+    def __init__(self, selectors: Mapping[str, SelectorParams]) -> None:
+        self.names = tuple(selectors)
+        self.words = max(1, -(-len(self.names) // _WORD))
+        self._missing: dict[str, tuple[int, ...]] = {}
+        self._rules: dict[str, list[tuple[int, Callable[[str], object]]]] = {}
+        self._known: dict[str, dict[str, tuple[int, ...]]] = {field: {} for field in FIELDS}
+        rules = list(selectors.values())
+        for field in FIELDS:
+            named = [(bit, getattr(rule, field)) for bit, rule in enumerate(rules)]
+            self._missing[field] = self._words([bit for bit, patterns in named if patterns is None])
+            self._rules[field] = [(bit, _matcher(patterns)) for bit, patterns in named if patterns is not None]
+        self._by = [self._words([bit for bit, rule in enumerate(rules) if by in rule.by]) for by in BY]
+
+    def _words(self, bits: Sequence[int]) -> tuple[int, ...]:
+        words = [0] * self.words
+        for bit in bits:
+            words[bit // _WORD] |= 1 << (bit % _WORD)
+        return tuple(words)
+
+    def _mask(self, field: str, value: str) -> tuple[int, ...]:
+        known = self._known[field]
+        mask = known.get(value)
+        if mask is None:
+            words = list(self._missing[field])
+            for bit, matches in self._rules[field]:
+                if matches(value):
+                    words[bit // _WORD] |= 1 << (bit % _WORD)
+            mask = tuple(words)
+            if len(known) >= _REMEMBERED_VALUES:
+                known.clear()
+            known[value] = mask
+        return mask
+
+    def compile(
+        self, kinds: Sequence[str], channels: Sequence[str], assets: Sequence[str], campaigns: Sequence[str]
+    ) -> SelectorTables:
+        """Look up every value of a vocabulary.
+
+        Parameters
+        ----------
+        kinds, channels, assets, campaigns : sequence of str
+            The values in code order.
+        """
+        rows: list[tuple[int, ...]] = []
+        starts = []
+        for field, values in zip(FIELDS, (kinds, channels, assets, campaigns), strict=True):
+            rows.append(self._missing[field])
+            starts.append(len(rows))
+            if self._rules[field]:
+                rows.extend([self._mask(field, value) for value in values])
+            else:
+                rows.extend([self._missing[field]] * len(values))
+        starts.append(len(rows))
+        rows.extend(self._by)
+        return SelectorTables(np.array(rows, dtype=np.uint64), np.array(starts, dtype=np.int64))
+
+    def select(self, kind: str, channel: str | None, asset: str | None, campaign: str | None, by: str) -> list[str]:
+        """Name the selectors that pick one touchpoint.
+
+        Parameters
+        ----------
+        kind, channel, asset, campaign : str or None
+            None means missing: a selector that names the field does not match.
+        by : {"lead", "sales", "system"}
+            Who caused it.
+        """
+        words = list(self._by[BY.index(by)])
+        for field, value in zip(FIELDS, (kind, channel, asset, campaign), strict=True):
+            mask = self._missing[field] if value is None else self._mask(field, value)
+            words = [a & b for a, b in zip(words, mask, strict=True)]
+        return [name for bit, name in enumerate(self.names) if words[bit // _WORD] >> (bit % _WORD) & 1]
