@@ -1,55 +1,74 @@
 """Stage `simulate`: a made-up company's raw files, and what really drove them."""
 
 from pathlib import Path
+from typing import Any
 
-from rich.progress import TaskID
+from rich.progress import Progress, TaskID
 
 from features.errors import ParameterError
 from pipeline.console import console, progress
-from pipeline.params import load_params
+from pipeline.params import SimulatorParams, load_params
 from pipeline.simulator.chunks import Setting
 from pipeline.simulator.clocks import clocks_from
-from pipeline.simulator.export import write_world
+from pipeline.simulator.export import Counts, write_world
 from pipeline.simulator.marketing import points_table
 
-__all__ = ["SECTIONS", "main"]
+__all__ = ["SECTIONS", "main", "simulate"]
 
 SECTIONS = ("features", "ingest", "paths", "points", "simulator")
 
 
-def main() -> None:
-    """Simulate the world of `params.yaml` and write its export and its truth tables."""
-    params = load_params(SECTIONS)
+def simulate(simulator: SimulatorParams, params: Any, raw: Path, truth: Path, bar: Progress) -> Counts:
+    """Simulate a world and write its export and its truth tables.
+
+    Parameters
+    ----------
+    simulator : SimulatorParams
+        Size, length, start and seed.
+    params : object
+        Has the sections `points` and `features`.
+    raw, truth : Path
+        Folders for the export and for the truth; former files in them are replaced.
+    bar : Progress
+        Shows how far it is.
+
+    Raises
+    ------
+    ParameterError
+        If there is no points table.
+    """
     if params.points is None:
         raise ParameterError(
             "params.yaml: points is null, but the simulated company makes its MQLs by a points table. "
             "Restore `points`, or use another source."
         )
     setting = Setting(
-        seed=params.simulator.seed,
-        leads=params.simulator.leads,
-        days=params.simulator.days,
-        clocks=clocks_from(params.simulator.start),
+        seed=simulator.seed,
+        leads=simulator.leads,
+        days=simulator.days,
+        clocks=clocks_from(simulator.start),
         points=points_table(params.points, params.features),
     )
+    tasks: dict[str, TaskID] = {}
+
+    def advance(what: str, done: int, total: int) -> None:
+        if what not in tasks:
+            tasks[what] = bar.add_task(what, total=total)
+        bar.update(tasks[what], completed=done)
+
+    return write_world(setting, simulator.start, raw, truth, advance)
+
+
+def main() -> None:
+    """Simulate the world of `params.yaml`."""
+    params = load_params(SECTIONS)
     with progress() as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def advance(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done)
-
-        counts = write_world(
-            setting,
-            params.simulator.start,
-            Path(params.ingest.raw_dir),
-            params.paths.data_dir / "truth",
-            advance,
-        )
+        raw, truth = Path(params.ingest.raw_dir), params.paths.data_dir / "truth"
+        counts = simulate(params.simulator, params, raw, truth, bar)
     console.print(
         f"simulate: {counts.leads:,} leads, {counts.touchpoints:,} touchpoints, {counts.mqls:,} became MQL, "
-        f"{counts.requalified:,} of them twice"
+        f"{counts.requalified:,} of them twice",
+        soft_wrap=True,
     )
 
 

@@ -31,7 +31,7 @@ def identifiers(prefix: str, numbers: IntArray, bits: int = 32) -> pa.Array:
     Examples
     --------
     >>> identifiers("L-", np.array([0, 1])).to_pylist()
-    ['L-1000000000', 'L-3654435769']
+    ['L-1000000000', 'L-3654435761']
     """
     mixed = (numbers.astype(np.uint64) * np.uint64(_SCRAMBLE)) % np.uint64(2**bits) + np.uint64(10 ** (bits // 4 + 1))
     return pc.binary_join_element_wise(prefix, pc.cast(pa.array(mixed), pa.string()), "")

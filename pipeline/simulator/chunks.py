@@ -18,18 +18,16 @@ from pipeline.simulator.population import Population, populate
 from pipeline.simulator.touchpoints import DAY_SECONDS, Touchpoints, draw_touchpoints
 
 __all__ = [
-    "LEADS_PER_CHUNK",
     "Chunk",
     "Setting",
     "Story",
     "build_chunk",
     "first_mqls",
     "later_mqls",
+    "remaining",
     "retell",
     "stream",
 ]
-
-LEADS_PER_CHUNK = 5000
 
 # What is left of a lead's interest after an ending, as the share of its touchpoints that still happen.
 INTEREST_PUSHED, INTEREST_RECYCLED, INTEREST_DISQUALIFIED, INTEREST_QUALIFIED = 0.5, 0.85, 0.35, 0.9
@@ -50,6 +48,8 @@ class Setting:
         Length of the history; the export is at its end.
     clocks : Clocks
     points : PointsTable
+    leads_per_chunk : int
+        Part of the world's definition: another number draws another world.
     """
 
     seed: int
@@ -57,11 +57,12 @@ class Setting:
     days: int
     clocks: Clocks
     points: PointsTable
+    leads_per_chunk: int = 5000
 
     @property
     def chunks(self) -> int:
         """Number of chunks."""
-        return -(-self.leads // LEADS_PER_CHUNK)
+        return -(-self.leads // self.leads_per_chunk)
 
     @property
     def export(self) -> int:
@@ -109,8 +110,8 @@ class Story:
 
 def build_chunk(setting: Setting, number: int) -> Chunk:
     """Draw a chunk from its seed."""
-    offset = number * LEADS_PER_CHUNK
-    leads = min(LEADS_PER_CHUNK, setting.leads - offset)
+    offset = number * setting.leads_per_chunk
+    leads = min(setting.leads_per_chunk, setting.leads - offset)
     clock = setting.clocks.lead
     people = populate(stream(setting.seed, "people", number), leads, setting.days, clock)
     paths = draw_phases(stream(setting.seed, "phases", number), people, setting.days)

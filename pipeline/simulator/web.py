@@ -14,7 +14,7 @@ from pipeline.simulator.touchpoints import DAY_SECONDS, Touchpoints
 
 __all__ = ["tracking_rows"]
 
-CALL_EVERY_DAYS, CALLS_FOR_DAYS = 6.0, 28.0
+CALL_EVERY_DAYS, CALLS_FOR_DAYS = 6.0, 24.0  # office days
 TOUCHPOINTS_PER_CHUNK = 2**24
 """Room for touchpoint ids in one chunk."""
 
@@ -78,13 +78,13 @@ def _calls(setting: Setting, rng: np.random.Generator, stories: tuple[Story, ...
     for story in stories:
         called = np.flatnonzero(story.periods.contacted < setting.export)
         first = story.periods.contacted[called]
-        begin = office.own(first / DAY_SECONDS)
-        end = office.own(np.minimum(story.endings.at[called], setting.export) / DAY_SECONDS)
-        width = np.clip(end - begin, 0.0, CALLS_FOR_DAYS * OFFICE_DAY)
-        more = rng.poisson(width / (CALL_EVERY_DAYS * OFFICE_DAY))
-        of = np.repeat(np.arange(len(called)), more)
-        again = office.calendar(begin[of] + rng.random(len(of)) * width[of]) * DAY_SECONDS
-        occurred = np.concatenate((first, np.floor(again).astype(np.int64)))
+        until = np.minimum(story.endings.at[called], setting.export)
+        # Drawn for the whole time and cut at the ending, so that the calls before it are the same whatever it is.
+        of = np.repeat(np.arange(len(called)), rng.poisson(CALLS_FOR_DAYS / CALL_EVERY_DAYS, len(called)))
+        later = office.own(first / DAY_SECONDS)[of] + rng.random(len(of)) * CALLS_FOR_DAYS * OFFICE_DAY
+        again = np.floor(office.calendar(later) * DAY_SECONDS).astype(np.int64)
+        of, again = of[again < until[of]], again[again < until[of]]
+        occurred = np.concatenate((first, again))
         lead = np.concatenate((story.lead[called], story.lead[called][of]))
         parts.append(_call(lead, occurred))
     return Touchpoints.concatenate(parts) if parts else _call(np.zeros(0, np.int64), np.zeros(0, np.int64))
