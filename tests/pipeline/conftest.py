@@ -1,0 +1,234 @@
+"""A small trained model, and a workspace with its files, for the tests of reports, tracking and publishing."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.params import CalibrationParams, EvaluateParams, PublishParams, SplitParams, TiersParams, TrainParams
+
+ROWS = 900
+
+
+def _frame() -> pd.DataFrame:
+    random = np.random.default_rng(5)
+    at = pd.date_range("2024-01-01", periods=ROWS, freq="6h", tz="UTC").as_unit("us")
+    slices = np.repeat(["train", "early_stopping", "calibration", "test"], [360, 120, 120, 300])
+    signal = random.normal(size=ROWS)
+    label = (random.random(ROWS) < 1.0 / (1.0 + np.exp(1.0 - 1.6 * signal))).astype("int8")
+    return pd.DataFrame(
+        {
+            "lead_id": [f"L-{i}" for i in range(ROWS)],
+            "account_id": [f"A-{i // 2}" for i in range(ROWS)],
+            "snapshot_at": at,
+            "is_headline": True,
+            "slice": slices,
+            "label": label,
+            "signal": signal,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def frame() -> pd.DataFrame:
+    """Return rows as `predictions.parquet` has them; `signal` is what can be known."""
+    return _frame()
+
+
+@pytest.fixture(scope="session")
+def catalog() -> Any:
+    """Return a catalog of touchpoint counts and one attribute."""
+    from features.attributes import AttributeSpec
+    from features.catalog import build_catalog
+    from features.params import FeaturesParams
+
+    params = FeaturesParams(
+        observation_days=30,
+        windows_days=(7,),
+        half_lives_days=(7,),
+        groups=("engagement", "attributes"),
+        selectors={
+            "pricing": {"kind": ["page_view"], "asset": ["pricing*"], "label": {"en": "views", "de": "Aufrufe"}}
+        },
+    )
+    specs = [AttributeSpec("lead", "seniority", "number", "mql", ())]
+    return build_catalog(params, specs, known_kinds=["page_view", "mail_open"], known_channels=["web"])
+
+
+@pytest.fixture(scope="session")
+def make_bundle(frame: pd.DataFrame, catalog: Any) -> Any:
+    """Return a function that trains a small bundle; another seed gives another one."""
+    from models.bundle import Bundle
+    from models.fitting import fit_product
+
+    def make(seed: int = 7, data_used_until: str | None = None) -> Bundle:
+        random = np.random.default_rng(1)
+        matrix = random.poisson(2.0, size=(len(frame), len(catalog.features))).astype(np.float32)
+        matrix[:, -1] = frame["signal"]
+        matrix[:, 0] = np.round(frame["signal"] + 3.0)
+        product = fit_product(
+            matrix,
+            frame,
+            catalog,
+            train=TrainParams(seed=seed, num_threads=1, max_rounds=40, early_stopping_rounds=10, min_data_in_leaf=20),
+            split=SplitParams(early_stopping_share=0.1, calibration_share=0.1),
+            calibration=CalibrationParams(method="sigmoid", bootstrap=20),
+            tiers=TiersParams(A=0.1, B=0.2, C=0.3),
+            label_days=30,
+            recording_delay_days=0,
+            ordinal=False,
+        )
+        used = frame[frame["slice"] != "test"]
+        metadata = {
+            "source": "simulated",
+            "clock": "real",
+            "exported_at": "2024-12-01T00:00:00+00:00",
+            "risk_set": "mql",
+            "label_days": 30,
+            "recording_delay_days": 2,
+            "observation_days": 30,
+            "split_mode": "grouped",
+            "label_purge": True,
+            "cross_fit_folds": 0,
+            "rows": len(used),
+            "leads": len(used),
+            "positives": int(used["label"].sum()),
+            "base_rate": float(used["label"].mean()),
+            "data_used_from": used["snapshot_at"].min().isoformat(),
+            "data_used_until": data_used_until or used["snapshot_at"].max().isoformat(),
+            "rounds": product.rounds,
+            "known_at_export": [],
+            "data_sha256": "ab" * 32,
+        }
+        return Bundle(
+            classifier=product.classifier,
+            calibration=product.calibration,
+            cutoffs=product.cutoffs,
+            catalog=catalog,
+            metadata=metadata,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def evaluated(frame: pd.DataFrame) -> dict[str, Any]:
+    """Return what `evaluate` writes: the result, and the rows behind the plots."""
+    from models.curves import gain_points, pr_points, reliability_points, roc_points
+    from models.metrics import ece_base_rate_shift, evaluate
+
+    test = frame[frame["slice"] == "test"]
+    labels = test["label"].to_numpy(dtype=np.float64)
+    truth = 1.0 / (1.0 + np.exp(1.0 - 1.6 * test["signal"].to_numpy()))
+    groups = test["account_id"].to_numpy()
+    params = EvaluateParams(bootstrap=30)
+
+    def measure(scores: np.ndarray, is_probability: bool = True) -> dict[str, Any]:
+        return evaluate(labels, scores, groups, None, 60, params, is_probability)
+
+    base = np.full(len(test), 0.3)
+    result = {
+        "rows": len(test),
+        "positives": int(labels.sum()),
+        "base_rate": float(labels.mean()),
+        "capacity": 60,
+        "product": measure(truth),
+        "baselines": {
+            "base_rate": measure(base),
+            "points": measure(truth * 100, is_probability=False),
+            "odoo_formula": None,
+        },
+        "log_loss_gain": {},
+        "ece_base_rate_shift": ece_base_rate_shift(labels, truth),
+    }
+    curves = {
+        name: points(labels, truth).assign(model=model).to_dict("records")
+        for name, points in (("roc", roc_points), ("pr", pr_points), ("gain", gain_points))
+        for model in ("product",)
+    }
+    plots = {
+        **curves,
+        "reliability": reliability_points(labels, truth).to_dict("records"),
+        "score_distribution": [
+            {"probability": low, "label": label, "share": 0.5}
+            for label in ("qualified", "not qualified")
+            for low in (0.0, 0.5)
+        ],
+        "feature_importance": [
+            {"feature": "count__pricing__7d", "gain": 3.0},
+            {"feature": "attribute__seniority", "gain": 1.0},
+        ],
+    }
+    return {"result": {"source": "simulated", **result, "all_snapshots": result}, "plots": plots}
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a fresh MLflow database; making its tables takes seconds, so tests copy it."""
+    from pipeline.tracking import open_store
+
+    folder = tmp_path_factory.mktemp("store")
+    before = os.environ.pop("MLFLOW_TRACKING_URI", None)
+    try:
+        mlflow, _ = open_store(folder, "unused")
+    finally:
+        if before is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = before
+    mlflow.MlflowClient().delete_experiment(mlflow.get_experiment_by_name("unused").experiment_id)
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty workspace outside of git, with an MLflow store of its own."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    return tmp_path
+
+
+@pytest.fixture
+def sections() -> SimpleNamespace:
+    """Return the parameter sections that publishing takes."""
+    return SimpleNamespace(
+        paths=SimpleNamespace(data_dir=Path("data")),
+        publish=PublishParams(margin=0.01, min_positives=30),
+        evaluate=EvaluateParams(bootstrap=100),
+    )
+
+
+@pytest.fixture
+def lay_out(workspace: Path, frame: pd.DataFrame, evaluated: dict[str, Any]) -> Any:
+    """Return a function that makes the workspace look as after `dvc repro` with this bundle."""
+    from pipeline.tracking import track
+
+    def run(bundle: Any, noise: float = 0.0, model_name: str = "lead-qualification") -> dict[str, str]:
+        data = workspace / "data"
+        shutil.rmtree(data / "bundle", ignore_errors=True)
+        (data / "canonical").mkdir(parents=True, exist_ok=True)
+        bundle.save(data / "bundle")
+        random = np.random.default_rng(3)
+        logit = 1.6 * frame["signal"] - 1.0 + noise * random.normal(size=len(frame))
+        rate = frame.loc[frame["slice"] != "test", "label"].mean()
+        predictions = frame.drop(columns="signal").assign(
+            probability=1.0 / (1.0 + np.exp(-logit)),
+            raw_log_odds=logit,
+            base_rate=rate,
+            logistic_regression=1.0 / (1.0 + np.exp(-(logit + 0.5 * random.normal(size=len(frame))))),
+            odoo_formula=rate,
+            untuned_lightgbm=1.0 / (1.0 + np.exp(-(logit + 0.5 * random.normal(size=len(frame))))),
+            points=np.round(frame["signal"] * 10.0),
+        )
+        predictions.to_parquet(data / "predictions.parquet", index=False)
+        params = {"train": {"learning_rate": 0.03, "seed": 7}, "labels": {"label_days": 30}}
+        record = track(workspace, model_name, data / "bundle", evaluated["result"], evaluated["plots"], params)
+        (data / "tracking.json").write_text(json.dumps(record), encoding="utf-8")
+        return record
+
+    return run

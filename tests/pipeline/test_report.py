@@ -1,0 +1,216 @@
+"""The model card and the report: what they say, in both languages, from one file without addresses of others."""
+
+import dataclasses
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from pipeline.html import number, page, table
+from pipeline.model_card import model_card
+from pipeline.plots import FIGURES, figure_png, read_plots
+from pipeline.report import report
+from pipeline.report_parts import Feature, Trained
+
+METADATA = {
+    "source": "simulated",
+    "clock": "real",
+    "exported_at": "2024-12-01T00:00:00+00:00",
+    "risk_set": "mql",
+    "label_days": 45,
+    "recording_delay_days": 2,
+    "observation_days": 365,
+    "split_mode": "grouped",
+    "label_purge": True,
+    "cross_fit_folds": 0,
+    "rows": 600,
+    "leads": 500,
+    "positives": 150,
+    "data_used_from": "2024-01-01T00:00:00+00:00",
+    "data_used_until": "2024-05-29T18:00:00+00:00",
+    "rounds": 40,
+    "known_at_export": [],
+    "data_sha256": "ab" * 32,
+}
+SLICE = {
+    "rows": 360,
+    "headline": 123,
+    "positives": 99,
+    "first": "2024-01-01T00:00:00+00:00",
+    "last": "2024-03-30T18:00:00+00:00",
+}
+
+
+class Text(HTMLParser):
+    """Collects the text of each language, and the tags that are open at the end."""
+
+    VOID = ("meta", "input", "img", "br", "link")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[tuple[str, str]] = []
+        self.text = {"en": "", "de": ""}
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.addresses += [value for key in ("src", "href") if (value := given.get(key))]
+        if tag not in self.VOID:
+            language = given.get("lang") if given.get("class") == "text" else None
+            self.open.append((tag, language or (self.open[-1][1] if self.open else "")))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data: str) -> None:
+        language = self.open[-1][1] if self.open else ""
+        if language:
+            self.text[language] += data + " "
+
+
+def read(html: str) -> Text:
+    parsed = Text()
+    parsed.feed(html)
+    assert not parsed.open
+    return parsed
+
+
+@pytest.fixture
+def trained(evaluated: dict[str, Any]) -> Trained:
+    return Trained(
+        metadata=METADATA,
+        result=evaluated["result"],
+        split={"slices": {"train": SLICE, "test": SLICE}, "dropped": {"label_purge": 17, "immature": 5}},
+        features=[Feature("count__pricing__7d", {"en": "views of <pricing>", "de": "Aufrufe der Preise"}, 0.75)],
+        cutoffs={"A": 0.4123, "B": 0.2, "C": 0.1},
+        calibration="sigmoid",
+        fingerprint="cd" * 32,
+        bundle_sha256="ef" * 32,
+        feature_count=146,
+        plots=evaluated["plots"],
+        every_days=7,
+        expire_days=120,
+        hashes={"data/raw": "12" * 16 + ".dir"},
+    )
+
+
+def test_card_states_label_population_slices_and_hashes_in_both_languages(trained: Trained) -> None:
+    text = read(model_card(trained)).text
+    for language, words in {
+        "en": [
+            "[snapshot_at, snapshot_at + 45 days)",
+            "every 7 days",
+            "at most 120 days",
+            "2024-03-30",
+            "no account is on both",
+        ],
+        "de": [
+            "[snapshot_at, snapshot_at + 45 Tage)",
+            "alle 7 Tage",
+            "höchstens 120 Tage",
+            "30.03.2024",
+            "kein Unternehmen",
+        ],
+    }.items():
+        for word in [*words, "cd" * 32, "ef" * 32, "ab" * 32, "12" * 16 + ".dir", "146"]:
+            assert word in text[language], (language, word)
+    assert "label window reaches into the next slice (17)" in text["en"]
+    assert "views of <pricing>" in text["en"]
+    assert "41.2 %" in text["en"]
+    assert "41,2 %" in text["de"]
+
+
+def test_card_shows_each_metric_with_its_interval_beside_the_baselines(trained: Trained) -> None:
+    text = read(model_card(trained)).text
+    for name, metrics in (
+        ("product", trained.result["product"]),
+        ("points table", trained.result["baselines"]["points"]),
+    ):
+        assert name in text["en"]
+        auc = metrics["auc"]
+        assert f"{auc['low']:.3f}–{auc['high']:.3f}" in text["en"]
+        assert f"{auc['low']:.3f}–{auc['high']:.3f}".replace(".", ",") in text["de"]
+    assert "naive Bayes" not in text["en"]  # not measured, so not shown
+
+
+def test_a_source_without_clock_says_so_and_dates_nothing(trained: Trained) -> None:
+    card = dataclasses.replace(
+        trained, metadata={**METADATA, "clock": "ordinal", "known_at_export": ["visits"], "label_purge": False}
+    )
+    text = read(model_card(card)).text
+    assert "No clock" in text["en"]
+    assert "Keine Uhr" in text["de"]
+    assert "Known only as of the export: visits" in text["en"]
+    assert "within 45 days" not in text["en"]
+    assert not re.search(r"\d{4}-\d{2}-\d{2}", text["en"])
+    assert "No clock" not in read(model_card(trained)).text["en"]
+
+
+def test_customers_are_described_as_customers(trained: Trained) -> None:
+    card = dataclasses.replace(trained, metadata={**METADATA, "risk_set": "customers", "split_mode": "time"})
+    text = read(model_card(card)).text["en"]
+    assert "existing customer orders again within 45 days" in text
+    assert "accounts may be on both sides" in text
+
+
+def test_few_positives_and_a_missing_purge_are_warned_of(trained: Trained) -> None:
+    few = {**trained.result, "positives": 42}
+    text = read(model_card(dataclasses.replace(trained, result=few, metadata={**METADATA, "label_purge": False}))).text[
+        "en"
+    ]
+    assert "Only 42 positives" in text
+    assert "split.label_purge is off" in text
+
+
+def test_undefined_metrics_are_dashes(trained: Trained) -> None:
+    nothing = {"value": None, "low": None, "high": None}
+    product = dict.fromkeys(trained.result["product"], nothing)
+    text = read(model_card(dataclasses.replace(trained, result={**trained.result, "product": product}))).text["en"]
+    assert "–" in text
+    assert "None" not in text
+    assert "nan" not in text.lower().split()
+
+
+@pytest.mark.parametrize("write", [model_card, report])
+def test_pages_are_self_contained_and_the_same_each_time(trained: Trained, write: Any) -> None:
+    html = write(trained)
+    assert html == write(trained)
+    addresses = read(html).addresses
+    assert addresses
+    assert all(address.startswith("data:image/png;base64,") for address in addresses)
+    assert "<script" not in html
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_report_leads_with_what_capacity_finds(trained: Trained) -> None:
+    found = trained.result["product"]["precision_at_capacity"]["value"] * 60 / trained.result["positives"]
+    assert f"finds {100 * found:.0f} % of those" in read(report(trained)).text["en"]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_png_and_depend_on_rows_and_language_only(evaluated: dict[str, Any], name: str) -> None:
+    rows = evaluated["plots"][name]
+    once = figure_png(name, rows)
+    assert once.startswith(b"\x89PNG")
+    assert once == figure_png(name, rows)
+    assert once != figure_png(name, rows, "de") or name == "roc"
+    assert once != figure_png(name, rows[:1])
+
+
+def test_missing_plot_rows_name_the_stage(tmp_path) -> None:
+    from features.errors import DataError
+
+    with pytest.raises(DataError, match=r"roc\.json: no such file. Run `dvc repro evaluate`"):
+        read_plots(tmp_path)
+
+
+def test_text_is_escaped_and_numbers_follow_the_language() -> None:
+    html = page(
+        {"en": "<b>", "de": "&"}, {"en": "", "de": ""}, lambda language: table(["<i>"], [[number(0.5, 2, language)]])
+    )
+    assert "<b>" not in html
+    assert "<i>" not in html
+    assert "0.50" in html
+    assert "0,50" in html

@@ -1,0 +1,185 @@
+"""One run per training: what it carries, where it is stored, and that its model loads and scores without pickles."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from features.errors import BundleError, DataError, LeadQualificationError
+from pipeline.provenance import bundle_hash, data_hashes, find_repository, git_state, read_tracking, store_addresses
+from pipeline.run_summary import flat_metrics, flat_params
+from pipeline.tracking import open_store, track
+
+PICKLES = ("*.pkl", "*.pickle", "*.joblib", "*.cloudpickle", "*.dill", "*.npy", "*.nbi", "*.nbc", "*.pyc")
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    folder = tmp_path / "company"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    (folder / "params.yaml").write_text("a: 1\n")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "First")
+    return folder
+
+
+def test_a_run_carries_parameters_metrics_figures_reports_and_origin(
+    workspace: Path, make_bundle: Any, evaluated: dict[str, Any]
+) -> None:
+    bundle = make_bundle()
+    bundle.save(workspace / "data" / "bundle")
+    report = workspace / "model_card.html"
+    report.write_text("<p>card</p>")
+    (workspace / "dvc.lock").write_text(
+        "stages:\n  ingest:\n    deps:\n    - {path: data/raw, md5: 0a.dir}\n    - {path: pipeline/ingest.py, md5: 0b}\n"
+        "    outs:\n    - {path: data/canonical, md5: 0c.dir}\n"
+    )
+    params = {"train": {"learning_rate": 0.03}, "wide": {f"p{i}": i for i in range(150)}}
+    record = track(
+        workspace, "leads", workspace / "data" / "bundle", evaluated["result"], evaluated["plots"], params, [report]
+    )
+
+    mlflow, _ = open_store(workspace, "leads")
+    client = mlflow.MlflowClient()
+    run = client.get_run(record["run_id"])
+    auc = evaluated["result"]["product"]["auc"]
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == f"simulated 2024-05 | AUC {auc['value']:.2f} | lr 0.03" == record["run_name"]
+    assert run.data.params["train.learning_rate"] == "0.03"
+    assert run.data.params["wide.p149"] == "149"
+    assert run.data.metrics["product.auc"] == auc["value"]
+    assert run.data.metrics["product.auc_low"] == auc["low"]
+    assert run.data.metrics["points.auc_high"] == evaluated["result"]["baselines"]["points"]["auc"]["high"]
+    assert "points.log_loss" not in run.data.metrics
+    assert run.data.tags["data.data/raw"] == "0a.dir"
+    assert run.data.tags["data.data/canonical"] == "0c.dir"
+    assert not [tag for tag in run.data.tags if "ingest.py" in tag]
+    assert run.data.tags["bundle_sha256"] == bundle_hash(workspace / "data" / "bundle") == record["bundle_sha256"]
+    assert "| product |" in run.data.tags["mlflow.note.content"]
+    assert {item.path for item in client.list_artifacts(record["run_id"], "plots")} == {
+        f"plots/{name}.{ending}" for name in evaluated["plots"] for ending in ("json", "png")
+    }
+    assert [item.path for item in client.list_artifacts(record["run_id"], "reports")] == ["reports/model_card.html"]
+    assert str(workspace / "mlartifacts") in run.info.artifact_uri
+
+
+def test_the_logged_model_scores_as_the_product_does_and_holds_no_pickle(
+    workspace: Path, make_bundle: Any, lay_out: Any
+) -> None:
+    from models.bundle import Bundle
+    from models.frames import example_frame, score_frame
+
+    record = lay_out(make_bundle())
+    mlflow, _ = open_store(workspace, "lead-qualification")
+    folder = Path(mlflow.artifacts.download_artifacts(record["model_uri"]))
+    assert not [path for pattern in PICKLES for path in folder.rglob(pattern)]
+    assert "cloudpickle" not in (folder / "MLmodel").read_text().split("python_model:")[0].replace(
+        "cloudpickle_version", ""
+    )
+
+    model = mlflow.pyfunc.load_model(record["model_uri"])
+    bundle = Bundle.load(workspace / "data" / "bundle")
+    example = example_frame(bundle)
+    answer = model.predict(example)
+    expected = score_frame(bundle, example)
+    assert answer["lead_id"].tolist() == expected["lead_id"].tolist()
+    assert (
+        answer["probability"].to_numpy(np.float32).tobytes() == expected["probability"].to_numpy(np.float32).tobytes()
+    )
+    assert set(model.metadata.signature.inputs.input_names()) >= {"lead_id", "snapshot_at", "touchpoints"}
+    assert model.input_example is not None
+    german = model.predict(example, params={"language": "de", "reasons": 1})
+    assert german["probability"].tolist() == answer["probability"].tolist()
+
+
+def test_the_store_is_beside_the_repository_also_from_worktrees_and_temporary_experiments(repository: Path) -> None:
+    expected = (f"sqlite:///{repository / 'mlflow.db'}", str(repository / "mlartifacts"))
+    worktree = repository.parent / "worktree"
+    git(repository, "worktree", "add", "-q", str(worktree))
+    experiment = repository / ".dvc" / "tmp" / "exps" / "tmpab12"
+    experiment.mkdir(parents=True)
+    git(experiment, "init", "-q")
+    inside = repository / "runs" / "olist"
+    inside.mkdir(parents=True)
+    for folder in (repository, worktree, experiment, inside):
+        assert store_addresses(folder) == expected, folder
+
+
+def test_the_store_is_where_the_environment_says_or_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert find_repository(tmp_path) is None
+    assert store_addresses(tmp_path) == (f"sqlite:///{tmp_path / 'mlflow.db'}", str(tmp_path / "mlartifacts"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5001")
+    assert store_addresses(tmp_path) == ("http://127.0.0.1:5001", None)
+
+
+def test_dirty_means_changed_code_or_parameters_not_new_results(repository: Path) -> None:
+    commit = git(repository, "rev-parse", "HEAD")
+    (repository / "metrics").mkdir()
+    (repository / "metrics" / "evaluate.json").write_text("{}")
+    assert git_state(repository) == {"git_commit": commit, "git_dirty": "false"}
+    (repository / "params.yaml").write_text("a: 2\n")
+    assert git_state(repository)["git_dirty"] == "true"
+    assert git_state(repository / "metrics") == git_state(repository)
+
+
+def test_outside_of_git_nothing_is_claimed(tmp_path: Path) -> None:
+    assert git_state(tmp_path) == {}
+    assert data_hashes(tmp_path / "dvc.lock") == {}
+
+
+def test_selectors_are_one_parameter_each_without_their_labels() -> None:
+    selectors = {"pricing": {"kind": ["page_view"], "channel": None, "label": {"en": "x", "de": "y"}}}
+    assert flat_params({"features": {"selectors": selectors, "windows_days": [7]}}) == {
+        "features.selectors.pricing": '{"kind": ["page_view"]}',
+        "features.windows_days": "[7]",
+    }
+
+
+def test_metrics_that_are_missing_or_no_numbers_are_left_out() -> None:
+    result = {
+        "source": "x",
+        "ok": True,
+        "rows": 3,
+        "baselines": {"points": None},
+        "product": {"auc": {"value": None, "low": None}},
+    }
+    assert flat_metrics(result) == {"rows": 3.0}
+
+
+def test_the_bundle_hash_changes_with_any_byte_but_not_with_provenance(tmp_path: Path) -> None:
+    (tmp_path / "model.txt").write_text("tree")
+    before = bundle_hash(tmp_path)
+    (tmp_path / "provenance.json").write_text("{}")
+    assert bundle_hash(tmp_path) == before
+    (tmp_path / "model.txt").write_text("tree2")
+    assert bundle_hash(tmp_path) != before
+    with pytest.raises(BundleError, match="no bundle here"):
+        bundle_hash(tmp_path / "nothing")
+
+
+def test_a_missing_or_foreign_tracking_record_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="Run `dvc repro` first"):
+        read_tracking(tmp_path / "tracking.json")
+    (tmp_path / "tracking.json").write_text(json.dumps({"run_id": "r"}))
+    with pytest.raises(DataError, match="bundle_sha256, model_uri missing"):
+        read_tracking(tmp_path / "tracking.json")
+
+
+def test_a_store_that_cannot_be_used_is_explained(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "gopher://nowhere")
+    with pytest.raises(LeadQualificationError, match="Check MLFLOW_TRACKING_URI"):
+        open_store(workspace, "leads")
