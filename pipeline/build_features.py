@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from features.attributes import AttributeSpec, fit_categories
 from features.catalog import Catalog, build_catalog
 from features.compute import Snapshots, compute_features
-
 from features.params import FeaturesParams
 from pipeline.attribute_history import attributes_at, eligible_attributes
 from pipeline.console import console, progress, run_main
@@ -18,7 +19,7 @@ from pipeline.engines.batches import known_values, lead_batches
 from pipeline.params import load_params
 from pipeline.tables import read_table
 
-__all__ = ["SECTIONS", "fit_catalog", "main", "matrix_batches", "read_attribute_values"]
+__all__ = ["SECTIONS", "attribute_lists", "fit_catalog", "main", "matrix_batches", "read_attribute_values"]
 
 SECTIONS = ("features", "paths")
 
@@ -84,6 +85,12 @@ def fit_catalog(
     return build_catalog(params, specs, known_kinds=kinds, known_channels=channels)
 
 
+def attribute_lists(values: pd.DataFrame, rows: np.ndarray) -> dict[str, list[Any]]:
+    """Take the attribute values of some rows as plain lists, missing as None."""
+    chosen = values.iloc[rows].astype(object)
+    return {str(name): column.where(column.notna(), None).tolist() for name, column in chosen.items()}
+
+
 def matrix_batches(
     canonical: Path, snapshots: pd.DataFrame, values: pd.DataFrame, catalog: Catalog
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -117,8 +124,7 @@ def matrix_batches(
         end = begin + len(journeys.lead_ids)
         rows = order[np.searchsorted(of_lead[order], begin) : np.searchsorted(of_lead[order], end)]
         chosen = Snapshots(lead_index=of_lead[rows] - begin, snapshot_at=at[rows])
-        attributes = {name: values[name].iloc[rows].tolist() for name in values.columns}
-        yield rows, compute_features(journeys, chosen, catalog, attributes)
+        yield rows, compute_features(journeys, chosen, catalog, attribute_lists(values, rows))
         begin = end
 
 

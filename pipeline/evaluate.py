@@ -5,22 +5,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from models.bundle import Bundle
-from models.metrics import (
-    ece_base_rate_shift,
-    evaluate,
-    gain_points,
-    paired_log_loss_gain,
-    pr_points,
-    reliability_points,
-    roc_points,
-)
 
+from models.bundle import Bundle
+from models.curves import gain_points, pr_points, reliability_points, roc_points
 from models.fitting import lead_weights, row_groups
+from models.metrics import ece_base_rate_shift, evaluate, paired_auc_gain, paired_log_loss_gain
 from models.params import CapacityParams, EvaluateParams
 from pipeline.console import console, metrics_table, run_main
+from pipeline.files import write_json
 from pipeline.params import load_params
-from pipeline.tables import read_table, write_json
+from pipeline.tables import read_table
 
 __all__ = ["BASELINES", "SECTIONS", "capacity_rows", "evaluate_rows", "main", "plot_rows"]
 
@@ -91,13 +85,15 @@ def evaluate_rows(
         )
 
     baselines = {name: measure(name) if name in frame else None for name in names}
-    gains = {
-        name: paired_log_loss_gain(
-            labels, frame["probability"].to_numpy(), frame[name].to_numpy(), groups, weights, params
-        )
-        for name in names
-        if name in frame and name not in SCORES_ONLY
-    }
+    probability = frame["probability"].to_numpy(dtype=np.float64)
+
+    def against(name: str) -> dict[str, Any]:
+        other = frame[name].to_numpy(dtype=np.float64)
+        gains = {"auc": paired_auc_gain(labels, probability, other, groups, weights, params)}
+        if name not in SCORES_ONLY:
+            gains["log_loss"] = paired_log_loss_gain(labels, probability, other, groups, weights, params)
+        return gains
+
     return {
         "rows": len(frame),
         "positives": int(labels.sum()),
@@ -105,7 +101,7 @@ def evaluate_rows(
         "capacity": capacity,
         "product": measure("probability"),
         "baselines": baselines,
-        "log_loss_gain": gains,
+        "gain_over": {name: against(name) for name in names if name in frame},
         "ece_base_rate_shift": ece_base_rate_shift(labels, frame["probability"].to_numpy(), weights),
     }
 

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from features.attributes import AttributeSpec
 
+from features.attributes import AttributeSpec
 from pipeline.build_features import read_attribute_values
-from pipeline.tables import read_rows, read_table
+from pipeline.engines.batches import rows_of_leads
+from pipeline.tables import read_table
 
 __all__ = ["lead_requests"]
 
@@ -44,7 +45,7 @@ def lead_requests(canonical: Path, snapshots: pd.DataFrame, specs: tuple[Attribu
     lead_ids = sorted(set(snapshots["lead_id"]))
     touchpoints = _by_lead(canonical, "touchpoints", lead_ids)
     stages = _by_lead(canonical, "stage_changes", lead_ids)
-    created = read_rows(canonical / "leads.parquet", "leads", lead_ids).set_index("lead_id")["created_at"]
+    created = rows_of_leads(canonical / "leads.parquet", lead_ids).set_index("lead_id")["created_at"]
     declared = read_table(canonical / "attributes.parquet", "attributes").to_pandas()
     declared = declared[declared["attribute"].isin([spec.name for spec in specs])]
     values = read_attribute_values(canonical, snapshots, declared)
@@ -76,7 +77,7 @@ def _by_lead(canonical: Path, name: str, lead_ids: list[str]) -> dict[str, list[
     path = canonical / f"{name}.parquet"
     if not path.exists():
         return {}
-    rows = read_rows(path, name, lead_ids)
+    rows = rows_of_leads(path, lead_ids)
     return {lead_id: group.to_dict("records") for lead_id, group in rows.groupby("lead_id")}
 
 

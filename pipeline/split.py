@@ -8,8 +8,9 @@ from rich.table import Table
 
 from models.splits import assign_slices, describe_slices
 from pipeline.console import console, run_main
+from pipeline.files import write_json
 from pipeline.params import load_params
-from pipeline.tables import read_table, write_json, write_table
+from pipeline.tables import read_table, write_table
 
 __all__ = ["SECTIONS", "main"]
 

@@ -7,23 +7,23 @@ import json
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from models.bundle import Bundle
-from models.frames import example_frame, score_frame
-
 import features
 import models
 from features.errors import DataError, LeadQualificationError
+from models.bundle import Bundle
+from models.frames import example_frame, score_frame
 from pipeline.console import console, run_main
+from pipeline.files import write_json
 from pipeline.params import load_params
 from pipeline.plots import figure_png, read_plots
 from pipeline.provenance import bundle_hash, data_hashes, git_state, store_addresses
 from pipeline.run_summary import flat_metrics, flat_params, run_description, run_name
-from pipeline.tables import write_json
 
 __all__ = ["SECTIONS", "main", "open_store", "track"]
 
@@ -46,6 +46,10 @@ SECTIONS = (
 NOT_LOGGED = ("paths", "publish")  # they decide nothing about a model
 # What the logged code imports, in the versions that it was trained with.
 REQUIREMENTS = ("lightgbm", "mlflow", "numba", "numpy", "pandas", "pyarrow", "pydantic", "scikit-learn", "scipy")
+EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",  # opens the pages on training runs
+    "mlflow.note.content": "One run per training, experiments included. The champion is under Models.",
+}
 BATCH = 100  # the most parameters that MLflow takes at once
 
 
@@ -72,10 +76,11 @@ def open_store(workspace: Path, model_name: str) -> tuple[Any, str]:
     """
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    for name in ("alembic", "mlflow.store", "mlflow.tracking", "mlflow.utils.environment"):
+    for name in ("alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.WARNING)
     address, artifacts = store_addresses(workspace)
     mlflow.set_tracking_uri(address)
@@ -84,7 +89,7 @@ def open_store(workspace: Path, model_name: str) -> tuple[Any, str]:
         experiment = mlflow.get_experiment_by_name(model_name)
         if experiment is None:
             place = None if artifacts is None else Path(artifacts, model_name).as_uri()
-            return mlflow, str(mlflow.create_experiment(model_name, artifact_location=place))
+            return mlflow, str(mlflow.create_experiment(model_name, artifact_location=place, tags=EXPERIMENT_TAGS))
     except MlflowException as error:
         raise LeadQualificationError(
             f"MLflow store {address}: {error}. Check MLFLOW_TRACKING_URI, or unset it to use the file beside the repository."
@@ -173,6 +178,7 @@ def track(
     with mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags, description=description) as run:
         for chunk in _chunks(flat_params(params)):
             mlflow.log_params(chunk)
+        mlflow.log_input(_dataset(bundle.metadata), context="training")
         mlflow.log_metrics(flat_metrics(result))
         mlflow.log_dict(dict(result), "metrics/evaluate.json")
         for plot, rows in plots.items():
@@ -193,9 +199,16 @@ def track(
     }
 
 
-def _log_bytes(mlflow: Any, content: bytes, path: str) -> None:
-    import tempfile
+def _dataset(metadata: Mapping[str, Any]) -> Any:
+    """Name the rows that training saw, by their hash; the rows themselves stay where they are."""
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
 
+    source = CodeDatasetSource({"data_sha256": metadata["data_sha256"]})
+    return MetaDataset(source, name=str(metadata["source"]), digest=str(metadata["data_sha256"])[:12])
+
+
+def _log_bytes(mlflow: Any, content: bytes, path: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, Path(path).name)
         file.write_bytes(content)
@@ -206,7 +219,19 @@ def _ui(workspace: Path) -> None:
     """Replace this process by MLflow's pages, on loopback."""
     address, artifacts = store_addresses(workspace)
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", address, "--host", "127.0.0.1"]
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "ui",
+        "--backend-store-uri",
+        address,
+        "--host",
+        "127.0.0.1",
+        "--workers",
+        "1",
+    ]
     if artifacts is not None:
         command += ["--default-artifact-root", artifacts]
     console.print(f"MLflow on http://127.0.0.1:5000, store {address}; stop with Ctrl-C", markup=False)

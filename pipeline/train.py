@@ -4,14 +4,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
 from features.catalog import Catalog
 from models.bundle import Bundle
-from models.scoring import probabilities
-
 from models.fitting import fit_baselines, fit_product
+from models.scoring import probabilities
 from pipeline.console import console, run_main
+from pipeline.files import hash_files
 from pipeline.params import load_params
-from pipeline.tables import hash_files, read_table, write_table
+from pipeline.tables import read_table, write_table
 
 __all__ = ["SECTIONS", "labelled_rows", "main"]
 

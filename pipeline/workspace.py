@@ -88,4 +88,5 @@ def make_workspace(repository: Path, source: str) -> Path:
     if not (workspace / ".dvc").exists():
         # The folder is ignored by git, which DVC takes for a mistake unless told that git is none of its business.
         subprocess.run(["dvc", "init", "--no-scm", "-q"], cwd=workspace, check=True)
+    shutil.copytree(repository / ".dvc" / "plots", workspace / ".dvc" / "plots", dirs_exist_ok=True)
     return workspace

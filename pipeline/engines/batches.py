@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 from features.journeys import Journeys
 
 from pipeline.engines.duckdb import connect
 
-__all__ = ["known_values", "lead_batches"]
+__all__ = ["known_values", "lead_batches", "rows_of_leads"]
 
 LEADS_PER_BATCH = 50_000
 
@@ -82,3 +83,11 @@ def known_values(canonical: Path, lead_ids: list[str], column: str) -> tuple[str
             [str(path)],
         ).fetchall()
     return tuple(sorted(value for (value,) in rows))
+
+
+def rows_of_leads(path: Path, lead_ids: list[str]) -> pd.DataFrame:
+    """Read the rows of the given leads from a canonical table, as they stand in the file."""
+    with connect() as connection:
+        connection.register("chosen", pa.table({"lead_id": pa.array(lead_ids, pa.string())}))
+        query = "SELECT t.* FROM read_parquet(?) t SEMI JOIN chosen USING (lead_id)"
+        return connection.execute(query, [str(path)]).to_arrow_table().to_pandas()

@@ -1,0 +1,286 @@
+"""Stage `ingest`: run the source's SQL, hold every row to the data contract, quarantine the rows that break it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from features.errors import DataError
+from pipeline.checks import Typed, quoted, typed_columns
+from pipeline.console import console, progress, run_main
+from pipeline.engines.duckdb import Connection, SqlError, connect, explain, run_source
+from pipeline.files import write_json
+from pipeline.params import load_params
+from pipeline.tables import CANONICAL, ENTITIES, KNOWN_AT, read_table
+
+__all__ = ["SECTIONS", "Counts", "ingest", "main"]
+
+SECTIONS = ("ingest", "paths")
+SOURCES = Path("pipeline/sources")
+
+# Later tables are checked against earlier ones.
+ORDER = (
+    "export",
+    "attributes",
+    "accounts",
+    "leads",
+    "stage_changes",
+    "touchpoints",
+    "handovers",
+    "attribute_changes",
+    "orders",
+)
+ENTITY_OF = {"leads": "lead", "accounts": "account"}
+SORTED_BY = {
+    "touchpoints": "lead_id, occurred_at, touchpoint_id",
+    "stage_changes": "lead_id, occurred_at, stage",
+    "handovers": "lead_id, queued_at",
+    "attribute_changes": "lead_id, account_id, attribute, occurred_at",
+    "orders": "account_id, ordered_at",
+    "leads": "lead_id",
+    "accounts": "account_id",
+    "attributes": "entity, attribute",
+    "export": "exported_at",
+}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of a table's rows: rows = kept + the quarantined, by reason."""
+
+    rows: int
+    kept: int
+    quarantined: dict[str, int]
+
+
+def ingest(sql_file: Path, raw_dir: Path, canonical: Path, quarantine: Path, max_bad_share: float) -> dict[str, Counts]:
+    """Turn someone's files into canonical tables.
+
+    Parameters
+    ----------
+    sql_file : Path
+        The source.
+    raw_dir : Path
+        Its files; the SQL reads it as ``getvariable('raw_dir')``.
+    canonical, quarantine : Path
+        Folders to write; a table's quarantine holds reason, source_file, source_line (or the row's position in the view) and
+        the raw row as JSON.
+    max_bad_share : float
+        Largest share of quarantined rows per table, in [0, 1].
+
+    Returns
+    -------
+    dict of str to Counts
+        Per table that the source defines.
+
+    Raises
+    ------
+    DataError
+        If the source, a file or a view can't be used, or too many rows are bad; quarantine is written all the same.
+    """
+    for folder in (canonical, quarantine):
+        folder.mkdir(parents=True, exist_ok=True)
+    counts: dict[str, Counts] = {}
+    with connect() as connection, progress() as bar:
+        views = run_source(connection, sql_file, raw_dir)
+        _check_views(views, sql_file)
+        tables = [name for name in ORDER if name in views]
+        task = bar.add_task("tables", total=len(tables))
+        exported_at: str | None = None
+        attributes: dict[str, dict[str, str]] = {entity: {} for entity in ENTITIES}
+        for name in tables:
+            try:
+                counts[name] = _ingest_table(connection, name, sql_file, attributes, exported_at, (canonical, quarantine))
+            except SqlError as error:
+                raise DataError(f"table {name!r}: {explain(error, sql_file, raw_dir)}") from error
+            if name == "export":
+                exported_at = _exported_at(connection, sql_file, counts[name])
+            if name == "attributes":
+                attributes = _attributes(connection, sql_file, counts[name])
+            bar.advance(task)
+    _check_counts(counts, sql_file, quarantine, max_bad_share)
+    for name in counts:
+        if name != "touchpoints":  # too large for a second look; DuckDB wrote it with the same types
+            read_table(canonical / f"{name}.parquet", name)
+    return counts
+
+
+def _check_views(views: list[str], sql_file: Path) -> None:
+    missing = [name for name, schema in CANONICAL.items() if schema.compulsory and name not in views]
+    if missing:
+        raise DataError(
+            f"{sql_file}: defines no view {', '.join(map(repr, missing))}; it defines {', '.join(views) or 'none'}. "
+            "Every source needs export, attributes and leads; see docs/your-own-data.md."
+        )
+
+
+def _ingest_table(
+    connection: Connection,
+    name: str,
+    sql_file: Path,
+    attributes: dict[str, dict[str, str]],
+    exported_at: str | None,
+    folders: tuple[Path, Path],
+) -> Counts:
+    raw, checked = f"raw_{name}", f"checked_{name}"
+    connection.execute(f"CREATE TEMP TABLE {raw} AS SELECT row_number() OVER () AS _row, * FROM {name}")
+    described = {
+        column: kind for column, kind, *_ in connection.execute(f"DESCRIBE {raw}").fetchall() if column != "_row"
+    }
+    of_entity = attributes.get(ENTITY_OF.get(name, ""), {})
+    columns = typed_columns(name, described, of_entity, str(sql_file), exported_at)
+    reason = "CASE " + " ".join(f"WHEN {c} THEN '{r}'" for column in columns for c, r in column.checks) + " END"
+    reason = "NULL::VARCHAR" if reason == "CASE  END" else reason
+    select = ", ".join(f"{_expression(name, column, described)} AS {quoted(column.name)}" for column in columns)
+    connection.execute(f"CREATE TEMP TABLE {checked} AS SELECT _row, {reason} AS _reason, {select} FROM {raw}")
+    for condition, words in _relations(connection, name):
+        connection.execute(f"UPDATE {checked} c SET _reason = '{words}' WHERE _reason IS NULL AND {condition}")
+    _condemn_repeats(connection, name, columns)
+    return _write(connection, name, columns, described, folders)
+
+
+def _expression(name: str, column: Typed, described: dict[str, str]) -> str:
+    """Give a touchpoint without an id the hash of its other fields, plus a counter of equal rows."""
+    if name != "touchpoints" or column.name != "touchpoint_id":
+        return column.expression
+    fields = [c.name for c in CANONICAL[name].columns if c.name != "touchpoint_id" and c.name in described]
+    text = "md5(concat_ws(chr(31), " + ", ".join(f"coalesce({quoted(f)}::VARCHAR, '')" for f in fields) + "))"
+    made = f"{text} || '-' || row_number() OVER (PARTITION BY {text} ORDER BY _row)"
+    return made if "touchpoint_id" not in described else f"coalesce({column.expression}, {made})"
+
+
+def _relations(connection: Connection, name: str) -> list[tuple[str, str]]:
+    tables = {table for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    found: list[tuple[str, str]] = []
+    if name in ("touchpoints", "stage_changes", "handovers", "attribute_changes"):
+        unknown = "c.lead_id IS NOT NULL AND c.lead_id NOT IN (SELECT lead_id FROM checked_leads WHERE _reason IS NULL)"
+        found.append((unknown, "unknown lead"))
+    if name in ("orders", "attribute_changes") and "checked_accounts" in tables:
+        known = "(SELECT account_id FROM checked_accounts WHERE _reason IS NULL)"
+        found.append((f"c.account_id IS NOT NULL AND c.account_id NOT IN {known}", "unknown account"))
+    if name == "attribute_changes":
+        found.append(("c.lead_id IS NULL AND c.account_id IS NULL", "neither lead_id nor account_id"))
+        found.append(("c.attribute NOT IN (SELECT attribute FROM checked_attributes)", "unknown attribute"))
+    if name == "stage_changes":
+        earlier = (
+            "SELECT 1 FROM checked_stage_changes m WHERE m.lead_id = c.lead_id AND m.stage = 'mql' AND m._reason IS NULL "
+            "AND m.occurred_at <= c.occurred_at"
+        )
+        outcome = f"c.stage IN ('sales_qualified', 'disqualified') AND NOT EXISTS ({earlier})"
+        found.append((outcome, "outcome before its MQL"))
+    return found
+
+
+def _condemn_repeats(connection: Connection, name: str, columns: list[Typed]) -> None:
+    """Keep the first of rows with the same key; without a key, of rows that are equal throughout."""
+    key = CANONICAL[name].key or tuple(column.name for column in columns)
+    if name in ("orders", "handovers"):  # two equal orders may both be true
+        return
+    by = ", ".join(map(quoted, key))
+    connection.execute(
+        f"""UPDATE checked_{name} c SET _reason = 'duplicate {" + ".join(CANONICAL[name].key) or "row"}'
+        FROM (SELECT _row, row_number() OVER (PARTITION BY {by} ORDER BY _row) AS turn FROM checked_{name}
+              WHERE _reason IS NULL) repeats
+        WHERE c._row = repeats._row AND repeats.turn > 1"""
+    )
+
+
+def _write(
+    connection: Connection, name: str, columns: list[Typed], described: dict[str, str], folders: tuple[Path, Path]
+) -> Counts:
+    canonical, quarantine = (folder / f"{name}.parquet" for folder in folders)
+    names = ", ".join(quoted(column.name) for column in columns)
+    options = "(FORMAT parquet, COMPRESSION zstd)"
+    connection.execute(
+        f"COPY (SELECT {names} FROM checked_{name} WHERE _reason IS NULL ORDER BY {SORTED_BY[name]}, _row) "
+        f"TO '{canonical}' {options}"
+    )
+    file = "r.source_file" if "source_file" in described else "NULL::VARCHAR"
+    line = "r.source_line" if "source_line" in described else "r._row"
+    kept_out = [column for column in described if column not in ("source_file", "source_line")]
+    row = "to_json(struct_pack(" + ", ".join(f"{quoted(c)} := r.{quoted(c)}" for c in kept_out) + "))::VARCHAR"
+    connection.execute(
+        f"COPY (SELECT c._reason AS reason, {file} AS source_file, {line}::BIGINT AS source_line, {row} AS \"row\" "
+        f"FROM checked_{name} c JOIN raw_{name} r USING (_row) WHERE c._reason IS NOT NULL ORDER BY c._row) "
+        f"TO '{quarantine}' {options}"
+    )
+    by_reason = connection.execute(
+        f"SELECT _reason, count(*) FROM checked_{name} GROUP BY 1 ORDER BY 2 DESC, 1"
+    ).fetchall()
+    (rows,) = connection.execute(f"SELECT count(*) FROM raw_{name}").fetchone() or (0,)
+    connection.execute(f"DROP TABLE raw_{name}")
+    if name not in ("leads", "accounts", "stage_changes", "attributes", "export"):
+        connection.execute(f"DROP TABLE checked_{name}")
+    counts = {reason: count for reason, count in by_reason}
+    return Counts(rows, counts.pop(None, 0), counts)
+
+
+def _exported_at(connection: Connection, sql_file: Path, counts: Counts) -> str | None:
+    if counts.kept != 1:
+        raise DataError(
+            f"{sql_file}: view 'export' must have one good row (exported_at, clock); it has {counts.kept}"
+            f"{_reasons(counts)}. Write the moment with its zone, e.g. '2026-01-31T00:00:00Z'."
+        )
+    moment, clock = connection.execute("SELECT exported_at::VARCHAR, clock FROM checked_export").fetchone() or ("", "")
+    return None if clock == "ordinal" else f"'{moment}'::TIMESTAMPTZ"
+
+
+def _attributes(connection: Connection, sql_file: Path, counts: Counts) -> dict[str, dict[str, str]]:
+    if counts.quarantined:
+        raise DataError(
+            f"{sql_file}: view 'attributes' has bad rows{_reasons(counts)}. Each attribute is declared once, with entity lead or "
+            f"account, type number, category or boolean, and known_at {', '.join(KNOWN_AT)}; names are unique over both."
+        )
+    rows = connection.execute("SELECT entity, attribute, type FROM checked_attributes WHERE _reason IS NULL").fetchall()
+    return {entity: {name: kind for owner, name, kind in rows if owner == entity} for entity in ENTITIES}
+
+
+def _reasons(counts: Counts) -> str:
+    return " (" + ", ".join(f"{n:,} {reason}" for reason, n in counts.quarantined.items()) + ")" if counts.quarantined else ""
+
+
+def _check_counts(counts: dict[str, Counts], sql_file: Path, quarantine: Path, max_bad_share: float) -> None:
+    for name, count in counts.items():
+        bad = sum(count.quarantined.values())
+        if count.rows != count.kept + bad:
+            raise DataError(f"table {name!r}: {count.rows:,} rows came in, {count.kept:,} + {bad:,} went out; rows were lost.")
+        if count.rows and bad / count.rows > max_bad_share:
+            raise DataError(
+                f"table {name!r}: {bad:,} of {count.rows:,} rows ({bad / count.rows:.1%}) are bad{_reasons(count)}; "
+                f"ingest.max_bad_share allows {max_bad_share:.1%}. Look at {quarantine / name}.parquet, mend the source, or "
+                "allow more."
+            )
+    if not counts["leads"].kept:
+        raise DataError(f"{sql_file}: view 'leads' has no rows. If its file holds only a header, export it again.")
+
+
+def _show(counts: dict[str, Counts]) -> None:
+    table = Table("table", "rows", "kept", "quarantined", "reasons", title="ingest")
+    for name, count in counts.items():
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in count.quarantined.items())
+        note = reasons if count.rows else "[yellow]no rows: only a header?[/yellow]"
+        table.add_row(name, f"{count.rows:,}", f"{count.kept:,}", f"{sum(count.quarantined.values()):,}", note)
+    console.print(table)
+
+
+def main() -> None:
+    """Read the source of `params.yaml`; write `canonical/`, `quarantine/` and `metrics/ingest.json`."""
+    params = load_params(SECTIONS)
+    data = params.paths.data_dir
+    counts = ingest(
+        SOURCES / f"{params.ingest.source}.sql",
+        Path(params.ingest.raw_dir),
+        data / "canonical",
+        data / "quarantine",
+        params.ingest.max_bad_share,
+    )
+    _show(counts)
+    summary: dict[str, Any] = {
+        name: {"rows": count.rows, "kept": count.kept, "quarantined": count.quarantined} for name, count in counts.items()
+    }
+    write_json(params.paths.metrics_dir / "ingest.json", summary)
+
+
+if __name__ == "__main__":
+    run_main(main)
