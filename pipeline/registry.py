@@ -1,5 +1,7 @@
 """The registered versions of one model and their aliases: champion, challenger, previous_champion."""
 
+import contextlib
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,11 +99,12 @@ class Registry:
             return self._version(str(min(same, key=lambda item: int(item.version)).version))
         try:
             run = self.client.get_run(tracking["run_id"])
-            created = self.mlflow.register_model(
-                tracking["model_uri"],
-                self.name,
-                tags={"bundle_sha256": digest, "git_commit": run.data.tags.get("git_commit", "unknown")},
-            )
+            with contextlib.redirect_stderr(io.StringIO()):  # it prints there what the caller says better
+                created = self.mlflow.register_model(
+                    tracking["model_uri"],
+                    self.name,
+                    tags={"bundle_sha256": digest, "git_commit": run.data.tags.get("git_commit", "unknown")},
+                )
         except MlflowException as error:
             raise LeadQualificationError(
                 f"run {tracking['run_id']} can't be registered from {self.mlflow.get_tracking_uri()}: {error}. "
