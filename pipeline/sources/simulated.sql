@@ -1,9 +1,10 @@
 -- The embedded default: the CRM and web-tracking export of a made-up company, written by `python -m pipeline.simulate`.
--- CRM tables are CSV, the tracking export is Parquet. source_file and source_line go into quarantine with a bad row.
+-- CRM tables are CSV, the tracking export is Parquet.
+-- source_file and source_line (of Parquet files: the row, from 1) go into quarantine with a bad row.
 
 CREATE OR REPLACE VIEW export AS
 SELECT exported_at, clock
-FROM read_csv(getvariable('raw_dir') || '/export.csv', header = true, all_varchar = true);
+FROM read_lines(getvariable('raw_dir') || '/export.csv');
 
 CREATE OR REPLACE VIEW accounts AS
 SELECT
@@ -13,9 +14,9 @@ SELECT
     country,
     revenue_band,
     existing_customer::BOOLEAN AS existing_customer,
-    'accounts.csv' AS source_file,
-    row_number() OVER () + 1 AS source_line
-FROM read_csv(getvariable('raw_dir') || '/accounts.csv', header = true, all_varchar = true);
+    source_file,
+    source_line
+FROM read_lines(getvariable('raw_dir') || '/accounts.csv');
 
 CREATE OR REPLACE VIEW leads AS
 SELECT
@@ -30,9 +31,9 @@ SELECT
     mql_campaign,
     owner_region,
     sales_rating,
-    'leads.csv' AS source_file,
-    row_number() OVER () + 1 AS source_line
-FROM read_csv(getvariable('raw_dir') || '/leads.csv', header = true, all_varchar = true);
+    source_file,
+    source_line
+FROM read_lines(getvariable('raw_dir') || '/leads.csv');
 
 CREATE OR REPLACE VIEW touchpoints AS
 SELECT
@@ -48,7 +49,7 @@ SELECT
     NULL::DOUBLE AS value,
     "by",
     NULL::VARCHAR AS consent,
-    'touchpoints/' || parse_filename(filename) AS source_file,
+    filename AS source_file,
     file_row_number + 1 AS source_line
 FROM read_parquet(getvariable('raw_dir') || '/touchpoints/*.parquet', filename = true, file_row_number = true);
 
@@ -61,9 +62,9 @@ SELECT
     reason,
     owner,
     team,
-    'stage_changes.csv' AS source_file,
-    row_number() OVER () + 1 AS source_line
-FROM read_csv(getvariable('raw_dir') || '/stage_changes.csv', header = true, all_varchar = true);
+    source_file,
+    source_line
+FROM read_lines(getvariable('raw_dir') || '/stage_changes.csv');
 
 CREATE OR REPLACE VIEW handovers AS
 SELECT
@@ -72,9 +73,9 @@ SELECT
     handed_over_at,
     first_contact_at,
     owner,
-    'handovers.csv' AS source_file,
-    row_number() OVER () + 1 AS source_line
-FROM read_csv(getvariable('raw_dir') || '/handovers.csv', header = true, all_varchar = true);
+    source_file,
+    source_line
+FROM read_lines(getvariable('raw_dir') || '/handovers.csv');
 
 CREATE OR REPLACE VIEW attribute_changes AS
 SELECT
@@ -84,9 +85,9 @@ SELECT
     value,
     occurred_at,
     recorded_at,
-    'attribute_changes.csv' AS source_file,
-    row_number() OVER () + 1 AS source_line
-FROM read_csv(getvariable('raw_dir') || '/attribute_changes.csv', header = true, all_varchar = true);
+    source_file,
+    source_line
+FROM read_lines(getvariable('raw_dir') || '/attribute_changes.csv');
 
 CREATE OR REPLACE VIEW orders AS
 SELECT
@@ -94,9 +95,9 @@ SELECT
     ordered_at,
     amount::DOUBLE AS amount,
     product,
-    'orders.csv' AS source_file,
-    row_number() OVER () + 1 AS source_line
-FROM read_csv(getvariable('raw_dir') || '/orders.csv', header = true, all_varchar = true);
+    source_file,
+    source_line
+FROM read_lines(getvariable('raw_dir') || '/orders.csv');
 
 -- employees and owner_region are overwritten in place, but attribute_changes keeps their history from the beginning.
 -- sales_rating is filled in by sales when it already knows how the lead ended: never a feature.

@@ -6,10 +6,11 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import duckdb
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from pipeline.engines.duckdb import Connection, connect, run_source
 from pipeline.params import load_params
 from pipeline.simulate import SECTIONS
 from pipeline.simulator import outcomes, world
@@ -208,11 +209,13 @@ def test_nothing_before_an_ending_tells_what_it_will_be() -> None:
 
 def test_source_declares_every_column_and_reads_every_row(tmp_path: Path) -> None:
     counts = write_world(replace(setting(), leads=400), START, tmp_path / "raw", tmp_path / "truth", silent)
-    connection = duckdb.connect()
-    connection.execute(f"SET VARIABLE raw_dir = '{tmp_path / 'raw'}'")
-    connection.execute((ROOT / "pipeline" / "sources" / "simulated.sql").read_text())
+    with connect() as connection:
+        run_source(connection, ROOT / "pipeline" / "sources" / "simulated.sql", tmp_path / "raw")
+        check_source(connection, tmp_path / "raw", counts.touchpoints)
 
-    def table(query: str):
+
+def check_source(connection: Connection, raw: Path, touchpoints: int) -> None:
+    def table(query: str) -> pa.Table:
         return connection.sql(query).to_arrow_table()
 
     declared = table("SELECT * FROM attributes").to_pylist()
@@ -222,9 +225,9 @@ def test_source_declares_every_column_and_reads_every_row(tmp_path: Path) -> Non
         assert columns == {row["attribute"] for row in declared if row["entity"] == entity}
     assert {row["attribute"] for row in declared if row["known_at"] == "after"} == {"sales_rating"}
     assert table("SELECT lead_id FROM leads").num_rows == 400
-    assert table("SELECT lead_id FROM touchpoints").num_rows == counts.touchpoints
+    assert table("SELECT lead_id FROM touchpoints").num_rows == touchpoints
     assert table("SELECT * FROM export").to_pylist() == [{"exported_at": "2025-01-01T00:00:00Z", "clock": "real"}]
-    line = (tmp_path / "raw" / "leads.csv").read_text().splitlines()[4]
+    line = (raw / "leads.csv").read_text().splitlines()[4]
     assert table("SELECT lead_id FROM leads WHERE source_line = 5").to_pylist()[0]["lead_id"] in line
     history = table(
         "SELECT attribute, count(*) FILTER (lead_id IS NOT NULL) AS leads FROM attribute_changes GROUP BY 1"
