@@ -174,7 +174,8 @@ class Registry:
             self.tag(challenger, {"replaced_version": champion.version})
         self.set_alias("champion", challenger)
         self.set_alias("challenger", None)
-        self.tag(challenger, {"rolled_back": "false"})
+        if "rolled_back" in challenger.tags:
+            self.tag(challenger, {"rolled_back": "false"})
 
     def roll_back(self) -> tuple[Version, Version]:
         """Make `previous_champion` the champion; the one that it had replaced becomes the next to go back to.

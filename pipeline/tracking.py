@@ -17,9 +17,10 @@ import features
 import models
 from features.errors import DataError, LeadQualificationError
 from models.bundle import Bundle
-from models.frames import example_frame, score_frame
+from models.frames import score_frame
 from pipeline.console import console, run_main
 from pipeline.files import write_json
+from pipeline.input_example import example_frame
 from pipeline.params import load_params
 from pipeline.plots import figure_png, read_plots
 from pipeline.provenance import bundle_hash, data_hashes, git_state, store_addresses
@@ -109,7 +110,7 @@ def _log_model(mlflow: Any, bundle: Bundle, folder: Path) -> Any:
     """Log the bundle as a pyfunc model from code: a script, the packages it imports, and the bundle's own files."""
     from mlflow.models import infer_signature
 
-    example = example_frame(bundle)
+    example = example_frame(bundle.catalog)
     signature = infer_signature(example, score_frame(bundle, example), params={"language": "en", "reasons": 3})
     code = [str(Path(str(package.__file__)).parent) for package in (features, models)]
     return mlflow.pyfunc.log_model(

@@ -78,7 +78,8 @@ def test_the_logged_model_scores_as_the_product_does_and_holds_no_pickle(
     workspace: Path, make_bundle: Any, lay_out: Any
 ) -> None:
     from models.bundle import Bundle
-    from models.frames import example_frame, score_frame
+    from models.frames import score_frame
+    from pipeline.input_example import example_frame
 
     record = lay_out(make_bundle())
     mlflow, _ = open_store(workspace, "lead-qualification")
@@ -90,7 +91,7 @@ def test_the_logged_model_scores_as_the_product_does_and_holds_no_pickle(
 
     model = mlflow.pyfunc.load_model(record["model_uri"])
     bundle = Bundle.load(workspace / "data" / "bundle")
-    example = example_frame(bundle)
+    example = example_frame(bundle.catalog)
     answer = model.predict(example)
     expected = score_frame(bundle, example)
     assert answer["lead_id"].tolist() == expected["lead_id"].tolist()
