@@ -1,0 +1,68 @@
+"""Examples for the OpenAPI document; the tests send them to the service."""
+
+from typing import Any
+
+__all__ = ["ANSWER", "ERROR", "REQUEST"]
+
+REQUEST: dict[str, Any] = {
+    "leads": [
+        {
+            "lead_id": "L-1001",
+            "snapshot_at": "2026-03-02T10:00:00+01:00",
+            "created_at": "2026-02-10T08:00:00Z",
+            "attributes": {},
+            "touchpoints": [
+                {"occurred_at": "2026-02-10T08:00:00Z", "kind": "download", "channel": "web", "asset": "ebook_basics"},
+                {"occurred_at": "2026-02-24T13:30:00+01:00", "kind": "webinar", "channel": "web"},
+                {"occurred_at": "2026-03-01T17:05:00+01:00", "kind": "page_view", "channel": "web", "asset": "pricing"},
+            ],
+            "stage_changes": [{"stage": "mql", "occurred_at": "2026-03-01T18:00:00+01:00"}],
+        }
+    ],
+    "language": "en",
+    "reasons": 2,
+}
+
+ANSWER: dict[str, Any] = {
+    "leads": [
+        {
+            "lead_id": "L-1001",
+            "snapshot_at": "2026-03-02T09:00:00Z",
+            "probability": 0.3125,
+            "interval": [0.28125, 0.34375],
+            "tier": "A",
+            "fit": 0.12,
+            "engagement": 0.57,
+            "reasons": [
+                {
+                    "feature": "count__pricing__7d",
+                    "text": "1 view of the pricing page in the last 7 days",
+                    "contribution": 0.41,
+                },
+                {
+                    "feature": "days_since_last__webinar",
+                    "text": "6 days since the last webinar",
+                    "contribution": 0.11,
+                },
+            ],
+            "warnings": [],
+            "not_scored": None,
+        }
+    ],
+    "model": {
+        "name": "lead-qualification",
+        "version": "3",
+        "fingerprint": "5f0c2a",
+        "label_days": 60,
+        "base_value": -1.48,
+    },
+}
+
+ERROR: dict[str, Any] = {
+    "error": {
+        "code": "no_time_zone",
+        "message": "leads[0].touchpoints[3].occurred_at: Input should have timezone info; got '2026-01-05T10:00'.",
+        "field": "leads[0].touchpoints[3].occurred_at",
+        "hint": "Send an offset, such as +01:00 or Z.",
+    }
+}

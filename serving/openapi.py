@@ -1,0 +1,80 @@
+"""The OpenAPI document of the service, from the schemas that check the requests."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from serving import examples
+from serving.schemas import ErrorAnswer, ScoreAnswer, ScoreRequest
+
+__all__ = ["openapi_document"]
+
+REF = "#/components/schemas/{model}"
+ERRORS = {
+    "400": "The body is not JSON, or JSON that takes liberties: a key twice, NaN, bottomless nesting.",
+    "403": "`debug` is only for callers on the same machine.",
+    "413": "The body is too large.",
+    "415": "The content type is not application/json.",
+    "422": "A field is missing, unknown, of the wrong type or out of range; `field` names it.",
+    "500": "The service failed; its log says why.",
+}
+DESCRIPTION = """Scores leads from their journeys: how likely is each to become sales-qualified, and why.
+
+Nothing is stored. What lies at or after `snapshot_at` changes nothing but `warnings`."""
+
+
+def openapi_document(base: Mapping[str, Any]) -> dict[str, Any]:
+    """Complete the server's own document by the schemas, examples and errors of `/score`.
+
+    Parameters
+    ----------
+    base : mapping
+        What the server generates; its infrastructure addresses are kept.
+
+    Returns
+    -------
+    dict
+        An OpenAPI 3.1 document.
+    """
+    _, defined = models_json_schema(
+        [(ScoreRequest, "validation"), (ScoreAnswer, "serialization"), (ErrorAnswer, "serialization")], ref_template=REF
+    )
+    paths = {path: item for path, item in base.get("paths", {}).items() if path != "/score"}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Lead qualification", "version": "1", "description": DESCRIPTION},
+        "servers": [{"url": "."}],
+        "tags": list(base.get("tags", [])),
+        "paths": {"/score": {"post": _score()}, **paths},
+        "components": {"schemas": {**_of_infrastructure(base), **defined["$defs"]}},
+    }
+
+
+def _score() -> dict[str, Any]:
+    return {
+        "operationId": "score",
+        "summary": "Score one or many leads.",
+        "description": "Stateless: each lead comes with its whole journey, and is scored as if it came alone.",
+        "tags": ["Service APIs"],
+        "requestBody": {"required": True, "content": _content("ScoreRequest", examples.REQUEST)},
+        "responses": {
+            "200": {"description": "One entry per lead.", "content": _content("ScoreAnswer", examples.ANSWER)},
+            **{
+                status: {"description": text, "content": _content("ErrorAnswer", examples.ERROR)}
+                for status, text in ERRORS.items()
+            },
+        },
+    }
+
+
+def _content(schema: str, example: dict[str, Any]) -> dict[str, Any]:
+    reference = {"$ref": REF.format(model=schema)}
+    return {"application/json": {"schema": reference, "examples": {"typical": {"value": example}}}}
+
+
+def _of_infrastructure(base: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep only those of the server's schemas that its infrastructure addresses refer to: none but its exceptions."""
+    known = base.get("components", {}).get("schemas", {})
+    used = str({path: item for path, item in base.get("paths", {}).items() if path != "/score"})
+    return {name: schema for name, schema in known.items() if f"/{name}'" in used}
