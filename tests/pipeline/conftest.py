@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from models.params import CalibrationParams, EvaluateParams, PublishParams, SplitParams, TiersParams, TrainParams
@@ -206,6 +207,7 @@ def sections() -> SimpleNamespace:
 @pytest.fixture
 def lay_out(workspace: Path, frame: pd.DataFrame, evaluated: dict[str, Any]) -> Any:
     """Return a function that makes the workspace look as after `dvc repro` with this bundle."""
+    from pipeline.tables import write_table
     from pipeline.tracking import track
 
     def run(bundle: Any, noise: float = 0.0, model_name: str = "lead-qualification") -> dict[str, str]:
@@ -225,7 +227,9 @@ def lay_out(workspace: Path, frame: pd.DataFrame, evaluated: dict[str, Any]) -> 
             untuned_lightgbm=1.0 / (1.0 + np.exp(-(logit + 0.5 * random.normal(size=len(frame))))),
             points=np.round(frame["signal"] * 10.0),
         )
-        predictions.to_parquet(data / "predictions.parquet", index=False)
+        write_table(
+            data / "predictions.parquet", "predictions", pa.Table.from_pandas(predictions, preserve_index=False)
+        )
         params = {"train": {"learning_rate": 0.03, "seed": 7}, "labels": {"label_days": 30}}
         record = track(workspace, model_name, data / "bundle", evaluated["result"], evaluated["plots"], params)
         (data / "tracking.json").write_text(json.dumps(record), encoding="utf-8")

@@ -31,9 +31,6 @@ def champion_scores(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> dic
         )
 
     monkeypatch.setattr(module, "score_snapshots", score)
-    monkeypatch.setattr(
-        module, "read_table", lambda path, table: SimpleNamespace(to_pandas=lambda: pd.read_parquet(path))
-    )
     return asked
 
 
