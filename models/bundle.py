@@ -1,0 +1,145 @@
+"""The bundle: one directory that holds everything serving needs, as text and JSON. Loading it can't run code."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from features.catalog import Catalog
+from features.errors import BundleError
+from models.calibration import Calibration
+from models.classifier import Classifier
+
+__all__ = ["FILES", "Bundle"]
+
+FORMAT = 1
+FILES = ("model.txt", "calibration.json", "tiers.json", "catalog.json", "metadata.json")
+CHECKSUMS = "checksums.json"
+# What decides the bits of a prediction besides the data.
+LIBRARIES = ("lightgbm", "numba", "numpy", "scikit-learn")
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A model ready to score.
+
+    Attributes
+    ----------
+    classifier : Classifier
+        Raw log-odds and their contributions.
+    calibration : Calibration
+        From raw log-odds to a probability with its interval.
+    cutoffs : dict of str to float
+        Smallest probability of tiers A, B and C.
+    catalog : Catalog
+        The features, in the classifier's column order.
+    metadata : mapping
+        What it was made from: source, label definition, time range, counts, versions. Plain JSON values.
+    """
+
+    classifier: Classifier
+    calibration: Calibration
+    cutoffs: dict[str, float]
+    catalog: Catalog
+    metadata: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.classifier.names != list(self.catalog.names):
+            raise BundleError(
+                f"the classifier has {len(self.classifier.names)} columns, the catalog {len(self.catalog)} features, and they "
+                "are not the same in the same order. Train anew."
+            )
+
+    @property
+    def label_days(self) -> int:
+        """How far forward the label looks, in days."""
+        return int(self.metadata["label_days"])
+
+    def save(self, folder: Path) -> None:
+        """Write the bundle; the same bundle gives the same bytes.
+
+        Parameters
+        ----------
+        folder : Path
+            Made as needed; files of an older bundle in it are replaced.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        metadata = {
+            **self.metadata,
+            "format": FORMAT,
+            "fingerprint": self.catalog.fingerprint,
+            "versions": {name: version(name) for name in LIBRARIES},
+        }
+        texts = {
+            "model.txt": self.classifier.to_text(),
+            "calibration.json": self.calibration.to_json(),
+            "tiers.json": _json(self.cutoffs),
+            "catalog.json": self.catalog.to_json(),
+            "metadata.json": _json(metadata),
+        }
+        for name, text in texts.items():
+            (folder / name).write_bytes(text.encode("utf-8"))
+        sums = {name: hashlib.sha256(texts[name].encode("utf-8")).hexdigest() for name in FILES}
+        (folder / CHECKSUMS).write_bytes(_json(sums).encode("utf-8"))
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "Bundle":
+        """Read a bundle and verify it; files beside it (provenance) are not looked at.
+
+        Raises
+        ------
+        BundleError
+            If a file is missing, altered, of a newer format, or the catalog does not match its fingerprint.
+        """
+        place = Path(folder)
+        sums = _read_json(place, CHECKSUMS)
+        texts = {}
+        for name in FILES:
+            content = _read(place, name)
+            if not isinstance(sums, dict) or hashlib.sha256(content).hexdigest() != sums.get(name):
+                raise BundleError(
+                    f"{place / name}: it does not match its checksum; it was altered or cut short. Fetch it again."
+                )
+            texts[name] = content.decode("utf-8")
+        metadata = json.loads(texts["metadata.json"])
+        if metadata.get("format") != FORMAT:
+            raise BundleError(
+                f"{place}: bundle format {metadata.get('format')!r}; this version reads format {FORMAT}. Train anew, or use the "
+                "version that made it."
+            )
+        catalog = Catalog.from_json(texts["catalog.json"])
+        if catalog.fingerprint != metadata["fingerprint"]:
+            raise BundleError(
+                f"{place}: the catalog hashes to {catalog.fingerprint[:12]}, the model was trained on "
+                f"{metadata['fingerprint'][:12]}. Train anew, or fetch the bundle again."
+            )
+        return cls(
+            classifier=Classifier.from_text(texts["model.txt"]),
+            calibration=Calibration.from_json(texts["calibration.json"]),
+            cutoffs=json.loads(texts["tiers.json"]),
+            catalog=catalog,
+            metadata=metadata,
+        )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _read(place: Path, name: str) -> bytes:
+    try:
+        return (place / name).read_bytes()
+    except FileNotFoundError as error:
+        raise BundleError(
+            f"{place / name}: no such file; the bundle is incomplete. Fetch it again, or run `dvc repro train`."
+        ) from error
+
+
+def _read_json(place: Path, name: str) -> Any:
+    try:
+        return json.loads(_read(place, name))
+    except ValueError as error:
+        raise BundleError(f"{place / name}: not JSON ({error}). Fetch the bundle again.") from error

@@ -1,0 +1,284 @@
+"""The LightGBM classifier: training, cross-fitting in time, raw log-odds, exact contributions, text in and out."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm
+import numpy as np
+
+from features.errors import BundleError, DataError
+from models.params import TrainParams
+
+__all__ = ["Classifier", "UntunedModel", "cross_fit", "train", "train_untuned"]
+
+Rows = tuple[np.ndarray, np.ndarray, np.ndarray]  # matrix, labels, weights
+
+# Below so many rows a second thread costs more than it saves.
+ROWS_PER_THREAD = 2_000
+UNTUNED_ROUNDS = 200
+EPSILON = 1e-15
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A trained booster.
+
+    Attributes
+    ----------
+    booster : lightgbm.Booster
+        Its trees are those of the chosen round, no more.
+    """
+
+    booster: Any
+
+    @property
+    def rounds(self) -> int:
+        """Number of trees."""
+        return int(self.booster.num_trees())
+
+    @property
+    def names(self) -> list[str]:
+        """Feature names in column order."""
+        return list(self.booster.feature_name())
+
+    def predict_log_odds(self, matrix: np.ndarray) -> np.ndarray:
+        """Give raw log-odds; one per row, no row depends on another.
+
+        Parameters
+        ----------
+        matrix : ndarray of float32 [rows, features]
+
+        Returns
+        -------
+        ndarray of float64 [rows]
+        """
+        if not len(matrix):
+            return np.zeros(0)
+        return np.asarray(
+            self.booster.predict(matrix, raw_score=True, num_threads=_threads(len(matrix))), dtype=np.float64
+        )
+
+    def contributions(self, matrix: np.ndarray) -> np.ndarray:
+        """Split raw log-odds over features, by exact TreeSHAP (Lundberg et al. 2018, as LightGBM computes it).
+
+        Returns
+        -------
+        ndarray of float64 [rows, features + 1]
+            The last column is the base value; a row sums to its raw log-odds.
+        """
+        if not len(matrix):
+            return np.zeros((0, matrix.shape[1] + 1))
+        return np.asarray(
+            self.booster.predict(matrix, pred_contrib=True, num_threads=_threads(len(matrix))), dtype=np.float64
+        )
+
+    def importance(self) -> dict[str, float]:
+        """Total gain of each feature over all splits."""
+        gains = self.booster.feature_importance(importance_type="gain")
+        return dict(zip(self.names, map(float, gains), strict=True))
+
+    def to_text(self) -> str:
+        """Write the model in LightGBM's text format."""
+        return str(self.booster.model_to_string(num_iteration=-1))
+
+    @classmethod
+    def from_text(cls, text: str) -> "Classifier":
+        """Read a model; the text is data, reading it runs no code.
+
+        Raises
+        ------
+        BundleError
+            If LightGBM can't read it.
+        """
+        try:
+            return cls(lightgbm.Booster(model_str=text))
+        except lightgbm.basic.LightGBMError as error:
+            raise BundleError(
+                f"model.txt: LightGBM can't read it ({error}). Fetch the bundle again, or train anew."
+            ) from error
+
+
+@dataclass(frozen=True, eq=False)
+class UntunedModel:
+    """LightGBM as it comes out of the box, for comparison."""
+
+    classifier: Classifier
+
+    def predict_probability(self, matrix: np.ndarray) -> np.ndarray:
+        """Give uncalibrated probabilities, float64, one per row."""
+        return np.asarray(1.0 / (1.0 + np.exp(-self.classifier.predict_log_odds(matrix))))
+
+
+def _threads(rows: int) -> int:
+    return max(1, min(len(os.sched_getaffinity(0)), rows // ROWS_PER_THREAD))
+
+
+def _settings(params: TrainParams) -> dict[str, Any]:
+    return {
+        "objective": "binary",
+        "learning_rate": params.learning_rate,
+        "num_leaves": params.num_leaves,
+        "min_data_in_leaf": params.min_data_in_leaf,
+        "feature_fraction": params.feature_fraction,
+        "bagging_fraction": params.bagging_fraction,
+        "bagging_freq": 1 if params.bagging_fraction < 1.0 else 0,
+        "lambda_l2": params.lambda_l2,
+        "seed": params.seed,
+        "num_threads": params.num_threads,
+    }
+
+
+# One machine, one lock file: the same rows give the same trees.
+_FIXED = {"deterministic": True, "force_row_wise": True, "verbosity": -1}
+
+
+def _dataset(rows: Rows, names: Sequence[str], categorical: Sequence[int], reference: Any = None) -> Any:
+    matrix, labels, weights = rows
+    return lightgbm.Dataset(
+        matrix,
+        labels,
+        weight=weights,
+        feature_name=list(names),
+        categorical_feature=list(categorical),
+        reference=reference,
+        free_raw_data=False,
+        params={"feature_pre_filter": False, **_FIXED},
+    )
+
+
+def _one_class(labels: np.ndarray) -> None:
+    if len(np.unique(labels)) < 2:
+        raise DataError(
+            f"training: {len(labels):,} rows, all with the same label; a classifier needs both. Use a longer history or a "
+            "larger labels.label_days."
+        )
+
+
+def train(
+    matrix: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    params: TrainParams,
+    names: Sequence[str],
+    categorical: Sequence[int],
+    *,
+    valid: Rows | None = None,
+    rounds: int | None = None,
+) -> Classifier:
+    """Train a classifier; the same arguments give the same one.
+
+    Parameters
+    ----------
+    matrix : ndarray of float32 [rows, features]
+        NaN is missing; categories are codes.
+    labels : ndarray [rows]
+        0 or 1.
+    weights : ndarray of float64 [rows]
+        Positive.
+    params : TrainParams
+        LightGBM's parameters.
+    names : sequence of str
+        Feature names.
+    categorical : sequence of int
+        Columns that hold category codes.
+    valid : (matrix, labels, weights), optional
+        Rows later in time; training stops when their weighted log loss has not improved for `early_stopping_rounds`.
+    rounds : int, optional
+        Number of trees when there is no `valid`; default `max_rounds`.
+
+    Raises
+    ------
+    DataError
+        If all labels are the same.
+    """
+    _one_class(labels)
+    data = _dataset((matrix, labels, weights), names, categorical)
+    settings = {**_settings(params), **_FIXED}
+    if valid is None:
+        return Classifier(lightgbm.train(settings, data, num_boost_round=rounds or params.max_rounds))
+    booster = lightgbm.train(
+        {**settings, "metric": "binary_logloss"},
+        data,
+        num_boost_round=params.max_rounds,
+        valid_sets=[_dataset(valid, names, categorical, data)],
+        callbacks=[lightgbm.early_stopping(params.early_stopping_rounds, verbose=False)],
+    )
+    return Classifier(lightgbm.Booster(model_str=booster.model_to_string(num_iteration=booster.best_iteration)))
+
+
+def cross_fit(
+    matrix: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    params: TrainParams,
+    names: Sequence[str],
+    categorical: Sequence[int],
+) -> tuple[np.ndarray, int]:
+    """Choose the number of rounds, and predict every validated row by a model that never saw it.
+
+    All folds are predicted at one common number of rounds, the one with the smallest weighted log loss over all of them:
+    rounds chosen per fold would flatter the fold that they were chosen on. A fold stops once its own loss has not improved
+    for three times `early_stopping_rounds`; from there on its last loss counts.
+
+    Parameters
+    ----------
+    matrix, labels, weights, params, names, categorical
+        As for `train`.
+    folds : sequence of (ndarray, ndarray)
+        Positions of fit and validation rows, as `models.splits.time_folds` returns them.
+
+    Returns
+    -------
+    log_odds : ndarray of float64 [rows]
+        NaN where a row is never validated.
+    rounds : int
+        For the refit on all rows.
+    """
+    losses: list[np.ndarray] = []
+    boosters: list[Any] = []
+    mass: list[float] = []
+    for fit, valid in folds:
+        _one_class(labels[fit])
+        data = _dataset((matrix[fit], labels[fit], weights[fit]), names, categorical)
+        history: dict[str, dict[str, list[float]]] = {}
+        booster = lightgbm.train(
+            {**_settings(params), **_FIXED, "metric": "binary_logloss"},
+            data,
+            num_boost_round=params.max_rounds,
+            valid_sets=[_dataset((matrix[valid], labels[valid], weights[valid]), names, categorical, data)],
+            callbacks=[
+                lightgbm.early_stopping(3 * params.early_stopping_rounds, verbose=False),
+                lightgbm.record_evaluation(history),
+            ],
+        )
+        losses.append(np.array(history["valid_0"]["binary_logloss"]))
+        boosters.append(booster)
+        mass.append(float(weights[valid].sum()))
+    longest = max(map(len, losses))
+    curves = np.array([np.append(loss, np.full(longest - len(loss), loss[-1])) for loss in losses])
+    rounds = int(np.argmin(np.average(curves, axis=0, weights=mass))) + 1
+    log_odds = np.full(len(matrix), np.nan)
+    for booster, (_, valid) in zip(boosters, folds, strict=True):
+        used = min(rounds, booster.current_iteration())
+        log_odds[valid] = booster.predict(matrix[valid], raw_score=True, num_iteration=used)
+    return log_odds, rounds
+
+
+def train_untuned(
+    matrix: np.ndarray, labels: np.ndarray, weights: np.ndarray, categorical: Sequence[int]
+) -> UntunedModel:
+    """Train LightGBM with 200 trees and its defaults; only made deterministic.
+
+    Parameters
+    ----------
+    matrix, labels, weights, categorical
+        As for `train`.
+    """
+    _one_class(labels)
+    names = [f"column_{i}" for i in range(matrix.shape[1])]
+    data = _dataset((matrix, labels, weights), names, categorical)
+    settings = {"objective": "binary", "num_threads": len(os.sched_getaffinity(0)), **_FIXED}
+    return UntunedModel(Classifier(lightgbm.train(settings, data, num_boost_round=UNTUNED_ROUNDS)))

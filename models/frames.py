@@ -1,0 +1,125 @@
+"""Data frames of leads to data frames of scores: what the model registered in MLflow does."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from features.errors import JourneyError
+from features.timeline import from_micros
+from models.bundle import Bundle
+from models.requests import build, parse_lead
+from models.scoring import score
+
+__all__ = ["COLUMNS", "example_frame", "score_frame"]
+
+COLUMNS = ("lead_id", "snapshot_at", "attributes", "account_attributes", "touchpoints", "stage_changes")
+EXAMPLE_AT = "2026-03-02T09:00:00+00:00"
+
+
+def score_frame(bundle: Bundle, requests: pd.DataFrame, *, n_reasons: int = 3, language: str = "en") -> pd.DataFrame:
+    """Score leads; one row per lead, in the order given.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    requests : DataFrame
+        Text columns: lead_id, snapshot_at (ISO 8601 with an offset), and as JSON text attributes, account_attributes,
+        touchpoints, stage_changes (missing or empty: none), shaped as in ``POST /score``.
+    n_reasons : int
+        Reasons per lead.
+    language : {"en", "de"}
+        Of reasons and warnings.
+
+    Returns
+    -------
+    DataFrame
+        lead_id, snapshot_at (UTC), probability, low, high, fit, engagement, base_value (float64, missing: not scored), tier,
+        not_scored (empty: scored), reasons and warnings as JSON text.
+
+    Raises
+    ------
+    JourneyError
+        With the row and the field that is wrong.
+    """
+    leads = [parse_lead(_entry(row, f"row {i}"), f"row {i}") for i, row in enumerate(requests.to_dict("records"))]
+    if not leads:
+        return pd.DataFrame([], columns=[*_row_of_nothing()])
+    journeys, snapshots, attributes = build(leads, bundle.catalog)
+    scores = score(bundle, journeys, snapshots, attributes, n_reasons=n_reasons, language=language)
+    return pd.DataFrame(
+        [
+            {
+                "lead_id": lead.journey.lead_id,
+                "snapshot_at": from_micros(item.snapshot_at).isoformat(),
+                "probability": _number(item.probability),
+                "low": _number(item.low),
+                "high": _number(item.high),
+                "fit": _number(item.fit),
+                "engagement": _number(item.engagement),
+                "base_value": _number(item.base_value),
+                "tier": item.tier or "",
+                "not_scored": item.not_scored or "",
+                "reasons": json.dumps([asdict(reason) for reason in item.reasons], ensure_ascii=False),
+                "warnings": json.dumps([asdict(warning) for warning in item.warnings], ensure_ascii=False),
+            }
+            for lead, item in zip(leads, scores, strict=True)
+        ]
+    )
+
+
+def _row_of_nothing() -> tuple[str, ...]:
+    numbers = ("probability", "low", "high", "fit", "engagement", "base_value")
+    return ("lead_id", "snapshot_at", *numbers, "tier", "not_scored", "reasons", "warnings")
+
+
+def example_frame(bundle: Bundle) -> pd.DataFrame:
+    """Make a small valid input for this bundle: one lead with two touchpoints, and one without any."""
+    kinds = bundle.catalog.known_kinds or ("page_view",)
+    touchpoints = [
+        {"occurred_at": f"2026-02-{day:02d}T10:00:00+00:00", "kind": kinds[i % len(kinds)]}
+        for i, day in enumerate((20, 27))
+    ]
+    of_entity: dict[str, dict[str, Any]] = {"lead": {}, "account": {}}
+    for spec in bundle.catalog.attributes:
+        example = {"number": 1.0, "boolean": True, "category": spec.categories[0] if spec.categories else "other"}
+        of_entity[spec.entity][spec.name] = example[spec.type]
+    mql = [{"stage": "mql", "occurred_at": "2026-02-28T08:00:00+00:00"}]
+    rows = [
+        ("L-1001", EXAMPLE_AT, of_entity["lead"], of_entity["account"], touchpoints, mql),
+        ("L-1002", EXAMPLE_AT, {}, {}, [], mql),
+    ]
+    return pd.DataFrame(
+        [(lead_id, at, *(json.dumps(value) for value in rest)) for lead_id, at, *rest in rows], columns=list(COLUMNS)
+    )
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _entry(row: dict[Any, Any], path: str) -> dict[str, Any]:
+    unknown = sorted(set(map(str, row)) - set(COLUMNS))
+    if unknown:
+        raise JourneyError(
+            f"{path}: unknown column {unknown[0]!r}; allowed: {', '.join(COLUMNS)}.", unknown[0], "Leave it out."
+        )
+    return {
+        "lead_id": row.get("lead_id"),
+        "snapshot_at": row.get("snapshot_at"),
+        "attributes": _json(row, "attributes", path, {}),
+        "account": {"attributes": _json(row, "account_attributes", path, {})},
+        "touchpoints": _json(row, "touchpoints", path, []),
+        "stage_changes": _json(row, "stage_changes", path, []),
+    }
+
+
+def _json(row: dict[Any, Any], name: str, path: str, empty: Any) -> Any:
+    text = row.get(name)
+    if not isinstance(text, str) or not text:
+        return empty
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise JourneyError(f"{path}.{name}: not JSON ({error}).", f"{path}.{name}", "Send JSON text.") from error
