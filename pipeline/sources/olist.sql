@@ -6,13 +6,13 @@ SELECT * FROM read_lines(getvariable('raw_dir') || '/olist_closed_deals_dataset.
 
 -- The day after the last deal.
 CREATE OR REPLACE VIEW export AS
-SELECT date_trunc('day', max(won_date::TIMESTAMP)) + INTERVAL 1 DAY AS exported_at, 'real' AS clock
+SELECT date_trunc('day', max(try_cast(won_date AS TIMESTAMP))) + INTERVAL 1 DAY AS exported_at, 'real' AS clock
 FROM deals;
 
 CREATE OR REPLACE VIEW leads AS
 SELECT
     mqls.mql_id AS lead_id,
-    mqls.first_contact_date::TIMESTAMP AS created_at,
+    mqls.first_contact_date || 'T00:00:00Z' AS created_at,
     mqls.landing_page_id,
     mqls.origin,
     deals.seller_id,
@@ -36,7 +36,7 @@ CREATE OR REPLACE VIEW stage_changes AS
 SELECT lead_id, 'mql' AS stage, created_at AS occurred_at, NULL AS owner, source_file, source_line
 FROM leads
 UNION ALL
-SELECT mql_id AS lead_id, 'sales_qualified' AS stage, won_date::TIMESTAMP AS occurred_at, sr_id AS owner, source_file, source_line
+SELECT mql_id AS lead_id, 'sales_qualified' AS stage, won_date || 'Z' AS occurred_at, sr_id AS owner, source_file, source_line
 FROM deals;
 
 -- Whatever stands in the file of deals exists for winners alone.

@@ -6,8 +6,8 @@ CREATE OR REPLACE TEMP VIEW invoice_lines AS
 SELECT
     CustomerID AS customer_id,
     InvoiceNo AS invoice,
-    strptime(InvoiceDate, '%Y-%m-%d %H:%M:%S') AS invoiced_at,
-    Quantity::DOUBLE * UnitPrice::DOUBLE AS amount,
+    try_strptime(InvoiceDate, '%Y-%m-%d %H:%M:%S') AS invoiced_at,
+    try_cast(Quantity AS DOUBLE) * try_cast(UnitPrice AS DOUBLE) AS amount,
     Country AS country,
     source_file,
     source_line

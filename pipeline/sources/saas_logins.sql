@@ -8,7 +8,7 @@ CREATE OR REPLACE VIEW leads AS
 SELECT
     user_id AS lead_id,
     org_id AS account_id,
-    date_trunc('day', strptime(creation_time, '%d-%m-%Y %H:%M')) AS created_at,
+    date_trunc('day', try_strptime(creation_time, '%d-%m-%Y %H:%M')) AS created_at,
     creation_source,
     opted_in_to_mailing_list,
     enabled_for_marketing_drip,
@@ -21,19 +21,18 @@ FROM read_lines(getvariable('raw_dir') || '/users.csv');
 CREATE OR REPLACE VIEW touchpoints AS
 SELECT
     user_id AS lead_id,
-    time_stamp::TIMESTAMP AS occurred_at,
+    time_stamp || 'T00:00:00Z' AS occurred_at,
     'login' AS kind,
     'product' AS channel,
     source_file,
     source_line
-FROM read_lines(getvariable('raw_dir') || '/logins.csv')
-WHERE time_stamp::TIMESTAMP <= (SELECT exported_at FROM export);
+FROM read_lines(getvariable('raw_dir') || '/logins.csv');
 
 -- Adoption: the third log-in day within seven days, for the first time. Who has adopted before day 14 needs no call and never
 -- becomes an MQL; everybody else becomes one at the start of day 14.
 CREATE OR REPLACE VIEW stage_changes AS
 WITH login_days AS (
-    SELECT DISTINCT lead_id, occurred_at FROM touchpoints
+    SELECT DISTINCT lead_id, (try_cast(occurred_at AS TIMESTAMPTZ) AT TIME ZONE 'UTC') AS occurred_at FROM touchpoints
 ),
 
 third_days AS (

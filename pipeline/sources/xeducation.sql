@@ -5,7 +5,7 @@
 CREATE OR REPLACE TEMP VIEW numbered AS
 SELECT
     *,
-    TIMESTAMP '2000-01-01 00:00:00' + to_minutes(row_number() OVER (ORDER BY "Lead Number"::BIGINT) - 1) AS created_at
+    TIMESTAMP '2000-01-01 00:00:00' + to_minutes(row_number() OVER (ORDER BY try_cast("Lead Number" AS BIGINT)) - 1) AS created_at
 FROM read_lines(getvariable('raw_dir') || '/leads.csv');
 
 CREATE OR REPLACE VIEW export AS
