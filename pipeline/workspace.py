@@ -16,6 +16,8 @@ __all__ = ["data_folder", "make_workspace", "overlay", "presets"]
 
 CODE = ("features", "models", "pipeline", "serving", "bench")
 FILES = ("dvc.yaml", ".dvcignore", "pyproject.toml")
+# Mappings whose names a source gives itself: one source's selectors mean nothing to another.
+REPLACED = ("selectors", "interactions")
 
 
 def presets(repository: Path) -> list[str]:
@@ -29,7 +31,7 @@ def data_folder(repository: Path) -> Path:
 
 
 def overlay(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Lay `changes` over `base`: mappings merge key by key, anything else (null too) replaces.
+    """Lay `changes` over `base`: mappings merge key by key, anything else (null too) replaces, and so do `REPLACED` mappings.
 
     Examples
     --------
@@ -39,7 +41,8 @@ def overlay(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in changes.items():
         old = merged.get(key)
-        merged[key] = overlay(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        merge = key not in REPLACED and isinstance(old, dict) and isinstance(value, dict)
+        merged[key] = overlay(old, value) if merge else value
     return merged
 
 
