@@ -6,111 +6,20 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from features.attributes import AttributeSpec
 from features.errors import BundleError, LeadQualificationError, ParameterError
-from features.journeys import CREATED, STAGE_PREFIX
-from features.params import FeaturesParams, Label, SelectorParams
+from features.feature import OPERATIONS, STAGES, Feature, list_features, stage_selectors
+from features.params import FeaturesParams, SelectorParams
 from features.selectors import Selectors
-from features.wording import attribute_text, default_label, journey_text
 
 __all__ = ["DEFINITION", "OPERATIONS", "STAGES", "Catalog", "Feature", "build_catalog"]
 
 DEFINITION = 1
 """Version of what the operations mean. Raise it when one changes, and every older bundle is refused instead of misread."""
 
-OPERATIONS = (
-    "count",
-    "decayed_count",
-    "days_since_last",
-    "days_since_first",
-    "distinct_days",
-    "distinct_channels",
-    "distinct_assets",
-    "sum_value",
-    "attribute",
-)
-
-_UNITS = {
-    "count": "touchpoints",
-    "decayed_count": "touchpoints",
-    "days_since_last": "days",
-    "days_since_first": "days",
-    "distinct_days": "calendar days (UTC)",
-    "distinct_channels": "channels",
-    "distinct_assets": "assets",
-    "sum_value": "value",
-}
-
-STAGES: Mapping[str, tuple[str, str]] = {
-    "inquiry": ("inquiry", "Anfrage"),
-    "mql": ("marketing-qualified", "marketing-qualifiziert"),
-    "sal": ("accepted by sales", "vom Vertrieb angenommen"),
-    "sales_qualified": ("sales-qualified", "vom Vertrieb qualifiziert"),
-    "disqualified": ("disqualified", "disqualifiziert"),
-    "recycled": ("recycled", "zurückgestellt"),
-    "customer": ("customer", "Kunde"),
-}
-"""The CRM's stages that have selectors of their own (`stage_mql`, ...), and their names in English and German."""
-
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-
-
-@dataclass(frozen=True)
-class Feature:
-    """One column of the feature matrix.
-
-    Attributes
-    ----------
-    name : str
-        ``<operation>__<selector>__<days>d`` or ``<operation>__<selector>``, or ``attribute__<name>``.
-    operation : str
-        One of `OPERATIONS`.
-    selector : str
-        Which touchpoints; for an attribute its name.
-    window_days : int or None
-        Length of ``[snapshot_at - window_days, snapshot_at)``; for `decayed_count` the half-life; None: all that is seen.
-    unit : str
-        Of the value; for an attribute its type.
-    group : {"engagement", "stages", "attributes"}
-        Which half of a lead it speaks of.
-    empty : float
-        The value of a lead without any touchpoint or attribute: 0, or NaN where there is nothing to measure.
-    observation_days : int
-        How far back the feature sees at all.
-    label : Label
-        What the selector picks, plural.
-    categories : tuple of str
-        Known categories in code order.
-    """
-
-    name: str
-    operation: str
-    selector: str
-    window_days: int | None
-    unit: str
-    group: Literal["engagement", "stages", "attributes"]
-    empty: float
-    observation_days: int
-    label: Label
-    categories: tuple[str, ...] = ()
-
-    def text(self, value: float, language: str = "en") -> str:
-        """Say in a few words what a value of this feature means.
-
-        Parameters
-        ----------
-        value : float
-            As in the matrix.
-        language : {"en", "de"}
-            Of the answer.
-        """
-        if self.operation == "attribute":
-            return attribute_text(self.selector, self.unit, self.categories, float(value), language)
-        label = self.label.de if language == "de" else self.label.en
-        days = self.window_days or self.observation_days
-        return journey_text(self.operation, self.selector, label, days, self.observation_days, float(value), language)
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,7 +184,7 @@ def build_catalog(
                 "accounts, and not empty. Rename one."
             )
     selectors = dict(params.selectors) if "all" in params.selectors else {"all": SelectorParams(), **params.selectors}
-    built_in = _stage_selectors() if "stages" in params.groups else {}
+    built_in = stage_selectors() if "stages" in params.groups else {}
     for name in selectors:
         if not _NAME.fullmatch(name) or name in built_in:
             raise ParameterError(
@@ -294,19 +203,6 @@ def build_catalog(
     )
 
 
-def _stage_selectors() -> dict[str, SelectorParams]:
-    rules = {
-        f"stage_{stage}": SelectorParams(
-            kind=(STAGE_PREFIX + stage,),
-            by=("system",),
-            label=Label(en=f"changes to stage “{en}”", de=f"Wechsel in die Stufe „{de}“"),
-        )
-        for stage, (en, de) in STAGES.items()
-    }
-    label = Label(en="creations of the lead", de="Anlagen des Leads")
-    return {CREATED: SelectorParams(kind=(CREATED,), by=("system",), label=label), **rules}
-
-
 def _assemble(
     selectors: Mapping[str, SelectorParams],
     observation_days: int,
@@ -317,44 +213,9 @@ def _assemble(
     known_kinds: tuple[str, ...],
     known_channels: tuple[str, ...],
 ) -> Catalog:
-    features: list[Feature] = []
-    windows = windows_days if observation_days in windows_days else (*windows_days, observation_days)
-    built_in = _stage_selectors() if "stages" in groups else {}
-
-    def add(operation: str, selector: str, days: int | None, group: Literal["engagement", "stages"]) -> None:
-        name = f"{operation}__{selector}" + (f"__{days}d" if days else "")
-        words = default_label(selector)
-        label = selectors[selector].label or Label(en=words, de=words)
-        empty = float("nan") if operation.startswith("days_since") else 0.0
-        features.append(
-            Feature(name, operation, selector, days, _UNITS[operation], group, empty, observation_days, label)
-        )
-
-    for selector in selectors if "engagement" in groups else ():
-        if selector in built_in:
-            continue
-        for days in windows:
-            add("count", selector, days, "engagement")
-        for days in half_lives_days:
-            add("decayed_count", selector, days, "engagement")
-        add("days_since_last", selector, None, "engagement")
-        if selector == "all":
-            add("days_since_first", selector, None, "engagement")
-            for operation in ("distinct_days", "distinct_channels", "distinct_assets", "sum_value"):
-                for days in windows:
-                    add(operation, selector, days, "engagement")
-    for selector in built_in:
-        # a lead is created once: its count would say what the recency says
-        if selector != CREATED:
-            add("count", selector, observation_days, "stages")
-        add("days_since_last", selector, None, "stages")
-    for spec in attributes:
-        label = Label(en=default_label(spec.name), de=default_label(spec.name))
-        name, nan = f"attribute__{spec.name}", float("nan")
-        record = (name, "attribute", spec.name, None, spec.type)
-        features.append(Feature(*record, "attributes", nan, observation_days, label, spec.categories))
+    features = list_features(selectors, observation_days, windows_days, half_lives_days, groups, attributes)
     return Catalog(
-        tuple(features),
+        features,
         dict(selectors),
         observation_days,
         windows_days,

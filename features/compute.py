@@ -1,10 +1,10 @@
 """`compute_features`: the one entry point, offline for millions of snapshots and online for one."""
 
+import itertools
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from features.catalog import Catalog, build_catalog
 from features.errors import JourneyError
 from features.journeys import CREATED, STAGE_PREFIX, Journeys, LeadJourney, TouchpointRecord
 from features.params import FeaturesParams
+from features.plan import Plan, plan_of
 
 __all__ = [
     "AttributeValues",
@@ -24,22 +25,6 @@ __all__ = [
     "unknown_values",
     "warm_up",
 ]
-
-_SECTIONS = {
-    "count": kernels.COUNT,
-    "decayed_count": kernels.DECAYED_COUNT,
-    "days_since_last": kernels.DAYS_SINCE_LAST,
-    "days_since_first": kernels.DAYS_SINCE_FIRST,
-    "distinct_days": kernels.DISTINCT,
-    "distinct_channels": kernels.DISTINCT,
-    "distinct_assets": kernels.DISTINCT,
-    "sum_value": kernels.SUM_VALUE,
-}
-_DISTINCT_FIELDS = {
-    "distinct_days": kernels.DAY,
-    "distinct_channels": kernels.CHANNEL,
-    "distinct_assets": kernels.ASSET,
-}
 
 # below this many touchpoints and cells a thread costs more than it saves
 _WORTH_A_THREAD = 200_000
@@ -81,67 +66,6 @@ class Snapshots:
     def __len__(self) -> int:
         """Count the snapshots."""
         return len(self.lead_index)
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """A catalog in the kernel's terms; see `kernels.fold` for the arrays."""
-
-    windows: np.ndarray
-    observation_us: int
-    half_lives: np.ndarray
-    decay_us: np.ndarray
-    pairs: np.ndarray
-    pair_begin: np.ndarray
-    pair_ids: np.ndarray
-    sum_slot: np.ndarray
-    features: np.ndarray
-    sections: np.ndarray
-    first_attribute: int
-
-
-@lru_cache(maxsize=16)
-def _plan(catalog: Catalog) -> _Plan:
-    journey = [feature for feature in catalog.features if feature.operation != "attribute"]
-    bit = {name: position for position, name in enumerate(catalog.selectors)}
-    halves = sorted({f.window_days or 0 for f in journey if f.operation == "decayed_count"})
-    windows = sorted({f.window_days or catalog.observation_days for f in journey if f.operation != "decayed_count"})
-    pairs = sorted(
-        {(bit[f.selector], _DISTINCT_FIELDS[f.operation]) for f in journey if f.operation in _DISTINCT_FIELDS}
-    )
-    sums = sorted({bit[f.selector] for f in journey if f.operation == "sum_value"})
-
-    rows: list[tuple[int, int, int, int]] = []
-    for column, feature in enumerate(journey):
-        selector = bit[feature.selector]
-        days = feature.window_days or catalog.observation_days
-        where = halves.index(days) if feature.operation == "decayed_count" else windows.index(days)
-        if feature.operation in _DISTINCT_FIELDS:
-            what = pairs.index((selector, _DISTINCT_FIELDS[feature.operation]))
-        elif feature.operation == "sum_value":
-            what = sums.index(selector)
-        else:
-            what = selector
-        rows.append((_SECTIONS[feature.operation], column, what, where))
-    rows.sort()
-    of_section = np.array([row[0] for row in rows], dtype=np.int64)
-    seen = kernels.HALF_LIVES_SEEN
-    sum_slot = np.full(len(bit), -1, dtype=np.int64)
-    sum_slot[sums] = np.arange(len(sums))
-    return _Plan(
-        windows=np.array(windows, dtype=np.int64) * timeline.DAY_US,
-        observation_us=catalog.observation_days * timeline.DAY_US,
-        half_lives=np.array(halves, dtype=np.int64) * timeline.DAY_US,
-        decay_us=np.array([min(catalog.observation_days, seen * half) for half in halves], dtype=np.int64)
-        * timeline.DAY_US,
-        pairs=np.array(pairs, dtype=np.int64).reshape(-1, 2),
-        pair_begin=np.searchsorted([pair[0] for pair in pairs], np.arange(len(bit) + 1)).astype(np.int64),
-        pair_ids=np.arange(len(pairs), dtype=np.int64),
-        sum_slot=sum_slot,
-        features=np.array([row[1:] for row in rows], dtype=np.int64).reshape(-1, 3),
-        sections=np.searchsorted(of_section, np.arange(len(set(_SECTIONS.values())) + 1)).astype(np.int64),
-        first_attribute=len(journey),
-    )
 
 
 def compute_features(
@@ -200,7 +124,7 @@ def compute_features(
     >>> row[:4].tolist()  # in [3, 10) days, in [-20, 10), days since the last, since the first
     [1.0, 2.0, 7.0, 10.0]
     """
-    plan = _plan(catalog)
+    plan = plan_of(catalog)
     rows = len(snapshots)
     if rows and (snapshots.lead_index.min() < 0 or snapshots.lead_index.max() >= len(journeys)):
         wrong = int(np.flatnonzero((snapshots.lead_index < 0) | (snapshots.lead_index >= len(journeys)))[0])
@@ -213,14 +137,14 @@ def compute_features(
     if catalog.attributes:
         ids, of = journeys.lead_ids, snapshots.lead_index
         encoded, _ = encode(attributes or {}, catalog.attributes, rows, lambda row: ids[of[row]])
-        out[:, plan.first_attribute :] = encoded
-    if plan.first_attribute and rows:
+        out[:, len(plan.empty) :] = encoded
+    if len(plan.empty) and rows:
         _fold(journeys, snapshots, catalog, plan, out, threads)
     return out
 
 
 def _fold(
-    journeys: Journeys, snapshots: Snapshots, catalog: Catalog, plan: _Plan, out: np.ndarray, threads: int | None
+    journeys: Journeys, snapshots: Snapshots, catalog: Catalog, plan: Plan, out: np.ndarray, threads: int | None
 ) -> None:
     lead, at = snapshots.lead_index, snapshots.snapshot_at
     order = np.arange(len(lead))
@@ -229,52 +153,34 @@ def _fold(
         lead, at = lead[order], at[order]
     snapshot_offsets = np.zeros(len(journeys) + 1, dtype=np.int64)
     np.cumsum(np.bincount(lead, minlength=len(journeys)), out=snapshot_offsets[1:])
-    tables = catalog.matcher.compile(journeys.kinds, journeys.channels, journeys.assets, journeys.campaigns)
+    selectors = catalog.matcher.compile(journeys.kinds, journeys.channels, journeys.assets, journeys.campaigns)
+    journey = (
+        journeys.occurred_at,
+        journeys.recorded_at,
+        journeys.kind,
+        journeys.channel,
+        journeys.asset,
+        journeys.campaign,
+        journeys.by,
+        journeys.value,
+    )
+    offsets, tables, empty = journeys.offsets, plan.tables, plan.empty
 
-    def fold(lead_from: int, lead_until: int) -> None:
-        kernels.fold(
-            lead_from,
-            lead_until,
-            journeys.offsets,
-            journeys.occurred_at,
-            journeys.recorded_at,
-            journeys.kind,
-            journeys.channel,
-            journeys.asset,
-            journeys.campaign,
-            journeys.by,
-            journeys.value,
-            (len(journeys.channels), len(journeys.assets)),
-            tables.masks,
-            tables.starts,
-            snapshot_offsets,
-            at,
-            order,
-            plan.windows,
-            plan.observation_us,
-            plan.half_lives,
-            plan.decay_us,
-            plan.pairs,
-            plan.pair_begin,
-            plan.pair_ids,
-            plan.sum_slot,
-            plan.features,
-            plan.sections,
-            out,
-        )
+    def fold(begin: int, end: int) -> None:
+        masks, starts = selectors.masks, selectors.starts
+        kernels.fold(begin, end, offsets, journey, masks, starts, snapshot_offsets, at, order, tables, empty, out)
 
-    work = len(journeys.occurred_at) + out.size // 10
     workers = 1
-    if work >= _WORTH_A_THREAD:
+    if len(journeys.occurred_at) + out.size // 10 >= _WORTH_A_THREAD:
         workers = threads if threads is not None else len(os.sched_getaffinity(0))
     if workers <= 1:
         fold(0, len(journeys))
         return
-    cost = np.cumsum(np.diff(journeys.offsets) + np.diff(snapshot_offsets) * (len(catalog) // 10 + 1))
+    cost = np.cumsum(np.diff(offsets) + np.diff(snapshot_offsets) * (len(catalog) // 10 + 1))
     parts = workers * _CHUNKS_PER_THREAD
     bounds = [0, *np.searchsorted(cost, cost[-1] * np.arange(1, parts) // parts).tolist(), len(journeys)]
     with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(fold, begin, end) for begin, end in zip(bounds[:-1], bounds[1:], strict=True)]:
+        for done in [pool.submit(fold, begin, end) for begin, end in itertools.pairwise(bounds)]:
             done.result()
 
 

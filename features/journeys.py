@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from features.errors import JourneyError
+from features.journeys_order import Coded, Rows, total_order
 from features.selectors import BY
 
 if TYPE_CHECKING:
@@ -68,28 +69,6 @@ class LeadJourney(NamedTuple):
     touchpoints: Sequence[TouchpointRecord] = ()
     stage_changes: Sequence[StageChangeRecord] = ()
     created_at: int | None = None
-
-
-class Coded(NamedTuple):
-    """A text column as codes into its values, which stand in the order of their UTF-8 bytes; -1 is missing."""
-
-    codes: np.ndarray
-    values: tuple[str, ...]
-
-
-class Rows(NamedTuple):
-    """Touchpoints before sorting, one row each; `touchpoint_id` is a rank in byte order, -1 for missing."""
-
-    lead: np.ndarray
-    occurred_at: np.ndarray
-    recorded_at: np.ndarray
-    kind: Coded
-    channel: Coded
-    asset: Coded
-    campaign: Coded
-    value: np.ndarray
-    by: np.ndarray
-    touchpoint_id: Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,10 +208,13 @@ class Journeys:
                 np.array(columns[0], dtype=np.int64),
                 np.array(columns[1], dtype=np.int64),
                 np.array(columns[2], dtype=np.int64),
-                *(_code(column) for column in columns[3:7]),
+                _code(columns[3]),
+                _code(columns[4]),
+                _code(columns[5]),
+                _code(columns[6]),
                 np.array(columns[7], dtype=np.int64),
                 np.array(columns[8], dtype=np.int8),
-                _code(columns[9]).codes,
+                _code(columns[9]).codes.take,
             ),
         )
 
@@ -297,12 +279,12 @@ def assemble(lead_ids: tuple[str, ...], rows: Rows) -> Journeys:
     lead_ids : tuple of str
         The leads; `rows.lead` are positions in it.
     rows : Rows
-        In any order. `touchpoint_id` may be a function that ranks the rows of given positions, called for ties only.
+        In any order.
     """
     offsets = np.zeros(len(lead_ids) + 1, dtype=np.int64)
     np.cumsum(np.bincount(rows.lead, minlength=len(lead_ids)), out=offsets[1:])
     _check_sizes(lead_ids, offsets, rows)
-    order = _total_order(rows)
+    order = total_order(rows)
 
     def arranged(column: np.ndarray, dtype: Any) -> np.ndarray:
         # always a fresh, writable, contiguous array: the kernel is compiled for that one layout
@@ -313,17 +295,22 @@ def assemble(lead_ids: tuple[str, ...], rows: Rows) -> Journeys:
     after = recorded > occurred
     if after.any():
         late[np.searchsorted(offsets, np.flatnonzero(after), side="right") - 1] = True
-    coded = (rows.kind, rows.channel, rows.asset, rows.campaign)
     return Journeys(
-        lead_ids,
-        offsets,
-        occurred,
-        recorded,
-        *(arranged(column.codes, np.int32) for column in coded),
-        *(column.values for column in coded),
-        arranged(rows.value, np.int64),
-        arranged(rows.by, np.int8),
-        late,
+        lead_ids=lead_ids,
+        offsets=offsets,
+        occurred_at=occurred,
+        recorded_at=recorded,
+        kind=arranged(rows.kind.codes, np.int32),
+        channel=arranged(rows.channel.codes, np.int32),
+        asset=arranged(rows.asset.codes, np.int32),
+        campaign=arranged(rows.campaign.codes, np.int32),
+        kinds=rows.kind.values,
+        channels=rows.channel.values,
+        assets=rows.asset.values,
+        campaigns=rows.campaign.values,
+        value=arranged(rows.value, np.int64),
+        by=arranged(rows.by, np.int8),
+        late=late,
     )
 
 
@@ -348,53 +335,3 @@ def _check_sizes(lead_ids: tuple[str, ...], offsets: np.ndarray, rows: Rows) -> 
                 f"allowed is {_MAX_SUM / _MICRO_UNITS:.2g}. Send values in a larger unit.",
                 field="touchpoints",
             )
-
-
-def _total_order(rows: Rows) -> np.ndarray | None:
-    """Give the sorted order of the rows, or None when they stand in it."""
-    n = len(rows.lead)
-    if n < 2:
-        return None
-    order = None if _ascending(rows.lead, rows.occurred_at) else _by_lead_and_time(rows.lead, rows.occurred_at)
-    lead, occurred = (rows.lead, rows.occurred_at) if order is None else (rows.lead[order], rows.occurred_at[order])
-    same = (lead[1:] == lead[:-1]) & (occurred[1:] == occurred[:-1])
-    if not same.any():
-        return order
-    # Only rows of the same lead and instant need the other keys. Their slots are filled again in the full order.
-    tied = np.zeros(n, dtype=np.bool_)
-    tied[1:] |= same
-    tied[:-1] |= same
-    slots = np.flatnonzero(tied)
-    chosen = slots if order is None else order[slots]
-    ids = rows.touchpoint_id(chosen) if callable(rows.touchpoint_id) else rows.touchpoint_id[chosen]
-    keys = (
-        rows.by[chosen],
-        rows.campaign.codes[chosen],
-        ids,
-        rows.value[chosen],
-        rows.asset.codes[chosen],
-        rows.channel.codes[chosen],
-        rows.kind.codes[chosen],
-        rows.recorded_at[chosen],
-        occurred[slots],
-        lead[slots],
-    )
-    within = np.lexsort(keys)
-    full = np.arange(n) if order is None else order
-    full[slots] = chosen[within]
-    return full
-
-
-def _ascending(lead: np.ndarray, occurred: np.ndarray) -> bool:
-    if (lead[1:] < lead[:-1]).any():
-        return False
-    return bool(((occurred[1:] >= occurred[:-1]) | (lead[1:] > lead[:-1])).all())
-
-
-def _by_lead_and_time(lead: np.ndarray, occurred: np.ndarray) -> np.ndarray:
-    low = int(occurred.min())
-    bits = (int(occurred.max()) - low).bit_length()
-    if bits + int(lead.max()).bit_length() <= 63:
-        # one packed key sorts about three times as fast as two
-        return np.argsort((lead.astype(np.int64) << bits) | (occurred - low))
-    return np.lexsort((occurred, lead))

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.errors import JourneyError
-from features.journeys import CREATED, MAX_VALUE, STAGE_PREFIX, Coded, Rows, reserved_error, value_error
+from features.journeys import CREATED, MAX_VALUE, STAGE_PREFIX, reserved_error, value_error
+from features.journeys_order import Coded, Rows
 from features.selectors import BY
 
 __all__ = ["read_tables"]
 
-_TEXTS = ("channel", "asset", "campaign")
 _MOMENT = pa.timestamp("us", tz="UTC")
 
 
@@ -44,7 +44,7 @@ def read_tables(
     if not parts:
         nothing = np.empty(0, dtype=np.int64)
         missing = Coded(np.empty(0, dtype=np.int32), ())
-        return Rows(nothing, nothing, nothing, missing, missing, missing, missing, nothing, nothing, nothing)
+        return Rows(nothing, nothing, nothing, missing, missing, missing, missing, nothing, nothing, _no_ids)
     return parts[0] if len(parts) == 1 else _stack(parts)
 
 
@@ -61,7 +61,7 @@ def _touchpoint_rows(table: pa.Table, wanted: pa.Array, unknown_leads: str) -> R
 
     def ranked(rows: np.ndarray) -> np.ndarray:
         if "touchpoint_id" not in table.column_names:
-            return np.full(len(rows), -1)
+            return _no_ids(rows)
         return _coded(
             table.column("touchpoint_id").take(pa.array(rows)).combine_chunks(), "touchpoints", "touchpoint_id"
         ).codes
@@ -71,7 +71,9 @@ def _touchpoint_rows(table: pa.Table, wanted: pa.Array, unknown_leads: str) -> R
         occurred,
         _recorded(table, "touchpoints", occurred),
         kind,
-        *(_text(table, "touchpoints", name) for name in _TEXTS),
+        _text(table, "touchpoints", "channel"),
+        _text(table, "touchpoints", "asset"),
+        _text(table, "touchpoints", "campaign"),
         _values(table),
         by,
         ranked,
@@ -102,6 +104,10 @@ def _system_rows(lead: np.ndarray, occurred: np.ndarray, recorded: np.ndarray, k
     )
 
 
+def _no_ids(rows: np.ndarray) -> np.ndarray:
+    return np.full(len(rows), -1, dtype=np.int64)
+
+
 def _stack(parts: list[Rows]) -> Rows:
     ends = np.cumsum([len(part.lead) for part in parts])
 
@@ -109,7 +115,7 @@ def _stack(parts: list[Rows]) -> Rows:
         # only the first part can have ids; the others' rows are missing
         out = np.full(len(rows), -1, dtype=np.int64)
         first = rows < ends[0]
-        out[first] = parts[0].touchpoint_id(rows[first])
+        out[first] = parts[0].rank_ids(rows[first])
         return out
 
     def coded(name: str) -> Coded:
@@ -126,7 +132,10 @@ def _stack(parts: list[Rows]) -> Rows:
         plain("lead"),
         plain("occurred_at"),
         plain("recorded_at"),
-        *(coded(name) for name in ("kind", *_TEXTS)),
+        coded("kind"),
+        coded("channel"),
+        coded("asset"),
+        coded("campaign"),
         plain("value"),
         plain("by"),
         ranked,
@@ -170,7 +179,8 @@ def _not_null(values: pa.ChunkedArray, name: str, column: str) -> None:
 def _micros(values: pa.ChunkedArray, name: str, column: str) -> pa.ChunkedArray:
     if not pa.types.is_timestamp(values.type) or values.type.tz is None:
         raise JourneyError(
-            f"{name}: {column} has type {values.type}; expected a timestamp with a time zone. Cast it to timestamp[us, tz=UTC].",
+            f"{name}: {column} has type {values.type}; expected a timestamp with a time zone. "
+            "Cast it to timestamp[us, tz=UTC].",
             field=column,
         )
     # safe=False: nanoseconds below a microsecond are cut, as everywhere
@@ -240,7 +250,8 @@ def _by(table: pa.Table) -> np.ndarray:
                 f"touchpoints, row {row}: by is {value!r}; allowed: {', '.join(BY)}, or null.", field="by"
             )
     codes = np.array([*(BY.index(value) for value in text.values), BY.index("lead")], dtype=np.int8)
-    return codes[text.codes]
+    by: np.ndarray = codes[text.codes]
+    return by
 
 
 def _values(table: pa.Table) -> np.ndarray:
@@ -256,4 +267,5 @@ def _values(table: pa.Table) -> np.ndarray:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise value_error(float(values[row]), f"touchpoints, row {row}")
-    return np.rint(values * 1_000_000).astype(np.int64)
+    micro_units: np.ndarray = np.rint(values * 1_000_000).astype(np.int64)  # rint: half to even, as round()
+    return micro_units
