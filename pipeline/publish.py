@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from models.bundle import Bundle
 from rich.table import Table
 
 from features.errors import DataError
+from models.bundle import Bundle
 from models.fitting import row_groups
 from models.gate import GateDecision, decide_promotion
 from pipeline.console import console, run_main

@@ -7,14 +7,15 @@ from typing import Any
 
 import pandas as pd
 from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
+
 from models.bundle import Bundle
 from models.frames import score_frame
 
 __all__ = ["LeadQualificationModel"]
 
 
-class LeadQualificationModel(PythonModel):  # type: ignore[misc, unused-ignore]
+class LeadQualificationModel(PythonModel):
     """Scores data frames of leads with the bundle logged beside it."""
 
     def load_context(self, context: Any) -> None:

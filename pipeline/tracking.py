@@ -17,10 +17,9 @@ import features
 import models
 from features.errors import DataError, LeadQualificationError
 from models.bundle import Bundle
-from models.frames import score_frame
+from models.frames import example_frame, score_frame
 from pipeline.console import console, run_main
 from pipeline.files import write_json
-from pipeline.input_example import example_frame
 from pipeline.params import load_params
 from pipeline.plots import figure_png, read_plots
 from pipeline.provenance import bundle_hash, data_hashes, git_state, store_addresses
@@ -110,7 +109,7 @@ def _log_model(mlflow: Any, bundle: Bundle, folder: Path) -> Any:
     """Log the bundle as a pyfunc model from code: a script, the packages it imports, and the bundle's own files."""
     from mlflow.models import infer_signature
 
-    example = example_frame(bundle.catalog)
+    example = example_frame(bundle)
     signature = infer_signature(example, score_frame(bundle, example), params={"language": "en", "reasons": 3})
     code = [str(Path(str(package.__file__)).parent) for package in (features, models)]
     return mlflow.pyfunc.log_model(
@@ -202,11 +201,12 @@ def track(
 
 def _dataset(metadata: Mapping[str, Any]) -> Any:
     """Name the rows that training saw, by their hash; the rows themselves stay where they are."""
+    from mlflow.data import meta_dataset
     from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
 
     source = CodeDatasetSource({"data_sha256": metadata["data_sha256"]})
-    return MetaDataset(source, name=str(metadata["source"]), digest=str(metadata["data_sha256"])[:12])
+    dataset: Any = meta_dataset.MetaDataset  # its type hints call it abstract
+    return dataset(source, name=str(metadata["source"]), digest=str(metadata["data_sha256"])[:12])
 
 
 def _log_bytes(mlflow: Any, content: bytes, path: str) -> None:

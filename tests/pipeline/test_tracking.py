@@ -1,7 +1,9 @@
 """One run per training: what it carries, where it is stored, and that its model loads and scores without pickles."""
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +80,9 @@ def test_the_logged_model_scores_as_the_product_does_and_holds_no_pickle(
     workspace: Path, make_bundle: Any, lay_out: Any
 ) -> None:
     from models.bundle import Bundle
-    from models.frames import score_frame
-    from pipeline.input_example import example_frame
+    from models.frames import example_frame
+    from models.requests import build, parse_lead
+    from models.scoring import score
 
     record = lay_out(make_bundle())
     mlflow, _ = open_store(workspace, "lead-qualification")
@@ -91,24 +94,57 @@ def test_the_logged_model_scores_as_the_product_does_and_holds_no_pickle(
 
     model = mlflow.pyfunc.load_model(record["model_uri"])
     bundle = Bundle.load(workspace / "data" / "bundle")
-    example = example_frame(bundle.catalog)
+    example = example_frame(bundle)
     answer = model.predict(example)
-    expected = score_frame(bundle, example)
-    assert answer["lead_id"].tolist() == expected["lead_id"].tolist()
-    assert (
-        answer["probability"].to_numpy(np.float32).tobytes() == expected["probability"].to_numpy(np.float32).tobytes()
-    )
+    leads = [
+        parse_lead(
+            {
+                "lead_id": row["lead_id"],
+                "snapshot_at": row["snapshot_at"],
+                "attributes": json.loads(row["attributes"]),
+                "account": {"attributes": json.loads(row["account_attributes"])},
+                "touchpoints": json.loads(row["touchpoints"]),
+                "stage_changes": json.loads(row["stage_changes"]),
+            },
+            "lead",
+        )
+        for row in example.to_dict("records")
+    ]
+    expected = score(bundle, *build(leads, bundle.catalog))
+    assert answer["lead_id"].tolist() == [item.lead_id for item in expected]
+    probabilities = np.array([item.probability for item in expected], dtype=np.float32)
+    assert np.isfinite(probabilities).all()
+    assert len(set(probabilities.tolist())) > 1
+    assert answer["probability"].to_numpy(np.float32).tobytes() == probabilities.tobytes()
     assert set(model.metadata.signature.inputs.input_names()) >= {"lead_id", "snapshot_at", "touchpoints"}
-    assert model.input_example is not None
     german = model.predict(example, params={"language": "de", "reasons": 1})
     assert german["probability"].tolist() == answer["probability"].tolist()
+    assert [len(json.loads(reasons)) for reasons in german["reasons"]] == [1, 1]
+
+    # The logged code is enough: another process, without the repository, gives the same.
+    program = (
+        "import sys, mlflow, numpy; model = mlflow.pyfunc.load_model(sys.argv[1]); example = model.input_example;"
+        "import models; assert models.__file__.startswith(sys.argv[1]), models.__file__;"
+        "print(model.predict(example)['probability'].to_numpy(numpy.float32).tobytes().hex())"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, str(folder)],
+        cwd=workspace,
+        env={**environment, "MLFLOW_DISABLE_TELEMETRY": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == probabilities.tobytes().hex()
 
 
 def test_the_store_is_beside_the_repository_also_from_worktrees_and_temporary_experiments(repository: Path) -> None:
     expected = (f"sqlite:///{repository / 'mlflow.db'}", str(repository / "mlartifacts"))
     worktree = repository.parent / "worktree"
     git(repository, "worktree", "add", "-q", str(worktree))
-    experiment = repository / ".dvc" / "tmp" / "exps" / "tmpab12"
+    experiment = repository / ".dvc" / "tmp" / "exps" / "standalone" / "tmpab12"
     experiment.mkdir(parents=True)
     git(experiment, "init", "-q")
     inside = repository / "runs" / "olist"
