@@ -109,7 +109,7 @@ def fit_product(
             split.cross_fit_folds,
             label_days,
             recording_delay_days,
-            split.label_purge,
+            split.label_purge and split.cross_fit_purge,
             "ordinal" if ordinal else "real",
         )
         out_of_fold, rounds = cross_fit(

@@ -33,6 +33,7 @@ class SplitParams(Frozen):
     early_stopping_share: float = Share
     calibration_share: float = Share
     cross_fit_folds: int = Field(default=0, ge=0, le=20)
+    cross_fit_purge: bool = True
 
     @model_validator(mode="after")
     def _slices_fit(self) -> "SplitParams":
