@@ -126,7 +126,8 @@ def main() -> None:
     computed, _ = best_of(3, lambda: [compute_features(one, moment, catalog) for _ in range(repeats)])
     built, _ = best_of(3, lambda: [Journeys.from_records(request) for _ in range(repeats)])
     console.print(
-        f"\none lead of 40 touchpoints: features {computed / repeats * 1e6:.0f} us, building its journey {built / repeats * 1e6:.0f} us"
+        f"\none lead of 40 touchpoints: features {computed / repeats * 1e6:.0f} us, "
+        f"building its journey {built / repeats * 1e6:.0f} us"
     )
 
 

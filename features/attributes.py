@@ -45,6 +45,7 @@ class AttributeSpec:
     categories: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        """Check the declaration."""
         for field, allowed in (
             ("entity", ("lead", "account")),
             ("type", ("number", "category", "boolean")),

@@ -15,6 +15,7 @@ from features.errors import JourneyError
 from features.journeys import CREATED, STAGE_PREFIX, Journeys, LeadJourney, TouchpointRecord
 from features.params import FeaturesParams
 from features.plan import Plan, plan_of
+from features.records import moment_error
 
 __all__ = [
     "AttributeValues",
@@ -47,6 +48,7 @@ class Snapshots:
     snapshot_at: np.ndarray
 
     def __post_init__(self) -> None:
+        """Check and copy the arrays."""
         for name in ("lead_index", "snapshot_at"):
             array = np.asarray(getattr(self, name))
             if array.ndim != 1 or (len(array) and array.dtype.kind not in "iu"):
@@ -62,6 +64,10 @@ class Snapshots:
                 "Give one of each per snapshot.",
                 field="snapshot_at",
             )
+        at = self.snapshot_at
+        if len(at) and not (at.min() >= timeline.EARLIEST and at.max() <= timeline.LATEST):
+            row = int(np.flatnonzero((at < timeline.EARLIEST) | (at > timeline.LATEST))[0])
+            raise moment_error(int(at[row]), "snapshot_at", f"snapshot {row}")
 
     def __len__(self) -> int:
         """Count the snapshots."""

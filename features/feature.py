@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from features.attributes import AttributeSpec
-from features.journeys import CREATED, STAGE_PREFIX
 from features.params import Label, SelectorParams
+from features.records import CREATED, STAGE_PREFIX
 from features.wording import attribute_text, default_label, journey_text
 
 __all__ = ["OPERATIONS", "STAGES", "Feature", "list_features", "stage_selectors"]

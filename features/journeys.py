@@ -2,13 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from features.errors import JourneyError
 from features.journeys_order import Coded, Rows, total_order
-from features.selectors import BY
+from features.records import (
+    CREATED,
+    MAX_TOUCHPOINTS,
+    MAX_VALUE,
+    MICRO_UNITS,
+    STAGE_PREFIX,
+    LeadJourney,
+    StageChangeRecord,
+    TouchpointRecord,
+    moment_error,
+    plain_value_and_by,
+)
+from features.timeline import EARLIEST, LATEST
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,51 +36,7 @@ __all__ = [
     "TouchpointRecord",
 ]
 
-CREATED = "created"
-"""Kind of the touchpoint that stands for the lead's creation."""
-
-STAGE_PREFIX = "stage:"
-"""A stage change to `mql` is the touchpoint kind ``stage:mql``."""
-
-MAX_VALUE = 1e12
-"""Largest magnitude of a touchpoint's value; in micro-units it still fits int64 with room for sums."""
-
-MAX_TOUCHPOINTS = 4_000_000
-"""Most touchpoints of one lead: the kernel's fixed-point sums are exact up to here."""
-
-_MICRO_UNITS = 1_000_000
 _MAX_SUM = 2**63 - 1
-
-
-class TouchpointRecord(NamedTuple):
-    """One touchpoint of a request. Moments are UTC microseconds; `recorded_at` None: known when it happened."""
-
-    kind: str
-    occurred_at: int
-    recorded_at: int | None = None
-    channel: str | None = None
-    asset: str | None = None
-    campaign: str | None = None
-    value: float | None = None
-    by: str | None = None
-    touchpoint_id: str | None = None
-
-
-class StageChangeRecord(NamedTuple):
-    """One stage change of a request. Moments are UTC microseconds; `recorded_at` None: known when it happened."""
-
-    stage: str
-    occurred_at: int
-    recorded_at: int | None = None
-
-
-class LeadJourney(NamedTuple):
-    """One lead of a request; its touchpoints and stage changes in any order."""
-
-    lead_id: str
-    touchpoints: Sequence[TouchpointRecord] = ()
-    stage_changes: Sequence[StageChangeRecord] = ()
-    created_at: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +159,7 @@ class Journeys:
         rows: list[tuple[Any, ...]] = []
         for position, lead in enumerate(leads):
             for index, item in enumerate(lead.touchpoints):
-                value, by = _plain_value_and_by(item, lead.lead_id, index)
+                value, by = plain_value_and_by(item, lead.lead_id, index)
                 recorded = item.occurred_at if item.recorded_at is None else item.recorded_at
                 texts = (item.channel, item.asset, item.campaign)
                 rows.append((position, item.occurred_at, recorded, item.kind, *texts, value, by, item.touchpoint_id))
@@ -229,40 +197,6 @@ def _distinct(lead_ids: Sequence[str]) -> tuple[str, ...]:
     return ids
 
 
-def _plain_value_and_by(item: TouchpointRecord, lead_id: str, index: int) -> tuple[int, int]:
-    value = 0.0 if item.value is None else float(item.value)
-    if not abs(value) <= MAX_VALUE:
-        raise value_error(value, f"touchpoint {index} of lead {lead_id!r}", f"touchpoints[{index}].value")
-    by = "lead" if item.by is None else item.by
-    if by not in BY:
-        raise JourneyError(
-            f"touchpoint {index} of lead {lead_id!r}: by is {by!r}; allowed: {', '.join(BY)}, or leave it out.",
-            field=f"touchpoints[{index}].by",
-        )
-    if by == "system" and (item.kind == CREATED or item.kind.startswith(STAGE_PREFIX)):
-        raise reserved_error(item.kind, f"touchpoint {index} of lead {lead_id!r}", f"touchpoints[{index}].kind")
-    return round(value * _MICRO_UNITS), BY.index(by)
-
-
-def value_error(value: float, where: str, field: str = "value") -> JourneyError:
-    """Say that a touchpoint's value is not a number that can be summed."""
-    return JourneyError(
-        f"{where}: value is {value}; allowed are finite numbers within +-{MAX_VALUE:.0e}. Correct it or leave it out.",
-        field=field,
-        hint="Send a finite number, or leave it out.",
-    )
-
-
-def reserved_error(kind: str, where: str, field: str = "kind") -> JourneyError:
-    """Say that a touchpoint by the system may not pass for a stage change."""
-    return JourneyError(
-        f"{where}: kind {kind!r} by system is reserved for stage changes and the lead's creation. "
-        "Send stage changes as such, or rename the kind.",
-        field=field,
-        hint="Use stage_changes and created_at.",
-    )
-
-
 def _code(column: Sequence[str | None]) -> Coded:
     """Encode a short column. Sorting text by code points is sorting it by UTF-8 bytes."""
     values = tuple(sorted({value for value in column if value is not None}))
@@ -281,6 +215,10 @@ def assemble(lead_ids: tuple[str, ...], rows: Rows) -> Journeys:
     rows : Rows
         In any order.
     """
+    for field, moments in (("occurred_at", rows.occurred_at), ("recorded_at", rows.recorded_at)):
+        if len(moments) and not (moments.min() >= EARLIEST and moments.max() <= LATEST):
+            row = int(np.flatnonzero((moments < EARLIEST) | (moments > LATEST))[0])
+            raise moment_error(int(moments[row]), field, f"lead {lead_ids[int(rows.lead[row])]!r}")
     offsets = np.zeros(len(lead_ids) + 1, dtype=np.int64)
     np.cumsum(np.bincount(rows.lead, minlength=len(lead_ids)), out=offsets[1:])
     _check_sizes(lead_ids, offsets, rows)
@@ -331,7 +269,7 @@ def _check_sizes(lead_ids: tuple[str, ...], offsets: np.ndarray, rows: Rows) -> 
         if totals.max() > 0.999 * _MAX_SUM:
             worst = int(totals.argmax())
             raise JourneyError(
-                f"lead {lead_ids[worst]!r}: the values of its touchpoints add up to {totals[worst] / _MICRO_UNITS:.3g}; "
-                f"allowed is {_MAX_SUM / _MICRO_UNITS:.2g}. Send values in a larger unit.",
+                f"lead {lead_ids[worst]!r}: the values of its touchpoints add up to {totals[worst] / MICRO_UNITS:.3g}; "
+                f"allowed is {_MAX_SUM / MICRO_UNITS:.2g}. Send values in a larger unit.",
                 field="touchpoints",
             )

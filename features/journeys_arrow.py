@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.errors import JourneyError
-from features.journeys import CREATED, MAX_VALUE, STAGE_PREFIX, reserved_error, value_error
 from features.journeys_order import Coded, Rows
+from features.records import CREATED, MAX_VALUE, MICRO_UNITS, STAGE_PREFIX, reserved_error, value_error
 from features.selectors import BY
 
 __all__ = ["read_tables"]
@@ -267,5 +267,5 @@ def _values(table: pa.Table) -> np.ndarray:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise value_error(float(values[row]), f"touchpoints, row {row}")
-    micro_units: np.ndarray = np.rint(values * 1_000_000).astype(np.int64)  # rint: half to even, as round()
+    micro_units: np.ndarray = np.rint(values * MICRO_UNITS).astype(np.int64)  # rint: half to even, as round()
     return micro_units

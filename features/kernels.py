@@ -335,7 +335,7 @@ def fold(  # type: ignore[no-untyped-def]
         Written in place.
     """
     windows, half_lives, _reach, _features, sections = plan
-    occurred_at, _recorded, _kind, channel, asset, _campaign, _by, _value = journey
+    _occurred_at, _recorded, _kind, channel, asset, _campaign, _by, _value = journey
     most, most_moments = 0, 0
     for i in range(lead_from, lead_until):
         if snapshot_offsets[i + 1] > snapshot_offsets[i]:

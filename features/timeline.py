@@ -20,6 +20,8 @@ from features.errors import JourneyError
 
 __all__ = [
     "DAY_US",
+    "EARLIEST",
+    "LATEST",
     "before",
     "from_micros",
     "to_micros",
@@ -29,6 +31,9 @@ __all__ = [
 
 DAY_US = 86_400_000_000
 """Microseconds of 24 hours."""
+
+EARLIEST, LATEST = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""First and last microsecond of the years 1 to 9999."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
