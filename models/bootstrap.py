@@ -44,8 +44,13 @@ def resample_weights(groups: np.ndarray, weights: np.ndarray, resamples: int, se
         yield counts[:, codes] * weights
 
 
-def interval(value: float, resampled: np.ndarray, coverage: float = COVERAGE) -> dict[str, float | None]:
+def interval(
+    value: float, resampled: np.ndarray, coverage: float = COVERAGE, reflected: bool = False
+) -> dict[str, float | None]:
     """Make a value with its percentile interval.
+
+    A metric that noise can only raise, such as a calibration error, is higher in resamples than it is: its interval is
+    reflected about the value (the basic bootstrap, Davison and Hinkley 1997, 5.2) and cut off at 0.
 
     Resamples in which the metric is undefined (one class only) are skipped; with more than half of them undefined there
     is no interval.
@@ -68,6 +73,8 @@ def interval(value: float, resampled: np.ndarray, coverage: float = COVERAGE) ->
     if not len(defined) or len(defined) < ENOUGH * len(resampled):
         return {"value": float(value), "low": None, "high": None}
     low, high = np.quantile(defined, [(1.0 - coverage) / 2.0, (1.0 + coverage) / 2.0])
+    if reflected:
+        low, high = max(2.0 * value - high, 0.0), max(2.0 * value - low, value)
     return {"value": float(value), "low": float(low), "high": float(high)}
 
 

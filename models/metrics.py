@@ -33,6 +33,7 @@ __all__ = [
     "roc_points",
 ]
 
+RAISED_BY_NOISE = ("ece",)
 METRICS = ("auc", "average_precision", "log_loss", "brier", "ece", "precision_at_capacity", "lift_at_capacity")
 DEFAULTS = EvaluateParams()
 
@@ -208,7 +209,11 @@ def evaluate(
     values = measure(w[None, :])
     blocks = [measure(block) for block in resample_weights(groups, w, params.bootstrap, params.seed)]
     return {
-        name: interval(values[name][0], np.concatenate([block[name] for block in blocks])) if name in values else None
+        name: interval(
+            values[name][0], np.concatenate([block[name] for block in blocks]), reflected=name in RAISED_BY_NOISE
+        )
+        if name in values
+        else None
         for name in METRICS
     }
 

@@ -1,5 +1,6 @@
 """The one console of the offline side: messages, tables and progress bars for people."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -11,13 +12,13 @@ from features.errors import LeadQualificationError
 
 __all__ = ["METRICS", "console", "metrics_table", "progress", "run_main"]
 
-console = Console(highlight=False)
+# Piped into a file or a log there is no width to ask for; tables of metrics need about a hundred columns.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
 
 METRICS = {
     "auc": "AUC",
     "average_precision": "average precision",
     "lift_at_capacity": "lift at capacity",
-    "precision_at_capacity": "precision at capacity",
     "log_loss": "log loss",
     "ece": "calibration error",
 }

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-from features.journeys import Journeys
 
+from features.journeys import Journeys
 from pipeline.engines.duckdb import connect
 
 __all__ = ["known_values", "lead_batches", "rows_of_leads"]
@@ -47,10 +47,10 @@ def lead_batches(canonical: Path, lead_ids: list[str], leads_per_batch: int = LE
             ):
                 path = canonical / f"{name}.parquet"
                 tables[name] = (
-                    connection.execute(
+                    connection.sql(
                         f"SELECT {columns} FROM read_parquet(?) t SEMI JOIN batch USING (lead_id) "
                         "WHERE t.lead_id BETWEEN ? AND ?",
-                        [str(path), batch[0], batch[-1]],
+                        params=[str(path), batch[0], batch[-1]],
                     ).to_arrow_table()
                     if path.exists()
                     else None
@@ -90,4 +90,4 @@ def rows_of_leads(path: Path, lead_ids: list[str]) -> pd.DataFrame:
     with connect() as connection:
         connection.register("chosen", pa.table({"lead_id": pa.array(lead_ids, pa.string())}))
         query = "SELECT t.* FROM read_parquet(?) t SEMI JOIN chosen USING (lead_id)"
-        return connection.execute(query, [str(path)]).to_arrow_table().to_pandas()
+        return connection.sql(query, params=[str(path)]).to_arrow_table().to_pandas()
