@@ -28,7 +28,7 @@ _REMEMBERED_VALUES = 100_000
 def _matcher(patterns: Sequence[str]) -> Callable[[str], object]:
     """Compile patterns in which only ``*`` and ``?`` are special; brackets and backslashes mean themselves."""
     parts = ["".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern) for pattern in patterns]
-    return re.compile("|".join(parts) or r"(?!)", re.DOTALL).fullmatch
+    return re.compile("|".join(parts) if parts else r"(?!)", re.DOTALL).fullmatch
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,100 @@
+"""Journeys for hypothesis: moments lie on, or one microsecond off, every boundary there is."""
+
+from hypothesis import strategies as st
+
+from features.catalog import Catalog, build_catalog
+from features.journeys import LeadJourney, StageChangeRecord, TouchpointRecord
+from features.params import FeaturesParams, SelectorParams
+from features.timeline import DAY_US
+
+WINDOWS = (1, 7, 28)
+HALF_LIVES = (1, 7)
+OBSERVATION = 90
+
+# Snapshots lie at noon, at midnight and at no round moment; windows of one reach into those of the others.
+ORIGIN = 20_000 * DAY_US
+SNAPSHOTS = (
+    ORIGIN,
+    ORIGIN + 1,
+    ORIGIN + 7 * DAY_US,
+    ORIGIN + 7 * DAY_US + DAY_US // 2,
+    ORIGIN + 35 * DAY_US,
+    ORIGIN + 90 * DAY_US,
+    ORIGIN + 400 * DAY_US + 12_345_678,
+)
+
+_offsets = st.sampled_from([0, 1, -1])
+_boundaries = st.builds(
+    lambda snapshot_at, days, offset: snapshot_at - days * DAY_US + offset,
+    st.sampled_from(SNAPSHOTS),
+    st.sampled_from([0, *WINDOWS, OBSERVATION, 32 * HALF_LIVES[0], 16]),
+    _offsets,
+)
+_midnights = st.builds(lambda day, offset: ORIGIN + day * DAY_US + offset, st.integers(-100, 420), _offsets)
+_anywhere = st.integers(ORIGIN - 120 * DAY_US, ORIGIN + 410 * DAY_US)
+moments = st.one_of(_boundaries, _boundaries, _midnights, _anywhere)
+
+
+@st.composite
+def _recorded(draw: st.DrawFn, occurred_at: int) -> int | None:
+    how = draw(st.sampled_from(["unknown", "unknown", "at once", "late", "at a boundary", "early"]))
+    if how == "late":
+        return occurred_at + draw(st.integers(1, 40 * DAY_US))
+    if how == "at a boundary":
+        return draw(_boundaries)
+    return {"unknown": None, "at once": occurred_at, "early": occurred_at - DAY_US}[how]
+
+
+@st.composite
+def touchpoints(draw: st.DrawFn) -> TouchpointRecord:
+    occurred_at = draw(moments)
+    return TouchpointRecord(
+        kind=draw(st.sampled_from(["page_view", "mail_open", "download", "größe", "created"])),
+        occurred_at=occurred_at,
+        recorded_at=draw(_recorded(occurred_at)),
+        channel=draw(st.sampled_from([None, "web", "mail", "Ω"])),
+        asset=draw(st.sampled_from([None, "pricing", "pricing/eu", "ebook[1]", "ebook1", ""])),
+        campaign=draw(st.sampled_from([None, "spring"])),
+        value=draw(st.sampled_from([None, 0.0, 1.5, -2.25, 0.0000005, 1e11])),
+        by=draw(st.sampled_from([None, "lead", "lead", "sales"])),
+        touchpoint_id=draw(st.sampled_from([None, "a", "b"])),
+    )
+
+
+@st.composite
+def stage_changes(draw: st.DrawFn) -> StageChangeRecord:
+    occurred_at = draw(moments)
+    stage = draw(st.sampled_from(["mql", "recycled", "no such stage"]))
+    return StageChangeRecord(stage, occurred_at, draw(_recorded(occurred_at)))
+
+
+def lead_journeys(lead_id: str = "L-1", most: int = 14) -> st.SearchStrategy[LeadJourney]:
+    return st.builds(
+        LeadJourney,
+        st.just(lead_id),
+        st.lists(touchpoints(), max_size=most),
+        st.lists(stage_changes(), max_size=3),
+        st.one_of(st.none(), moments),
+    )
+
+
+snapshot_moments = st.one_of(st.sampled_from(SNAPSHOTS), st.sampled_from(SNAPSHOTS), moments)
+
+
+def small_catalog() -> Catalog:
+    """Every operation, overlapping selectors, patterns on every field."""
+    params = FeaturesParams(
+        observation_days=OBSERVATION,
+        windows_days=WINDOWS,
+        half_lives_days=HALF_LIVES,
+        groups=("engagement", "stages"),
+        selectors={
+            "pricing": SelectorParams(kind=("page_view",), asset=("pricing*",)),
+            "ebook": SelectorParams(asset=("ebook[1]", "?book1")),
+            "sales": SelectorParams(by=("sales",)),
+            "anyone": SelectorParams(by=("lead", "sales", "system")),
+            "web": SelectorParams(channel=("w*", "Ω"), campaign=("spring",)),
+            "empty_asset": SelectorParams(asset=("",)),
+        },
+    )
+    return build_catalog(params, [])
