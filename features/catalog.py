@@ -136,10 +136,10 @@ class Catalog:
                 tuple(stored["known_kinds"]),
                 tuple(stored["known_channels"]),
             )
-            fingerprint, definition = stored["fingerprint"], stored["definition"]
+            fingerprint, definition, names = stored["fingerprint"], stored["definition"], stored["features"]
         except (ValueError, KeyError, TypeError, LeadQualificationError) as error:
             raise BundleError(f"catalog: not readable ({error}). Train again to write a new one.") from error
-        if fingerprint != catalog.fingerprint:
+        if fingerprint != catalog.fingerprint or names != list(catalog.names):
             raise BundleError(
                 f"catalog: rebuilt features have fingerprint {catalog.fingerprint[:12]} (definition {DEFINITION}), stored is "
                 f"{str(fingerprint)[:12]} (definition {definition}). The file was altered or written by another version of "

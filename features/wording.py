@@ -146,9 +146,9 @@ def _since(operation: str, selector: str, label: str, seen_days: int, value: flo
     if selector == "created":
         if math.isnan(value):
             return (
-                f"lead created more than {seen_days} days ago"
+                f"lead created more than {seen_days} days ago, or not known when"
                 if language == "en"
-                else f"Lead vor mehr als {number(seen_days, language)} Tagen angelegt"
+                else f"Lead vor mehr als {number(seen_days, language)} Tagen oder zu unbekannter Zeit angelegt"
             )
         ago = _ago(value, language)
         return f"lead created {ago}" if language == "en" else f"Lead {ago} angelegt"

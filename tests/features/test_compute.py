@@ -82,9 +82,7 @@ def test_other_leads_and_snapshots_change_no_bit(leads: list[LeadJourney], pairs
 
 
 @FEWER
-@given(
-    lead_journeys(), snapshot_moments, st.lists(touchpoints(), min_size=1, max_size=4), st.integers(0, 3 * DAY_US)
-)
+@given(lead_journeys(), snapshot_moments, st.lists(touchpoints(), min_size=1, max_size=4), st.integers(0, 3 * DAY_US))
 def test_the_future_changes_nothing(lead: LeadJourney, at: int, later: list[TouchpointRecord], delay: int) -> None:
     before = rows_of([lead], [(0, at)])
     occurred = [item._replace(occurred_at=at + delay, recorded_at=None) for item in later]

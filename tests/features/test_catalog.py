@@ -1,0 +1,281 @@
+"""The catalog: its order and names, its fingerprint, its words.
+
+After a wanted change: UPDATE_GOLDEN=1 python -m pytest tests/features/test_catalog.py
+"""
+
+import json
+import math
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+
+from features.attributes import AttributeSpec
+from features.catalog import OPERATIONS, STAGES, Catalog, build_catalog
+from features.errors import BundleError, ParameterError
+from features.params import FeaturesParams, SelectorParams
+from pipeline.params import load_params
+
+GOLDEN = Path(__file__).with_name("golden_catalog.txt")
+INDUSTRY = AttributeSpec("account", "industry", "category", "creation", ("energy", "manufacturing"))
+EMPLOYEES = AttributeSpec("account", "employees", "number", "creation")
+BUDGET = AttributeSpec("lead", "has_budget", "boolean", "mql")
+SPECS = [INDUSTRY, EMPLOYEES, BUDGET]
+
+
+@pytest.fixture(scope="module")
+def params() -> FeaturesParams:
+    return load_params(("features",), Path(__file__).parents[2] / "params.yaml").features
+
+
+@pytest.fixture(scope="module")
+def catalog(params: FeaturesParams) -> Catalog:
+    return build_catalog(params, SPECS, known_kinds=["page_view", "mail_open"], known_channels=["web"])
+
+
+def text_of(catalog: Catalog, name: str, value: float, language: str = "en") -> str:
+    return catalog.features[catalog.positions[name]].text(value, language)
+
+
+def test_catalog_of_the_default_parameters_is_the_golden_one(catalog: Catalog) -> None:
+    lines = [f"{len(catalog)} features"]
+    for feature in catalog.features:
+        days = "" if feature.window_days is None else f"{feature.window_days} d"
+        lines.append(
+            f"{feature.name} | {feature.group} | {days} | {feature.unit} | {feature.empty} | "
+            f"{feature.text(3.0, 'en')} | {feature.text(3.0, 'de')}"
+        )
+    text = "\n".join(lines) + "\n"
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        GOLDEN.write_text(text, encoding="utf-8")
+    assert text == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_operations_and_stages_are_these() -> None:
+    assert OPERATIONS == (
+        "count",
+        "decayed_count",
+        "days_since_last",
+        "days_since_first",
+        "distinct_days",
+        "distinct_channels",
+        "distinct_assets",
+        "sum_value",
+        "attribute",
+    )
+    assert tuple(STAGES) == ("inquiry", "mql", "sal", "sales_qualified", "disqualified", "recycled", "customer")
+
+
+def test_names_are_unique_and_groups_in_order(catalog: Catalog) -> None:
+    assert len(set(catalog.names)) == len(catalog)
+    groups = [feature.group for feature in catalog.features]
+    assert groups == sorted(groups, key=["engagement", "stages", "attributes"].index)
+    assert [catalog.names[column] for column in catalog.categorical] == ["attribute__industry"]
+
+
+def test_json_round_trip_is_exact(catalog: Catalog) -> None:
+    again = Catalog.from_json(catalog.to_json())
+    assert again == catalog
+    assert again.to_json() == catalog.to_json()
+    # NaN is not equal to itself: compare the records as text
+    assert repr(again.features) == repr(catalog.features)
+    assert again.attributes == catalog.attributes
+    assert dict(again.selectors) == dict(catalog.selectors)
+    assert (again.known_kinds, again.known_channels) == (("mail_open", "page_view"), ("web",))
+
+
+def test_catalog_travels_to_other_processes(catalog: Catalog) -> None:
+    assert catalog.matcher  # made on first use; must not hinder
+    assert pickle.loads(pickle.dumps(catalog)) == catalog
+
+
+def test_fingerprint_follows_all_that_gives_meaning(params: FeaturesParams, catalog: Catalog) -> None:
+    pricing = {**params.selectors, "pricing": SelectorParams(kind=("page_view",))}
+    reordered = dict(reversed(list(params.selectors.items())))
+    fewer = AttributeSpec("account", "industry", "category", "creation", ("energy",))
+    others = [
+        build_catalog(params, SPECS),
+        build_catalog(params, SPECS[::-1], catalog.known_kinds, catalog.known_channels),
+        build_catalog(params, [fewer, EMPLOYEES, BUDGET], catalog.known_kinds, catalog.known_channels),
+        *[
+            build_catalog(params.model_copy(update=update), SPECS, catalog.known_kinds, catalog.known_channels)
+            for update in (
+                {"selectors": pricing},
+                {"selectors": reordered},
+                {"observation_days": 364},
+                {"windows_days": (7, 28)},
+                {"windows_days": (28, 7, 90)},
+                {"half_lives_days": (7,)},
+                {"groups": ("engagement", "attributes")},
+            )
+        ],
+    ]
+    prints = [catalog.fingerprint, *(other.fingerprint for other in others)]
+    assert len(set(prints)) == len(prints)
+    assert all(len(one) == 64 and int(one, 16) for one in prints)
+    same = build_catalog(params, SPECS, known_kinds=["mail_open", "page_view"], known_channels=["web"])
+    assert same.fingerprint == catalog.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda stored: {**stored, "features": stored["features"][::-1]}, "The file was altered"),
+        (lambda stored: {**stored, "known_kinds": []}, "The file was altered"),
+        (lambda stored: {**stored, "observation_days": 300}, "The file was altered"),
+        (lambda stored: {**stored, "fingerprint": "0" * 64}, "The file was altered"),
+        (lambda stored: {k: v for k, v in stored.items() if k != "selectors"}, "not readable"),
+        (lambda stored: {**stored, "attributes": [{"name": "x"}]}, "not readable"),
+        (lambda stored: [], "not readable"),
+    ],
+)
+def test_altered_catalog_is_refused(catalog: Catalog, change, message: str) -> None:
+    altered = json.dumps(change(json.loads(catalog.to_json())))
+    with pytest.raises(BundleError, match=message):
+        Catalog.from_json(altered)
+
+
+def test_another_definition_is_refused(catalog: Catalog, monkeypatch) -> None:
+    text = catalog.to_json()
+    monkeypatch.setattr("features.catalog.DEFINITION", 2)
+    with pytest.raises(BundleError, match=r"\(definition 2\), stored is .* \(definition 1\)"):
+        Catalog.from_json(text)
+
+
+def test_selector_all_is_always_there(params: FeaturesParams) -> None:
+    catalog = build_catalog(params.model_copy(update={"selectors": {"web": SelectorParams(channel=("web",))}}), [])
+    assert list(catalog.selectors)[:2] == ["all", "web"]
+    assert "count__all__7d" in catalog.positions
+    assert text_of(catalog, "count__web__7d", 2.0, "de") == "2 web in den letzten 7 Tagen"
+
+
+def test_groups_choose_the_columns(params: FeaturesParams) -> None:
+    def groups_of(*groups: str) -> set[str]:
+        built = build_catalog(params.model_copy(update={"groups": groups}), SPECS)
+        assert bool(built.attributes) is ("attributes" in groups)
+        return {feature.group for feature in built.features}
+
+    for group in ("engagement", "stages", "attributes"):
+        assert groups_of(group) == {group}
+
+
+def test_window_of_the_whole_observation_is_not_doubled(params: FeaturesParams) -> None:
+    catalog = build_catalog(params.model_copy(update={"windows_days": (7, 365)}), [])
+    assert catalog.names.count("count__pricing__365d") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "english", "german"),
+    [
+        (
+            "count__pricing__7d",
+            3,
+            "3 views of the pricing page in the last 7 days",
+            "3 Aufrufe der Preisseite in den letzten 7 Tagen",
+        ),
+        (
+            "count__pricing__7d",
+            1,
+            "views of the pricing page in the last 7 days: 1",
+            "Aufrufe der Preisseite in den letzten 7 Tagen: 1",
+        ),
+        (
+            "count__mail_open__28d",
+            0,
+            "no opened mails in the last 28 days",
+            "geöffnete Mails in den letzten 28 Tagen: keine",
+        ),
+        (
+            "decayed_count__ebook__7d",
+            1.26,
+            "e-book downloads, each weighing half as much after every 7 days: 1.3",
+            "E-Book-Downloads, nach jeweils 7 Tagen nur noch halb gewichtet: 1,3",
+        ),
+        (
+            "days_since_last__pricing",
+            4.9,
+            "views of the pricing page: the latest 4 days ago",
+            "Aufrufe der Preisseite: zuletzt vor 4 Tagen",
+        ),
+        (
+            "days_since_last__pricing",
+            0.3,
+            "views of the pricing page: the latest less than a day ago",
+            "Aufrufe der Preisseite: zuletzt vor weniger als einem Tag",
+        ),
+        (
+            "days_since_last__pricing",
+            math.nan,
+            "no views of the pricing page in the last 365 days",
+            "Aufrufe der Preisseite in den letzten 365 Tagen: keine",
+        ),
+        ("days_since_first__all", 1.5, "touchpoints: the first 1 day ago", "Kontaktpunkte: zuerst vor 1 Tag"),
+        (
+            "distinct_days__all__28d",
+            5,
+            "touchpoints on 5 different days in the last 28 days",
+            "Kontaktpunkte an 5 verschiedenen Tagen in den letzten 28 Tagen",
+        ),
+        (
+            "distinct_channels__all__90d",
+            1,
+            "touchpoints through 1 channel in the last 90 days",
+            "Kontaktpunkte über 1 Kanal in den letzten 90 Tagen",
+        ),
+        (
+            "distinct_assets__all__90d",
+            0,
+            "touchpoints with no known page or material in the last 90 days",
+            "Kontaktpunkte mit keiner bekannten Seite und keinem bekannten Material in den letzten 90 Tagen",
+        ),
+        (
+            "sum_value__all__90d",
+            1234.5,
+            "touchpoints, total value in the last 90 days: 1,234.5",
+            "Kontaktpunkte, Gesamtwert in den letzten 90 Tagen: 1.234,5",
+        ),
+        ("days_since_last__created", 12.0, "lead created 12 days ago", "Lead vor 12 Tagen angelegt"),
+        (
+            "count__stage_recycled__365d",
+            2,
+            "2 changes to stage “recycled” in the last 365 days",
+            "2 Wechsel in die Stufe „zurückgestellt“ in den letzten 365 Tagen",
+        ),
+        ("attribute__industry", 1, "industry: manufacturing", "industry: manufacturing"),
+        ("attribute__industry", 2, "industry: rare or new", "industry: selten oder neu"),
+        ("attribute__industry", math.nan, "industry not known", "industry nicht bekannt"),
+        ("attribute__employees", 1200.0, "employees: 1,200", "employees: 1.200"),
+        ("attribute__has_budget", 0.0, "has budget: no", "has budget: nein"),
+    ],
+)
+def test_words(catalog: Catalog, name: str, value: float, english: str, german: str) -> None:
+    assert text_of(catalog, name, value, "en") == english
+    assert text_of(catalog, name, value, "de") == german
+
+
+def test_every_feature_has_words_for_every_kind_of_value(catalog: Catalog) -> None:
+    for feature in catalog.features:
+        for language in ("en", "de"):
+            for value in (0.0, 1.0, 2.0, 0.004, 123456.0, *([] if feature.empty == 0 else [math.nan])):
+                text = feature.text(value, language)
+                assert text.strip()
+                assert "nan" not in text.replace("finance", "")
+                assert "{" not in text
+
+
+def test_parameters_that_make_no_catalog(params: FeaturesParams) -> None:
+    def built(**update) -> Catalog:
+        return build_catalog(params.model_copy(update=update), [])
+
+    for name in ("Pricing", "a__b", "9lives", "stage_mql", "created", "", "größe"):
+        with pytest.raises(ParameterError, match=f"name '{name}' is taken or not usable"):
+            built(selectors={name: SelectorParams()})
+    with pytest.raises(ParameterError, match="'outcome' is known at 'after'; features may use creation, mql"):
+        build_catalog(params, [AttributeSpec("lead", "outcome", "boolean", "after")])
+    export = AttributeSpec("lead", "visits", "number", "export")
+    with pytest.raises(ParameterError, match=r"or set features\.use_known_at_export"):
+        build_catalog(params, [export])
+    assert build_catalog(params.model_copy(update={"use_known_at_export": True}), [export]).attributes == (export,)
+    with pytest.raises(ParameterError, match="'industry' is declared 2 times"):
+        build_catalog(params, [INDUSTRY, INDUSTRY])
