@@ -61,7 +61,8 @@ ANSWER: dict[str, Any] = {
 ERROR: dict[str, Any] = {
     "error": {
         "code": "no_time_zone",
-        "message": "leads[0].touchpoints[3].occurred_at: Input should have timezone info; got '2026-01-05T10:00'.",
+        "message": "leads[0].touchpoints[3].occurred_at has no time zone: '2026-01-05T10:00'. "
+        "Send an offset, such as +01:00 or Z.",
         "field": "leads[0].touchpoints[3].occurred_at",
         "hint": "Send an offset, such as +01:00 or Z.",
     }

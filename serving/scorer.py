@@ -1,0 +1,146 @@
+"""From the bytes of a request to the bytes of its answer. Knows neither BentoML nor the clock."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from features.compute import warm_up as warm_up_features
+from features.errors import JourneyError
+from features.timeline import from_micros
+from models.bundle import Bundle
+from models.requests import LeadRequest, attribute_error, build, parse_lead
+from models.scoring import Score, score
+from serving import examples
+from serving.errors import RequestError
+from serving.notices import Notice, edge_notices, scoring_notices, without_repeats
+from serving.strict_json import parse_json
+from serving.validation import explain, read_options
+
+__all__ = ["Scorer"]
+
+
+class Scorer:
+    """Answers requests with one bundle.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    name, version : str
+        What to call it in answers.
+    """
+
+    def __init__(self, bundle: Bundle, name: str, version: str) -> None:
+        self.bundle = bundle
+        empty = np.full((1, len(bundle.catalog)), np.nan, dtype=np.float32)
+        self.model = {
+            "name": name,
+            "version": version,
+            "fingerprint": bundle.catalog.fingerprint,
+            "label_days": bundle.label_days,
+            # The same for every row: what the trees say on average
+            "base_value": float(bundle.classifier.contributions(empty)[0, -1]),
+        }
+
+    @classmethod
+    def load(cls, folder: Path, name: str, version: str) -> "Scorer":
+        """Load and verify a bundle.
+
+        Raises
+        ------
+        BundleError
+            It is incomplete or altered.
+        """
+        return cls(Bundle.load(folder), name, version)
+
+    def warm_up(self) -> None:
+        """Compile or load what the first request would otherwise wait for."""
+        warm_up_features()
+        for language in ("en", "de"):
+            self.answer(json.dumps({**examples.REQUEST, "language": language}).encode(), 0, may_debug=False)
+
+    def answer(self, body: bytes, now: int, may_debug: bool) -> bytes:
+        """Score the leads of a request.
+
+        Parameters
+        ----------
+        body : bytes
+            JSON, shaped as `serving.schemas.ScoreRequest`.
+        now : int
+            UTC microseconds; stands in for a missing `snapshot_at`.
+        may_debug : bool
+            Whether the caller may see feature vectors.
+
+        Returns
+        -------
+        bytes
+            JSON, shaped as `serving.schemas.ScoreAnswer`.
+
+        Raises
+        ------
+        RequestError
+            The request can't be answered; names the field.
+        """
+        value = parse_json(body)
+        options = read_options(value)
+        if options.debug and not may_debug:
+            message = "debug: feature vectors are only for callers on the same machine, without a proxy in between."
+            raise RequestError(403, "debug_not_allowed", message, "debug", "Leave debug out.")
+        try:
+            leads = [parse_lead(lead, f"leads[{position}]", now) for position, lead in enumerate(options.leads)]
+            leads, repeats = without_repeats(leads, options.leads)
+            scores = self._score(leads, options.reasons, options.language, options.debug)
+        except JourneyError as error:
+            raise explain(value, error) from None
+        entries = []
+        for lead, repeated, item in zip(leads, repeats, scores, strict=True):
+            notices = [
+                *scoring_notices(lead, item.warnings),
+                *edge_notices(lead, repeated, self.bundle.catalog, options.language),
+            ]
+            entries.append(_entry(lead, item, notices, self.bundle.catalog.names))
+        answer = {"leads": entries, "model": self.model}
+        return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+    def _score(self, leads: list[LeadRequest], reasons: int, language: str, debug: bool) -> list[Score]:
+        journeys, snapshots, attributes = build(leads, self.bundle.catalog)
+        try:
+            return score(
+                self.bundle,
+                journeys,
+                snapshots,
+                attributes,
+                n_reasons=reasons,
+                language=language,
+                explain=reasons > 0,
+                debug=debug,
+            )
+        except JourneyError as error:
+            raise attribute_error(leads, self.bundle.catalog) or error from None
+
+
+def _entry(lead: LeadRequest, item: Score, notices: list[Notice], names: tuple[str, ...]) -> dict[str, Any]:
+    """Write one lead's part of the answer."""
+    interval = None if item.low is None else [item.low, item.high]
+    entry: dict[str, Any] = {
+        "lead_id": lead.journey.lead_id,
+        "snapshot_at": from_micros(item.snapshot_at).isoformat().replace("+00:00", "Z"),
+        "probability": item.probability,
+        "interval": interval,
+        "tier": item.tier,
+        "fit": item.fit,
+        "engagement": item.engagement,
+        "reasons": [
+            {"feature": reason.feature, "text": reason.text, "contribution": reason.contribution}
+            for reason in item.reasons
+        ],
+        "warnings": [{"code": notice.code, "message": notice.message, "field": notice.field} for notice in notices],
+        "not_scored": item.not_scored,
+    }
+    if item.vector is not None:
+        values = item.vector.astype(np.float64).tolist()
+        entry["features"] = {n: None if math.isnan(v) else v for n, v in zip(names, values, strict=True)}
+    return entry

@@ -1,0 +1,64 @@
+"""A Bento holds only what serving needs, and serves without the repository."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENTOML = str(Path(sys.executable).with_name("bentoml"))
+
+
+@pytest.fixture(scope="module")
+def bento(root: Path, bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build a Bento from a copy of the code, with data beside it that must not be packed."""
+    home = tmp_path_factory.mktemp("bento")
+    code = home / "code"
+    for package in ("features", "models", "serving", "pipeline"):
+        shutil.copytree(root / package, code / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("bentofile.yaml", "docs/scoring-api.md"):
+        (code / name).parent.mkdir(exist_ok=True)
+        shutil.copy(root / name, code / name)
+    shutil.copytree(bundle_folder, code / "data" / "champion")
+    for name in ("data/raw/leads.csv", ".dvc/cache/files/a1", "data/champion.old/model.txt", "tests/serving/test_x.py"):
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        (code / name).write_text("private", encoding="utf-8")
+    environment = {**os.environ, "BENTOML_HOME": str(home / "bentoml"), "BENTOML_DO_NOT_TRACK": "True"}
+    done = subprocess.run(
+        [BENTOML, "build", "--version", "test"], cwd=code, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    built = home / "elsewhere" / "bento"
+    shutil.copytree(home / "bentoml" / "bentos" / "lead_qualification" / "test", built)
+    shutil.rmtree(code)  # nothing may be read from there any more
+    return built
+
+
+def test_only_the_service_and_the_champion_are_packed(bento: Path, bundle_folder: Path) -> None:
+    packed = {path.relative_to(bento / "src").as_posix() for path in (bento / "src").rglob("*") if path.is_file()}
+    assert {name.split("/")[0] for name in packed} == {"features", "models", "serving", "data", "bentofile.yaml"}
+    champion = {f"data/champion/{path.name}" for path in bundle_folder.iterdir()}
+    assert {name for name in packed if name.startswith("data/")} == champion
+
+
+def test_the_bento_serves_from_another_folder(
+    bento: Path, service: Any, serving_at: Any, leads: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    environment = {"LEAD_WORKERS": "1", "BENTOML_HOME": str(tmp_path / "bentoml")}
+    with serving_at(str(bento), tmp_path, tmp_path / "log.txt", environment) as client:
+        status, answer = client.post({"leads": leads, "debug": True})
+    assert (status, answer) == service.post({"leads": leads, "debug": True})
+
+
+def test_packages_are_at_the_locked_versions(root: Path) -> None:
+    wanted = re.findall(r"^ +- ([a-z-]+)==(\S+)$", (root / "bentofile.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    lock = (root / "requirements.lock").read_text(encoding="utf-8")
+    assert len(wanted) > 5
+    for name, version in wanted:
+        assert re.search(rf"^{name}=={re.escape(version)}[ ;\\]", lock, re.MULTILINE), (
+            f"{name}=={version} is not locked"
+        )

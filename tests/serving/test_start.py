@@ -1,0 +1,65 @@
+"""A start that fails says why in one message; a start that works tells nobody."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+BENTOML = str(Path(sys.executable).with_name("bentoml"))
+
+
+def _start(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("LEAD_", "MLFLOW_"))}
+    return subprocess.run(
+        [BENTOML, "serve", "serving.service:LeadQualification", "--host", "127.0.0.1", "--port", "1"],
+        cwd=folder,
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_without_a_champion_one_message_says_what_to_do(root: Path, tmp_path: Path) -> None:
+    for package in ("features", "models", "serving"):
+        (tmp_path / package).symlink_to(root / package)
+    # The code's folder is where the links point, so the registry is named to be one that is empty
+    done = _start(tmp_path, LEAD_BUNDLE_DIR=str(tmp_path / "nothing"))
+    assert done.returncode == 1
+    assert "The service can't start: LEAD_BUNDLE_DIR is" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_damaged_bundle_is_refused_before_the_port_opens(root: Path, bundle_folder: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "champion"
+    damaged.mkdir()
+    for path in bundle_folder.iterdir():
+        (damaged / path.name).write_bytes(path.read_bytes())
+    with (damaged / "model.txt").open("a", encoding="utf-8") as model:
+        model.write("\n# one more line\n")
+    done = _start(root, LEAD_BUNDLE_DIR=str(damaged))
+    assert done.returncode == 1
+    assert "The service can't start: " in done.stderr
+    assert "model.txt" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_senseless_number_of_workers_is_refused(root: Path) -> None:
+    done = _start(root, LEAD_WORKERS="many")
+    assert done.returncode != 0
+    assert "LEAD_WORKERS is 'many'; a number from 1 to 256 is expected" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_importing_the_service_switches_usage_statistics_off() -> None:
+    code = (
+        "from bentoml._internal.utils.analytics import usage_stats\n"
+        "before = usage_stats.do_not_track()\n"
+        "import serving.service\n"
+        "print(before, usage_stats.do_not_track())"
+    )
+    kept = {key: value for key, value in os.environ.items() if "TRACK" not in key}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=kept, check=True)
+    assert done.stdout.split()[-2:] == ["False", "True"]
