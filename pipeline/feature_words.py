@@ -7,8 +7,8 @@ __all__ = ["feature_words"]
 _WORDS = {
     "count": ("{label}, number in the last {days} days", "{label}, Anzahl in den letzten {days} Tagen"),
     "decayed_count": (
-        "{label}, number weighted by recency (half-life {days} days)",
-        "{label}, Anzahl nach Aktualität gewichtet (Halbwertszeit {days} Tage)",
+        "{label}, weighted by recency (half-life {days} days)",
+        "{label}, nach Aktualität gewichtet (Halbwertszeit {days} Tage)",
     ),
     "days_since_last": ("{label}, days since the latest", "{label}, Tage seit dem letzten Mal"),
     "days_since_first": ("{label}, days since the first", "{label}, Tage seit dem ersten Mal"),

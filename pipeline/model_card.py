@@ -148,12 +148,12 @@ def _calibration(trained: Trained, language: str) -> str:
     shift = number(trained.result["ece_base_rate_shift"], 3, language)
     text = say(
         language,
-        f"Method {trained.calibration}, chosen on rows later than training. Expected calibration error {ece}, of which the "
-        f"base rate's own shift between training and test explains {shift}. Tiers are cut at stored probabilities, never by "
-        "rank within a request.",
-        f"Verfahren {trained.calibration}, gewählt auf Zeilen nach dem Training. Erwarteter Kalibrierungsfehler {ece}; davon "
-        f"erklärt die Verschiebung der Grundrate zwischen Training und Test {shift}. Stufen werden an gespeicherten "
-        "Wahrscheinlichkeiten geschnitten, nie nach Rang in einer Anfrage.",
+        f"Method {trained.calibration}, fitted on rows that the trees had not seen. Expected calibration error {ece}, of "
+        f"which the base rate's own shift between training and test explains {shift}. Tiers are cut at stored "
+        "probabilities, never by rank within a request.",
+        f"Verfahren {trained.calibration}, angepasst auf Zeilen, die die Bäume nicht gesehen hatten. Erwarteter "
+        f"Kalibrierungsfehler {ece}; davon erklärt die Verschiebung der Grundrate zwischen Training und Test {shift}. "
+        "Stufen werden an gespeicherten Wahrscheinlichkeiten geschnitten, nie nach Rang in einer Anfrage.",
     )
     picture = figure(
         figure_png("reliability", trained.plots["reliability"], language), say(language, "Calibration", "Kalibrierung")

@@ -169,7 +169,7 @@ def _distribution(ax: Axes, rows: Rows, language: str) -> None:
 
 
 def _wrapped(name: str) -> str:
-    return "\n".join(textwrap.wrap(name, 34, break_long_words=False))
+    return "\n".join(textwrap.wrap(name, 42, break_long_words=False))
 
 
 def _importance(ax: Axes, rows: Rows, language: str) -> None:
@@ -177,7 +177,7 @@ def _importance(ax: Axes, rows: Rows, language: str) -> None:
     total = sum(float(row["gain"]) for row in rows) or 1.0
     names = [str(row.get(f"text_{language}") or row["feature"]) for row in shown]
     ax.barh(range(len(shown)), [float(row["gain"]) / total for row in shown], color=COLOURS["product"], height=0.68)
-    ax.set_yticks(range(len(shown)), [_wrapped(name) for name in names], fontsize=8)
+    ax.set_yticks(range(len(shown)), [_wrapped(name) for name in names], fontsize=7.4)
     ax.set_ylim(-0.6, max(len(shown), 1) - 0.4)
     _percent(ax.xaxis)
     ax.grid(axis="y", visible=False)

@@ -17,7 +17,7 @@ import features
 import models
 from features.errors import DataError, LeadQualificationError
 from models.bundle import Bundle
-from models.frames import example_frame, score_frame
+from models.frames import COLUMNS, example_frame, score_frame
 from pipeline.console import console, run_main
 from pipeline.files import write_json
 from pipeline.params import load_params
@@ -108,9 +108,14 @@ def _chunks(values: Mapping[str, str]) -> Iterator[dict[str, str]]:
 def _log_model(mlflow: Any, bundle: Bundle, folder: Path) -> Any:
     """Log the bundle as a pyfunc model from code: a script, the packages it imports, and the bundle's own files."""
     from mlflow.models import infer_signature
+    from mlflow.types import ColSpec, Schema
 
     example = example_frame(bundle)
     signature = infer_signature(example, score_frame(bundle, example), params={"language": "en", "reasons": 3})
+    # Only lead and moment must be sent; a lead may be known by its attributes or by its journey alone.
+    signature.inputs = Schema(
+        [ColSpec("string", name, required=name in ("lead_id", "snapshot_at")) for name in COLUMNS]
+    )
     code = [str(Path(str(package.__file__)).parent) for package in (features, models)]
     return mlflow.pyfunc.log_model(
         name="model",

@@ -102,9 +102,10 @@ def test_the_logged_model_scores_as_the_product_does_and_holds_no_pickle(
                 "lead_id": row["lead_id"],
                 "snapshot_at": row["snapshot_at"],
                 "attributes": json.loads(row["attributes"]),
-                "account": {"attributes": json.loads(row["account_attributes"])},
+                "account": {"account_id": "A-1", "attributes": json.loads(row["account_attributes"])},
                 "touchpoints": json.loads(row["touchpoints"]),
                 "stage_changes": json.loads(row["stage_changes"]),
+                **({"created_at": row["created_at"]} if isinstance(row.get("created_at"), str) else {}),
             },
             "lead",
         )
@@ -117,6 +118,8 @@ def test_the_logged_model_scores_as_the_product_does_and_holds_no_pickle(
     assert len(set(probabilities.tolist())) > 1
     assert answer["probability"].to_numpy(np.float32).tobytes() == probabilities.tobytes()
     assert set(model.metadata.signature.inputs.input_names()) >= {"lead_id", "snapshot_at", "touchpoints"}
+    least = model.predict(example[["lead_id", "snapshot_at"]])
+    assert least["lead_id"].tolist() == example["lead_id"].tolist()
     german = model.predict(example, params={"language": "de", "reasons": 1})
     assert german["probability"].tolist() == answer["probability"].tolist()
     assert [len(json.loads(reasons)) for reasons in german["reasons"]] == [1, 1]
