@@ -2,6 +2,7 @@
 
 from models.request_fields import MAX_TEXT
 from models.requests import MAX_ATTRIBUTES, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
+from models.scoring import MAX_REASONS
 
 __all__ = [
     "MAX_ATTRIBUTES",
@@ -15,4 +16,3 @@ __all__ = [
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_LEADS = 1_000
-MAX_REASONS = 10

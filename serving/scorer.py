@@ -11,11 +11,11 @@ from features.compute import warm_up as warm_up_features
 from features.errors import JourneyError
 from features.timeline import from_micros
 from models.bundle import Bundle
-from models.requests import LeadRequest, attribute_error, build, parse_lead
-from models.scoring import Score, score
+from models.requests import parse_lead
+from models.scoring import Score, Warning, score_requests
 from serving import examples
 from serving.errors import RequestError
-from serving.notices import Notice, edge_notices, scoring_notices, without_repeats
+from serving.repeats import repeats_warning, without_repeats
 from serving.strict_json import parse_json
 from serving.validation import explain, read_options
 
@@ -92,41 +92,29 @@ class Scorer:
         try:
             leads = [parse_lead(lead, f"leads[{position}]", now) for position, lead in enumerate(options.leads)]
             leads, repeats = without_repeats(leads, options.leads)
-            scores = self._score(leads, options.reasons, options.language, options.debug)
+            scores = score_requests(
+                self.bundle,
+                leads,
+                n_reasons=options.reasons,
+                language=options.language,
+                explain=options.reasons > 0,
+                debug=options.debug,
+            )
         except JourneyError as error:
             raise explain(value, error) from None
         entries = []
         for lead, repeated, item in zip(leads, repeats, scores, strict=True):
-            notices = [
-                *scoring_notices(lead, item.warnings),
-                *edge_notices(lead, repeated, self.bundle.catalog, options.language),
-            ]
-            entries.append(_entry(lead, item, notices, self.bundle.catalog.names))
+            more = [repeats_warning(lead, repeated, options.language)] if repeated else []
+            entries.append(_entry(item, [*item.warnings, *more], self.bundle.catalog.names))
         answer = {"leads": entries, "model": self.model}
         return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
-    def _score(self, leads: list[LeadRequest], reasons: int, language: str, debug: bool) -> list[Score]:
-        journeys, snapshots, attributes = build(leads, self.bundle.catalog)
-        try:
-            return score(
-                self.bundle,
-                journeys,
-                snapshots,
-                attributes,
-                n_reasons=reasons,
-                language=language,
-                explain=reasons > 0,
-                debug=debug,
-            )
-        except JourneyError as error:
-            raise attribute_error(leads, self.bundle.catalog) or error from None
 
-
-def _entry(lead: LeadRequest, item: Score, notices: list[Notice], names: tuple[str, ...]) -> dict[str, Any]:
+def _entry(item: Score, warnings: list[Warning], names: tuple[str, ...]) -> dict[str, Any]:
     """Write one lead's part of the answer."""
     interval = None if item.low is None else [item.low, item.high]
     entry: dict[str, Any] = {
-        "lead_id": lead.journey.lead_id,
+        "lead_id": item.lead_id,
         "snapshot_at": from_micros(item.snapshot_at).isoformat().replace("+00:00", "Z"),
         "probability": item.probability,
         "interval": interval,
@@ -137,7 +125,7 @@ def _entry(lead: LeadRequest, item: Score, notices: list[Notice], names: tuple[s
             {"feature": reason.feature, "text": reason.text, "contribution": reason.contribution}
             for reason in item.reasons
         ],
-        "warnings": [{"code": notice.code, "message": notice.message, "field": notice.field} for notice in notices],
+        "warnings": [{"code": found.code, "message": found.message, "field": found.field} for found in warnings],
         "not_scored": item.not_scored,
     }
     if item.vector is not None:
