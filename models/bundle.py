@@ -12,6 +12,7 @@ from features.catalog import Catalog
 from features.errors import BundleError
 from models.calibration import Calibration
 from models.classifier import Classifier
+from models.tiers import TIERS
 
 __all__ = ["FILES", "Bundle"]
 
@@ -47,11 +48,21 @@ class Bundle:
     metadata: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        if self.classifier.names != list(self.catalog.names):
+        """Check that the parts fit together."""
+        if self.classifier.names != self.catalog.names:
             raise BundleError(
-                f"the classifier has {len(self.classifier.names)} columns, the catalog {len(self.catalog)} features, and they "
-                "are not the same in the same order. Train anew."
+                f"bundle: the classifier takes {len(self.classifier.names)} features, the catalog has {len(self.catalog)}, and "
+                "they are not the same in the same order. Train anew."
             )
+        bounds = [self.cutoffs.get(name) for name in TIERS[:3]]
+        if len(self.cutoffs) != len(bounds) or not all(
+            isinstance(bound, (int, float)) and 0 <= bound <= 1 for bound in bounds
+        ):
+            raise BundleError(
+                f"bundle: tier cut-offs are {self.cutoffs}; A, B and C within 0..1 are needed. Train anew."
+            )
+        if not isinstance(self.metadata.get("label_days"), int):
+            raise BundleError("bundle: the metadata do not say label_days. Train anew.")
 
     @property
     def label_days(self) -> int:
@@ -65,6 +76,11 @@ class Bundle:
         ----------
         folder : Path
             Made as needed; files of an older bundle in it are replaced.
+
+        Raises
+        ------
+        BundleError
+            If the metadata are not plain JSON values.
         """
         folder.mkdir(parents=True, exist_ok=True)
         metadata = {
@@ -95,51 +111,59 @@ class Bundle:
             If a file is missing, altered, of a newer format, or the catalog does not match its fingerprint.
         """
         place = Path(folder)
-        sums = _read_json(place, CHECKSUMS)
-        texts = {}
-        for name in FILES:
-            content = _read(place, name)
-            if not isinstance(sums, dict) or hashlib.sha256(content).hexdigest() != sums.get(name):
+        sums = _parsed(place / CHECKSUMS, _read(place / CHECKSUMS).decode("utf-8", "replace"))
+        contents = {name: _read(place / name) for name in FILES}
+        for name, content in contents.items():
+            if hashlib.sha256(content).hexdigest() != sums.get(name):
                 raise BundleError(
-                    f"{place / name}: it does not match its checksum; it was altered or cut short. Fetch it again."
+                    f"{place / name}: it does not match its checksum; it was altered or cut short. Fetch the bundle again."
                 )
-            texts[name] = content.decode("utf-8")
-        metadata = json.loads(texts["metadata.json"])
+        texts = {name: content.decode("utf-8") for name, content in contents.items()}
+        metadata = _parsed(place / "metadata.json", texts["metadata.json"])
         if metadata.get("format") != FORMAT:
             raise BundleError(
-                f"{place}: bundle format {metadata.get('format')!r}; this version reads format {FORMAT}. Train anew, or use the "
-                "version that made it."
+                f"{place}: bundle format {metadata.get('format')!r}; this version reads format {FORMAT}. Use the version that "
+                "made it, or train anew."
             )
         catalog = Catalog.from_json(texts["catalog.json"])
-        if catalog.fingerprint != metadata["fingerprint"]:
+        stored = str(metadata.get("fingerprint"))
+        if catalog.fingerprint != stored:
             raise BundleError(
-                f"{place}: the catalog hashes to {catalog.fingerprint[:12]}, the model was trained on "
-                f"{metadata['fingerprint'][:12]}. Train anew, or fetch the bundle again."
+                f"{place}: the catalog hashes to {catalog.fingerprint[:12]}, the model was trained on {stored[:12]}. Fetch the "
+                "bundle again, or train anew."
             )
         return cls(
-            classifier=Classifier.from_text(texts["model.txt"]),
+            classifier=Classifier.from_text(texts["model.txt"], catalog.names),
             calibration=Calibration.from_json(texts["calibration.json"]),
-            cutoffs=json.loads(texts["tiers.json"]),
+            cutoffs=_parsed(place / "tiers.json", texts["tiers.json"]),
             catalog=catalog,
             metadata=metadata,
         )
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _read(place: Path, name: str) -> bytes:
     try:
-        return (place / name).read_bytes()
-    except FileNotFoundError as error:
+        return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
         raise BundleError(
-            f"{place / name}: no such file; the bundle is incomplete. Fetch it again, or run `dvc repro train`."
+            f"bundle: the metadata or cut-offs are not plain JSON values ({error}). Correct them."
         ) from error
 
 
-def _read_json(place: Path, name: str) -> Any:
+def _read(path: Path) -> bytes:
     try:
-        return json.loads(_read(place, name))
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"{path}: it can't be read ({error.strerror}); the bundle is incomplete. Fetch it again, or run `dvc repro train`."
+        ) from error
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
     except ValueError as error:
-        raise BundleError(f"{place / name}: not JSON ({error}). Fetch the bundle again.") from error
+        raise BundleError(f"{path}: not JSON ({error}). Fetch the bundle again.") from error
+    if not isinstance(value, dict):
+        raise BundleError(f"{path}: not a JSON object. Fetch the bundle again.")
+    return value

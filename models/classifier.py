@@ -1,8 +1,10 @@
 """The LightGBM classifier: training, cross-fitting in time, raw log-odds, exact contributions, text in and out."""
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import lightgbm
@@ -18,7 +20,6 @@ Rows = tuple[np.ndarray, np.ndarray, np.ndarray]  # matrix, labels, weights
 # Below so many rows a second thread costs more than it saves.
 ROWS_PER_THREAD = 2_000
 UNTUNED_ROUNDS = 200
-EPSILON = 1e-15
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,19 +30,22 @@ class Classifier:
     ----------
     booster : lightgbm.Booster
         Its trees are those of the chosen round, no more.
+    names : tuple of str
+        Feature names in column order.
     """
 
     booster: Any
+    names: tuple[str, ...]
 
     @property
     def rounds(self) -> int:
         """Number of trees."""
         return int(self.booster.num_trees())
 
-    @property
-    def names(self) -> list[str]:
-        """Feature names in column order."""
-        return list(self.booster.feature_name())
+    @cached_property
+    def base_value(self) -> float:
+        """Log-odds before any contribution; the same for every row."""
+        return float(self.contributions(np.zeros((1, len(self.names)), dtype=np.float32))[0, -1])
 
     def predict_log_odds(self, matrix: np.ndarray) -> np.ndarray:
         """Give raw log-odds; one per row, no row depends on another.
@@ -49,30 +53,48 @@ class Classifier:
         Parameters
         ----------
         matrix : ndarray of float32 [rows, features]
+            In the order of `names`; NaN is missing.
 
         Returns
         -------
         ndarray of float64 [rows]
+
+        Raises
+        ------
+        DataError
+            The matrix has another number of columns.
         """
-        if not len(matrix):
-            return np.zeros(0)
-        return np.asarray(
-            self.booster.predict(matrix, raw_score=True, num_threads=_threads(len(matrix))), dtype=np.float64
-        )
+        return self._predict(matrix, raw_score=True).reshape(len(matrix))
 
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
         """Split raw log-odds over features, by exact TreeSHAP (Lundberg et al. 2018, as LightGBM computes it).
+
+        Parameters
+        ----------
+        matrix : ndarray of float32 [rows, features]
+            In the order of `names`; NaN is missing.
 
         Returns
         -------
         ndarray of float64 [rows, features + 1]
             The last column is the base value; a row sums to its raw log-odds.
+
+        Raises
+        ------
+        DataError
+            The matrix has another number of columns.
         """
+        return self._predict(matrix, pred_contrib=True).reshape(len(matrix), len(self.names) + 1)
+
+    def _predict(self, matrix: np.ndarray, **what: bool) -> np.ndarray:
+        if matrix.ndim != 2 or matrix.shape[1] != len(self.names):
+            raise DataError(
+                f"classifier: a matrix of shape {matrix.shape} for {len(self.names)} features. Compute it with the catalog of "
+                "the same bundle."
+            )
         if not len(matrix):
-            return np.zeros((0, matrix.shape[1] + 1))
-        return np.asarray(
-            self.booster.predict(matrix, pred_contrib=True, num_threads=_threads(len(matrix))), dtype=np.float64
-        )
+            return np.zeros(0)
+        return np.asarray(self.booster.predict(matrix, num_threads=_threads(len(matrix)), **what), dtype=np.float64)
 
     def importance(self) -> dict[str, float]:
         """Total gain of each feature over all splits."""
@@ -80,24 +102,37 @@ class Classifier:
         return dict(zip(self.names, map(float, gains), strict=True))
 
     def to_text(self) -> str:
-        """Write the model in LightGBM's text format."""
+        """Write the model in LightGBM's text format; numbers survive exactly."""
         return str(self.booster.model_to_string(num_iteration=-1))
 
     @classmethod
-    def from_text(cls, text: str) -> "Classifier":
+    def from_text(cls, text: str, names: Sequence[str]) -> "Classifier":
         """Read a model; the text is data, reading it runs no code.
+
+        Parameters
+        ----------
+        text : str
+            From `to_text`.
+        names : sequence of str
+            The features it was trained on, in column order.
 
         Raises
         ------
         BundleError
-            If LightGBM can't read it.
+            If LightGBM can't read it, or it was trained on other features.
         """
         try:
-            return cls(lightgbm.Booster(model_str=text))
+            booster = lightgbm.Booster(model_str=text)
         except lightgbm.basic.LightGBMError as error:
             raise BundleError(
                 f"model.txt: LightGBM can't read it ({error}). Fetch the bundle again, or train anew."
             ) from error
+        if booster.feature_name() != _column_names(names):
+            raise BundleError(
+                f"model.txt: trained on {booster.num_feature()} columns, the catalog has {len(names)} features, and they are "
+                "not the same in the same order. Fetch the bundle again, or train anew."
+            )
+        return cls(booster, tuple(names))
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +150,11 @@ def _threads(rows: int) -> int:
     return max(1, min(len(os.sched_getaffinity(0)), rows // ROWS_PER_THREAD))
 
 
+def _column_names(names: Sequence[str]) -> list[str]:
+    """Make names that LightGBM takes whatever characters an attribute's name has; the number keeps them distinct."""
+    return [f"{column}_{re.sub(r'[^0-9A-Za-z_]', '_', name)}" for column, name in enumerate(names)]
+
+
 def _settings(params: TrainParams) -> dict[str, Any]:
     return {
         "objective": "binary",
@@ -125,6 +165,8 @@ def _settings(params: TrainParams) -> dict[str, Any]:
         "bagging_fraction": params.bagging_fraction,
         "bagging_freq": 1 if params.bagging_fraction < 1.0 else 0,
         "lambda_l2": params.lambda_l2,
+        # LightGBM's own default of 100 rows would keep most categories of a small company apart from any split
+        "min_data_per_group": min(100, params.min_data_in_leaf),
         "seed": params.seed,
         "num_threads": params.num_threads,
     }
@@ -140,7 +182,7 @@ def _dataset(rows: Rows, names: Sequence[str], categorical: Sequence[int], refer
         matrix,
         labels,
         weight=weights,
-        feature_name=list(names),
+        feature_name=_column_names(names),
         categorical_feature=list(categorical),
         reference=reference,
         free_raw_data=False,
@@ -148,11 +190,12 @@ def _dataset(rows: Rows, names: Sequence[str], categorical: Sequence[int], refer
     )
 
 
-def _one_class(labels: np.ndarray) -> None:
-    if len(np.unique(labels)) < 2:
+def _check(labels: np.ndarray, what: str) -> None:
+    positives = int((labels == 1).sum())
+    if not 0 < positives < len(labels):
         raise DataError(
-            f"training: {len(labels):,} rows, all with the same label; a classifier needs both. Use a longer history or a "
-            "larger labels.label_days."
+            f"{what}: {len(labels):,} rows, {positives:,} of them positive; both labels are needed. Use a longer history, a "
+            "larger labels.label_days, or other shares in the section `split`."
         )
 
 
@@ -191,13 +234,15 @@ def train(
     Raises
     ------
     DataError
-        If all labels are the same.
+        If training or early stopping has one label only, or no rows.
     """
-    _one_class(labels)
+    _check(labels, "training")
     data = _dataset((matrix, labels, weights), names, categorical)
     settings = {**_settings(params), **_FIXED}
     if valid is None:
-        return Classifier(lightgbm.train(settings, data, num_boost_round=rounds or params.max_rounds))
+        booster = lightgbm.train(settings, data, num_boost_round=rounds or params.max_rounds)
+        return _finished(booster, booster.current_iteration(), names)
+    _check(valid[1], "early stopping")
     booster = lightgbm.train(
         {**settings, "metric": "binary_logloss"},
         data,
@@ -205,7 +250,12 @@ def train(
         valid_sets=[_dataset(valid, names, categorical, data)],
         callbacks=[lightgbm.early_stopping(params.early_stopping_rounds, verbose=False)],
     )
-    return Classifier(lightgbm.Booster(model_str=booster.model_to_string(num_iteration=booster.best_iteration)))
+    return _finished(booster, booster.best_iteration, names)
+
+
+def _finished(booster: Any, rounds: int, names: Sequence[str]) -> Classifier:
+    # By way of the text, so that training predicts with the very model that a bundle loads
+    return Classifier.from_text(booster.model_to_string(num_iteration=rounds), names)
 
 
 def cross_fit(
@@ -221,7 +271,8 @@ def cross_fit(
 
     All folds are predicted at one common number of rounds, the one with the smallest weighted log loss over all of them:
     rounds chosen per fold would flatter the fold that they were chosen on. A fold stops once its own loss has not improved
-    for three times `early_stopping_rounds`; from there on its last loss counts.
+    for three times `early_stopping_rounds`; from there on its last loss counts, and it predicts with the rounds it has. The
+    refit has more rows than any fold had, but no more rounds: too few cost less than too many.
 
     Parameters
     ----------
@@ -236,12 +287,18 @@ def cross_fit(
         NaN where a row is never validated.
     rounds : int
         For the refit on all rows.
+
+    Raises
+    ------
+    DataError
+        If the fit or the validation rows of a fold have one label only.
     """
     losses: list[np.ndarray] = []
     boosters: list[Any] = []
     mass: list[float] = []
     for fit, valid in folds:
-        _one_class(labels[fit])
+        _check(labels[fit], f"cross-fitting, fold {len(losses) + 1}")
+        _check(labels[valid], f"cross-fitting, validation of fold {len(losses) + 1}")
         data = _dataset((matrix[fit], labels[fit], weights[fit]), names, categorical)
         history: dict[str, dict[str, list[float]]] = {}
         booster = lightgbm.train(
@@ -276,9 +333,15 @@ def train_untuned(
     ----------
     matrix, labels, weights, categorical
         As for `train`.
+
+    Raises
+    ------
+    DataError
+        If there is one label only.
     """
-    _one_class(labels)
+    _check(labels, "untuned LightGBM")
     names = [f"column_{i}" for i in range(matrix.shape[1])]
     data = _dataset((matrix, labels, weights), names, categorical)
     settings = {"objective": "binary", "num_threads": len(os.sched_getaffinity(0)), **_FIXED}
-    return UntunedModel(Classifier(lightgbm.train(settings, data, num_boost_round=UNTUNED_ROUNDS)))
+    booster = lightgbm.train(settings, data, num_boost_round=UNTUNED_ROUNDS)
+    return UntunedModel(_finished(booster, booster.current_iteration(), names))

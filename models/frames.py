@@ -9,12 +9,12 @@ import pandas as pd
 from features.errors import JourneyError
 from features.timeline import from_micros
 from models.bundle import Bundle
-from models.requests import build, parse_lead
-from models.scoring import score
+from models.requests import parse_lead
+from models.scoring import score_requests
 
 __all__ = ["COLUMNS", "example_frame", "score_frame"]
 
-COLUMNS = ("lead_id", "snapshot_at", "attributes", "account_attributes", "touchpoints", "stage_changes")
+COLUMNS = ("lead_id", "snapshot_at", "created_at", "attributes", "account_attributes", "touchpoints", "stage_changes")
 EXAMPLE_AT = "2026-03-02T09:00:00+00:00"
 
 
@@ -25,8 +25,9 @@ def score_frame(bundle: Bundle, requests: pd.DataFrame, *, n_reasons: int = 3, l
     ----------
     bundle : Bundle
     requests : DataFrame
-        Text columns: lead_id, snapshot_at (ISO 8601 with an offset), and as JSON text attributes, account_attributes,
-        touchpoints, stage_changes (missing or empty: none), shaped as in ``POST /score``.
+        Text columns: lead_id, snapshot_at and created_at (ISO 8601 with an offset), and as JSON text attributes,
+        account_attributes, touchpoints, stage_changes, shaped as in ``POST /score``. Only the first two must be there; a
+        missing or empty value is none.
     n_reasons : int
         Reasons per lead.
     language : {"en", "de"}
@@ -46,12 +47,11 @@ def score_frame(bundle: Bundle, requests: pd.DataFrame, *, n_reasons: int = 3, l
     leads = [parse_lead(_entry(row, f"row {i}"), f"row {i}") for i, row in enumerate(requests.to_dict("records"))]
     if not leads:
         return pd.DataFrame([], columns=[*_row_of_nothing()])
-    journeys, snapshots, attributes = build(leads, bundle.catalog)
-    scores = score(bundle, journeys, snapshots, attributes, n_reasons=n_reasons, language=language)
+    scores = score_requests(bundle, leads, n_reasons=n_reasons, language=language)
     return pd.DataFrame(
         [
             {
-                "lead_id": lead.journey.lead_id,
+                "lead_id": item.lead_id,
                 "snapshot_at": from_micros(item.snapshot_at).isoformat(),
                 "probability": _number(item.probability),
                 "low": _number(item.low),
@@ -64,7 +64,7 @@ def score_frame(bundle: Bundle, requests: pd.DataFrame, *, n_reasons: int = 3, l
                 "reasons": json.dumps([asdict(reason) for reason in item.reasons], ensure_ascii=False),
                 "warnings": json.dumps([asdict(warning) for warning in item.warnings], ensure_ascii=False),
             }
-            for lead, item in zip(leads, scores, strict=True)
+            for item in scores
         ]
     )
 
@@ -77,7 +77,7 @@ def _row_of_nothing() -> tuple[str, ...]:
 def example_frame(bundle: Bundle) -> pd.DataFrame:
     """Make a small valid input for this bundle: one lead with two touchpoints, and one without any."""
     kinds = bundle.catalog.known_kinds or ("page_view",)
-    touchpoints = [
+    touchpoints: list[dict[str, Any]] = [
         {"occurred_at": f"2026-02-{day:02d}T10:00:00+00:00", "kind": kinds[i % len(kinds)]}
         for i, day in enumerate((20, 27))
     ]
@@ -86,13 +86,15 @@ def example_frame(bundle: Bundle) -> pd.DataFrame:
         example = {"number": 1.0, "boolean": True, "category": spec.categories[0] if spec.categories else "other"}
         of_entity[spec.entity][spec.name] = example[spec.type]
     mql = [{"stage": "mql", "occurred_at": "2026-02-28T08:00:00+00:00"}]
+    values: list[Any] = [of_entity["lead"], of_entity["account"], touchpoints, mql]
+    known = [json.dumps(value) for value in values]
+    none: list[Any] = [{}, {}, [], mql]
+    unknown = [json.dumps(value) for value in none]
     rows = [
-        ("L-1001", EXAMPLE_AT, of_entity["lead"], of_entity["account"], touchpoints, mql),
-        ("L-1002", EXAMPLE_AT, {}, {}, [], mql),
+        ("L-1001", EXAMPLE_AT, "2026-02-20T10:00:00+00:00", *known),
+        ("L-1002", EXAMPLE_AT, None, *unknown),
     ]
-    return pd.DataFrame(
-        [(lead_id, at, *(json.dumps(value) for value in rest)) for lead_id, at, *rest in rows], columns=list(COLUMNS)
-    )
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _number(value: float | None) -> float:
@@ -106,20 +108,26 @@ def _entry(row: dict[Any, Any], path: str) -> dict[str, Any]:
             f"{path}: unknown column {unknown[0]!r}; allowed: {', '.join(COLUMNS)}.", unknown[0], "Leave it out."
         )
     return {
-        "lead_id": row.get("lead_id"),
-        "snapshot_at": row.get("snapshot_at"),
+        "lead_id": _plain(row.get("lead_id")),
+        "snapshot_at": _plain(row.get("snapshot_at")),
+        "created_at": _plain(row.get("created_at")),
         "attributes": _json(row, "attributes", path, {}),
-        "account": {"attributes": _json(row, "account_attributes", path, {})},
+        "account": {"account_id": "of the lead", "attributes": _json(row, "account_attributes", path, {})},
         "touchpoints": _json(row, "touchpoints", path, []),
         "stage_changes": _json(row, "stage_changes", path, []),
     }
 
 
+def _plain(value: Any) -> Any:
+    """Turn what pandas calls missing, and empty text, into None."""
+    return None if value is pd.NA or value is pd.NaT or value != value or value == "" else value
+
+
 def _json(row: dict[Any, Any], name: str, path: str, empty: Any) -> Any:
-    text = row.get(name)
-    if not isinstance(text, str) or not text:
+    text = _plain(row.get(name))
+    if text is None:
         return empty
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise JourneyError(f"{path}.{name}: not JSON ({error}).", f"{path}.{name}", "Send JSON text.") from error

@@ -57,7 +57,12 @@ def parts(contributions: np.ndarray, catalog: Catalog) -> tuple[np.ndarray, np.n
     """
     _, _, is_fit = _topics(catalog)
     values = contributions[:, :-1]
-    return values[:, is_fit].sum(axis=1), values[:, ~is_fit].sum(axis=1), contributions[:, -1]
+    return _sums(values[:, is_fit]), _sums(values[:, ~is_fit]), contributions[:, -1]
+
+
+def _sums(values: np.ndarray) -> np.ndarray:
+    # numpy's sum adds one row in another order than many; a running sum has only one order
+    return np.cumsum(values, axis=1)[:, -1] if values.shape[1] else np.zeros(len(values))
 
 
 def top_reasons(

@@ -1,210 +1,278 @@
-"""From the leads of a request to journeys, snapshots and attributes; the service and the MLflow model share it."""
+"""One lead of a request, as plain JSON values: checked, and turned into what features are computed from.
 
-import datetime as dt
+The shape is that of one entry of `leads` in ``POST /score``. The service and the model in MLflow share this module, so that
+both understand and refuse the same.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from features.catalog import Catalog
+from features.attributes import AttributeSpec, encode
+from features.catalog import STAGES, Catalog
 from features.compute import Snapshots
 from features.errors import JourneyError
-from features.journeys import Journeys, LeadJourney, StageChangeRecord, TouchpointRecord
-from features.timeline import to_micros
+from features.journeys import (
+    CREATED,
+    STAGE_PREFIX,
+    Journeys,
+    LeadJourney,
+    StageChangeRecord,
+    TouchpointRecord,
+)
+from features.selectors import BY
+from models.request_fields import (
+    check_list,
+    check_object,
+    fail,
+    optional_moment,
+    optional_number,
+    optional_text,
+    parse_moment,
+    required_text,
+    shown,
+)
 
-__all__ = ["STAGES", "LeadRequest", "build", "parse_lead"]
+__all__ = [
+    "MAX_ATTRIBUTES",
+    "MAX_STAGE_CHANGES",
+    "MAX_TOUCHPOINTS",
+    "LeadRequest",
+    "attribute_error",
+    "build",
+    "parse_lead",
+    "unread_attributes",
+]
 
-STAGES = ("inquiry", "mql", "sal", "sales_qualified", "disqualified", "recycled", "customer")
-LEAD_KEYS = ("lead_id", "snapshot_at", "created_at", "attributes", "account", "touchpoints", "stage_changes")
-TOUCHPOINT_KEYS = ("touchpoint_id", "occurred_at", "recorded_at", "kind", "channel", "asset", "campaign", "value", "by")
-STAGE_KEYS = ("stage", "occurred_at", "recorded_at", "reason", "owner", "team")
-YEARS = (1970, 2200)
+MAX_TOUCHPOINTS = 10_000
+MAX_STAGE_CHANGES = 1_000
+MAX_ATTRIBUTES = 500
+_LEAD = ("lead_id", "snapshot_at", "created_at", "attributes", "account", "touchpoints", "stage_changes")
+_ACCOUNT = ("account_id", "attributes", "touchpoints")
+_TOUCHPOINT = ("kind", "occurred_at", "recorded_at", "channel", "asset", "campaign", "value", "by", "touchpoint_id")
+_STAGE_CHANGE = ("stage", "occurred_at", "recorded_at", "reason", "owner", "team")
 
 
 @dataclass(frozen=True)
 class LeadRequest:
-    """One lead to score.
+    """One lead at one moment, checked.
 
     Attributes
     ----------
     journey : LeadJourney
-        Its touchpoints and stage changes.
+        lead_id, touchpoints, stage changes, creation.
     snapshot_at : int
-        Microseconds since 1970 UTC.
-    attributes : mapping of str to object
-        Of the lead and of its account; a name stands for itself in both.
+        UTC microseconds.
+    attributes, account_attributes : mapping of str to value
+        As sent: text, number, boolean or None. Names are unique over both, so either may hold any of them.
+    account_touchpoints : int
+        How many touchpoints of the account's other leads were sent; no feature uses them yet.
+    path : str
+        Where the lead stands in the request, such as ``leads[0]``; for messages.
     """
 
     journey: LeadJourney
     snapshot_at: int
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    account_attributes: Mapping[str, Any] = field(default_factory=dict)
+    account_touchpoints: int = 0
+    path: str = "lead"
+
+
+def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None = None) -> LeadRequest:
+    """Check one lead of a request, given as the plain values that a JSON parser yields.
+
+    Parameters
+    ----------
+    value : object
+        lead_id; optionally snapshot_at, created_at, attributes, account (account_id, attributes, touchpoints), touchpoints,
+        stage_changes. Null counts as missing. Moments are ISO 8601 text with an offset.
+    path : str
+        Where the lead stands, such as ``leads[0]``.
+    default_snapshot_at : int, optional
+        UTC microseconds, for a lead without `snapshot_at`; None: then it must have one.
+
+    Raises
+    ------
+    JourneyError
+        Names the first wrong field by its path, and the next step.
+
+    Examples
+    --------
+    >>> parse_lead({"lead_id": "L-1", "snapshot_at": "1970-01-02T01:00:00+01:00"}).snapshot_at
+    86400000000
+    >>> parse_lead({"lead_id": "L-1", "snapshot_at": "2026-01-05T10:00"})
+    Traceback (most recent call last):
+    ...
+    features.errors.JourneyError: lead.snapshot_at has no time zone: '2026-01-05T10:00'. Send an offset, such as +01:00 or Z.
+    """
+    raw = check_object(value, path, _LEAD)
+    lead_id = required_text(raw.get("lead_id"), f"{path}.lead_id")
+    at = optional_moment(raw.get("snapshot_at"), f"{path}.snapshot_at")
+    at = default_snapshot_at if at is None else at
+    if at is None:
+        fail(f"{path}.snapshot_at", "is missing", "Send the moment to score at, with an offset.")
+    account: Mapping[str, Any] = {}
+    if raw.get("account") is not None:
+        account = check_object(raw["account"], f"{path}.account", _ACCOUNT)
+        required_text(account.get("account_id"), f"{path}.account.account_id")
+    journey = LeadJourney(
+        lead_id,
+        _touchpoints(raw.get("touchpoints"), f"{path}.touchpoints"),
+        _stage_changes(raw.get("stage_changes"), f"{path}.stage_changes"),
+        optional_moment(raw.get("created_at"), f"{path}.created_at"),
+    )
+    return LeadRequest(
+        journey,
+        at,
+        _attributes(raw.get("attributes"), f"{path}.attributes"),
+        _attributes(account.get("attributes"), f"{path}.account.attributes"),
+        len(_touchpoints(account.get("touchpoints"), f"{path}.account.touchpoints")),
+        path,
+    )
 
 
 def build(leads: Sequence[LeadRequest], catalog: Catalog) -> tuple[Journeys, Snapshots, dict[str, list[Any]]]:
-    """Put leads together for `models.scoring.score`, in their order.
+    """Put leads together for `models.scoring.score`; one snapshot per entry, in their order.
 
     Parameters
     ----------
     leads : sequence of LeadRequest
-        The same lead may come more than once, at different moments; each time with its own journey.
+        The same lead_id may come more than once: each entry is scored with its own journey, at its own moment.
     catalog : Catalog
         Says which attributes are looked at.
 
     Returns
     -------
     journeys : Journeys
-        One per entry; a repeated lead_id gets a number behind it.
+        One lead per entry.
     snapshots : Snapshots
-        One per entry.
+        One row per entry.
     attributes : dict of str to list
         Attribute to values, None where an entry does not give it.
-    """
-    seen: dict[str, int] = {}
-    journeys = []
-    for lead in leads:
-        count = seen.get(lead.journey.lead_id, 0)
-        seen[lead.journey.lead_id] = count + 1
-        journeys.append(
-            lead.journey._replace(lead_id=f"{lead.journey.lead_id} #{count + 1}") if count else lead.journey
-        )
-    snapshots = Snapshots(
-        np.arange(len(leads), dtype=np.int64), np.array([lead.snapshot_at for lead in leads], dtype=np.int64)
-    )
-    names = [spec.name for spec in catalog.attributes]
-    attributes = {name: [lead.attributes.get(name) for lead in leads] for name in names}
-    return Journeys.from_records(journeys), snapshots, attributes
-
-
-def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None = None) -> LeadRequest:
-    """Read one entry of the `leads` of ``POST /score`` from plain JSON values.
-
-    Parameters
-    ----------
-    value : object
-        As `json.loads` returns it; moments as ISO 8601 text with an offset.
-    path : str
-        Where it stands, for messages.
-    default_snapshot_at : int, optional
-        For an entry without `snapshot_at`; None: it must be there.
 
     Raises
     ------
     JourneyError
-        With the path of the field that is wrong.
-
-    Examples
-    --------
-    >>> parse_lead({"lead_id": "L-1", "snapshot_at": "1970-01-02T00:00:00Z"}).snapshot_at
-    86400000000
-    >>> parse_lead({"lead_id": "L-1", "snapshot_at": "2026-01-05T10:00"})
-    Traceback (most recent call last):
-    ...
-    features.errors.JourneyError: lead.snapshot_at: it has no time zone: '2026-01-05T10:00'.
+        If the values of a lead's touchpoints are too large to be summed.
     """
-    lead = _object(value, path, LEAD_KEYS)
-    lead_id = _text(lead, "lead_id", path)
-    snapshot_at = _moment(lead, "snapshot_at", path)
-    snapshot_at = default_snapshot_at if snapshot_at is None else snapshot_at
-    if lead_id is None or snapshot_at is None:
-        name = "lead_id" if lead_id is None else "snapshot_at"
-        raise JourneyError(f"{path}.{name}: it is missing.", f"{path}.{name}", "Send it.")
-    account = _object(lead.get("account") or {}, f"{path}.account", ("account_id", "attributes", "touchpoints"))
-    attributes = {
-        **_object(account.get("attributes") or {}, f"{path}.account.attributes", None),
-        **_object(lead.get("attributes") or {}, f"{path}.attributes", None),
-    }
-    touchpoints = [
-        _touchpoint(item, f"{path}.touchpoints[{i}]") for i, item in enumerate(_list(lead, "touchpoints", path))
-    ]
-    changes = [_stage(item, f"{path}.stage_changes[{i}]") for i, item in enumerate(_list(lead, "stage_changes", path))]
-    journey = LeadJourney(lead_id, touchpoints, changes, created_at=_moment(lead, "created_at", path))
-    return LeadRequest(journey, snapshot_at, attributes)
-
-
-def _touchpoint(value: Any, path: str) -> TouchpointRecord:
-    item = _object(value, path, TOUCHPOINT_KEYS)
-    number = item.get("value")
-    if number is not None and (isinstance(number, bool) or not isinstance(number, int | float)):
-        raise JourneyError(
-            f"{path}.value: expected a number, got {type(number).__name__}.", f"{path}.value", "Send a number."
-        )
-    return TouchpointRecord(
-        kind=_required(_text(item, "kind", path), f"{path}.kind"),
-        occurred_at=_required(_moment(item, "occurred_at", path), f"{path}.occurred_at"),
-        recorded_at=_moment(item, "recorded_at", path),
-        channel=_text(item, "channel", path),
-        asset=_text(item, "asset", path),
-        campaign=_text(item, "campaign", path),
-        value=number,
-        by=_text(item, "by", path),
-        touchpoint_id=_text(item, "touchpoint_id", path),
-    )
-
-
-def _stage(value: Any, path: str) -> StageChangeRecord:
-    item = _object(value, path, STAGE_KEYS)
-    stage = _required(_text(item, "stage", path), f"{path}.stage")
-    if stage not in STAGES:
-        raise JourneyError(
-            f"{path}.stage: got {stage[:50]!r}; allowed: {', '.join(STAGES)}.", f"{path}.stage", "Send one of them."
-        )
-    return StageChangeRecord(
-        stage=stage,
-        occurred_at=_required(_moment(item, "occurred_at", path), f"{path}.occurred_at"),
-        recorded_at=_moment(item, "recorded_at", path),
-    )
-
-
-def _required(value: Any, path: str) -> Any:
-    if value is None:
-        raise JourneyError(f"{path}: it is missing.", path, "Send it.")
-    return value
-
-
-def _object(value: Any, path: str, allowed: Sequence[str] | None) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise JourneyError(f"{path}: expected an object, got {type(value).__name__}.", path, "Send an object.")
-    unknown = [key for key in value if allowed is not None and key not in allowed]
-    if unknown:
-        raise JourneyError(
-            f"{path}: unknown field {str(unknown[0])[:50]!r}; allowed: {', '.join(allowed or ())}.",
-            f"{path}.{str(unknown[0])[:50]}",
-            "Leave it out, or correct its name.",
-        )
-    return value
-
-
-def _list(item: Mapping[str, Any], name: str, path: str) -> list[Any]:
-    value = item.get(name) or []
-    if not isinstance(value, list):
-        raise JourneyError(
-            f"{path}.{name}: expected a list, got {type(value).__name__}.", f"{path}.{name}", "Send a list."
-        )
-    return value
-
-
-def _text(item: Mapping[str, Any], name: str, path: str) -> str | None:
-    value = item.get(name)
-    if value is not None and not isinstance(value, str):
-        raise JourneyError(f"{path}.{name}: expected text, got {type(value).__name__}.", f"{path}.{name}", "Send text.")
-    return value or None
-
-
-def _moment(item: Mapping[str, Any], name: str, path: str) -> int | None:
-    text = _text(item, name, path)
-    if text is None:
-        return None
-    where = f"{path}.{name}"
     try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError as error:
-        hint = "Send ISO 8601 text, such as '2026-01-05T10:00:00+01:00'."
-        raise JourneyError(f"{where}: not a time: {text[:50]!r}.", where, hint) from error
-    if moment.tzinfo is None:
-        raise JourneyError(f"{where}: it has no time zone: {text!r}.", where, "Send an offset, e.g. '...+01:00'.")
-    if not YEARS[0] <= moment.year <= YEARS[1]:
-        raise JourneyError(
-            f"{where}: year {moment.year} is not within {YEARS[0]}..{YEARS[1]}.", where, "Check the clock."
+        # Under numbers, as one lead_id may come twice; the names come back below
+        numbered = [lead.journey._replace(lead_id=str(position)) for position, lead in enumerate(leads)]
+        journeys = Journeys.from_records(numbered)
+    except JourneyError:
+        for lead in leads:
+            _check_alone(lead)
+        raise
+    journeys = replace(journeys, lead_ids=tuple(lead.journey.lead_id for lead in leads))
+    at = np.array([lead.snapshot_at for lead in leads], dtype=np.int64)
+    attributes = {spec.name: [_value_of(lead, spec) for lead in leads] for spec in catalog.attributes}
+    return journeys, Snapshots(np.arange(len(leads)), at), attributes
+
+
+def _check_alone(lead: LeadRequest) -> None:
+    try:
+        Journeys.from_records([lead.journey])
+    except JourneyError as error:
+        raise JourneyError(str(error), f"{lead.path}.{error.field}", error.hint) from error
+
+
+def attribute_error(leads: Sequence[LeadRequest], catalog: Catalog) -> JourneyError | None:
+    """Find the first attribute whose type is not the one the model takes, and name its place in the request.
+
+    Scoring finds such values too, but does not know the request.
+
+    Parameters
+    ----------
+    leads : sequence of LeadRequest
+        As sent.
+    catalog : Catalog
+        With the types.
+    """
+    for lead in leads:
+        lead_id = lead.journey.lead_id
+        for spec in catalog.attributes:
+            try:
+                encode({spec.name: [_value_of(lead, spec)]}, [spec], 1, lambda _, lead_id=lead_id: lead_id)  # type: ignore[misc]
+            except JourneyError as error:
+                outer = "account." if spec.name in lead.account_attributes else ""
+                return JourneyError(str(error), f"{lead.path}.{outer}attributes.{spec.name}", error.hint)
+    return None
+
+
+def unread_attributes(lead: LeadRequest, catalog: Catalog) -> list[str]:
+    """List, as paths within the lead, the attributes that the model does not take; for warnings."""
+    known = {spec.name for spec in catalog.attributes}
+    return [
+        *(f"attributes.{name}" for name in sorted(set(lead.attributes) - known)),
+        *(f"account.attributes.{name}" for name in sorted(set(lead.account_attributes) - known)),
+    ]
+
+
+def _value_of(lead: LeadRequest, spec: AttributeSpec) -> Any:
+    own, other = lead.attributes, lead.account_attributes
+    if spec.entity == "account":
+        own, other = other, own
+    return own[spec.name] if spec.name in own else other.get(spec.name)
+
+
+def _touchpoints(value: Any, path: str) -> list[TouchpointRecord]:
+    records = []
+    for index, item in enumerate(check_list(value, path, MAX_TOUCHPOINTS)):
+        where = f"{path}[{index}]"
+        raw = check_object(item, where, _TOUCHPOINT)
+        kind, by = required_text(raw.get("kind"), f"{where}.kind"), optional_text(raw.get("by"), f"{where}.by")
+        if by is not None and by not in BY:
+            fail(f"{where}.by", f"is {shown(by)}", f"Send one of {', '.join(BY)}, or leave it out.")
+        if by == "system" and (kind == CREATED or kind.startswith(STAGE_PREFIX)):
+            fail(f"{where}.kind", f"is {shown(kind)}, reserved for the system", "Use stage_changes and created_at.")
+        records.append(
+            TouchpointRecord(
+                kind,
+                parse_moment(raw.get("occurred_at"), f"{where}.occurred_at"),
+                optional_moment(raw.get("recorded_at"), f"{where}.recorded_at"),
+                optional_text(raw.get("channel"), f"{where}.channel"),
+                optional_text(raw.get("asset"), f"{where}.asset"),
+                optional_text(raw.get("campaign"), f"{where}.campaign"),
+                optional_number(raw.get("value"), f"{where}.value"),
+                by,
+                optional_text(raw.get("touchpoint_id"), f"{where}.touchpoint_id"),
+            )
         )
-    return to_micros(moment)
+    return records
+
+
+def _stage_changes(value: Any, path: str) -> list[StageChangeRecord]:
+    records = []
+    for index, item in enumerate(check_list(value, path, MAX_STAGE_CHANGES)):
+        where = f"{path}[{index}]"
+        raw = check_object(item, where, _STAGE_CHANGE)
+        stage = required_text(raw.get("stage"), f"{where}.stage")
+        if stage not in STAGES:
+            fail(f"{where}.stage", f"is {shown(stage)}", f"Send one of {', '.join(STAGES)}.")
+        for name in ("reason", "owner", "team"):
+            optional_text(raw.get(name), f"{where}.{name}")
+        occurred = parse_moment(raw.get("occurred_at"), f"{where}.occurred_at")
+        records.append(
+            StageChangeRecord(stage, occurred, optional_moment(raw.get("recorded_at"), f"{where}.recorded_at"))
+        )
+    return records
+
+
+def _attributes(value: Any, path: str) -> Mapping[str, Any]:
+    raw = check_object({} if value is None else value, path, None)
+    if len(raw) > MAX_ATTRIBUTES:
+        fail(path, f"has {len(raw)} entries; allowed are {MAX_ATTRIBUTES}", "Send only what the model takes.")
+    for name, item in raw.items():
+        where = f"{path}.{required_text(name, path)}"
+        # The value may be personal, and messages end up in logs: only its type is told
+        if isinstance(item, str):
+            optional_text(item, where)
+        elif isinstance(item, float) and not math.isfinite(item):
+            fail(where, "is not a finite number", "Send a finite number, or leave it out.")
+        elif item is not None and not isinstance(item, (bool, int, float)):
+            fail(where, f"is {shown(item)}", "Send text, a number, true, false or null.")
+    return raw

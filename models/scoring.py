@@ -1,67 +1,35 @@
-"""The one function that scores: batch, MLflow, the gate and the service all come here."""
+"""The one function that scores: batch, the model in MLflow, the gate and the service all come here."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from features.attributes import AttributeValues
-from features.catalog import Catalog
-from features.compute import Snapshots, compute_features, ignored_touchpoints, unknown_categories, unknown_values
+from features.compute import Snapshots, compute_features
+from features.errors import JourneyError, ParameterError
 from features.journeys import STAGE_PREFIX, Journeys
+from features.selectors import BY
 from features.timeline import before
 from models.bundle import Bundle
+from models.notices import LANGUAGES, Warning, journey_warnings, request_warnings
 from models.reasons import Reason, parts, top_reasons
+from models.requests import LeadRequest, attribute_error, build
 from models.tiers import tier
 
-__all__ = ["Score", "Warning", "probabilities", "score"]
+__all__ = ["MAX_REASONS", "Score", "Warning", "probabilities", "score", "score_requests"]
 
 ROWS_AT_ONCE = 100_000
+MAX_REASONS = 10
 
-# The newest of these decides whether a lead is at risk; any other stage says nothing about it.
-_ENDED_BY = {
+# The latest of these decides whether a lead may be scored; other stages say nothing about it.
+_DECIDES = {
     "sales_qualified": "already_qualified",
     "customer": "already_qualified",
     "disqualified": "disqualified",
-    "recycled": None,
-    "mql": None,
+    "recycled": "",
+    "mql": "",
 }
-_MESSAGES = {
-    "unknown_kind": {
-        "en": "kind {value!r} was not seen in training; it counts among all touchpoints only",
-        "de": "Art {value!r} kam im Training nicht vor; sie zählt nur bei allen Kontaktpunkten",
-    },
-    "unknown_channel": {
-        "en": "channel {value!r} was not seen in training",
-        "de": "Kanal {value!r} kam im Training nicht vor",
-    },
-    "unknown_category": {
-        "en": "{field} {value!r} was rare or not seen in training",
-        "de": "{field} {value!r} war im Training selten oder kam nicht vor",
-    },
-    "future_ignored": {
-        "en": "{value} touchpoint(s) or stage change(s) at or after snapshot_at were ignored",
-        "de": "{value} Kontaktpunkt(e) oder Stufenwechsel ab snapshot_at wurden nicht beachtet",
-    },
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Warning:
-    """Something odd in the input that did not prevent a score.
-
-    Attributes
-    ----------
-    code : str
-        ``unknown_kind``, ``unknown_channel``, ``unknown_category`` or ``future_ignored``.
-    message : str
-        In the language asked for.
-    field : str
-        Which input.
-    """
-
-    code: str
-    message: str
-    field: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +62,13 @@ class Score:
     low: float | None
     high: float | None
     tier: str | None
-    fit: float | None
-    engagement: float | None
-    base_value: float | None
-    reasons: tuple[Reason, ...]
-    warnings: tuple[Warning, ...]
-    not_scored: str | None
-    vector: np.ndarray | None
+    fit: float | None = None
+    engagement: float | None = None
+    base_value: float | None = None
+    reasons: tuple[Reason, ...] = ()
+    warnings: tuple[Warning, ...] = ()
+    not_scored: str | None = None
+    vector: np.ndarray | None = None
 
 
 def probabilities(bundle: Bundle, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -134,20 +102,23 @@ def score(
     explain: bool = True,
     debug: bool = False,
 ) -> list[Score]:
-    """Score snapshots; one answer per snapshot, in their order.
+    """Score snapshots; one answer per snapshot, in their order. No answer depends on the other snapshots or leads.
+
+    A lead that was qualified, became a customer or was disqualified before ``snapshot_at``, as far as was known then, is not
+    scored, unless a later MQL or recycling reopened it; with ``risk_set: customers`` all leads are scored.
 
     Parameters
     ----------
     bundle : Bundle
         The model.
     journeys : Journeys
-        Of at least the leads that the snapshots name; what is at or after a snapshot is ignored, and counted in a warning.
+        Of at least the leads that the snapshots name; what lies at or after a snapshot changes nothing but a warning.
     snapshots : Snapshots
         Rows.
     attributes : mapping of str to sequence, optional
         Attribute to values, one per snapshot.
     n_reasons : int
-        Reasons per lead.
+        At most so many reasons per lead, 0 to 10.
     language : {"en", "de"}
         Of reasons and warnings.
     explain : bool
@@ -159,77 +130,108 @@ def score(
     ------
     JourneyError
         If an attribute has the wrong type.
+    ParameterError
+        If the language or the number of reasons is not one of the allowed.
     """
+    if language not in LANGUAGES or not 0 <= n_reasons <= MAX_REASONS:
+        raise ParameterError(
+            f"score: language {language!r}, {n_reasons} reasons; allowed are {' and '.join(LANGUAGES)}, and 0 to {MAX_REASONS} "
+            "reasons. Ask for one of these."
+        )
     catalog = bundle.catalog
     matrix = compute_features(journeys, snapshots, catalog, attributes)
     probability, low, high = probabilities(bundle, matrix)
     tiers = tier(probability, bundle.cutoffs)
-    contributions = bundle.classifier.contributions(matrix) if explain else None
-    sums = None if contributions is None else parts(contributions, catalog)
-    not_scored = _not_scored(journeys, snapshots) if bundle.metadata.get("risk_set") != "customers" else {}
-    warnings = _warnings(journeys, snapshots, attributes or {}, catalog, language)
+    customers = bundle.metadata.get("risk_set") == "customers"
+    not_scored = [""] * len(snapshots) if customers else _not_scored(journeys, snapshots)
+    warnings = journey_warnings(journeys, snapshots, attributes or {}, catalog, language)
     answers = []
     for row, (lead, at) in enumerate(zip(snapshots.lead_index.tolist(), snapshots.snapshot_at.tolist(), strict=True)):
-        why_not = not_scored.get(row)
-        explained = contributions is not None and sums is not None and why_not is None
+        scored = not not_scored[row]
         answers.append(
             Score(
                 lead_id=journeys.lead_ids[lead],
                 snapshot_at=at,
-                probability=None if why_not else float(probability[row]),
-                low=None if why_not else float(low[row]),
-                high=None if why_not else float(high[row]),
-                tier=None if why_not else str(tiers[row]),
-                fit=float(sums[0][row]) if explained and sums else None,
-                engagement=float(sums[1][row]) if explained and sums else None,
-                base_value=float(sums[2][row]) if explained and sums else None,
-                reasons=tuple(top_reasons(contributions[row], matrix[row], catalog, n_reasons, language))
-                if explained and contributions is not None and n_reasons
-                else (),
+                probability=float(probability[row]) if scored else None,
+                low=float(low[row]) if scored else None,
+                high=float(high[row]) if scored else None,
+                tier=str(tiers[row]) if scored else None,
                 warnings=tuple(warnings[row]),
-                not_scored=why_not,
+                not_scored=not_scored[row] or None,
                 vector=matrix[row] if debug else None,
             )
+        )
+    return _explained(bundle, matrix, answers, n_reasons, language) if explain else answers
+
+
+def _explained(bundle: Bundle, matrix: np.ndarray, answers: list[Score], n_reasons: int, language: str) -> list[Score]:
+    rows = np.array([row for row, answer in enumerate(answers) if answer.not_scored is None], dtype=np.int64)
+    contributions = bundle.classifier.contributions(matrix[rows])
+    fit, engagement, base = (part.tolist() for part in parts(contributions, bundle.catalog))
+    for k, row in enumerate(rows.tolist()):
+        reasons = top_reasons(contributions[k], matrix[row], bundle.catalog, n_reasons, language)
+        answers[row] = replace(
+            answers[row], fit=fit[k], engagement=engagement[k], base_value=base[k], reasons=tuple(reasons)
         )
     return answers
 
 
-def _not_scored(journeys: Journeys, snapshots: Snapshots) -> dict[int, str]:
-    """Find the snapshots whose lead had been qualified or disqualified by then, and not been reopened."""
-    outcome = [
-        _ENDED_BY.get(kind.removeprefix(STAGE_PREFIX), "") if kind.startswith(STAGE_PREFIX) else ""
+def score_requests(
+    bundle: Bundle,
+    leads: Sequence[LeadRequest],
+    *,
+    n_reasons: int = 3,
+    language: str = "en",
+    explain: bool = True,
+    debug: bool = False,
+) -> list[Score]:
+    """Score the leads of a request by `score`; errors and warnings name their fields by the request's paths.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    leads : sequence of LeadRequest
+        One entry per answer; the same lead_id may stand in several.
+    n_reasons, language, explain, debug
+        As for `score`.
+
+    Raises
+    ------
+    JourneyError
+        If an attribute has the wrong type, or the values of a lead's touchpoints can't be summed.
+    ParameterError
+        As for `score`.
+    """
+    options = {"explain": explain, "debug": debug}
+    journeys, snapshots, attributes = build(leads, bundle.catalog)
+    try:
+        answers = score(bundle, journeys, snapshots, attributes, n_reasons=n_reasons, language=language, **options)
+    except JourneyError as error:
+        raise attribute_error(leads, bundle.catalog) or error from error
+    return [
+        replace(answer, warnings=request_warnings(answer.warnings, lead, bundle.catalog, language))
+        for answer, lead in zip(answers, leads, strict=True)
+    ]
+
+
+def _not_scored(journeys: Journeys, snapshots: Snapshots) -> list[str]:
+    """Say per snapshot why its lead must not be scored; empty: it may be."""
+    why: list[str | None] = [
+        _DECIDES.get(kind.removeprefix(STAGE_PREFIX)) if kind.startswith(STAGE_PREFIX) else None
         for kind in journeys.kinds
     ]
-    if not any(outcome):
-        return {}
-    decides = np.array([found != "" for found in outcome], dtype=bool)
+    if not any(why):
+        return [""] * len(snapshots)
+    # A touchpoint of a lead may be called like a stage change, so who caused it is looked at, too
+    decisive = np.array([reason is not None for reason in why], dtype=bool)[journeys.kind]
+    decisive &= journeys.by == BY.index("system")
     known_at = np.maximum(journeys.occurred_at, journeys.recorded_at)
-    found: dict[int, str] = {}
-    for row, (lead, at) in enumerate(zip(snapshots.lead_index.tolist(), snapshots.snapshot_at.tolist(), strict=True)):
-        mine = slice(journeys.offsets[lead], journeys.offsets[lead + 1])
-        kinds = journeys.kind[mine][before(known_at[mine], at) & decides[journeys.kind[mine]]]
-        why = outcome[kinds[-1]] if len(kinds) else None
-        if why:
-            found[row] = why
-    return found
-
-
-def _warnings(
-    journeys: Journeys, snapshots: Snapshots, attributes: AttributeValues, catalog: Catalog, language: str
-) -> list[list[Warning]]:
-    found: list[list[Warning]] = [[] for _ in range(len(snapshots))]
-
-    def add(row: int, code: str, field: str, value: object) -> None:
-        found[row].append(Warning(code, _MESSAGES[code][language].format(field=field, value=value), field))
-
-    values = unknown_values(journeys, catalog)
-    for row, lead in enumerate(snapshots.lead_index.tolist()):
-        for field, value in values[lead]:
-            add(row, f"unknown_{field}", f"touchpoints.{field}", value)
-    for row, categories in enumerate(unknown_categories(attributes, catalog, len(snapshots))):
-        for attribute, category in categories:
-            add(row, "unknown_category", f"attributes.{attribute}", category)
-    for row, ignored in enumerate(ignored_touchpoints(journeys, snapshots).tolist()):
-        if ignored:
-            add(row, "future_ignored", "touchpoints", ignored)
-    return found
+    out = []
+    for lead, at in zip(snapshots.lead_index.tolist(), snapshots.snapshot_at.tolist(), strict=True):
+        begin, end = journeys.offsets[lead], journeys.offsets[lead + 1]
+        rows = begin + np.flatnonzero(decisive[begin:end] & before(known_at[begin:end], at))
+        # At one instant a start comes before an end, as in the risk periods of training
+        latest = rows[journeys.occurred_at[rows] == journeys.occurred_at[rows[-1]]] if len(rows) else rows
+        out.append(next((reason for row in latest if (reason := why[journeys.kind[row]])), ""))
+    return out

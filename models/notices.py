@@ -1,0 +1,119 @@
+"""What is odd in the input but does not prevent a score: said in English and German, with the field it is about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from features.attributes import AttributeValues
+from features.catalog import Catalog
+from features.compute import Snapshots, ignored_touchpoints, unknown_categories, unknown_values
+from features.journeys import Journeys
+from models.request_fields import shown
+from models.requests import LeadRequest, unread_attributes
+
+__all__ = ["LANGUAGES", "Warning", "journey_warnings", "request_warnings"]
+
+LANGUAGES = ("en", "de")
+
+_MESSAGES = {
+    "unknown_kind": (
+        "The kind {value} was not there in training; such touchpoints count among all touchpoints.",
+        "Die Art {value} kam im Training nicht vor; solche Kontaktpunkte zählen bei allen Kontaktpunkten mit.",
+    ),
+    "unknown_channel": (
+        "The channel {value} was not there in training; it counts as one more channel.",
+        "Der Kanal {value} kam im Training nicht vor; er zählt als ein weiterer Kanal.",
+    ),
+    "unknown_category": (
+        "The category {value} was rare or not there in training; it counts as “other”.",
+        "Die Kategorie {value} war im Training selten oder kam nicht vor; sie zählt als „andere“.",
+    ),
+    "unknown_attribute": (
+        "The model does not take this attribute; it was ignored.",
+        "Das Modell kennt dieses Attribut nicht; es wurde nicht beachtet.",
+    ),
+    "touchpoints_after_snapshot": (
+        "Touchpoints, stage changes or creation at or after snapshot_at, or recorded then, were ignored: {value}.",
+        "Kontaktpunkte, Stufenwechsel oder Anlage ab snapshot_at, auch später erfasste, wurden nicht beachtet: {value}.",
+    ),
+    "account_touchpoints_unused": (
+        "Touchpoints of the account were sent, and no feature uses them yet: {value}.",
+        "Kontaktpunkte des Accounts wurden mitgeschickt, aber noch kein Merkmal nutzt sie: {value}.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """Something in the input that did not prevent a score.
+
+    Attributes
+    ----------
+    code : str
+        ``unknown_kind``, ``unknown_channel``, ``unknown_category``, ``unknown_attribute``, ``touchpoints_after_snapshot`` or
+        ``account_touchpoints_unused``.
+    message : str
+        A sentence in the language asked for.
+    field : str
+        Path of the field: within the lead, or within the request where there is one.
+    """
+
+    code: str
+    message: str
+    field: str
+
+
+def journey_warnings(
+    journeys: Journeys, snapshots: Snapshots, attributes: AttributeValues, catalog: Catalog, language: str
+) -> list[list[Warning]]:
+    """List what is odd in each snapshot's journey and attributes; one list per snapshot.
+
+    Parameters
+    ----------
+    journeys, snapshots, attributes, catalog
+        As for `features.compute.compute_features`.
+    language : {"en", "de"}
+        Of the messages.
+    """
+    found: list[list[Warning]] = []
+    of_lead = unknown_values(journeys, catalog)
+    categories = unknown_categories(attributes, catalog, len(snapshots))
+    entity = {spec.name: spec.entity for spec in catalog.attributes}
+    ignored = ignored_touchpoints(journeys, snapshots).tolist()
+    for row, lead in enumerate(snapshots.lead_index.tolist()):
+        mine = [
+            _warning(f"unknown_{name}", f"touchpoints.{name}", shown(value), language) for name, value in of_lead[lead]
+        ]
+        for name, value in categories[row]:
+            path = f"attributes.{name}" if entity[name] == "lead" else f"account.attributes.{name}"
+            mine.append(_warning("unknown_category", path, shown(value), language))
+        if ignored[row]:
+            mine.append(_warning("touchpoints_after_snapshot", "touchpoints", str(ignored[row]), language))
+        found.append(mine)
+    return found
+
+
+def request_warnings(
+    warnings: Sequence[Warning], lead: LeadRequest, catalog: Catalog, language: str
+) -> tuple[Warning, ...]:
+    """Add what only the request shows to a lead's warnings, and make the paths those of the request.
+
+    Parameters
+    ----------
+    warnings : sequence of Warning
+        Those of `journey_warnings` for this lead.
+    lead : LeadRequest
+        As sent.
+    catalog : Catalog
+        Says which attributes the model takes.
+    language : {"en", "de"}
+        Of the messages.
+    """
+    more = [_warning("unknown_attribute", path, "", language) for path in unread_attributes(lead, catalog)]
+    if lead.account_touchpoints:
+        text = str(lead.account_touchpoints)
+        more.append(_warning("account_touchpoints_unused", "account.touchpoints", text, language))
+    return tuple(replace(item, field=f"{lead.path}.{item.field}") for item in (*warnings, *more))
+
+
+def _warning(code: str, field: str, value: str, language: str) -> Warning:
+    return Warning(code, _MESSAGES[code][LANGUAGES.index(language)].format(value=value), field)
