@@ -7,10 +7,13 @@ import pyarrow as pa
 from features.errors import DataError
 from pipeline.tables import ATTRIBUTE_TYPES, CANONICAL, Column
 
-__all__ = ["POSITION", "Typed", "typed_columns"]
+__all__ = ["POSITION", "Typed", "quoted", "relations", "typed_columns"]
 
 POSITION = ("source_file", "source_line")
-ZONE = r"(Z|z|[+-]\d{2}(:?\d{2})?)$"
+# A time of day before the offset, else the day of '2026-01-05' would pass for one.
+ZONE = r"\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|z|[+-]\d{2}(:?\d{2})?)$"
+# Clocks of two systems differ, and some record a day instead of a moment.
+CLOCK_TOLERANCE = "1 DAY"
 SQL_TYPES = {"string": "VARCHAR", "double": "DOUBLE", "bool": "BOOLEAN", "timestamp[us, tz=UTC]": "TIMESTAMPTZ"}
 
 
@@ -89,13 +92,24 @@ def _typed(column: Column, raw_type: str | None, table: str, exported_at: str | 
     if pa.types.is_timestamp(column.type):
         expression = _moment(given, raw_type)
         if raw_type == "VARCHAR":
-            checks.append((f"{given} IS NOT NULL AND TRY_CAST({given} AS TIMESTAMPTZ) IS NULL", f"unparsable {column.name}"))
-            checks.append((f"{given} IS NOT NULL AND NOT regexp_matches({given}, '{ZONE}')", f"no time zone in {column.name}"))
+            checks.append(
+                (f"{given} IS NOT NULL AND TRY_CAST({given} AS TIMESTAMPTZ) IS NULL", f"unparsable {column.name}")
+            )
+            checks.append(
+                (f"{given} IS NOT NULL AND NOT regexp_matches({given}, '{ZONE}')", f"no time zone in {column.name}")
+            )
+        else:
+            checks.append((f"NOT isfinite({expression})", f"unparsable {column.name}"))
         if exported_at is not None:
             checks.append((f"{expression} > {exported_at}", f"{column.name} after the export"))
     elif pa.types.is_floating(column.type):
         expression = f"TRY_CAST({given} AS DOUBLE)"
-        checks.append((f"{given} IS NOT NULL AND ({expression} IS NULL OR NOT isfinite({expression}))", f"bad number in {column.name}"))
+        checks.append(
+            (
+                f"{given} IS NOT NULL AND ({expression} IS NULL OR NOT isfinite({expression}))",
+                f"bad number in {column.name}",
+            )
+        )
     elif pa.types.is_boolean(column.type):
         expression = f"TRY_CAST({given} AS BOOLEAN)"
         checks.append((f"{given} IS NOT NULL AND {expression} IS NULL", f"bad boolean in {column.name}"))
@@ -115,3 +129,38 @@ def _moment(given: str, raw_type: str) -> str:
     if raw_type == "TIMESTAMP WITH TIME ZONE":
         return given
     return f"({given}::TIMESTAMP AT TIME ZONE 'UTC')"
+
+
+def relations(name: str, *, with_accounts: bool) -> list[tuple[str, str]]:
+    """List what condemns a row of a table by other columns or other tables: (SQL condition, reason), first one wins.
+
+    Parameters
+    ----------
+    name : str
+        Name of a canonical table; its typed rows are `checked_<name> c`, those of others `checked_<other>`; `_reason` is
+        null for rows that were not condemned.
+    with_accounts : bool
+        The source has accounts, so that others can be unknown.
+    """
+    found: list[tuple[str, str]] = []
+    if name in ("touchpoints", "stage_changes", "handovers", "attribute_changes"):
+        unknown = "c.lead_id IS NOT NULL AND c.lead_id NOT IN (SELECT lead_id FROM checked_leads WHERE _reason IS NULL)"
+        found.append((unknown, "unknown lead"))
+    if name in ("touchpoints", "stage_changes", "attribute_changes"):
+        found.append((f"c.recorded_at < c.occurred_at - INTERVAL {CLOCK_TOLERANCE}", "recorded before it occurred"))
+    if name == "handovers":
+        found.append(("c.handed_over_at < c.queued_at", "handed over before it was queued"))
+    if name in ("orders", "attribute_changes") and with_accounts:
+        known = "(SELECT account_id FROM checked_accounts WHERE _reason IS NULL)"
+        found.append((f"c.account_id IS NOT NULL AND c.account_id NOT IN {known}", "unknown account"))
+    if name == "attribute_changes":
+        found.append(("c.lead_id IS NULL AND c.account_id IS NULL", "neither lead_id nor account_id"))
+        found.append(("c.attribute NOT IN (SELECT attribute FROM checked_attributes)", "unknown attribute"))
+    if name == "stage_changes":
+        earlier = (
+            "SELECT 1 FROM checked_stage_changes m WHERE m.lead_id = c.lead_id AND m.stage = 'mql' AND m._reason IS NULL "
+            "AND m.occurred_at <= c.occurred_at"
+        )
+        outcome = f"c.stage IN ('sales_qualified', 'disqualified') AND NOT EXISTS ({earlier})"
+        found.append((outcome, "outcome before its MQL"))
+    return found

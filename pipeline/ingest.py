@@ -7,12 +7,12 @@ from typing import Any
 from rich.table import Table
 
 from features.errors import DataError
-from pipeline.checks import Typed, quoted, typed_columns
+from pipeline.checks import Typed, quoted, relations, typed_columns
 from pipeline.console import console, progress, run_main
 from pipeline.engines.duckdb import Connection, SqlError, connect, explain, run_source
 from pipeline.files import write_json
 from pipeline.params import load_params
-from pipeline.tables import CANONICAL, ENTITIES, KNOWN_AT, read_table
+from pipeline.tables import CANONICAL, ENTITIES, KNOWN_AT, check_file
 
 __all__ = ["SECTIONS", "Counts", "ingest", "main"]
 
@@ -33,7 +33,7 @@ ORDER = (
 )
 ENTITY_OF = {"leads": "lead", "accounts": "account"}
 SORTED_BY = {
-    "touchpoints": "lead_id, occurred_at, touchpoint_id",
+    "touchpoints": "lead_id, occurred_at",
     "stage_changes": "lead_id, occurred_at, stage",
     "handovers": "lead_id, queued_at",
     "attribute_changes": "lead_id, account_id, attribute, occurred_at",
@@ -91,7 +91,9 @@ def ingest(sql_file: Path, raw_dir: Path, canonical: Path, quarantine: Path, max
         attributes: dict[str, dict[str, str]] = {entity: {} for entity in ENTITIES}
         for name in tables:
             try:
-                counts[name] = _ingest_table(connection, name, sql_file, attributes, exported_at, (canonical, quarantine))
+                counts[name] = _ingest_table(
+                    connection, name, sql_file, attributes, exported_at, (canonical, quarantine)
+                )
             except SqlError as error:
                 raise DataError(f"table {name!r}: {explain(error, sql_file, raw_dir)}") from error
             if name == "export":
@@ -101,8 +103,7 @@ def ingest(sql_file: Path, raw_dir: Path, canonical: Path, quarantine: Path, max
             bar.advance(task)
     _check_counts(counts, sql_file, quarantine, max_bad_share)
     for name in counts:
-        if name != "touchpoints":  # too large for a second look; DuckDB wrote it with the same types
-            read_table(canonical / f"{name}.parquet", name)
+        check_file(canonical / f"{name}.parquet", name)
     return counts
 
 
@@ -134,42 +135,27 @@ def _ingest_table(
     reason = "NULL::VARCHAR" if reason == "CASE  END" else reason
     select = ", ".join(f"{_expression(name, column, described)} AS {quoted(column.name)}" for column in columns)
     connection.execute(f"CREATE TEMP TABLE {checked} AS SELECT _row, {reason} AS _reason, {select} FROM {raw}")
-    for condition, words in _relations(connection, name):
+    if name == "touchpoints" and "touchpoint_id" in described:  # only the few rows without one are hashed
+        connection.execute(
+            f"UPDATE {checked} c SET touchpoint_id = made.id FROM (SELECT _row, {_made_id(name, described)} AS id FROM {raw} "
+            "WHERE coalesce(touchpoint_id::VARCHAR, '') = '') made WHERE c._row = made._row"
+        )
+    loaded = {table for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    for condition, words in relations(name, with_accounts="checked_accounts" in loaded):
         connection.execute(f"UPDATE {checked} c SET _reason = '{words}' WHERE _reason IS NULL AND {condition}")
     _condemn_repeats(connection, name, columns)
     return _write(connection, name, columns, described, folders)
 
 
 def _expression(name: str, column: Typed, described: dict[str, str]) -> str:
-    """Give a touchpoint without an id the hash of its other fields, plus a counter of equal rows."""
-    if name != "touchpoints" or column.name != "touchpoint_id":
-        return column.expression
+    return _made_id(name, described) if column.name == "touchpoint_id" not in described else column.expression
+
+
+def _made_id(name: str, described: dict[str, str]) -> str:
+    """Name a touchpoint without an id by the hash of its other fields, plus a counter of equal rows."""
     fields = [c.name for c in CANONICAL[name].columns if c.name != "touchpoint_id" and c.name in described]
     text = "md5(concat_ws(chr(31), " + ", ".join(f"coalesce({quoted(f)}::VARCHAR, '')" for f in fields) + "))"
-    made = f"{text} || '-' || row_number() OVER (PARTITION BY {text} ORDER BY _row)"
-    return made if "touchpoint_id" not in described else f"coalesce({column.expression}, {made})"
-
-
-def _relations(connection: Connection, name: str) -> list[tuple[str, str]]:
-    tables = {table for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    found: list[tuple[str, str]] = []
-    if name in ("touchpoints", "stage_changes", "handovers", "attribute_changes"):
-        unknown = "c.lead_id IS NOT NULL AND c.lead_id NOT IN (SELECT lead_id FROM checked_leads WHERE _reason IS NULL)"
-        found.append((unknown, "unknown lead"))
-    if name in ("orders", "attribute_changes") and "checked_accounts" in tables:
-        known = "(SELECT account_id FROM checked_accounts WHERE _reason IS NULL)"
-        found.append((f"c.account_id IS NOT NULL AND c.account_id NOT IN {known}", "unknown account"))
-    if name == "attribute_changes":
-        found.append(("c.lead_id IS NULL AND c.account_id IS NULL", "neither lead_id nor account_id"))
-        found.append(("c.attribute NOT IN (SELECT attribute FROM checked_attributes)", "unknown attribute"))
-    if name == "stage_changes":
-        earlier = (
-            "SELECT 1 FROM checked_stage_changes m WHERE m.lead_id = c.lead_id AND m.stage = 'mql' AND m._reason IS NULL "
-            "AND m.occurred_at <= c.occurred_at"
-        )
-        outcome = f"c.stage IN ('sales_qualified', 'disqualified') AND NOT EXISTS ({earlier})"
-        found.append((outcome, "outcome before its MQL"))
-    return found
+    return f"{text} || '-' || row_number() OVER (PARTITION BY {text} ORDER BY _row)"
 
 
 def _condemn_repeats(connection: Connection, name: str, columns: list[Typed]) -> None:
@@ -201,7 +187,7 @@ def _write(
     kept_out = [column for column in described if column not in ("source_file", "source_line")]
     row = "to_json(struct_pack(" + ", ".join(f"{quoted(c)} := r.{quoted(c)}" for c in kept_out) + "))::VARCHAR"
     connection.execute(
-        f"COPY (SELECT c._reason AS reason, {file} AS source_file, {line}::BIGINT AS source_line, {row} AS \"row\" "
+        f'COPY (SELECT c._reason AS reason, {file} AS source_file, {line}::BIGINT AS source_line, {row} AS "row" '
         f"FROM checked_{name} c JOIN raw_{name} r USING (_row) WHERE c._reason IS NOT NULL ORDER BY c._row) "
         f"TO '{quarantine}' {options}"
     )
@@ -212,8 +198,8 @@ def _write(
     connection.execute(f"DROP TABLE raw_{name}")
     if name not in ("leads", "accounts", "stage_changes", "attributes", "export"):
         connection.execute(f"DROP TABLE checked_{name}")
-    counts = {reason: count for reason, count in by_reason}
-    return Counts(rows, counts.pop(None, 0), counts)
+    kept = sum(count for reason, count in by_reason if reason is None)
+    return Counts(rows, kept, {reason: count for reason, count in by_reason if reason is not None})
 
 
 def _exported_at(connection: Connection, sql_file: Path, counts: Counts) -> str | None:
@@ -229,22 +215,28 @@ def _exported_at(connection: Connection, sql_file: Path, counts: Counts) -> str 
 def _attributes(connection: Connection, sql_file: Path, counts: Counts) -> dict[str, dict[str, str]]:
     if counts.quarantined:
         raise DataError(
-            f"{sql_file}: view 'attributes' has bad rows{_reasons(counts)}. Each attribute is declared once, with entity lead or "
-            f"account, type number, category or boolean, and known_at {', '.join(KNOWN_AT)}; names are unique over both."
+            f"{sql_file}: view 'attributes' has bad rows{_reasons(counts)}. Each attribute is declared once, with entity "
+            f"lead or account, type number, category or boolean, and known_at {', '.join(KNOWN_AT)}; names are unique."
         )
     rows = connection.execute("SELECT entity, attribute, type FROM checked_attributes WHERE _reason IS NULL").fetchall()
     return {entity: {name: kind for owner, name, kind in rows if owner == entity} for entity in ENTITIES}
 
 
 def _reasons(counts: Counts) -> str:
-    return " (" + ", ".join(f"{n:,} {reason}" for reason, n in counts.quarantined.items()) + ")" if counts.quarantined else ""
+    return (
+        " (" + ", ".join(f"{n:,} {reason}" for reason, n in counts.quarantined.items()) + ")"
+        if counts.quarantined
+        else ""
+    )
 
 
 def _check_counts(counts: dict[str, Counts], sql_file: Path, quarantine: Path, max_bad_share: float) -> None:
     for name, count in counts.items():
         bad = sum(count.quarantined.values())
         if count.rows != count.kept + bad:
-            raise DataError(f"table {name!r}: {count.rows:,} rows came in, {count.kept:,} + {bad:,} went out; rows were lost.")
+            raise DataError(
+                f"table {name!r}: {count.rows:,} rows came in, {count.kept:,} + {bad:,} went out; rows were lost."
+            )
         if count.rows and bad / count.rows > max_bad_share:
             raise DataError(
                 f"table {name!r}: {bad:,} of {count.rows:,} rows ({bad / count.rows:.1%}) are bad{_reasons(count)}; "
@@ -277,7 +269,8 @@ def main() -> None:
     )
     _show(counts)
     summary: dict[str, Any] = {
-        name: {"rows": count.rows, "kept": count.kept, "quarantined": count.quarantined} for name, count in counts.items()
+        name: {"rows": count.rows, "kept": count.kept, "quarantined": count.quarantined}
+        for name, count in counts.items()
     }
     write_json(params.paths.metrics_dir / "ingest.json", summary)
 

@@ -20,6 +20,7 @@ __all__ = [
     "TABLES",
     "Column",
     "TableSchema",
+    "check_file",
     "check_table",
     "read_table",
     "write_table",
@@ -69,9 +70,14 @@ class TableSchema:
     compulsory: bool = False
 
 
-def _maybe(name: str, kind: pa.DataType, allowed: tuple[str, ...] = ()) -> Column:
-    return Column(name, kind, required=False, optional=True, allowed=allowed)
+def _maybe(kind: pa.DataType, *names: str) -> tuple[Column, ...]:
+    return tuple(Column(name, kind, required=False, optional=True) for name in names)
 
+
+LEAD = Column("lead_id", TEXT)
+ACCOUNT = Column("account_id", TEXT)
+OCCURRED = (Column("occurred_at", TIME), *_maybe(TIME, "recorded_at"))
+BY = Column("by", TEXT, required=False, optional=True, allowed=("lead", "sales", "system"))
 
 CANONICAL: dict[str, TableSchema] = {
     "export": TableSchema(
@@ -87,77 +93,52 @@ CANONICAL: dict[str, TableSchema] = {
         ("attribute",),
         compulsory=True,
     ),
-    "accounts": TableSchema((Column("account_id", TEXT),), ("account_id",), open=True),
+    "accounts": TableSchema((ACCOUNT,), ("account_id",), open=True),
     "leads": TableSchema(
-        (Column("lead_id", TEXT), _maybe("account_id", TEXT), Column("created_at", TIME)),
-        ("lead_id",),
-        open=True,
-        compulsory=True,
+        (LEAD, *_maybe(TEXT, "account_id"), Column("created_at", TIME)), ("lead_id",), open=True, compulsory=True
     ),
     "touchpoints": TableSchema(
         (
             Column("touchpoint_id", TEXT, optional=True),
-            _maybe("lead_id", TEXT),
-            _maybe("visitor_id", TEXT),
-            Column("occurred_at", TIME),
-            _maybe("recorded_at", TIME),
+            *_maybe(TEXT, "lead_id", "visitor_id"),
+            *OCCURRED,
             Column("kind", TEXT),
-            _maybe("channel", TEXT),
-            _maybe("asset", TEXT),
-            _maybe("campaign", TEXT),
-            _maybe("value", NUMBER),
-            _maybe("by", TEXT, ("lead", "sales", "system")),
-            _maybe("consent", TEXT),
+            *_maybe(TEXT, "channel", "asset", "campaign"),
+            *_maybe(NUMBER, "value"),
+            BY,
+            *_maybe(TEXT, "consent"),
         ),
         ("touchpoint_id",),
     ),
     "stage_changes": TableSchema(
-        (
-            Column("lead_id", TEXT),
-            Column("stage", TEXT, allowed=STAGES),
-            Column("occurred_at", TIME),
-            _maybe("recorded_at", TIME),
-            _maybe("reason", TEXT),
-            _maybe("owner", TEXT),
-            _maybe("team", TEXT),
-        )
+        (LEAD, Column("stage", TEXT, allowed=STAGES), *OCCURRED, *_maybe(TEXT, "reason", "owner", "team"))
     ),
     "handovers": TableSchema(
         (
-            Column("lead_id", TEXT),
+            LEAD,
             Column("queued_at", TIME),
             Column("handed_over_at", TIME),
-            _maybe("first_contact_at", TIME),
-            _maybe("owner", TEXT),
+            *_maybe(TIME, "first_contact_at"),
+            *_maybe(TEXT, "owner"),
         )
     ),
     "attribute_changes": TableSchema(
         (
-            _maybe("lead_id", TEXT),
-            _maybe("account_id", TEXT),
+            *_maybe(TEXT, "lead_id", "account_id"),
             Column("attribute", TEXT),
             Column("value", TEXT, required=False),
-            Column("occurred_at", TIME),
-            _maybe("recorded_at", TIME),
+            *OCCURRED,
         )
     ),
-    "orders": TableSchema(
-        (Column("account_id", TEXT), Column("ordered_at", TIME), Column("amount", NUMBER), _maybe("product", TEXT))
-    ),
+    "orders": TableSchema((ACCOUNT, Column("ordered_at", TIME), Column("amount", NUMBER), *_maybe(TEXT, "product"))),
 }
 
 SNAPSHOT_KEY = ("lead_id", "snapshot_at")
-SNAPSHOT = (Column("lead_id", TEXT), Column("snapshot_at", TIME))
+SNAPSHOT = (LEAD, Column("snapshot_at", TIME))
+MAYBE_ACCOUNT = Column("account_id", TEXT, required=False)
+IS_HEADLINE = Column("is_headline", pa.bool_())
 BETWEEN: dict[str, TableSchema] = {
-    "snapshots": TableSchema(
-        (
-            *SNAPSHOT,
-            Column("account_id", TEXT, required=False),
-            Column("risk_period", pa.int32()),
-            Column("is_headline", pa.bool_()),
-        ),
-        SNAPSHOT_KEY,
-    ),
+    "snapshots": TableSchema((*SNAPSHOT, MAYBE_ACCOUNT, Column("risk_period", pa.int32()), IS_HEADLINE), SNAPSHOT_KEY),
     "labels": TableSchema(
         (
             *SNAPSHOT,
@@ -172,8 +153,8 @@ BETWEEN: dict[str, TableSchema] = {
     "predictions": TableSchema(
         (
             *SNAPSHOT,
-            Column("account_id", TEXT, required=False),
-            Column("is_headline", pa.bool_()),
+            MAYBE_ACCOUNT,
+            IS_HEADLINE,
             Column("slice", TEXT),
             Column("label", pa.int8()),
             Column("probability", NUMBER),
@@ -214,7 +195,9 @@ def check_table(table: pa.Table, name: str, where: str) -> pa.Table:
     """
     schema = TABLES[name]
     declared = [column.name for column in schema.columns]
-    missing = [column.name for column in schema.columns if column.name not in table.column_names and not column.optional]
+    missing = [
+        column.name for column in schema.columns if column.name not in table.column_names and not column.optional
+    ]
     if missing:
         raise DataError(
             f"{where}: table {name!r} lacks column(s) {', '.join(missing)}; it has {', '.join(table.column_names) or 'none'}. "
@@ -222,7 +205,9 @@ def check_table(table: pa.Table, name: str, where: str) -> pa.Table:
         )
     extra = [column for column in table.column_names if column not in declared]
     if extra and not schema.open:
-        raise DataError(f"{where}: table {name!r} has unknown column(s) {', '.join(extra)}; allowed: {', '.join(declared)}.")
+        raise DataError(
+            f"{where}: table {name!r} has unknown column(s) {', '.join(extra)}; allowed: {', '.join(declared)}."
+        )
     columns = [_checked(table, column, name, where) for column in schema.columns]
     fields = [pa.field(column.name, column.type, nullable=not column.required) for column in schema.columns]
     result = pa.table(columns + [table[e] for e in extra], pa.schema(fields + [table.schema.field(e) for e in extra]))
@@ -240,7 +225,9 @@ def _checked(table: pa.Table, column: Column, name: str, where: str) -> pa.Chunk
             f"{where}: table {name!r}, column {column.name!r}: expected {column.type}, got {table[column.name].type} ({error})."
         ) from error
     if column.required and values.null_count:
-        raise DataError(f"{where}: table {name!r}, column {column.name!r}: {values.null_count:,} value(s) missing; none may be.")
+        raise DataError(
+            f"{where}: table {name!r}, column {column.name!r}: {values.null_count:,} value(s) missing; none may be."
+        )
     if column.allowed:
         wrong = pc.filter(values, pc.invert(pc.is_in(values, pa.array(column.allowed, values.type), skip_nulls=False)))
         wrong = wrong.drop_null().unique()
@@ -257,17 +244,49 @@ def _check_key(table: pa.Table, key: Sequence[str], name: str, where: str) -> No
         raise DataError(f"{where}: table {name!r} repeats a value of its key ({', '.join(key)}); each must be unique.")
 
 
+def check_file(path: Path, name: str) -> None:
+    """Hold a table that may be larger than memory to its schema, one row group at a time.
+
+    Parameters
+    ----------
+    path : Path
+        The Parquet file.
+    name : str
+        One of `TABLES`.
+
+    Raises
+    ------
+    DataError
+        As `check_table`, but a key is only seen to repeat within a row group: who writes such a file keeps keys unique.
+    """
+    with _open(path, name) as file:
+        if not file.num_row_groups:
+            check_table(file.schema_arrow.empty_table(), name, str(path))
+        for group in range(file.num_row_groups):
+            check_table(file.read_row_group(group), name, str(path))
+
+
+def _open(path: Path, name: str) -> pq.ParquetFile:
+    if not path.exists():
+        raise DataError(f"{path}: no such file; it holds table {name!r}. Run `dvc repro`, which makes it.")
+    try:
+        return pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"{path}: not a Parquet file ({error}). Remove it and run `dvc repro`, which makes it."
+        ) from error
+
+
 def read_table(path: Path, name: str) -> pa.Table:
     """Read a table and hold it to its schema.
 
     Raises
     ------
     DataError
-        If the file is missing or breaks the contract.
+        If the file is missing, not Parquet, or breaks the contract.
     """
-    if not path.exists():
-        raise DataError(f"{path}: no such file; it holds table {name!r}. Run `dvc repro`, which makes it.")
-    return check_table(pq.read_table(path), name, str(path))
+    with _open(path, name) as file:
+        return check_table(file.read(), name, str(path))
 
 
 def write_table(path: Path, name: str, table: pa.Table) -> None:

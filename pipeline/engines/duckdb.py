@@ -1,31 +1,52 @@
 """DuckDB: one connection in UTC that spills to disk, and the run of a source's SQL file."""
 
 import contextlib
+import csv
+import gzip
+import io
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 
 from features.errors import DataError
 
-__all__ = ["Connection", "SqlError", "connect", "run_source"]
+__all__ = ["Connection", "SqlError", "connect", "explain", "run_source"]
 
-Connection = duckdb.DuckDBPyConnection
+Connection: TypeAlias = duckdb.DuckDBPyConnection
 SqlError = duckdb.Error
 
 MEMORY_LIMIT = os.environ.get("LEAD_DUCKDB_MEMORY", "4GB")
 
-# read_lines: a CSV as text, with the line of the file that each row begins on (rows may hold quoted line breaks).
+# read_lines: a CSV as text, with the line of the file that each row begins on. The file is read a second time as plain lines:
+# a row begins on a line that is not empty and lies outside quotes (rows may hold quoted line breaks, and the reader skips empty
+# lines). Nothing is left to detection: it would skip leading rows that look unlike the rest, and lose them silently.
 MACROS = """
-CREATE MACRO read_lines(path) AS TABLE
-SELECT t.*, path AS source_file,
-       1 + row_number() OVER ()
-       + coalesce(sum(length(t::VARCHAR) - length(replace(t::VARCHAR, chr(10), '')))
-                  OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::BIGINT AS source_line
-FROM read_csv(path, header = true, all_varchar = true, delim = ',', quote = '"', escape = '"') t
+CREATE MACRO read_lines(path, separator := ',', charset := 'utf-8') AS TABLE
+WITH plain AS (
+    SELECT row_number() OVER () AS line, rtrim(coalesce(text, ''), chr(13)) AS text
+    FROM read_csv(path, columns = {'text': 'VARCHAR'}, auto_detect = false, header = false, delim = chr(1), quote = '',
+                  escape = '', comment = '', skip = 0, encoding = charset)
+),
+counted AS (
+    SELECT line, text, sum(length(text) - length(replace(text, '"', '')))
+        OVER (ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS quotes
+    FROM plain
+),
+begins AS (
+    SELECT line AS source_line FROM counted WHERE text <> '' AND coalesce(quotes, 0) % 2 = 0 ORDER BY line OFFSET 1
+)
+SELECT rows_of_text.*, path AS source_file, begins.source_line
+FROM (
+    SELECT * FROM read_csv(path, header = true, all_varchar = true, delim = separator, quote = '"', escape = '"',
+                           comment = '', skip = 0, strict_mode = true, encoding = charset)
+) AS rows_of_text
+POSITIONAL JOIN begins
 """
+SEPARATORS = ",;\t|"
 
 
 @contextlib.contextmanager
@@ -62,7 +83,9 @@ def run_source(connection: Connection, sql_file: Path, raw_dir: Path) -> list[st
             "Write the file, or correct params.yaml."
         )
     if not raw_dir.is_dir():
-        raise DataError(f"ingest.raw_dir: {raw_dir} is not a folder. Put the source's files there, or correct params.yaml.")
+        raise DataError(
+            f"ingest.raw_dir: {raw_dir} is not a folder. Put the source's files there, or correct params.yaml."
+        )
     connection.execute(MACROS)
     connection.execute("SET VARIABLE raw_dir = ?", [str(raw_dir)])
     try:
@@ -74,22 +97,55 @@ def run_source(connection: Connection, sql_file: Path, raw_dir: Path) -> list[st
 
 
 def explain(error: Exception, sql_file: Path, raw_dir: Path) -> str:
-    """Say what is wrong with a source's files when DuckDB could not read them, else repeat DuckDB's words."""
-    found = [finding for path in sorted(raw_dir.rglob("*.csv")) if (finding := _csv_finding(path))]
-    first_lines = "\n  ".join(str(error).strip().splitlines()[:6])
-    return "\n".join([*found, f"{sql_file}: DuckDB could not read the source:\n  {first_lines}"])
+    """Say what is wrong with a source's CSV files when DuckDB could not read them, and repeat DuckDB's words.
+
+    Parameters
+    ----------
+    error : Exception
+        What DuckDB raised.
+    sql_file, raw_dir : Path
+        The source and its files; only files that the error names are looked at, or all where it names none.
+    """
+    message = str(error).strip()
+    files = sorted(path for path in raw_dir.rglob("*") if path.name.endswith((".csv", ".csv.gz")))
+    named = [path for path in files if path.name in message] or files
+    found = [finding for path in named if (finding := _csv_finding(path))]
+    words = [line for line in message.splitlines() if line.strip()]
+    return "\n".join([*found, f"{sql_file}: DuckDB could not read the source:", *(f"  {line}" for line in words[:6])])
 
 
 def _csv_finding(path: Path) -> str | None:
-    if path.stat().st_size == 0:
-        return f"{path}: the file is empty; expected a header line and rows. Export it again."
-    with path.open("rb") as file:
+    """Look for what most often keeps a CSV from being read: nothing in it, another encoding, a row of another length."""
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+        if not file.read(1):
+            return f"{path}: the file is empty; expected a header line and rows. Export it again."
+        file.seek(0)
         for number, line in enumerate(file, start=1):
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError as error:
                 return (
-                    f"{path}, line {number}, byte {error.start + 1}: not UTF-8 (got 0x{line[error.start]:02x}). Save it as UTF-8, "
-                    "or read it with encoding = 'latin-1' (or what it is in) in the source's SQL."
+                    f"{path}, line {number}, byte {error.start + 1}: not UTF-8 (got 0x{line[error.start]:02x}). Save it as "
+                    "UTF-8, or name its encoding in the source's SQL: read_lines(..., charset := 'latin-1')."
                 )
+        file.seek(0)
+        return _ragged_row(path, io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
+
+
+def _ragged_row(path: Path, file: io.TextIOWrapper) -> str | None:
+    separator = max(SEPARATORS, key=file.readline().count)
+    file.seek(0)
+    rows = csv.reader(file, delimiter=separator, strict=True)
+    columns, line = 0, 1
+    try:
+        for row in rows:
+            columns = columns or len(row)
+            if row and len(row) != columns:
+                return (
+                    f"{path}, line {line}: {len(row)} field(s), but the header has {columns}. "
+                    "Put fields with separators or line breaks into quotes, or export the file again."
+                )
+            line = rows.line_num + 1
+    except csv.Error as error:
+        return f"{path}, row that begins on line {line}: {error}. Double the quotes inside quoted fields, or export it again."
     return None
