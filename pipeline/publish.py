@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from features.errors import DataError
+from features.errors import BundleError, DataError
 from models.bundle import Bundle
 from models.fitting import row_groups
 from models.gate import GateDecision, decide_promotion
 from pipeline.console import console, run_main
 from pipeline.params import load_params
 from pipeline.provenance import bundle_hash, read_tracking
-from pipeline.registry import Registry
+from pipeline.registry import Registry, Version
 from pipeline.score import score_snapshots
 from pipeline.tables import read_table
 
@@ -104,7 +104,7 @@ def export(source: Path, target: Path, provenance: dict[str, Any]) -> None:
     fresh.rename(target)
 
 
-def publish(workspace: Path, params: Any, target: Path, again: bool = False) -> int:
+def publish(workspace: Path, params: Any, target: Path, again: bool = False, without_champion: bool = False) -> int:
     """Register this workspace's model and let the gate decide; the same bundle is registered only once.
 
     Parameters
@@ -117,6 +117,8 @@ def publish(workspace: Path, params: Any, target: Path, again: bool = False) -> 
         Where the champion's bundle is exported to.
     again : bool
         Let a version that was rolled back come to the gate again.
+    without_champion : bool
+        Judge by the baselines alone if this code can't read the champion; a champion that it can read is always compared.
 
     Returns
     -------
@@ -127,6 +129,8 @@ def publish(workspace: Path, params: Any, target: Path, again: bool = False) -> 
     ------
     DataError
         If there is no tracked run, or the bundle is not the one that was tracked.
+    BundleError
+        If this code can't read the champion.
     """
     data = workspace / params.paths.data_dir
     tracking = read_tracking(data / "tracking.json")
@@ -151,14 +155,16 @@ def publish(workspace: Path, params: Any, target: Path, again: bool = False) -> 
         )
         return REFUSED
     registry.set_alias("challenger", challenger)
-    old = None if champion is None else Bundle.load(registry.bundle(champion))
+    new = Bundle.load(registry.bundle(challenger))
+    old = None if champion is None else _readable(registry, champion, without_champion)
     predictions = read_table(data / "predictions.parquet", "predictions").to_pandas()
     rows = gate_rows(predictions, old)
     with console.status("comparing at the gate"):
         decision = _judge(rows, old, data / "canonical", params)
-    registry.tag_decision(challenger, decision, champion, _facts(rows))
+    # A champion that could not be read was compared with nothing.
+    registry.tag_decision(challenger, decision, None if old is None else champion, _facts(rows))
     _show(decision, name, challenger.version, None if champion is None else champion.version)
-    if old is not None and old.metadata["label_days"] != Bundle.load(data / "bundle").metadata["label_days"]:
+    if old is not None and old.metadata["label_days"] != new.metadata["label_days"]:
         console.print(
             f"[yellow]The champion was trained for a label of {old.metadata['label_days']} days; "
             "it was judged by the challenger's.[/yellow]"
@@ -173,6 +179,23 @@ def publish(workspace: Path, params: Any, target: Path, again: bool = False) -> 
     return 0
 
 
+def _readable(registry: Registry, champion: Version, without_champion: bool) -> Bundle | None:
+    """Load the champion; None if this code can't and the caller says to go on without."""
+    try:
+        return Bundle.load(registry.bundle(champion))
+    except BundleError as error:
+        if not without_champion:
+            raise BundleError(
+                f"this code can't read the champion, version {champion.version}, so nothing was compared: {error} Publish with "
+                "the code it was made by, or judge by the baselines alone: `python -m pipeline.publish --without-champion`."
+            ) from error
+        console.print(
+            f"This code can't read the champion, version {champion.version}: judged by the baselines alone.",
+            style="yellow",
+        )
+        return None
+
+
 def rollback(workspace: Path, params: Any, target: Path) -> None:
     """Make the previous champion the champion again.
 
@@ -180,8 +203,13 @@ def rollback(workspace: Path, params: Any, target: Path) -> None:
     ------
     LeadQualificationError
         If there is no previous champion.
+    BundleError
+        If this code can't read it; nothing has changed then.
     """
     registry = Registry.open(workspace, params.publish.model_name)
+    previous = registry.alias("previous_champion")
+    if previous is not None:
+        Bundle.load(registry.bundle(previous))  # before anything moves: what can't be read can't be served
     gone, back = registry.roll_back()
     export(registry.bundle(back), target, registry.provenance(back))
     console.print(
@@ -223,6 +251,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m pipeline.publish", description=__doc__)
     parser.add_argument("--rollback", action="store_true", help="make the previous champion the champion again")
     parser.add_argument("--again", action="store_true", help="let a rolled-back version come to the gate again")
+    parser.add_argument(
+        "--without-champion", action="store_true", help="go on when this code can't read the champion (other features)"
+    )
     parser.add_argument("--export", type=Path, metavar="DIR", help="write the champion's bundle here (data/champion)")
     arguments = parser.parse_args()
     params = load_params(SECTIONS)
@@ -230,7 +261,7 @@ def main() -> None:
     if arguments.rollback:
         rollback(Path.cwd(), params, target)
         return
-    code = publish(Path.cwd(), params, target, arguments.again)
+    code = publish(Path.cwd(), params, target, arguments.again, arguments.without_champion)
     if code:
         raise SystemExit(code)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.errors import DataError, LeadQualificationError
+from features.errors import BundleError, DataError, LeadQualificationError
 from pipeline import publish as module
 from pipeline.publish import REFUSED, gate_rows, publish, rollback
 from pipeline.registry import Registry
@@ -141,6 +141,43 @@ def test_a_champion_that_has_used_all_rows_leaves_none_to_judge_by(
     lay_out(make_bundle(2))
     assert publish(workspace, sections, target) == REFUSED
     assert tags(workspace, "2")["gate_rows"] == "0"
+
+
+def test_a_champion_that_this_code_cannot_read_is_named_and_left_out_only_on_demand(
+    workspace: Path, target: Path, make_bundle: Any, lay_out: Any, sections: Any
+) -> None:
+    lay_out(make_bundle(1))
+    assert publish(workspace, sections, target) == 0
+    registry = Registry.open(workspace, NAME)
+    champion = registry.alias("champion")
+    assert champion is not None
+    (registry.bundle(champion) / "model.txt").write_text("made by other code")
+    lay_out(make_bundle(2))
+    with pytest.raises(BundleError, match=r"can't read the champion, version 1.*--without-champion"):
+        publish(workspace, sections, target)
+    assert aliases(workspace)["champion"] == "1"
+    assert publish(workspace, sections, target, without_champion=True) == 0
+    assert "check.champion" not in tags(workspace, "2")
+    assert tags(workspace, "2")["compared_with_version"] == "none"
+    with pytest.raises(BundleError):
+        rollback(workspace, sections, target)
+    assert aliases(workspace) == {"champion": "2", "previous_champion": "1"}
+
+
+def test_the_command_ends_with_the_gates_exit_code(
+    workspace: Path, make_bundle: Any, lay_out: Any, monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    lay_out(make_bundle(1))
+    text = (root / "params.yaml").read_text(encoding="utf-8")
+    (workspace / "params.yaml").write_text(text.replace("min_positives: 50", "min_positives: 9999"), encoding="utf-8")
+    monkeypatch.setattr("sys.argv", ["publish"])
+    with pytest.raises(SystemExit) as stopped:
+        module.main()
+    assert stopped.value.code == REFUSED == 3
+    (workspace / "params.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.setattr("sys.argv", ["publish", "--export", "elsewhere"])
+    module.main()
+    assert (workspace / "elsewhere" / "provenance.json").exists()
 
 
 def test_a_bundle_other_than_the_tracked_one_is_not_published(
