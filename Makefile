@@ -49,6 +49,7 @@ score: env ## score every open lead with the champion into data/scores.csv
 	@python -m pipeline.score --out data/scores.csv
 
 bento: env ## pack the champion and the service into a Bento
+	@test -d data/champion || { echo "No champion to pack. Run make demo, or python -m pipeline.publish."; exit 1; }
 	@bentoml build
 
 bench: env ## benchmarks: each prints ratios measured in one run

@@ -65,7 +65,7 @@ class Incoming:
     error: RequestError | None = None
 
 
-class _ScoreInput(ScoreRequest, bentoml.IODescriptor):  # type: ignore[misc, unused-ignore]
+class ScoreInput(ScoreRequest, bentoml.IODescriptor):  # type: ignore[misc, unused-ignore]
     """Documented as the schema, but read as bytes: the server's own parser takes duplicate keys and NaN."""
 
     @classmethod
@@ -91,11 +91,11 @@ class _ScoreInput(ScoreRequest, bentoml.IODescriptor):  # type: ignore[misc, unu
         return Incoming(bytes(body), may_debug)
 
 
-class _ScoreOutput(ScoreAnswer, bentoml.IODescriptor):  # type: ignore[misc, unused-ignore]
+class ScoreOutput(ScoreAnswer, bentoml.IODescriptor):  # type: ignore[misc, unused-ignore]
     """The answer, for the server's description of itself."""
 
 
-_ScoreInput.__root_input__ = True  # the method takes what was read as its one argument
+ScoreInput.__root_input__ = True  # the method takes what was read as its one argument
 
 
 def _is_local(request: Request) -> bool:
@@ -155,7 +155,7 @@ class _LeadQualification:
             raise SystemExit(f"The service can't start: {error}") from None
         os.environ[CHAMPION] = json.dumps({key: str(value) for key, value in asdict(champion).items()})
 
-    @bentoml.api(route="/score", input_spec=_ScoreInput, output_spec=_ScoreOutput)  # type: ignore[untyped-decorator, unused-ignore]
+    @bentoml.api(route="/score", input_spec=ScoreInput, output_spec=ScoreOutput)  # type: ignore[untyped-decorator, unused-ignore]
     def score(self, incoming: Incoming, /) -> Response:
         """Score one or many leads."""
         try:
