@@ -119,6 +119,7 @@ def _decay_bases(moments, n_moments, half, factor, newest):  # type: ignore[no-u
 def _decayed(chosen, when, reach, terms, moments, rows, n_moments, ends, ring, column, out):  # type: ignore[no-untyped-def]
     """Write one decayed count; `reach` is how far back it looks, `chosen` the positions of its terms."""
     mantissa, slot, factor, newest = terms
+    # Blocks far apart may share a place of the ring for a while: integers come out as exactly as they went in.
     ring[:] = 0
     lo = 0
     start = _window_start(moments[0], reach)
@@ -127,11 +128,6 @@ def _decayed(chosen, when, reach, terms, moments, rows, n_moments, ends, ring, c
     hi = lo
     for c in range(n_moments):
         while hi < ends[c]:
-            # Expire first: what no snapshot after this touchpoint can see leaves its block before the place is used again.
-            start = _window_start(when[hi] + 1, reach)
-            while lo < hi and _before(when[lo], start):
-                ring[slot[chosen[lo]]] -= mantissa[chosen[lo]]
-                lo += 1
             ring[slot[chosen[hi]]] += mantissa[chosen[hi]]
             hi += 1
         start = _window_start(moments[c], reach)

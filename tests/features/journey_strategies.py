@@ -46,8 +46,8 @@ def _recorded(draw: st.DrawFn, occurred_at: int) -> int | None:
 
 
 @st.composite
-def touchpoints(draw: st.DrawFn) -> TouchpointRecord:
-    occurred_at = draw(moments)
+def touchpoints(draw: st.DrawFn, when: st.SearchStrategy[int] = moments) -> TouchpointRecord:
+    occurred_at = draw(when)
     return TouchpointRecord(
         kind=draw(st.sampled_from(["page_view", "mail_open", "download", "größe", "created"])),
         occurred_at=occurred_at,
@@ -62,19 +62,27 @@ def touchpoints(draw: st.DrawFn) -> TouchpointRecord:
 
 
 @st.composite
-def stage_changes(draw: st.DrawFn) -> StageChangeRecord:
-    occurred_at = draw(moments)
+def stage_changes(draw: st.DrawFn, when: st.SearchStrategy[int] = moments) -> StageChangeRecord:
+    occurred_at = draw(when)
     stage = draw(st.sampled_from(["mql", "recycled", "no such stage"]))
     return StageChangeRecord(stage, occurred_at, draw(_recorded(occurred_at)))
 
 
-def lead_journeys(lead_id: str = "L-1", most: int = 14) -> st.SearchStrategy[LeadJourney]:
-    return st.builds(
-        LeadJourney,
-        st.just(lead_id),
-        st.lists(touchpoints(), max_size=most),
-        st.lists(stage_changes(), max_size=3),
-        st.one_of(st.none(), moments),
+@st.composite
+def lead_journeys(draw: st.DrawFn, lead_id: str = "L-1", most: int = 14) -> LeadJourney:
+    # Half of a lead's moments crowd around one or two pivots: ties, neighbours across a boundary, two sides of midnight.
+    pivots = st.sampled_from(draw(st.lists(st.one_of(_boundaries, _midnights), min_size=1, max_size=2)))
+    near = st.builds(
+        lambda pivot, offset: pivot + offset,
+        pivots,
+        st.sampled_from([0, 0, 1, -1, DAY_US, -DAY_US, DAY_US // 3, -DAY_US // 3, 7 * DAY_US]),
+    )
+    when = st.one_of(near, moments)
+    return LeadJourney(
+        lead_id,
+        draw(st.lists(touchpoints(when), max_size=most)),
+        draw(st.lists(stage_changes(when), max_size=3)),
+        draw(st.one_of(st.none(), when)),
     )
 
 

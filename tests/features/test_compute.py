@@ -138,6 +138,21 @@ def test_decay_is_exact_over_a_long_history() -> None:
         assert rows_of([lead], [(0, moment)])[0].tobytes() == row.tobytes()
 
 
+@pytest.mark.parametrize(
+    ("occurred", "days"),
+    [
+        ([0, 1, DAY_US - 1], 1),
+        ([DAY_US - 1, DAY_US], 2),
+        ([0, DAY_US - 1, DAY_US, DAY_US + 5, 3 * DAY_US], 3),
+        ([-1, 0], 2),
+    ],
+)
+def test_distinct_days_are_calendar_days_in_utc(occurred: list[int], days: int) -> None:
+    lead = LeadJourney("L-1", [TouchpointRecord("page_view", ORIGIN + moment) for moment in occurred])
+    row = rows_of([lead], [(0, ORIGIN + 4 * DAY_US)])[0]
+    assert row[CATALOG.positions["distinct_days__all__7d"]] == days
+
+
 def test_moments_before_1970_are_moments_too() -> None:
     lead = LeadJourney("L-1", [TouchpointRecord("page_view", -day * DAY_US + 7, asset="pricing") for day in range(40)])
     for moment in (-3 * DAY_US, 0, 5 * DAY_US):
