@@ -1,6 +1,7 @@
 """A start that fails says why in one message; a start that works tells nobody."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,11 +24,11 @@ def _start(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]
 
 def test_without_a_champion_one_message_says_what_to_do(root: Path, tmp_path: Path) -> None:
     for package in ("features", "models", "serving"):
-        (tmp_path / package).symlink_to(root / package)
-    # The code's folder is where the links point, so the registry is named to be one that is empty
-    done = _start(tmp_path, LEAD_BUNDLE_DIR=str(tmp_path / "nothing"))
+        shutil.copytree(root / package, tmp_path / package)
+    done = _start(tmp_path)
     assert done.returncode == 1
-    assert "The service can't start: LEAD_BUNDLE_DIR is" in done.stderr
+    assert "The service can't start: no champion to serve: " in done.stderr
+    assert "Run `make demo`, which trains and publishes one, or `python -m pipeline.publish`" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     assert len(done.stderr.strip().splitlines()) == 1
 
