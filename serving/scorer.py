@@ -35,14 +35,12 @@ class Scorer:
 
     def __init__(self, bundle: Bundle, name: str, version: str) -> None:
         self.bundle = bundle
-        empty = np.full((1, len(bundle.catalog)), np.nan, dtype=np.float32)
         self.model = {
             "name": name,
             "version": version,
             "fingerprint": bundle.catalog.fingerprint,
             "label_days": bundle.label_days,
-            # The same for every row: what the trees say on average
-            "base_value": float(bundle.classifier.contributions(empty)[0, -1]),
+            "base_value": bundle.classifier.base_value,
         }
 
     @classmethod
