@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from features.catalog import Catalog
 
+from features.catalog import Catalog
 from models.baselines import Baseline, BaseRate, LogisticRegressionBaseline, OdooFormula, PointsTable, UntunedLightGBM
 from models.calibration import Calibration, fit_calibration
 from models.classifier import Classifier, cross_fit

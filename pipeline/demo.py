@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from models.bundle import Bundle
 from rich.rule import Rule
 
 from features.errors import DataError, LeadQualificationError
+from models.bundle import Bundle
 from pipeline.console import console, metrics_table, run_main
 from pipeline.params import load_params
 from pipeline.request_export import lead_requests
@@ -120,6 +120,8 @@ def demo(repository: Path, source: str | None) -> None:
     workspace = repository if source is None else make_workspace(repository, source)
     os.chdir(workspace)
     python = sys.executable
+    # Stages are run as `python -m ...` by DVC: the same environment must answer to that name.
+    os.environ["PATH"] = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"
 
     _step("1 Pipeline: dvc repro")
     _run(workspace, "dvc", "repro", *([] if source is None else ["tracking"]))

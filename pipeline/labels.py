@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from features.timeline import DAY_US
 
+from features.timeline import DAY_US
 from pipeline.console import console, run_main
 from pipeline.params import LabelsParams, load_params
 from pipeline.snapshots import risk_periods

@@ -8,9 +8,9 @@ at when it becomes an MQL and then every ``every_days`` while open and not older
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from features.timeline import DAY_US
 
 from features.errors import DataError
+from features.timeline import DAY_US
 from pipeline.console import console, run_main
 from pipeline.params import SnapshotsParams, load_params
 from pipeline.tables import read_table, write_table

@@ -6,6 +6,7 @@ The repository's `params.yaml` is overlaid with `pipeline/presets/<source>.yaml`
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,6 @@ def make_workspace(repository: Path, source: str) -> Path:
         (workspace / "published.yaml").write_text(dump_yaml(published), encoding="utf-8")
     if not (workspace / ".dvc").exists():
         # The folder is ignored by git, which DVC takes for a mistake unless told that git is none of its business.
-        subprocess.run(["dvc", "init", "--no-scm", "-q"], cwd=workspace, check=True)
+        subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], cwd=workspace, check=True)
     shutil.copytree(repository / ".dvc" / "plots", workspace / ".dvc" / "plots", dirs_exist_ok=True)
     return workspace
