@@ -16,6 +16,7 @@ from features.params import FeaturesParams
 from pipeline.attribute_history import attributes_at, eligible_attributes
 from pipeline.console import console, progress, run_main
 from pipeline.engines.batches import known_values, lead_batches
+from pipeline.files import records
 from pipeline.params import load_params
 from pipeline.tables import read_table
 
@@ -70,15 +71,15 @@ def fit_catalog(
     """
     specs = [
         AttributeSpec(
-            entity=row.entity,
-            name=row.attribute,
-            type=row.type,
-            known_at=row.known_at,
-            categories=fit_categories(values[row.attribute].tolist(), params.min_category_rows)
-            if row.type == "category"
+            entity=row["entity"],
+            name=row["attribute"],
+            type=row["type"],
+            known_at=row["known_at"],
+            categories=fit_categories(values[row["attribute"]].tolist(), params.min_category_rows)
+            if row["type"] == "category"
             else (),
         )
-        for row in declared.itertuples()
+        for row in records(declared)
     ]
     lead_ids = sorted(set(training["lead_id"]))
     kinds, channels = (known_values(canonical, lead_ids, column) for column in ("kind", "channel"))

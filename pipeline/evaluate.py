@@ -12,7 +12,7 @@ from models.fitting import lead_weights, row_groups
 from models.metrics import ece_base_rate_shift, evaluate, paired_auc_gain, paired_log_loss_gain
 from models.params import CapacityParams, EvaluateParams
 from pipeline.console import console, metrics_table, run_main
-from pipeline.files import write_json
+from pipeline.files import records, write_json
 from pipeline.params import load_params
 from pipeline.tables import read_table
 
@@ -122,7 +122,7 @@ def plot_rows(frame: pd.DataFrame, bundle: Bundle) -> dict[str, list[dict[str, A
     for model, column in models.items():
         scores = frame[column].to_numpy(dtype=np.float64)
         for plot, points in (("roc", roc_points), ("pr", pr_points), ("gain", gain_points)):
-            curves[plot] += points(labels, scores).assign(model=model).to_dict("records")
+            curves[plot] += records(points(labels, scores).assign(model=model))
     probability = frame["probability"].to_numpy(dtype=np.float64)
     edges = np.linspace(0.0, 1.0, 26)
     distribution = [
@@ -133,7 +133,7 @@ def plot_rows(frame: pd.DataFrame, bundle: Bundle) -> dict[str, list[dict[str, A
     importance = sorted(bundle.classifier.importance().items(), key=lambda item: -item[1])[:25]
     return {
         **curves,
-        "reliability": reliability_points(labels, probability).to_dict("records"),
+        "reliability": records(reliability_points(labels, probability)),
         "score_distribution": distribution,
         "feature_importance": [{"feature": name, "gain": float(gain)} for name, gain in importance],
     }

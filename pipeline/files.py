@@ -1,4 +1,4 @@
-"""Small files between stages: JSON for people and git, and hashes of what a model was made from."""
+"""Small files between stages: JSON for people and git, table rows as plain values, hashes of what a model was made from."""
 
 import hashlib
 import json
@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["hash_files", "write_json"]
+import pandas as pd
+
+__all__ = ["hash_files", "records", "write_json"]
 
 CHUNK = 1 << 20
 DIGITS = 6
@@ -37,3 +39,9 @@ def hash_files(paths: Iterable[Path]) -> str:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
     return digest.hexdigest()
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give a frame's rows as mappings of column name to value, in order."""
+    columns = [str(column) for column in frame.columns]
+    return [dict(zip(columns, row, strict=True)) for row in frame.itertuples(index=False, name=None)]

@@ -114,7 +114,7 @@ def label_snapshots(
         {
             "lead_id": snapshots["lead_id"],
             "snapshot_at": snapshot_at,
-            "label": label.astype("Int8").where(matured, pd.NA),
+            "label": label.astype("Int8").mask(~matured),
             "matured": matured,
             "label_window_end": end.astype("datetime64[us, UTC]"),
         }

@@ -8,6 +8,7 @@ import pandas as pd
 from features.attributes import AttributeSpec
 from pipeline.build_features import read_attribute_values
 from pipeline.engines.batches import rows_of_leads
+from pipeline.files import records
 from pipeline.tables import read_table
 
 __all__ = ["lead_requests"]
@@ -52,21 +53,22 @@ def lead_requests(canonical: Path, snapshots: pd.DataFrame, specs: tuple[Attribu
     of_lead = {spec.name for spec in specs if spec.entity == "lead"}
 
     requests = []
-    for position, row in enumerate(snapshots.itertuples()):
-        known = {name: value for name, value in values.iloc[position].items() if not pd.isna(value)}
+    attributes: list[dict[str, Any]] = records(values)
+    for known_or_not, row in zip(attributes, records(snapshots), strict=True):
+        known = {name: value for name, value in known_or_not.items() if not pd.isna(value)}
         request: dict[str, Any] = {
-            "lead_id": row.lead_id,
-            "snapshot_at": _iso(row.snapshot_at),
-            "created_at": _iso(created[row.lead_id]),
+            "lead_id": row["lead_id"],
+            "snapshot_at": _iso(row["snapshot_at"]),
+            "created_at": _iso(created[row["lead_id"]]),
             "attributes": {name: _plain(value) for name, value in known.items() if name in of_lead},
-            "touchpoints": [_record(item, TOUCHPOINT_FIELDS) for item in touchpoints.get(row.lead_id, [])],
+            "touchpoints": [_record(item, TOUCHPOINT_FIELDS) for item in touchpoints.get(row["lead_id"], [])],
             "stage_changes": [
-                _record(item, ("stage", "occurred_at", "recorded_at")) for item in stages.get(row.lead_id, [])
+                _record(item, ("stage", "occurred_at", "recorded_at")) for item in stages.get(row["lead_id"], [])
             ],
         }
-        if not pd.isna(row.account_id):
+        if not pd.isna(row["account_id"]):
             request["account"] = {
-                "account_id": row.account_id,
+                "account_id": row["account_id"],
                 "attributes": {name: _plain(value) for name, value in known.items() if name not in of_lead},
             }
         requests.append(request)
@@ -78,7 +80,7 @@ def _by_lead(canonical: Path, name: str, lead_ids: list[str]) -> dict[str, list[
     if not path.exists():
         return {}
     rows = rows_of_leads(path, lead_ids)
-    return {lead_id: group.to_dict("records") for lead_id, group in rows.groupby("lead_id")}
+    return {str(lead_id): records(group) for lead_id, group in rows.groupby("lead_id")}
 
 
 def _record(row: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:

@@ -56,7 +56,8 @@ def open_leads(canonical: Path, params: SnapshotsParams) -> pd.DataFrame:
     if export["clock"] == "ordinal":
         chosen = set()
     rows = leads[leads["lead_id"].isin(chosen)].sort_values("lead_id", ignore_index=True)
-    return rows.assign(snapshot_at=pd.Series([exported_at] * len(rows), dtype="datetime64[us, UTC]"))
+    rows["snapshot_at"] = pd.Series([exported_at] * len(rows), dtype="datetime64[us, UTC]")
+    return pd.DataFrame(rows)
 
 
 def _attribute_values(bundle: Bundle, canonical: Path, snapshots: pd.DataFrame) -> pd.DataFrame:

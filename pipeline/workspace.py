@@ -43,7 +43,7 @@ def overlay(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     for key, value in changes.items():
         old = merged.get(key)
         merge = key not in REPLACED and isinstance(old, dict) and isinstance(value, dict)
-        merged[key] = overlay(old, value) if merge else value
+        merged[key] = overlay(old or {}, value) if merge else value
     return merged
 
 

@@ -90,4 +90,4 @@ def rows_of_leads(path: Path, lead_ids: list[str]) -> pd.DataFrame:
     with connect() as connection:
         connection.register("chosen", pa.table({"lead_id": pa.array(lead_ids, pa.string())}))
         query = "SELECT t.* FROM read_parquet(?) t SEMI JOIN chosen USING (lead_id)"
-        return connection.sql(query, params=[str(path)]).to_arrow_table().to_pandas()
+        return pd.DataFrame(connection.sql(query, params=[str(path)]).to_arrow_table().to_pandas())

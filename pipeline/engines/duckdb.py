@@ -24,7 +24,7 @@ MEMORY_LIMIT = os.environ.get("LEAD_DUCKDB_MEMORY", "4GB")
 # read_lines: a CSV as text, with the line of the file that each row begins on. The file is read a second time as plain lines:
 # a row begins on a line that is not empty and lies outside quotes (rows may hold quoted line breaks, and the reader skips empty
 # lines). Nothing is left to detection: it would skip leading rows that look unlike the rest, and lose them silently.
-# moment: a local time in words of its own as a time with an offset; what does not fit the format stays as it is, for quarantine.
+# moment: a local time in words of its own as a time with an offset; what does not fit stays as it is, for quarantine.
 MACROS = """
 CREATE MACRO read_lines(path, separator := ',', charset := 'utf-8') AS TABLE
 WITH plain AS (
