@@ -4,7 +4,6 @@ Run in the workspace of a preset source (`runs/<source>`), after its pipeline: `
 purges no training label that reaches into the test, so its figures are for comparison with the floor alone.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +102,6 @@ def main() -> None:
         f"AUC of the product less untuned LightGBM on the same rows: {value:+.4f} ({low:+.4f}..{high:+.4f})"
         + (f"; published floor {floor}" if floor else "")
     )
-    console.print(json.dumps({"published_auc": result["product"]["auc"]["value"], "floor": floor}), markup=False)
 
 
 if __name__ == "__main__":

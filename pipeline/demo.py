@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.rule import Rule
 
 from features.errors import DataError, LeadQualificationError
@@ -29,6 +30,7 @@ __all__ = ["main"]
 
 REFUSED = 3  # exit code of `pipeline.publish` when the gate keeps the champion
 START_SECONDS = 120
+SHOWN = 2
 
 
 def _run(workspace: Path, *command: str, allowed: tuple[int, ...] = (0,)) -> int:
@@ -87,22 +89,26 @@ def _post(address: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _example_request(data: Path, sections: Any, bundle: Bundle) -> dict[str, Any]:
-    """Take the newest open lead, or without open leads the newest snapshot, as a CRM would send it."""
+    """Take the best open lead of the scores, or without open leads the newest snapshot, as a CRM would send it."""
     canonical = data / "canonical"
     rows = open_leads(canonical, sections.snapshots)
     if rows.empty:
         rows = read_table(data / "snapshots.parquet", "snapshots").to_pandas().nlargest(1, "snapshot_at")
+    else:
+        best = pd.read_csv(data / "scores.csv", dtype={"lead_id": str})["lead_id"].iloc[0]
+        rows = rows[rows["lead_id"].astype(str) == best]
     if rows.empty:
         raise DataError(f"{data}: no snapshot to make a request of. Run `dvc repro` first.")
-    requests = lead_requests(canonical, rows.head(200), bundle.catalog.attributes)
-    longest = max(requests, key=lambda request: len(request["touchpoints"]))
-    return {"leads": [longest], "language": "en", "reasons": 3}
+    return {"leads": lead_requests(canonical, rows, bundle.catalog.attributes), "language": "en", "reasons": 3}
 
 
 def _shortened(request: dict[str, Any]) -> str:
+    """Write the request with the newest entries of each list alone; what was sent holds them all."""
     lead = dict(request["leads"][0])
-    count = len(lead["touchpoints"])
-    lead["touchpoints"] = [*lead["touchpoints"][-2:], f"... {count} touchpoints in all"][:count]
+    for name in ("touchpoints", "stage_changes"):
+        left_out = len(lead[name]) - SHOWN
+        if left_out > 0:
+            lead[name] = [f"... {left_out} earlier ones", *lead[name][-SHOWN:]]
     return json.dumps({**request, "leads": [lead]}, ensure_ascii=False)
 
 

@@ -231,6 +231,8 @@ def _reasons(counts: Counts) -> str:
 
 
 def _check_counts(counts: dict[str, Counts], sql_file: Path, quarantine: Path, max_bad_share: float) -> None:
+    if not counts["leads"].rows:
+        raise DataError(f"{sql_file}: view 'leads' has no rows. If its file holds only a header, export it again.")
     for name, count in counts.items():
         bad = sum(count.quarantined.values())
         if count.rows != count.kept + bad:
@@ -243,8 +245,6 @@ def _check_counts(counts: dict[str, Counts], sql_file: Path, quarantine: Path, m
                 f"ingest.max_bad_share allows {max_bad_share:.1%}. Look at {quarantine / name}.parquet, mend the source, or "
                 "allow more."
             )
-    if not counts["leads"].kept:
-        raise DataError(f"{sql_file}: view 'leads' has no rows. If its file holds only a header, export it again.")
 
 
 def _show(counts: dict[str, Counts]) -> None:
