@@ -13,7 +13,8 @@ from pipeline.ingest import Counts, ingest
 SQL = """
 CREATE VIEW export AS SELECT '2026-03-01T00:00:00Z' AS exported_at, 'real' AS clock;
 CREATE VIEW leads AS
-SELECT lead_id, account_id, created_at, role, rating, source_file, source_line FROM read_lines(getvariable('raw_dir') || '/leads.csv');
+SELECT lead_id, account_id, created_at, role, rating, source_file, source_line
+FROM read_lines(getvariable('raw_dir') || '/leads.csv');
 CREATE VIEW touchpoints AS SELECT * FROM read_lines(getvariable('raw_dir') || '/touchpoints.csv');
 CREATE VIEW stage_changes AS SELECT * FROM read_lines(getvariable('raw_dir') || '/stages.csv');
 CREATE VIEW attributes AS
