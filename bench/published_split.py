@@ -15,7 +15,7 @@ from models.params import SplitParams
 from models.splits import assign_slices
 from pipeline.attribute_history import eligible_attributes
 from pipeline.build_features import fit_catalog, matrix_batches, read_attribute_values
-from pipeline.console import console, metrics_table, run_main
+from pipeline.console import calibration_note, console, metrics_table, run_main
 from pipeline.evaluate import capacity_rows, evaluate_rows
 from pipeline.files import write_json
 from pipeline.params import load_params, read_yaml
@@ -97,6 +97,7 @@ def main() -> None:
     write_json(params.paths.metrics_dir / "published.json", result)
     title = f"published split (labels not purged): {result['rows']:,} test leads, base rate {result['base_rate']:.1%}"
     console.print(metrics_table(result, title))
+    console.print(calibration_note(result))
     value, low, high = difference["value"], difference["low"], difference["high"]
     console.print(
         f"AUC of the product less untuned LightGBM on the same rows: {value:+.4f} ({low:+.4f}..{high:+.4f})"

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from features.errors import LeadQualificationError
 
-__all__ = ["METRICS", "console", "metrics_table", "progress", "run_main"]
+__all__ = ["METRICS", "calibration_note", "console", "metrics_table", "progress", "run_main"]
 
 # Piped into a file or a log there is no width to ask for; tables of metrics need about a hundred columns.
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
@@ -61,6 +61,14 @@ def metrics_table(result: dict[str, Any], title: str | None = None) -> Table:
                 style="bold" if name == "product" else "",
             )
     return table
+
+
+def calibration_note(result: dict[str, Any]) -> str:
+    """Say how much of the calibration error the base rate's own shift between training and test explains."""
+    error, shift = result["product"]["ece"]["value"], result["ece_base_rate_shift"]
+    return (
+        f"calibration error {error:.3f}, of which the base rate's shift between training and test explains {shift:.3f}"
+    )
 
 
 def _cell(metric: dict[str, float | None] | None) -> str:

@@ -1,0 +1,35 @@
+"""The README's commands and links lead somewhere."""
+
+import json
+import re
+from pathlib import Path
+
+from models.requests import parse_lead
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_every_make_command_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    for page in PAGES:
+        named = re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert set(named) <= targets, page
+
+
+def test_every_link_and_module_exists() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            found = list((page.parent / target).parent.glob((page.parent / target).name + "*"))
+            assert found, f"{page}: {target}"
+        for module in re.findall(r"python -m ((?:pipeline|bench)\.\w+)", text):
+            assert (ROOT / (module.replace(".", "/") + ".py")).exists(), f"{page}: {module}"
+
+
+def test_the_first_request_is_valid() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    body = re.search(r"-d '(\{.*?\})'", text, flags=re.DOTALL)
+    assert body is not None
+    leads = json.loads(body.group(1))["leads"]
+    assert [parse_lead(lead).journey.lead_id for lead in leads] == ["L-1001"]
