@@ -52,8 +52,8 @@ bento: env ## pack the champion and the service into a Bento
 	@test -d data/champion || { echo "No champion to pack. Run make demo, or python -m pipeline.publish."; exit 1; }
 	@bentoml build
 
-bench: env ## benchmarks: each prints ratios measured in one run
-	@for b in bench/*.py; do echo "== $$b"; python -m bench.$$(basename $$b .py) || exit 1; done
+bench: env ## benchmarks; bench.published_split runs inside runs/<source>, as make demo SOURCE=... does
+	@for b in feature_engine serving_latency simulator_scale; do echo "== $$b"; python -m bench.$$b || exit 1; done
 
 lock: env ## compile requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -1,6 +1,5 @@
 """The real sources give the populations that their data sets are known for."""
 
-import re
 from pathlib import Path
 
 import pandas as pd
@@ -90,26 +89,3 @@ def test_xeducation(root: Path, real_data: Path, tmp_path: Path) -> None:
     assert (counts["train"], counts["test"]) == (6_468, 2_772)
     attributes = pq.read_table(tmp_path / "canonical" / "attributes.parquet").to_pandas().set_index("attribute")
     assert set(attributes.index[attributes["known_at"] == "after"]) >= {"tags", "lead_quality", "lead_profile"}
-
-
-def test_the_guide_does_what_it_says(root: Path, tmp_path: Path) -> None:
-    text = (root / "docs" / "your-own-data.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```(\w+) ([\w./]+)\n(.*?)```", text, flags=re.DOTALL)
-    assert len(blocks) == 5
-    for _, name, content in blocks:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(content, encoding="utf-8")
-    params = read_yaml(tmp_path / "params.yaml")["ingest"]
-    counts = ingest(
-        tmp_path / "pipeline" / "sources" / f"{params['source']}.sql",
-        tmp_path / params["raw_dir"],
-        tmp_path / "canonical",
-        tmp_path / "quarantine",
-        params["max_bad_share"],
-    )
-    for name, count in counts.items():
-        bad = sum(count.quarantined.values())
-        reasons = ", ".join(f"{n:,} {reason}" for reason, n in count.quarantined.items())
-        assert f"| {name} | {count.rows} | {count.kept} | {bad} | {reasons}".rstrip() in text
-    for row in pq.read_table(tmp_path / "quarantine" / "touchpoints.parquet").to_pylist():
-        assert f"| {row['reason']} | {row['source_line']} | `{row['row']}` |" in text

@@ -1,0 +1,88 @@
+"""Rows of a whole pipeline run, sent as a CRM would send them, get the same features and probability to the last bit."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from models.bundle import Bundle
+from pipeline import build_features, ingest, labels, simulate, snapshots, split, train
+from pipeline.params import dump_yaml, read_yaml
+from pipeline.request_export import lead_requests
+
+SENT = 120
+
+
+@pytest.fixture(scope="module")
+def run(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Run the stages on a small simulated company; return their data folder."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "pipeline").mkdir()
+    shutil.copytree(root / "pipeline" / "sources", folder / "pipeline" / "sources")
+    params = read_yaml(root / "params.yaml")
+    params["simulator"] |= {"leads": 2_500, "days": 600}
+    params["split"] |= {"cross_fit_folds": 2, "mode": "time"}
+    params["train"] |= {"max_rounds": 30}
+    (folder / "params.yaml").write_text(dump_yaml(params), encoding="utf-8")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        for stage in (simulate, ingest, snapshots, labels, split, build_features, train):
+            stage.main()
+        yield folder / "data"
+    finally:
+        os.chdir(before)
+
+
+@pytest.fixture(scope="module")
+def sent(run: Path) -> pd.DataFrame:
+    """Choose snapshots of all kinds: the MQL moment and later ones, spread over the history."""
+    rows = pd.read_parquet(run / "predictions.parquet").sort_values(["snapshot_at", "lead_id"])
+    return rows.iloc[np.linspace(0, len(rows) - 1, SENT).astype(int)].reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def answers(root: Path, run: Path, sent: pd.DataFrame, serving_at: Any, tmp_path_factory: Any) -> list[dict[str, Any]]:
+    """Ask the real service, in German, with the leads' whole journeys."""
+    bundle = Bundle.load(run / "bundle")
+    requests = lead_requests(run / "canonical", sent, bundle.catalog.attributes)
+    folder = tmp_path_factory.mktemp("parity")
+    environment = {"LEAD_BUNDLE_DIR": str(run / "bundle"), "BENTOML_HOME": str(folder / "bentoml")}
+    with serving_at("serving.service:LeadQualification", root, folder / "log.txt", environment) as client:
+        scores: list[dict[str, Any]] = client.scores(requests, debug=True, language="de")
+    return scores
+
+
+def test_features_are_equal_to_the_last_bit(run: Path, sent: pd.DataFrame, answers: list[dict[str, Any]]) -> None:
+    matrix = pq.read_table(run / "features" / "matrix.parquet").to_pandas()
+    offline = sent[["lead_id", "snapshot_at"]].merge(matrix, on=["lead_id", "snapshot_at"], how="left")
+    names = list(offline.columns[2:])
+    online = np.array(
+        [
+            [np.nan if answer["features"][name] is None else answer["features"][name] for name in names]
+            for answer in answers
+        ],
+        dtype=np.float32,
+    )
+    expected = offline[names].to_numpy(dtype=np.float32)
+    different = [
+        name for j, name in enumerate(names) if not np.array_equal(online[:, j], expected[:, j], equal_nan=True)
+    ]
+    assert different == []
+
+
+def test_probabilities_are_equal_to_the_last_bit(sent: pd.DataFrame, answers: list[dict[str, Any]]) -> None:
+    online = np.array([answer["probability"] for answer in answers], dtype=np.float32)
+    expected = sent["probability"].to_numpy(dtype=np.float32)
+    assert online.tobytes() == expected.tobytes()
+
+
+def test_what_came_after_the_snapshot_was_sent_too(answers: list[dict[str, Any]]) -> None:
+    ignored = [a for a in answers if any(w["code"] == "touchpoints_after_snapshot" for w in a["warnings"])]
+    assert len(ignored) > SENT / 2
