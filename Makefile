@@ -32,7 +32,7 @@ check: env ## format, lint, types, import contracts, doctests
 	ruff format --check .
 	ruff check .
 	mypy
-	lint-imports
+	lint-imports --no-cache
 	python -m pytest --doctest-modules features models pipeline serving
 
 format: env ## format and fix what can be fixed

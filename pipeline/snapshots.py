@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.errors import DataError
-from features.timeline import DAY_US
+from features.timeline import DAY_US, to_micros
 from pipeline.console import console, run_main
 from pipeline.params import SnapshotsParams, load_params
 from pipeline.tables import read_table, write_table
@@ -111,7 +111,7 @@ def mql_snapshots(
         lead_id, snapshot_at, risk_period, is_headline (the MQL moment), sorted by lead_id, snapshot_at.
     """
     start = _micros(periods["started_at"])
-    export = _to_micros(exported_at)
+    export = to_micros(exported_at.to_pydatetime())
     last = np.full(len(periods), export - 1, dtype=np.int64)
     ended = periods["ended_at"].notna().to_numpy()
     last[ended] = np.minimum(last[ended], _micros(periods.loc[ended, "ended_at"]))
@@ -186,10 +186,6 @@ def customer_snapshots(leads: pd.DataFrame, orders: pd.DataFrame, exported_at: p
 
 def _micros(times: pd.Series) -> np.ndarray:
     return times.astype("datetime64[us, UTC]").astype("int64").to_numpy()
-
-
-def _to_micros(moment: pd.Timestamp) -> int:
-    return int(moment.as_unit("us").value)
 
 
 def _from_micros(micros: np.ndarray) -> pd.Series:
