@@ -10,7 +10,7 @@ from rich.table import Table
 
 from features.errors import LeadQualificationError
 
-__all__ = ["METRICS", "calibration_note", "console", "metrics_table", "progress", "run_main"]
+__all__ = ["METRICS", "calibration_note", "console", "metrics_table", "progress", "run_main", "unseen_note"]
 
 # Piped into a file or a log there is no width to ask for; tables of metrics need about a hundred columns.
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
@@ -69,6 +69,15 @@ def calibration_note(result: dict[str, Any]) -> str:
     return (
         f"calibration error {error:.3f}, of which the base rate's shift between training and test explains {shift:.3f}"
     )
+
+
+def unseen_note(unseen: dict[str, Any]) -> str:
+    """Say how good the product is on accounts that no training row holds."""
+    counts = f"on accounts unseen in training ({unseen['rows']:,} leads, {unseen['positives']:,} positives)"
+    if unseen["product"] is None:
+        return f"{counts}: too few to measure"
+    auc = unseen["product"]["auc"]
+    return f"{counts}: AUC {auc['value']:.3f} ({auc['low']:.3f}..{auc['high']:.3f})"
 
 
 def _cell(metric: dict[str, float | None] | None) -> str:

@@ -19,7 +19,7 @@ from rich.rule import Rule
 
 from features.errors import DataError, LeadQualificationError
 from models.bundle import Bundle
-from pipeline.console import calibration_note, console, metrics_table, run_main
+from pipeline.console import calibration_note, console, metrics_table, run_main, unseen_note
 from pipeline.params import load_params
 from pipeline.request_export import lead_requests
 from pipeline.score import open_leads
@@ -161,6 +161,7 @@ def demo(repository: Path, source: str | None) -> None:
         )
     )
     console.print(calibration_note(result))
+    console.print(unseen_note(result["unseen_accounts"]))
     if (workspace / "published.yaml").exists():
         _run(workspace, python, "-m", "bench.published_split")
     _next_commands(source, time.monotonic() - begin)

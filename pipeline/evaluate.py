@@ -11,17 +11,18 @@ from models.curves import gain_points, pr_points, reliability_points, roc_points
 from models.fitting import lead_weights, row_groups
 from models.metrics import ece_base_rate_shift, evaluate, paired_auc_gain, paired_log_loss_gain
 from models.params import CapacityParams, EvaluateParams
-from pipeline.console import console, metrics_table, run_main
+from pipeline.console import console, metrics_table, run_main, unseen_note
 from pipeline.files import records, write_json
 from pipeline.params import load_params
 from pipeline.tables import read_table
 
-__all__ = ["BASELINES", "SECTIONS", "capacity_rows", "evaluate_rows", "main", "plot_rows"]
+__all__ = ["BASELINES", "SECTIONS", "capacity_rows", "evaluate_rows", "main", "plot_rows", "unseen_accounts"]
 
 SECTIONS = ("capacity", "evaluate", "paths")
 BASELINES = ("base_rate", "logistic_regression", "points", "odoo_formula", "untuned_lightgbm")
 SCORES_ONLY = ("points",)
 WEEK = pd.Timedelta(days=7)
+ENOUGH_POSITIVES = 50
 
 
 def capacity_rows(frame: pd.DataFrame, params: CapacityParams) -> int:
@@ -106,6 +107,36 @@ def evaluate_rows(
     }
 
 
+def unseen_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep the test's headline rows whose account, or lead without one, no other slice holds.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        All rows of `predictions.parquet`.
+    """
+    groups = row_groups(frame)
+    in_test = (frame["slice"] == "test").to_numpy()
+    seen = np.isin(groups, groups[~in_test])
+    return pd.DataFrame(frame[in_test & ~seen & frame["is_headline"].to_numpy(dtype=bool)])
+
+
+def unseen_accounts(frame: pd.DataFrame, capacity: CapacityParams, params: EvaluateParams) -> dict[str, Any]:
+    """Measure the product on accounts that no training row holds; too few positives are said, not measured.
+
+    Returns
+    -------
+    dict
+        rows and positives; with at least `ENOUGH_POSITIVES` positives also product, as in `evaluate_rows`, else None.
+    """
+    rows = unseen_rows(frame)
+    positives = int(rows["label"].sum())
+    if positives < ENOUGH_POSITIVES or positives == len(rows):
+        return {"rows": len(rows), "positives": positives, "product": None}
+    measured = evaluate_rows(rows, np.ones(len(rows)), capacity_rows(rows, capacity), params, names=())
+    return {name: measured[name] for name in ("rows", "positives", "product")}
+
+
 def plot_rows(frame: pd.DataFrame, bundle: Bundle) -> dict[str, list[dict[str, Any]]]:
     """Make the rows behind each plot; one row per point.
 
@@ -152,6 +183,7 @@ def main() -> None:
             **evaluate_rows(
                 headline, np.ones(len(headline)), capacity_rows(headline, params.capacity), params.evaluate
             ),
+            "unseen_accounts": unseen_accounts(frame, params.capacity, params.evaluate),
             "all_snapshots": evaluate_rows(
                 test, lead_weights(test), capacity_rows(test, params.capacity), params.evaluate
             ),
@@ -160,6 +192,7 @@ def main() -> None:
     for name, rows in plot_rows(headline, bundle).items():
         write_json(params.paths.plots_dir / f"{name}.json", rows)
     console.print(metrics_table(result))
+    console.print(unseen_note(result["unseen_accounts"]))
 
 
 if __name__ == "__main__":

@@ -132,7 +132,8 @@ def _csv_finding(path: Path) -> str | None:
                     "UTF-8, or name its encoding in the source's SQL: read_lines(..., charset := 'latin-1')."
                 )
         file.seek(0)
-        return _ragged_row(path, io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
+        with io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+            return _ragged_row(path, text)
 
 
 def _ragged_row(path: Path, file: io.TextIOWrapper) -> str | None:
