@@ -15,6 +15,8 @@ __all__ = ["bundle_hash", "data_hashes", "find_repository", "git_state", "read_t
 # What decides a run. Metrics, plots and dvc.lock change with every run and would make each one look modified.
 CODE = ("features", "models", "pipeline", "params.yaml", "dvc.yaml", "requirements.lock")
 
+AFTER_THE_MODEL = ("report", "tracking")
+
 
 def _git(folder: Path, *arguments: str) -> str | None:
     """Run git; None without git, outside a repository, or before the first commit."""
@@ -81,7 +83,9 @@ def git_state(folder: Path) -> dict[str, str]:
 
 
 def data_hashes(lock: Path) -> dict[str, str]:
-    """Read the content hashes that DVC recorded; one entry per output (and per raw input) known so far.
+    """Read the content hashes that DVC recorded; one entry per output and raw input of the stages that make a model.
+
+    What `report` and `tracking` write is left out: while they run, the file still holds the hashes of their last run.
 
     Parameters
     ----------
@@ -98,8 +102,8 @@ def data_hashes(lock: Path) -> dict[str, str]:
     stages: dict[str, Any] = read_yaml(lock).get("stages", {})
     found: dict[str, str] = {}
     for kind in ("deps", "outs"):
-        for stage in stages.values():
-            for item in stage.get(kind, []):
+        for name, stage in stages.items():
+            for item in stage.get(kind, []) if name not in AFTER_THE_MODEL else []:
                 is_code = item["path"].split("/")[0].split(".")[0] in ("features", "models", "pipeline", "serving")
                 if "md5" in item and not is_code:
                     found[item["path"]] = item["md5"]
