@@ -35,6 +35,10 @@ _MESSAGES = {
         "Touchpoints, stage changes or creation at or after snapshot_at, or recorded then, were ignored: {value}.",
         "Kontaktpunkte, Stufenwechsel oder Anlage ab snapshot_at, auch später erfasste, wurden nicht beachtet: {value}.",
     ),
+    "duplicates_ignored": (
+        "Repeated touchpoints or stage changes were counted once: {value}.",
+        "Wiederholte Kontaktpunkte oder Stufenwechsel wurden nur einmal gezählt: {value}.",
+    ),
     "account_touchpoints_unused": (
         "Touchpoints of the account were sent, and no feature uses them yet: {value}.",
         "Kontaktpunkte des Accounts wurden mitgeschickt, aber noch kein Merkmal nutzt sie: {value}.",
@@ -49,8 +53,8 @@ class Warning:
     Attributes
     ----------
     code : str
-        ``unknown_kind``, ``unknown_channel``, ``unknown_category``, ``unknown_attribute``, ``touchpoints_after_snapshot`` or
-        ``account_touchpoints_unused``.
+        ``unknown_kind``, ``unknown_channel``, ``unknown_category``, ``unknown_attribute``, ``touchpoints_after_snapshot``,
+        ``duplicates_ignored`` or ``account_touchpoints_unused``.
     message : str
         A sentence in the language asked for.
     field : str
@@ -112,7 +116,10 @@ def request_warnings(
     if lead.account_touchpoints:
         text = str(lead.account_touchpoints)
         more.append(_warning("account_touchpoints_unused", "account.touchpoints", text, language))
-    return tuple(replace(item, field=f"{lead.path}.{item.field}") for item in (*warnings, *more))
+    found = [replace(item, field=f"{lead.path}.{item.field}") for item in (*warnings, *more)]
+    if lead.repeats:
+        found.append(_warning("duplicates_ignored", lead.path, str(lead.repeats), language))
+    return tuple(found)
 
 
 def _warning(code: str, field: str, value: str, language: str) -> Warning:

@@ -70,6 +70,8 @@ class LeadRequest:
         As sent: text, number, boolean or None. Names are unique over both, so either may hold any of them.
     account_touchpoints : int
         How many touchpoints of the account's other leads were sent; no feature uses them yet.
+    repeats : int
+        How many touchpoints and stage changes were sent twice, and left out of the journey.
     path : str
         Where the lead stands in the request, such as ``leads[0]``; for messages.
     """
@@ -79,11 +81,16 @@ class LeadRequest:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     account_attributes: Mapping[str, Any] = field(default_factory=dict)
     account_touchpoints: int = 0
+    repeats: int = 0
     path: str = "lead"
 
 
 def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None = None) -> LeadRequest:
     """Check one lead of a request, given as the plain values that a JSON parser yields.
+
+    What was sent twice counts once, as in ingest: equal touchpoints with the same id, and equal stage changes. Equal
+    touchpoints without an id may both have happened, and are kept; so are those that share an id and differ, as which one is
+    right can't be told from here.
 
     Parameters
     ----------
@@ -119,18 +126,20 @@ def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None =
     if raw.get("account") is not None:
         account = check_object(raw["account"], f"{path}.account", _ACCOUNT)
         required_text(account.get("account_id"), f"{path}.account.account_id")
-    journey = LeadJourney(
-        lead_id,
-        _touchpoints(raw.get("touchpoints"), f"{path}.touchpoints"),
-        _stage_changes(raw.get("stage_changes"), f"{path}.stage_changes"),
-        optional_moment(raw.get("created_at"), f"{path}.created_at"),
-    )
+    sent = _touchpoints(raw.get("touchpoints"), f"{path}.touchpoints")
+    changes_sent = _stage_changes(raw.get("stage_changes"), f"{path}.stage_changes")
+    touchpoints = _without_repeats(sent)
+    # Stage changes with different reasons, owners or teams are different.
+    changes = [change for change, _ in dict.fromkeys(changes_sent)]
+    created_at = optional_moment(raw.get("created_at"), f"{path}.created_at")
+    journey = LeadJourney(lead_id, touchpoints, changes, created_at)
     return LeadRequest(
         journey,
         at,
         _attributes(raw.get("attributes"), f"{path}.attributes"),
         _attributes(account.get("attributes"), f"{path}.account.attributes"),
         len(_touchpoints(account.get("touchpoints"), f"{path}.account.touchpoints")),
+        len(sent) - len(touchpoints) + len(changes_sent) - len(changes),
         path,
     )
 
@@ -245,7 +254,13 @@ def _touchpoints(value: Any, path: str) -> list[TouchpointRecord]:
     return records
 
 
-def _stage_changes(value: Any, path: str) -> list[StageChangeRecord]:
+def _without_repeats(touchpoints: list[TouchpointRecord]) -> list[TouchpointRecord]:
+    named = dict.fromkeys(item for item in touchpoints if item.touchpoint_id is not None)
+    return [*named, *(item for item in touchpoints if item.touchpoint_id is None)] if named else touchpoints
+
+
+def _stage_changes(value: Any, path: str) -> list[tuple[StageChangeRecord, tuple[str | None, ...]]]:
+    """Read stage changes, each with its reason, owner and team."""
     records = []
     for index, item in enumerate(check_list(value, path, MAX_STAGE_CHANGES)):
         where = f"{path}[{index}]"
@@ -253,12 +268,10 @@ def _stage_changes(value: Any, path: str) -> list[StageChangeRecord]:
         stage = required_text(raw.get("stage"), f"{where}.stage")
         if stage not in STAGES:
             fail(f"{where}.stage", f"is {shown(stage)}", f"Send one of {', '.join(STAGES)}.")
-        for name in ("reason", "owner", "team"):
-            optional_text(raw.get(name), f"{where}.{name}")
+        people = tuple(optional_text(raw.get(name), f"{where}.{name}") for name in ("reason", "owner", "team"))
         occurred = parse_moment(raw.get("occurred_at"), f"{where}.occurred_at")
-        records.append(
-            StageChangeRecord(stage, occurred, optional_moment(raw.get("recorded_at"), f"{where}.recorded_at"))
-        )
+        recorded = optional_moment(raw.get("recorded_at"), f"{where}.recorded_at")
+        records.append((StageChangeRecord(stage, occurred, recorded), people))
     return records
 
 

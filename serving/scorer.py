@@ -12,10 +12,9 @@ from features.errors import JourneyError
 from features.timeline import from_micros
 from models.bundle import Bundle
 from models.requests import parse_lead
-from models.scoring import Score, Warning, score_requests
+from models.scoring import Score, score_requests
 from serving import examples
 from serving.errors import RequestError
-from serving.repeats import repeats_warning, without_repeats
 from serving.strict_json import parse_json
 from serving.validation import explain, read_options
 
@@ -89,7 +88,6 @@ class Scorer:
             raise RequestError(403, "debug_not_allowed", message, "debug", "Leave debug out.")
         try:
             leads = [parse_lead(lead, f"leads[{position}]", now) for position, lead in enumerate(options.leads)]
-            leads, repeats = without_repeats(leads, options.leads)
             scores = score_requests(
                 self.bundle,
                 leads,
@@ -100,15 +98,12 @@ class Scorer:
             )
         except JourneyError as error:
             raise explain(value, error) from None
-        entries = []
-        for lead, repeated, item in zip(leads, repeats, scores, strict=True):
-            more = [repeats_warning(lead, repeated, options.language)] if repeated else []
-            entries.append(_entry(item, [*item.warnings, *more], self.bundle.catalog.names))
-        answer = {"leads": entries, "model": self.model}
+        names = self.bundle.catalog.names
+        answer = {"leads": [_entry(item, names) for item in scores], "model": self.model}
         return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _entry(item: Score, warnings: list[Warning], names: tuple[str, ...]) -> dict[str, Any]:
+def _entry(item: Score, names: tuple[str, ...]) -> dict[str, Any]:
     """Write one lead's part of the answer."""
     interval = None if item.low is None else [item.low, item.high]
     entry: dict[str, Any] = {
@@ -123,7 +118,7 @@ def _entry(item: Score, warnings: list[Warning], names: tuple[str, ...]) -> dict
             {"feature": reason.feature, "text": reason.text, "contribution": reason.contribution}
             for reason in item.reasons
         ],
-        "warnings": [{"code": found.code, "message": found.message, "field": found.field} for found in warnings],
+        "warnings": [{"code": found.code, "message": found.message, "field": found.field} for found in item.warnings],
         "not_scored": item.not_scored,
     }
     if item.vector is not None:

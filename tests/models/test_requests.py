@@ -257,3 +257,20 @@ def test_attributes_that_the_model_does_not_take_are_listed_by_path(small_catalo
     account = {"account_id": "A", "attributes": {"industry": "energy", "shoe_size": 44}}
     lead = parse_lead(_lead(attributes={"newsletter": True, "colour": "red"}, account=account))
     assert unread_attributes(lead, small_catalog) == ["attributes.colour", "account.attributes.shoe_size"]
+
+
+def test_what_was_sent_twice_counts_once_and_is_counted() -> None:
+    visit = {"touchpoint_id": "T-1", "kind": "page_view", "occurred_at": "2026-01-05T10:00:00Z"}
+    unnamed = {"kind": "page_view", "occurred_at": "2026-01-05T10:00:00Z"}
+    mql = {"stage": "mql", "occurred_at": "2026-01-06T10:00:00Z"}
+    lead = parse_lead(
+        {
+            "lead_id": "L-1",
+            "snapshot_at": "2026-01-07T10:00:00Z",
+            "touchpoints": [visit, unnamed, visit, unnamed, {**visit, "kind": "webinar"}],
+            "stage_changes": [mql, {**mql, "owner": "A"}, mql],
+        }
+    )
+    assert [item.touchpoint_id for item in lead.journey.touchpoints] == ["T-1", "T-1", None, None]
+    assert len(lead.journey.stage_changes) == 2
+    assert lead.repeats == 2
