@@ -1,22 +1,24 @@
 """The product on the split that a data set's floor was published on, beside untuned LightGBM on the same rows.
 
-Run in the workspace of a preset source (`runs/<source>`), after its pipeline: `python -m bench.published_split`. The split
-purges no training label that reaches into the test, so its figures are for comparison with the floor alone.
+Run in the workspace of a preset source (`runs/<source>`), after its pipeline: `python -m bench.published_split`. Most of
+these splits purge no training label that reaches into the test, so their figures are for comparison with the floor alone.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from features.catalog import Catalog
 from models.fitting import fit_baselines, fit_product
 from models.params import SplitParams
 from models.splits import assign_slices
-from pipeline.attribute_history import eligible_attributes
-from pipeline.build_features import fit_catalog, matrix_batches, read_attribute_values
+from pipeline.build_features import fit_features, matrix_batches
 from pipeline.console import calibration_note, console, metrics_table, run_main
 from pipeline.evaluate import capacity_rows, evaluate_rows
+from pipeline.export import read_export
 from pipeline.files import write_json
 from pipeline.params import load_params, read_yaml
 from pipeline.tables import read_table
@@ -36,21 +38,17 @@ SECTIONS = (
 )
 
 
-def matrix_of(canonical: Path, snapshots, slices, params) -> tuple[Catalog, pa.Table]:
+def matrix_of(
+    params: Any, canonical: Path, snapshots: pd.DataFrame, in_training: np.ndarray
+) -> tuple[Catalog, pa.Table]:
     """Fit the catalog on this split's training rows and compute every snapshot's features."""
-    declared = eligible_attributes(
-        read_table(canonical / "attributes.parquet", "attributes").to_pandas(),
-        use_known_at_export=params.features.use_known_at_export,
-    )
-    values = read_attribute_values(canonical, snapshots, declared)
-    training = (slices["slice"] == "train").to_numpy()
-    catalog = fit_catalog(params.features, canonical, declared, snapshots[training], values[training])
-    matrix = np.empty((len(snapshots), len(catalog.features)), dtype=np.float32)
+    catalog, values = fit_features(params.features, canonical, snapshots, in_training)
+    matrix = np.empty((len(snapshots), len(catalog)), dtype=np.float32)
     for rows, block in matrix_batches(canonical, snapshots, values, catalog):
         matrix[rows] = block
     table = pa.Table.from_pandas(snapshots[["lead_id", "snapshot_at"]], preserve_index=False)
-    for j, feature in enumerate(catalog.features):
-        table = table.append_column(feature.name, pa.array(matrix[:, j]))
+    for j, name in enumerate(catalog.names):
+        table = table.append_column(name, pa.array(matrix[:, j]))
     return catalog, table
 
 
@@ -62,15 +60,15 @@ def main() -> None:
     split = SplitParams(**{**params.split.model_dump(), **published.get("split", published)})
     data = params.paths.data_dir
     canonical = data / "canonical"
-    export = read_table(canonical / "export.parquet", "export").to_pandas().iloc[0]
+    export = read_export(canonical)
     snapshots = read_table(data / "snapshots.parquet", "snapshots").to_pandas()
     labels = read_table(data / "labels.parquet", "labels").to_pandas()
     joined = snapshots.merge(labels, on=["lead_id", "snapshot_at"], validate="one_to_one")
     days, delay = params.labels.label_days, params.labels.recording_delay_days
     slices = joined[["lead_id", "snapshot_at"]].assign(
-        slice=assign_slices(joined, split, days, delay, export["clock"]).slice.to_numpy()
+        slice=assign_slices(joined, split, days, delay, export.clock).slice.to_numpy()
     )
-    catalog, table = matrix_of(canonical, snapshots, slices, params)
+    catalog, table = matrix_of(params, canonical, snapshots, (slices["slice"] == "train").to_numpy())
     frame, matrix = labelled_rows(snapshots, labels, slices, table)
     frame["label"] = frame["label"].astype("int8")
     product = fit_product(
@@ -83,7 +81,7 @@ def main() -> None:
         tiers=params.tiers,
         label_days=days,
         recording_delay_days=delay,
-        ordinal=export["clock"] == "ordinal",
+        ordinal=export.ordinal,
     )
     test = np.flatnonzero(((frame["slice"] == "test") & frame["is_headline"]).to_numpy())
     baselines = fit_baselines(
@@ -95,7 +93,8 @@ def main() -> None:
     difference = result["gain_over"]["untuned_lightgbm"]["auc"]
     result["floor"] = floor
     write_json(params.paths.metrics_dir / "published.json", result)
-    title = f"published split (labels not purged): {result['rows']:,} test leads, base rate {result['base_rate']:.1%}"
+    purged = "purged" if split.label_purge else "not purged"
+    title = f"published split (labels {purged}): {result['rows']:,} test leads, base rate {result['base_rate']:.1%}"
     console.print(metrics_table(result, title))
     console.print(calibration_note(result))
     value, low, high = difference["value"], difference["low"], difference["high"]

@@ -10,9 +10,10 @@ from typing import Any
 
 from features.attributes import AttributeSpec
 from features.errors import BundleError, LeadQualificationError, ParameterError
-from features.feature import OPERATIONS, STAGES, Feature, list_features, stage_selectors
+from features.feature import OPERATIONS, Feature, list_features, stage_selectors
 from features.params import FeaturesParams, SelectorParams
 from features.selectors import Selectors
+from features.vocabulary import STAGES
 
 __all__ = ["DEFINITION", "OPERATIONS", "STAGES", "Catalog", "Feature", "build_catalog"]
 

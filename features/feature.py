@@ -7,9 +7,10 @@ from typing import Literal
 from features.attributes import AttributeSpec
 from features.params import Label, SelectorParams
 from features.records import CREATED, STAGE_PREFIX
+from features.vocabulary import STAGES, Stage
 from features.wording import attribute_text, default_label, journey_text
 
-__all__ = ["OPERATIONS", "STAGES", "Feature", "list_features", "stage_selectors"]
+__all__ = ["OPERATIONS", "Feature", "list_features", "stage_selectors"]
 
 OPERATIONS = (
     "count",
@@ -34,7 +35,7 @@ _UNITS = {
     "sum_value": "value",
 }
 
-STAGES: Mapping[str, tuple[str, str]] = {
+_STAGE_WORDS: Mapping[Stage, tuple[str, str]] = {
     "inquiry": ("inquiry", "Anfrage"),
     "mql": ("marketing-qualified", "marketing-qualifiziert"),
     "sal": ("accepted by sales", "vom Vertrieb angenommen"),
@@ -43,7 +44,7 @@ STAGES: Mapping[str, tuple[str, str]] = {
     "recycled": ("recycled", "zurückgestellt"),
     "customer": ("customer", "Kunde"),
 }
-"""The CRM's stages that have selectors of their own (`stage_mql`, ...), and their names in English and German."""
+"""Names of the CRM's stages in English and German; each stage has a selector of its own (`stage_mql`, ...)."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,11 @@ def stage_selectors() -> dict[str, SelectorParams]:
         f"stage_{stage}": SelectorParams(
             kind=(STAGE_PREFIX + stage,),
             by=("system",),
-            label=Label(en=f"changes to stage “{en}”", de=f"Wechsel in die Stufe „{de}“"),
+            label=Label(
+                en=f"changes to stage “{_STAGE_WORDS[stage][0]}”", de=f"Wechsel in die Stufe „{_STAGE_WORDS[stage][1]}“"
+            ),
         )
-        for stage, (en, de) in STAGES.items()
+        for stage in STAGES
     }
     label = Label(en="creations of the lead", de="Anlagen des Leads")
     return {CREATED: SelectorParams(kind=(CREATED,), by=("system",), label=label), **rules}

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from features.vocabulary import By
+
 __all__ = ["FeaturesParams", "Label", "SelectorParams"]
 
 
@@ -31,7 +33,7 @@ class SelectorParams(Frozen):
     channel: tuple[str, ...] | None = None
     asset: tuple[str, ...] | None = None
     campaign: tuple[str, ...] | None = None
-    by: tuple[Literal["lead", "sales", "system"], ...] = ("lead",)
+    by: tuple[By, ...] = ("lead",)
     label: Label | None = None
 
 

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.params import SelectorParams
+from features.vocabulary import BY
 
 __all__ = ["BY", "FIELDS", "SelectorTables", "Selectors"]
-
-BY = ("lead", "sales", "system")
-"""Who caused a touchpoint; the position is its code."""
 
 FIELDS = ("kind", "channel", "asset", "campaign")
 """The fields that patterns look at."""

@@ -1,4 +1,7 @@
-"""The LightGBM classifier: training, cross-fitting in time, raw log-odds, exact contributions, text in and out."""
+"""The LightGBM classifier: training, cross-fitting in time, raw log-odds, exact contributions, text in and out.
+
+Longer than other modules because all that calls LightGBM stands here; nothing else may, but the bundle.
+"""
 
 import os
 import re

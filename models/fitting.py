@@ -11,10 +11,18 @@ from models.calibration import Calibration, fit_calibration
 from models.classifier import Classifier, cross_fit
 from models.classifier import train as train_classifier
 from models.params import CalibrationParams, PointsParams, SplitParams, TiersParams, TrainParams
-from models.splits import time_folds
+from models.splits import FITTED, time_folds
 from models.tiers import fit_cutoffs
 
-__all__ = ["Product", "fit_baselines", "fit_product", "lead_weights", "row_groups"]
+__all__ = ["BASELINES", "Product", "fit_baselines", "fit_product", "lead_weights", "row_groups"]
+
+BASELINES: dict[str, type[Baseline]] = {
+    "base_rate": BaseRate,
+    "logistic_regression": LogisticRegressionBaseline,
+    "points": PointsTable,
+    "odoo_formula": OdooFormula,
+    "untuned_lightgbm": UntunedLightGBM,
+}
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ def fit_product(
     weights = lead_weights(frame)
     groups = row_groups(frame)
     headline = frame["is_headline"].to_numpy(dtype=bool)
-    names = [feature.name for feature in catalog.features]
+    names = catalog.names
     categorical = catalog.categorical
 
     def rows(name: str) -> np.ndarray:
@@ -178,25 +186,15 @@ def fit_baselines(
     dict of str to ndarray of float64
         Probabilities per baseline; `points` is a score without a scale.
     """
-    fit_rows = np.flatnonzero(frame["slice"].isin(["train", "early_stopping", "calibration"]).to_numpy())
+    fit_rows = np.flatnonzero(frame["slice"].isin(FITTED).to_numpy())
     labels = frame["label"].to_numpy(dtype=np.float64)[fit_rows]
     weights = lead_weights(frame)[fit_rows]
-    names = [feature.name for feature in catalog.features]
+    names = catalog.names
     categorical = catalog.categorical
-    models: dict[str, Baseline] = {
-        "base_rate": BaseRate(),
-        "logistic_regression": LogisticRegressionBaseline(),
-        "odoo_formula": OdooFormula(),
-        "untuned_lightgbm": UntunedLightGBM(),
-    }
-    out = {
+    models: dict[str, Baseline] = {name: make() for name, make in BASELINES.items() if make is not PointsTable}
+    if points is not None:
+        models["points"] = PointsTable(points, observation_days)
+    return {
         name: model.fit(matrix[fit_rows], names, categorical, labels, weights).predict(matrix[predict])
         for name, model in models.items()
     }
-    if points is not None:
-        out["points"] = (
-            PointsTable(points, observation_days)
-            .fit(matrix[fit_rows], names, categorical, labels, weights)
-            .predict(matrix[predict])
-        )
-    return out

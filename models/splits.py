@@ -19,9 +19,10 @@ from features.errors import DataError, ParameterError
 from models.cuts import DAY_US, NEVER, ceil_day, floor_day, inner_cuts, known, micros, midnight, outer_cut
 from models.params import SplitParams
 
-__all__ = ["DROPPED", "SLICES", "Slices", "assign_slices", "describe_slices", "time_folds"]
+__all__ = ["DROPPED", "FITTED", "SLICES", "Slices", "assign_slices", "describe_slices", "time_folds"]
 
-SLICES = ("train", "early_stopping", "calibration", "test")
+FITTED = ("train", "early_stopping", "calibration")
+SLICES = (*FITTED, "test")
 DROPPED = "dropped"
 COLUMNS = ("lead_id", "account_id", "snapshot_at", "is_headline", "label", "matured")
 

@@ -20,7 +20,7 @@ from pipeline.files import records
 from pipeline.params import load_params
 from pipeline.tables import read_table
 
-__all__ = ["SECTIONS", "attribute_lists", "fit_catalog", "main", "matrix_batches", "read_attribute_values"]
+__all__ = ["SECTIONS", "attribute_lists", "fit_features", "main", "matrix_batches", "read_attribute_values"]
 
 SECTIONS = ("features", "paths")
 
@@ -51,7 +51,7 @@ def read_attribute_values(canonical: Path, snapshots: pd.DataFrame, declared: pd
     return attributes_at(snapshots, declared, leads, optional("accounts"), optional("attribute_changes"))
 
 
-def fit_catalog(
+def _fit_catalog(
     params: FeaturesParams, canonical: Path, declared: pd.DataFrame, training: pd.DataFrame, values: pd.DataFrame
 ) -> Catalog:
     """Build the catalog; whatever is learned (known categories, kinds and channels) comes from training rows alone.
@@ -84,6 +84,36 @@ def fit_catalog(
     lead_ids = sorted(set(training["lead_id"]))
     kinds, channels = (known_values(canonical, lead_ids, column) for column in ("kind", "channel"))
     return build_catalog(params, specs, known_kinds=kinds, known_channels=channels)
+
+
+def fit_features(
+    params: FeaturesParams, canonical: Path, snapshots: pd.DataFrame, in_training: np.ndarray
+) -> tuple[Catalog, pd.DataFrame]:
+    """Look up the attributes of all snapshots, and fit the catalog on the training rows among them.
+
+    Parameters
+    ----------
+    params : FeaturesParams
+        The `features` section.
+    canonical : Path
+        Folder of canonical tables.
+    snapshots : DataFrame
+        lead_id, account_id, snapshot_at.
+    in_training : ndarray of bool
+        One per snapshot.
+
+    Returns
+    -------
+    catalog : Catalog
+    values : DataFrame
+        Attribute values, row for row with `snapshots`.
+    """
+    declared = eligible_attributes(
+        read_table(canonical / "attributes.parquet", "attributes").to_pandas(),
+        use_known_at_export=params.use_known_at_export,
+    )
+    values = read_attribute_values(canonical, snapshots, declared)
+    return _fit_catalog(params, canonical, declared, snapshots[in_training], values[in_training]), values
 
 
 def attribute_lists(values: pd.DataFrame, rows: np.ndarray) -> dict[str, list[Any]]:
@@ -137,16 +167,11 @@ def main() -> None:
     snapshots = read_table(data / "snapshots.parquet", "snapshots").to_pandas()
     slices = read_table(data / "slices.parquet", "slices").to_pandas()
     in_training = snapshots.merge(slices, on=["lead_id", "snapshot_at"], how="left")["slice"].eq("train").to_numpy()
-    declared = eligible_attributes(
-        read_table(canonical / "attributes.parquet", "attributes").to_pandas(),
-        use_known_at_export=params.features.use_known_at_export,
-    )
-    values = read_attribute_values(canonical, snapshots, declared)
-    catalog = fit_catalog(params.features, canonical, declared, snapshots[in_training], values[in_training])
+    catalog, values = fit_features(params.features, canonical, snapshots, in_training)
 
     out.mkdir(parents=True, exist_ok=True)
     (out / "catalog.json").write_text(catalog.to_json(), encoding="utf-8")
-    names = [feature.name for feature in catalog.features]
+    names = catalog.names
     schema = pa.schema(
         [pa.field("lead_id", pa.string(), nullable=False)]
         + [pa.field("snapshot_at", pa.timestamp("us", tz="UTC"), nullable=False)]

@@ -21,6 +21,7 @@ from features.errors import DataError, LeadQualificationError
 from models.bundle import Bundle
 from pipeline.console import calibration_note, console, metrics_table, run_main, unseen_note
 from pipeline.params import load_params
+from pipeline.publish import REFUSED
 from pipeline.request_export import lead_requests
 from pipeline.score import open_leads
 from pipeline.tables import read_table
@@ -28,7 +29,6 @@ from pipeline.workspace import make_workspace, presets
 
 __all__ = ["main"]
 
-REFUSED = 3  # exit code of `pipeline.publish` when the gate keeps the champion
 START_SECONDS = 120
 SHOWN = 2
 

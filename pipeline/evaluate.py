@@ -8,7 +8,7 @@ import pandas as pd
 
 from models.bundle import Bundle
 from models.curves import gain_points, pr_points, reliability_points, roc_points
-from models.fitting import lead_weights, row_groups
+from models.fitting import BASELINES, lead_weights, row_groups
 from models.metrics import ece_base_rate_shift, evaluate, paired_auc_gain, paired_log_loss_gain
 from models.params import CapacityParams, EvaluateParams
 from pipeline.console import console, metrics_table, run_main, unseen_note
@@ -16,11 +16,9 @@ from pipeline.files import records, write_json
 from pipeline.params import load_params
 from pipeline.tables import read_table
 
-__all__ = ["BASELINES", "SECTIONS", "capacity_rows", "evaluate_rows", "main", "plot_rows", "unseen_accounts"]
+__all__ = ["SECTIONS", "capacity_rows", "evaluate_rows", "main", "plot_rows", "unseen_accounts"]
 
 SECTIONS = ("capacity", "evaluate", "paths")
-BASELINES = ("base_rate", "logistic_regression", "points", "odoo_formula", "untuned_lightgbm")
-SCORES_ONLY = ("points",)
 WEEK = pd.Timedelta(days=7)
 ENOUGH_POSITIVES = 50
 
@@ -82,7 +80,7 @@ def evaluate_rows(
             weights,
             capacity,
             params,
-            is_probability=column not in SCORES_ONLY,
+            is_probability=column not in BASELINES or BASELINES[column].is_probability,
         )
 
     baselines = {name: measure(name) if name in frame else None for name in names}
@@ -91,7 +89,7 @@ def evaluate_rows(
     def against(name: str) -> dict[str, Any]:
         other = frame[name].to_numpy(dtype=np.float64)
         gains = {"auc": paired_auc_gain(labels, probability, other, groups, weights, params)}
-        if name not in SCORES_ONLY:
+        if BASELINES[name].is_probability:
             gains["log_loss"] = paired_log_loss_gain(labels, probability, other, groups, weights, params)
         return gains
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from features.timeline import DAY_US
 from pipeline.console import console, run_main
+from pipeline.export import read_export
 from pipeline.params import LabelsParams, load_params
 from pipeline.snapshots import risk_periods
 from pipeline.tables import read_table, write_table
@@ -125,7 +126,7 @@ def main() -> None:
     """Read the canonical tables and the snapshots, write `labels.parquet`."""
     params = load_params(SECTIONS)
     canonical = params.paths.data_dir / "canonical"
-    export = read_table(canonical / "export.parquet", "export").to_pandas().iloc[0]
+    export = read_export(canonical)
     snapshots = read_table(params.paths.data_dir / "snapshots.parquet", "snapshots").to_pandas()
     if params.snapshots.risk_set == "customers":
         orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
@@ -133,8 +134,7 @@ def main() -> None:
     else:
         changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
         outcome_at = period_outcomes(snapshots, risk_periods(changes, params.snapshots.expire_days))
-    ordinal = bool(export["clock"] == "ordinal")
-    labels = label_snapshots(snapshots, outcome_at, params.labels, export["exported_at"], ordinal=ordinal)
+    labels = label_snapshots(snapshots, outcome_at, params.labels, export.exported_at, ordinal=export.ordinal)
     write_table(params.paths.data_dir / "labels.parquet", "labels", pa.Table.from_pandas(labels, preserve_index=False))
     matured = labels["matured"]
     rate = labels.loc[matured, "label"].mean() if matured.any() else float("nan")

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from features.errors import BundleError, DataError
 from models.bundle import Bundle
-from models.fitting import row_groups
+from models.fitting import BASELINES, row_groups
 from models.gate import GateDecision, decide_promotion
 from pipeline.console import console, run_main
 from pipeline.params import load_params
@@ -29,13 +29,6 @@ __all__ = ["REFUSED", "SECTIONS", "export", "gate_rows", "main", "publish", "rol
 
 SECTIONS = ("evaluate", "paths", "publish")
 REFUSED = 3
-BASELINES = {
-    "base_rate": True,
-    "logistic_regression": True,
-    "points": False,
-    "odoo_formula": True,
-    "untuned_lightgbm": True,
-}
 
 
 def gate_rows(predictions: pd.DataFrame, champion: Bundle | None) -> pd.DataFrame:
@@ -72,8 +65,8 @@ def _judge(rows: pd.DataFrame, champion: Bundle | None, canonical: Path, params:
         rows["probability"].to_numpy(dtype=np.float64),
         beside,
         {
-            name: (rows[name].to_numpy(dtype=np.float64), is_probability)
-            for name, is_probability in BASELINES.items()
+            name: (rows[name].to_numpy(dtype=np.float64), baseline.is_probability)
+            for name, baseline in BASELINES.items()
             if name in rows
         },
         params.publish,

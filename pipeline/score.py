@@ -14,6 +14,7 @@ from models.scoring import probabilities, score
 from pipeline.build_features import attribute_lists, matrix_batches, read_attribute_values
 from pipeline.console import console, progress, run_main
 from pipeline.engines.batches import lead_batches
+from pipeline.export import read_export
 from pipeline.params import SnapshotsParams, load_params
 from pipeline.snapshots import customer_snapshots, risk_periods
 from pipeline.tables import read_table
@@ -40,9 +41,9 @@ def open_leads(canonical: Path, params: SnapshotsParams) -> pd.DataFrame:
         lead_id, account_id, snapshot_at (the export), sorted by lead_id. Empty for an ordinal clock: there every lead
         already has its outcome.
     """
-    export = read_table(canonical / "export.parquet", "export").to_pandas().iloc[0]
+    export = read_export(canonical)
     leads = read_table(canonical / "leads.parquet", "leads").select(["lead_id", "account_id"]).to_pandas()
-    exported_at = export["exported_at"]
+    exported_at = export.exported_at
     if params.risk_set == "customers":
         orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
         chosen = set(customer_snapshots(leads, orders, exported_at)["lead_id"])
@@ -53,7 +54,7 @@ def open_leads(canonical: Path, params: SnapshotsParams) -> pd.DataFrame:
         if params.expire_days is not None:
             still_open &= periods["started_at"] > exported_at - pd.Timedelta(days=params.expire_days)
         chosen = set(periods.loc[still_open, "lead_id"])
-    if export["clock"] == "ordinal":
+    if export.ordinal:
         chosen = set()
     rows = leads[leads["lead_id"].isin(chosen)].sort_values("lead_id", ignore_index=True)
     rows["snapshot_at"] = pd.Series([exported_at] * len(rows), dtype="datetime64[us, UTC]")

@@ -12,6 +12,7 @@ import pyarrow as pa
 from features.errors import DataError
 from features.timeline import DAY_US, to_micros
 from pipeline.console import console, run_main
+from pipeline.export import read_export
 from pipeline.params import SnapshotsParams, load_params
 from pipeline.tables import read_table, write_table
 
@@ -196,17 +197,15 @@ def main() -> None:
     """Read the canonical tables, write `snapshots.parquet`."""
     params = load_params(SECTIONS)
     canonical = params.paths.data_dir / "canonical"
-    export = read_table(canonical / "export.parquet", "export").to_pandas().iloc[0]
+    export = read_export(canonical)
     leads = read_table(canonical / "leads.parquet", "leads").select(["lead_id", "account_id"]).to_pandas()
     if params.snapshots.risk_set == "customers":
         orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
-        snapshots = customer_snapshots(leads, orders, export["exported_at"])
+        snapshots = customer_snapshots(leads, orders, export.exported_at)
     else:
         changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
         periods = risk_periods(changes, params.snapshots.expire_days)
-        snapshots = mql_snapshots(
-            periods, params.snapshots, export["exported_at"], ordinal=export["clock"] == "ordinal"
-        )
+        snapshots = mql_snapshots(periods, params.snapshots, export.exported_at, ordinal=export.ordinal)
     if snapshots.empty:
         raise DataError(
             f"snapshots: no lead is ever at risk (risk set '{params.snapshots.risk_set}'). The source needs `mql` stage "

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from models.splits import assign_slices, describe_slices
 from pipeline.console import console, run_main
+from pipeline.export import read_export
 from pipeline.files import write_json
 from pipeline.params import load_params
 from pipeline.tables import read_table, write_table
@@ -21,13 +22,11 @@ def main() -> None:
     """Read snapshots and labels, write `slices.parquet` and `metrics/split.json`."""
     params = load_params(SECTIONS)
     data = params.paths.data_dir
-    export = read_table(data / "canonical" / "export.parquet", "export").to_pandas().iloc[0]
+    clock = read_export(data / "canonical").clock
     snapshots = read_table(data / "snapshots.parquet", "snapshots").to_pandas()
     labels = read_table(data / "labels.parquet", "labels").to_pandas()
     frame = snapshots.merge(labels, on=["lead_id", "snapshot_at"], validate="one_to_one")
-    slices = assign_slices(
-        frame, params.split, params.labels.label_days, params.labels.recording_delay_days, export["clock"]
-    )
+    slices = assign_slices(frame, params.split, params.labels.label_days, params.labels.recording_delay_days, clock)
     table = frame[["lead_id", "snapshot_at"]].assign(slice=slices.slice, reason=slices.reason)
     write_table(data / "slices.parquet", "slices", pa.Table.from_pandas(table, preserve_index=False))
     description = describe_slices(frame, slices)

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.errors import DataError
+from features.vocabulary import BY, STAGES
 
 __all__ = [
     "ATTRIBUTE_TYPES",
@@ -30,7 +31,6 @@ TIME = pa.timestamp("us", tz="UTC")
 TEXT = pa.string()
 NUMBER = pa.float64()
 
-STAGES = ("inquiry", "mql", "sal", "sales_qualified", "disqualified", "recycled", "customer")
 ENTITIES = ("lead", "account")
 ATTRIBUTE_TYPES = {"number": NUMBER, "category": TEXT, "boolean": pa.bool_()}
 KNOWN_AT = ("creation", "mql", "export", "after")
@@ -77,7 +77,7 @@ def _maybe(kind: pa.DataType, *names: str) -> tuple[Column, ...]:
 LEAD = Column("lead_id", TEXT)
 ACCOUNT = Column("account_id", TEXT)
 OCCURRED = (Column("occurred_at", TIME), *_maybe(TIME, "recorded_at"))
-BY = Column("by", TEXT, required=False, optional=True, allowed=("lead", "sales", "system"))
+ACTED_BY = Column("by", TEXT, required=False, optional=True, allowed=BY)
 
 CANONICAL: dict[str, TableSchema] = {
     "export": TableSchema(
@@ -105,7 +105,7 @@ CANONICAL: dict[str, TableSchema] = {
             Column("kind", TEXT),
             *_maybe(TEXT, "channel", "asset", "campaign"),
             *_maybe(NUMBER, "value"),
-            BY,
+            ACTED_BY,
             *_maybe(TEXT, "consent"),
         ),
         ("touchpoint_id",),

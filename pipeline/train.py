@@ -9,7 +9,9 @@ from features.catalog import Catalog
 from models.bundle import Bundle
 from models.fitting import fit_baselines, fit_product
 from models.scoring import probabilities
+from models.splits import FITTED
 from pipeline.console import console, run_main
+from pipeline.export import read_export
 from pipeline.files import hash_files
 from pipeline.params import load_params
 from pipeline.tables import read_table, write_table
@@ -17,7 +19,6 @@ from pipeline.tables import read_table, write_table
 __all__ = ["SECTIONS", "labelled_rows", "main"]
 
 SECTIONS = ("calibration", "features", "ingest", "labels", "paths", "points", "snapshots", "split", "tiers", "train")
-USED = ("train", "early_stopping", "calibration")
 
 
 def labelled_rows(
@@ -49,11 +50,10 @@ def main() -> None:
     params = load_params(SECTIONS)
     data = params.paths.data_dir
     catalog = Catalog.from_json((data / "features" / "catalog.json").read_text(encoding="utf-8"))
-    export = read_table(data / "canonical" / "export.parquet", "export").to_pandas().iloc[0]
+    export = read_export(data / "canonical")
     tables = [read_table(data / f"{name}.parquet", name).to_pandas() for name in ("snapshots", "labels", "slices")]
     frame, matrix = labelled_rows(tables[0], tables[1], tables[2], pq.read_table(data / "features" / "matrix.parquet"))
     frame["label"] = frame["label"].astype("int8")
-    ordinal = bool(export["clock"] == "ordinal")
     console.print(f"train: {len(frame):,} rows x {matrix.shape[1]} features")
 
     product = fit_product(
@@ -66,9 +66,9 @@ def main() -> None:
         tiers=params.tiers,
         label_days=params.labels.label_days,
         recording_delay_days=params.labels.recording_delay_days,
-        ordinal=ordinal,
+        ordinal=export.ordinal,
     )
-    used = frame[frame["slice"].isin(USED)]
+    used = frame[frame["slice"].isin(FITTED)]
     bundle = Bundle(
         classifier=product.classifier,
         calibration=product.calibration,
@@ -76,8 +76,8 @@ def main() -> None:
         catalog=catalog,
         metadata={
             "source": params.ingest.source,
-            "clock": export["clock"],
-            "exported_at": export["exported_at"].isoformat(),
+            "clock": export.clock,
+            "exported_at": export.exported_at.isoformat(),
             "risk_set": params.snapshots.risk_set,
             "label_days": params.labels.label_days,
             "recording_delay_days": params.labels.recording_delay_days,

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from pydantic_core import PydanticCustomError
 
 from features.journeys import MAX_VALUE
+from features.vocabulary import By, Stage
 from serving.limits import (
     MAX_ATTRIBUTES,
     MAX_LEADS,
@@ -65,15 +66,13 @@ class Touchpoint(_Strict):
     asset: Loose | None = Field(None, examples=["pricing"])
     campaign: Loose | None = Field(None, examples=["spring"])
     value: Value | None = Field(None, description="An amount or a length, in the unit of your export.")
-    by: Literal["lead", "sales", "system", ""] | None = Field(
-        None, description="Who acted; missing or empty: the lead."
-    )
+    by: By | Literal[""] | None = Field(None, description="Who acted; missing or empty: the lead.")
 
 
 class StageChange(_Strict):
     """One transition in the CRM."""
 
-    stage: Literal["inquiry", "mql", "sal", "sales_qualified", "disqualified", "recycled", "customer"]
+    stage: Stage
     occurred_at: Moment = Field(examples=["2026-03-02T10:00:00+01:00"])
     recorded_at: Moment | None = None
     reason: Loose | None = None
