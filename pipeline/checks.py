@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from features.errors import DataError
-from pipeline.tables import ATTRIBUTE_TYPES, CANONICAL, Column
+from pipeline.contract import ATTRIBUTE_TYPES, CANONICAL, Column
 
 __all__ = ["POSITION", "Typed", "quoted", "relations", "typed_columns"]
 

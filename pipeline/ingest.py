@@ -9,10 +9,11 @@ from rich.table import Table
 from features.errors import DataError
 from pipeline.checks import Typed, quoted, relations, typed_columns
 from pipeline.console import console, progress, run_main
+from pipeline.contract import CANONICAL, ENTITIES, KNOWN_AT
 from pipeline.engines.duckdb import Connection, SqlError, connect, explain, run_source
 from pipeline.files import write_json
 from pipeline.params import load_params
-from pipeline.tables import CANONICAL, ENTITIES, KNOWN_AT, check_file
+from pipeline.tables import check_file
 
 __all__ = ["SECTIONS", "Counts", "ingest", "main"]
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from features.vocabulary import STAGES
 from pipeline import ingest, labels, snapshots
+from pipeline.contract import CANONICAL
 from pipeline.params import dump_yaml, read_yaml
-from pipeline.tables import CANONICAL, STAGES
 from pipeline.workspace import overlay
 
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -1,0 +1,165 @@
+"""The data contract: the declared schema of every table, canonical ones and those between stages."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from features.vocabulary import BY, STAGES
+
+__all__ = [
+    "ATTRIBUTE_TYPES",
+    "CANONICAL",
+    "CLOCKS",
+    "ENTITIES",
+    "KNOWN_AT",
+    "TABLES",
+    "Column",
+    "TableSchema",
+]
+
+TIME = pa.timestamp("us", tz="UTC")
+TEXT = pa.string()
+NUMBER = pa.float64()
+
+ENTITIES = ("lead", "account")
+ATTRIBUTE_TYPES = {"number": NUMBER, "category": TEXT, "boolean": pa.bool_()}
+KNOWN_AT = ("creation", "mql", "export", "after")
+CLOCKS = ("real", "ordinal")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One declared column. `required`: a row without a value breaks the contract. `optional`: a source may leave it out."""
+
+    name: str
+    type: pa.DataType
+    required: bool = True
+    optional: bool = False
+    allowed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """One declared table.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+        In order.
+    key : tuple of str
+        Columns whose values together are unique; empty: rows may repeat.
+    open : bool
+        More columns may follow: attributes, features or baselines.
+    compulsory : bool
+        Every source must define it.
+    """
+
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    open: bool = False
+    compulsory: bool = False
+
+
+def _maybe(kind: pa.DataType, *names: str) -> tuple[Column, ...]:
+    return tuple(Column(name, kind, required=False, optional=True) for name in names)
+
+
+LEAD = Column("lead_id", TEXT)
+ACCOUNT = Column("account_id", TEXT)
+OCCURRED = (Column("occurred_at", TIME), *_maybe(TIME, "recorded_at"))
+ACTED_BY = Column("by", TEXT, required=False, optional=True, allowed=BY)
+
+CANONICAL: dict[str, TableSchema] = {
+    "export": TableSchema(
+        (Column("exported_at", TIME), Column("clock", TEXT, allowed=CLOCKS)), ("exported_at",), compulsory=True
+    ),
+    "attributes": TableSchema(
+        (
+            Column("entity", TEXT, allowed=ENTITIES),
+            Column("attribute", TEXT),
+            Column("type", TEXT, allowed=tuple(ATTRIBUTE_TYPES)),
+            Column("known_at", TEXT, allowed=KNOWN_AT),
+        ),
+        ("attribute",),
+        compulsory=True,
+    ),
+    "accounts": TableSchema((ACCOUNT,), ("account_id",), open=True),
+    "leads": TableSchema(
+        (LEAD, *_maybe(TEXT, "account_id"), Column("created_at", TIME)), ("lead_id",), open=True, compulsory=True
+    ),
+    "touchpoints": TableSchema(
+        (
+            Column("touchpoint_id", TEXT, optional=True),
+            *_maybe(TEXT, "lead_id", "visitor_id"),
+            *OCCURRED,
+            Column("kind", TEXT),
+            *_maybe(TEXT, "channel", "asset", "campaign"),
+            *_maybe(NUMBER, "value"),
+            ACTED_BY,
+            *_maybe(TEXT, "consent"),
+        ),
+        ("touchpoint_id",),
+    ),
+    "stage_changes": TableSchema(
+        (LEAD, Column("stage", TEXT, allowed=STAGES), *OCCURRED, *_maybe(TEXT, "reason", "owner", "team"))
+    ),
+    "handovers": TableSchema(
+        (
+            LEAD,
+            Column("queued_at", TIME),
+            Column("handed_over_at", TIME),
+            *_maybe(TIME, "first_contact_at"),
+            *_maybe(TEXT, "owner"),
+        )
+    ),
+    "attribute_changes": TableSchema(
+        (
+            *_maybe(TEXT, "lead_id", "account_id"),
+            Column("attribute", TEXT),
+            Column("value", TEXT, required=False),
+            *OCCURRED,
+        )
+    ),
+    "orders": TableSchema((ACCOUNT, Column("ordered_at", TIME), Column("amount", NUMBER), *_maybe(TEXT, "product"))),
+}
+
+SNAPSHOT_KEY = ("lead_id", "snapshot_at")
+SNAPSHOT = (LEAD, Column("snapshot_at", TIME))
+MAYBE_ACCOUNT = Column("account_id", TEXT, required=False)
+IS_HEADLINE = Column("is_headline", pa.bool_())
+BETWEEN: dict[str, TableSchema] = {
+    "snapshots": TableSchema((*SNAPSHOT, MAYBE_ACCOUNT, Column("risk_period", pa.int32()), IS_HEADLINE), SNAPSHOT_KEY),
+    "labels": TableSchema(
+        (
+            *SNAPSHOT,
+            Column("label", pa.int8(), required=False),
+            Column("matured", pa.bool_()),
+            Column("label_window_end", TIME),
+        ),
+        SNAPSHOT_KEY,
+    ),
+    "slices": TableSchema((*SNAPSHOT, Column("slice", TEXT), Column("reason", TEXT)), SNAPSHOT_KEY),
+    "matrix": TableSchema(SNAPSHOT, SNAPSHOT_KEY, open=True),
+    "predictions": TableSchema(
+        (
+            *SNAPSHOT,
+            MAYBE_ACCOUNT,
+            IS_HEADLINE,
+            Column("slice", TEXT),
+            Column("label", pa.int8()),
+            Column("probability", NUMBER),
+            Column("raw_log_odds", NUMBER),
+        ),
+        SNAPSHOT_KEY,
+        open=True,
+    ),
+    "quarantine": TableSchema(
+        (
+            Column("reason", TEXT),
+            Column("source_file", TEXT, required=False),
+            Column("source_line", pa.int64(), required=False),
+            Column("row", TEXT),
+        )
+    ),
+}
+TABLES = {**CANONICAL, **BETWEEN}
