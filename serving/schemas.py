@@ -66,7 +66,7 @@ class Touchpoint(_Strict):
     asset: Loose | None = Field(None, examples=["pricing"])
     campaign: Loose | None = Field(None, examples=["spring"])
     value: Value | None = Field(None, description="An amount or a length, in the unit of your export.")
-    by: By | Literal[""] | None = Field(None, description="Who acted; missing or empty: the lead.")
+    by: Literal[By, ""] | None = Field(None, description="Who acted; missing or empty: the lead.")
 
 
 class StageChange(_Strict):
