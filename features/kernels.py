@@ -14,6 +14,8 @@ product. Everything that is carried along is an integer, so no result depends on
 
 A snapshot with a pending touchpoint (it occurred before, but was recorded only later) is folded on its own, by the same code
 over just the touchpoints that it sees.
+
+Longer than other modules because all that is compiled stands here.
 """
 
 import math
