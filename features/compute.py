@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features import kernels, timeline
+from features import timeline
 from features.attributes import AttributeSpec, AttributeValues, encode
 from features.catalog import Catalog, build_catalog
 from features.errors import JourneyError
 from features.journeys import CREATED, STAGE_PREFIX, Journeys, LeadJourney, TouchpointRecord
+from features.kernels import fold as kernel
 from features.params import FeaturesParams
 from features.plan import Plan, plan_of
 from features.records import moment_error
@@ -174,7 +175,7 @@ def _fold(
 
     def fold(begin: int, end: int) -> None:
         masks, starts = selectors.masks, selectors.starts
-        kernels.fold(begin, end, offsets, journey, masks, starts, snapshot_offsets, at, order, tables, empty, out)
+        kernel.fold(begin, end, offsets, journey, masks, starts, snapshot_offsets, at, order, tables, empty, out)
 
     workers = 1
     if len(journeys.occurred_at) + out.size // 10 >= _WORTH_A_THREAD:

@@ -1,26 +1,30 @@
 """Journeys: the touchpoints of many leads as flat arrays, one block per lead, each block in time order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from features.errors import JourneyError
-from features.journeys_order import Coded, Rows, total_order
+from features.journeys_order import Belonging, Coded, Rows, total_order
 from features.records import (
     CREATED,
     MAX_TOUCHPOINTS,
     MAX_VALUE,
     MICRO_UNITS,
+    ORDER,
     STAGE_PREFIX,
     LeadJourney,
+    OrderRecord,
     StageChangeRecord,
     TouchpointRecord,
     moment_error,
     plain_value_and_by,
+    value_error,
 )
-from features.timeline import EARLIEST, LATEST
+from features.timeline import ALWAYS, EARLIEST, LATEST
+from features.vocabulary import BY
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +36,7 @@ __all__ = [
     "STAGE_PREFIX",
     "Journeys",
     "LeadJourney",
+    "OrderRecord",
     "StageChangeRecord",
     "TouchpointRecord",
 ]
@@ -67,6 +72,19 @@ class Journeys:
         0 lead, 1 sales, 2 system.
     late : ndarray of bool [leads]
         The lead has a touchpoint that was recorded after it occurred.
+    account : ndarray of int64 [leads]
+        Codes into `account_ids`; -1: the lead has none.
+    account_ids : tuple of str
+        In the order of their first lead.
+    role : ndarray of int32 [leads]
+        Codes into `roles`; -1 is missing.
+    role_known_at : ndarray of int64 [leads]
+        The role is seen by later snapshots only; before all moments where it was known from the beginning.
+    roles : tuple of str
+        Values in the order of their UTF-8 bytes.
+    orders : Journeys or None
+        The accounts' orders as journeys of their own: "lead" i is the account of code i, an order is a touchpoint of kind
+        ``order`` by ``system`` with the product as its asset and the amount as its value. None: nothing is known of orders.
     """
 
     lead_ids: tuple[str, ...]
@@ -84,6 +102,12 @@ class Journeys:
     value: np.ndarray
     by: np.ndarray
     late: np.ndarray
+    account: np.ndarray
+    account_ids: tuple[str, ...]
+    role: np.ndarray
+    role_known_at: np.ndarray
+    roles: tuple[str, ...]
+    orders: "Journeys | None" = None
 
     def __len__(self) -> int:
         """Count the leads."""
@@ -94,9 +118,10 @@ class Journeys:
         cls,
         touchpoints: "pa.Table | None",
         stage_changes: "pa.Table | None",
-        created: "pa.Table | None",
+        leads: "pa.Table | None",
         lead_ids: Sequence[str],
         unknown_leads: Literal["error", "ignore"] = "error",
+        orders: "pa.Table | None" = None,
     ) -> "Journeys":
         """Build journeys from canonical tables, in any row order.
 
@@ -108,12 +133,14 @@ class Journeys:
             `by` is lead, the others are missing.
         stage_changes : Table or None
             lead_id, stage, occurred_at and optionally recorded_at.
-        created : Table or None
-            lead_id, created_at.
+        leads : Table or None
+            lead_id, created_at and optionally account_id, role, role_known_at (null: known from the beginning).
         lead_ids : sequence of str
             The leads, distinct; one without rows has an empty journey.
         unknown_leads : {"error", "ignore"}
             What to do with rows of other leads.
+        orders : Table or None
+            account_id, ordered_at and optionally amount, product; those of accounts without a lead here are left out.
 
         Raises
         ------
@@ -131,19 +158,29 @@ class Journeys:
         >>> journeys.offsets.tolist(), journeys.kinds
         ([0, 1, 1], ('webinar',))
         """
-        from features.journeys_arrow import read_tables
+        from features.journeys_arrow import read_belonging, read_orders, read_tables
 
         ids = _distinct(lead_ids)
-        return assemble(ids, read_tables(touchpoints, stage_changes, created, ids, unknown_leads))
+        belonging = read_belonging(leads, ids)
+        bought = None
+        if orders is not None:
+            accounts = belonging.account_ids
+            bought = assemble(accounts, read_orders(orders, accounts), _nobody(len(accounts)))
+        rows = read_tables(touchpoints, stage_changes, leads, ids, unknown_leads)
+        return assemble(ids, rows, belonging, bought)
 
     @classmethod
-    def from_records(cls, leads: Sequence[LeadJourney]) -> "Journeys":
+    def from_records(
+        cls, leads: Sequence[LeadJourney], orders: Mapping[str, Sequence[OrderRecord]] | None = None
+    ) -> "Journeys":
         """Build journeys from a request's records; the same as `from_arrow` of the same touchpoints.
 
         Parameters
         ----------
         leads : sequence of LeadJourney
             One per lead, lead_id distinct. Repeated touchpoints are kept, as in `from_arrow`.
+        orders : mapping of str to sequence of OrderRecord, optional
+            account_id to the account's orders; None: nothing is known of orders.
 
         Raises
         ------
@@ -169,22 +206,53 @@ class Journeys:
                 rows.append((position, change.occurred_at, recorded, stage, None, None, None, 0, 2, None))
             if lead.created_at is not None:
                 rows.append((position, lead.created_at, lead.created_at, CREATED, None, None, None, 0, 2, None))
-        columns = list(zip(*rows, strict=True)) if rows else [()] * 10
-        return assemble(
-            _distinct([lead.lead_id for lead in leads]),
-            Rows(
-                np.array(columns[0], dtype=np.int64),
-                np.array(columns[1], dtype=np.int64),
-                np.array(columns[2], dtype=np.int64),
-                _code(columns[3]),
-                _code(columns[4]),
-                _code(columns[5]),
-                _code(columns[6]),
-                np.array(columns[7], dtype=np.int64),
-                np.array(columns[8], dtype=np.int8),
-                _code(columns[9]).codes.take,
-            ),
+        account_ids = tuple(dict.fromkeys(lead.account_id for lead in leads if lead.account_id is not None))
+        code = {account_id: position for position, account_id in enumerate(account_ids)}
+        belonging = Belonging(
+            np.array([-1 if lead.account_id is None else code[lead.account_id] for lead in leads], dtype=np.int64),
+            account_ids,
+            _code([lead.role for lead in leads]),
+            np.full(len(leads), ALWAYS, dtype=np.int64),
         )
+        bought = None
+        if orders is not None:
+            bought = assemble(account_ids, _order_rows(orders, account_ids), _nobody(len(account_ids)))
+        return assemble(_distinct([lead.lead_id for lead in leads]), _rows(rows), belonging, bought)
+
+
+def _rows(rows: list[tuple[Any, ...]]) -> Rows:
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 10
+    return Rows(
+        np.array(columns[0], dtype=np.int64),
+        np.array(columns[1], dtype=np.int64),
+        np.array(columns[2], dtype=np.int64),
+        _code(columns[3]),
+        _code(columns[4]),
+        _code(columns[5]),
+        _code(columns[6]),
+        np.array(columns[7], dtype=np.int64),
+        np.array(columns[8], dtype=np.int8),
+        _code(columns[9]).codes.take,
+    )
+
+
+def _order_rows(orders: Mapping[str, Sequence[OrderRecord]], account_ids: tuple[str, ...]) -> Rows:
+    rows: list[tuple[Any, ...]] = []
+    for position, account_id in enumerate(account_ids):
+        for index, item in enumerate(orders.get(account_id, ())):
+            amount = 0.0 if item.amount is None else float(item.amount)
+            if not abs(amount) <= MAX_VALUE:
+                raise value_error(amount, f"order {index} of account {account_id!r}", f"orders[{index}].amount")
+            micro_units = round(amount * MICRO_UNITS)
+            moments = (item.ordered_at, item.ordered_at)
+            rows.append((position, *moments, ORDER, None, item.product, None, micro_units, BY.index("system"), None))
+    return _rows(rows)
+
+
+def _nobody(leads: int) -> Belonging:
+    """Say that these belong to no account: the journeys of accounts themselves."""
+    nothing = np.full(leads, -1, dtype=np.int32)
+    return Belonging(nothing.astype(np.int64), (), Coded(nothing, ()), np.full(leads, ALWAYS, dtype=np.int64))
 
 
 def _distinct(lead_ids: Sequence[str]) -> tuple[str, ...]:
@@ -205,7 +273,9 @@ def _code(column: Sequence[str | None]) -> Coded:
     return Coded(np.array([codes[value] for value in column], dtype=np.int32), values)
 
 
-def assemble(lead_ids: tuple[str, ...], rows: Rows) -> Journeys:
+def assemble(
+    lead_ids: tuple[str, ...], rows: Rows, belonging: Belonging, orders: Journeys | None = None
+) -> Journeys:
     """Sort rows into journeys; the one constructor behind `from_arrow` and `from_records`.
 
     Parameters
@@ -214,6 +284,10 @@ def assemble(lead_ids: tuple[str, ...], rows: Rows) -> Journeys:
         The leads; `rows.lead` are positions in it.
     rows : Rows
         In any order.
+    belonging : Belonging
+        Accounts and roles, one per lead.
+    orders : Journeys or None
+        Of the accounts.
     """
     for field, moments in (("occurred_at", rows.occurred_at), ("recorded_at", rows.recorded_at)):
         if len(moments) and not (moments.min() >= EARLIEST and moments.max() <= LATEST):
@@ -249,6 +323,12 @@ def assemble(lead_ids: tuple[str, ...], rows: Rows) -> Journeys:
         value=arranged(rows.value, np.int64),
         by=arranged(rows.by, np.int8),
         late=late,
+        account=belonging.account,
+        account_ids=belonging.account_ids,
+        role=belonging.role.codes,
+        role_known_at=belonging.role_known_at,
+        roles=belonging.role.values,
+        orders=orders,
     )
 
 

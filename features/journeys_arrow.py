@@ -8,11 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.errors import JourneyError
-from features.journeys_order import Coded, Rows
-from features.records import CREATED, MAX_VALUE, MICRO_UNITS, STAGE_PREFIX, reserved_error, value_error
+from features.journeys_order import Belonging, Coded, Rows
+from features.records import CREATED, MAX_VALUE, MICRO_UNITS, ORDER, STAGE_PREFIX, reserved_error, value_error
 from features.selectors import BY
+from features.timeline import ALWAYS
 
-__all__ = ["read_tables"]
+__all__ = ["read_belonging", "read_orders", "read_tables"]
 
 _MOMENT = pa.timestamp("us", tz="UTC")
 
@@ -20,7 +21,7 @@ _MOMENT = pa.timestamp("us", tz="UTC")
 def read_tables(
     touchpoints: pa.Table | None,
     stage_changes: pa.Table | None,
-    created: pa.Table | None,
+    leads: pa.Table | None,
     lead_ids: Sequence[str],
     unknown_leads: Literal["error", "ignore"],
 ) -> Rows:
@@ -39,13 +40,65 @@ def read_tables(
         parts.append(_touchpoint_rows(touchpoints, wanted, unknown_leads))
     if stage_changes is not None:
         parts.append(_stage_rows(stage_changes, wanted, unknown_leads))
-    if created is not None:
-        parts.append(_created_rows(created, wanted, unknown_leads))
+    if leads is not None:
+        parts.append(_created_rows(leads, wanted, unknown_leads))
     if not parts:
         nothing = np.empty(0, dtype=np.int64)
         missing = Coded(np.empty(0, dtype=np.int32), ())
         return Rows(nothing, nothing, nothing, missing, missing, missing, missing, nothing, nothing, _no_ids)
     return parts[0] if len(parts) == 1 else _stack(parts)
+
+
+def read_belonging(leads: pa.Table | None, lead_ids: Sequence[str]) -> Belonging:
+    """Read each lead's account and role; see `Journeys.from_arrow`.
+
+    Parameters
+    ----------
+    leads : Table or None
+        lead_id, and optionally account_id, role, role_known_at. Rows of other leads are not looked at; of a lead that is
+        there twice the last counts.
+    lead_ids : sequence of str
+        The leads; one without a row has neither account nor role.
+    """
+    account = np.full(len(lead_ids), -1, dtype=np.int64)
+    role, known_at = np.full(len(lead_ids), -1, dtype=np.int32), np.full(len(lead_ids), ALWAYS, dtype=np.int64)
+    if leads is None:
+        return Belonging(account, (), Coded(role, ()), known_at)
+    leads, lead = _of_leads(leads, pa.array(lead_ids, pa.string()), "ignore", "leads")
+    roles = _text(leads, "leads", "role")
+    role[lead] = roles.codes
+    if "role_known_at" in leads.column_names:
+        moments = _micros(leads.column("role_known_at"), "leads", "role_known_at").fill_null(ALWAYS)
+        known_at[lead] = moments.to_numpy()
+    accounts = _text(leads, "leads", "account_id")
+    account[lead] = accounts.codes
+    # numbered in the order of their first lead, so that the leads of an account are found together where they stand together
+    present, first = np.unique(account[account >= 0], return_index=True)
+    order = np.argsort(first)
+    number = np.full(len(accounts.values) + 1, -1, dtype=np.int64)
+    number[present[order]] = np.arange(len(present))
+    ids = tuple(accounts.values[code] for code in present[order].tolist())
+    return Belonging(number[account], ids, Coded(role, roles.values), known_at)
+
+
+def read_orders(orders: pa.Table, account_ids: Sequence[str]) -> Rows:
+    """Read accounts' orders as touchpoints of journeys of their own; see `Journeys.orders`.
+
+    Parameters
+    ----------
+    orders : Table
+        account_id, ordered_at and optionally amount, product; rows of other accounts are not looked at.
+    account_ids : sequence of str
+        The accounts.
+    """
+    known = {"account_id": "lead_id", "ordered_at": "occurred_at", "product": "asset", "amount": "value"}
+    table = orders.select([name for name in orders.column_names if name in known])
+    table = table.rename_columns([known[name] for name in table.column_names])
+    table, account = _of_leads(table, pa.array(account_ids, pa.string()), "ignore", "orders")
+    occurred = _moments(table, "orders", "occurred_at")
+    kind = Coded(np.zeros(len(account), dtype=np.int32), (ORDER,) if len(account) else ())
+    rows = _system_rows(account, occurred, occurred, kind)
+    return rows._replace(asset=_text(table, "orders", "asset"), value=_values(table))
 
 
 def _touchpoint_rows(table: pa.Table, wanted: pa.Array, unknown_leads: str) -> Rows:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Coded", "Rows", "total_order"]
+__all__ = ["Belonging", "Coded", "Rows", "total_order"]
 
 
 class Coded(NamedTuple):
@@ -32,6 +32,15 @@ class Rows(NamedTuple):
     value: np.ndarray
     by: np.ndarray
     rank_ids: Callable[[np.ndarray], np.ndarray]
+
+
+class Belonging(NamedTuple):
+    """Who the leads are to one another, one entry per lead; see `Journeys`."""
+
+    account: np.ndarray
+    account_ids: tuple[str, ...]
+    role: Coded
+    role_known_at: np.ndarray
 
 
 def total_order(rows: Rows) -> np.ndarray | None:

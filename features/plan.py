@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from features.catalog import Catalog
-from features.kernels import HALF_LIVES_SEEN, OPERATIONS
+from features.kernels.fold import HALF_LIVES_SEEN, OPERATIONS
 from features.timeline import DAY_US
 
 __all__ = ["Plan", "plan_of"]

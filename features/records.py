@@ -11,8 +11,10 @@ __all__ = [
     "MAX_TOUCHPOINTS",
     "MAX_VALUE",
     "MICRO_UNITS",
+    "ORDER",
     "STAGE_PREFIX",
     "LeadJourney",
+    "OrderRecord",
     "StageChangeRecord",
     "TouchpointRecord",
     "moment_error",
@@ -26,6 +28,9 @@ CREATED = "created"
 
 STAGE_PREFIX = "stage:"
 """A stage change to `mql` is the touchpoint kind ``stage:mql``."""
+
+ORDER = "order"
+"""Kind of the touchpoints in an account's journey of orders."""
 
 MAX_VALUE = 1e12
 """Largest magnitude of a touchpoint's value; in micro-units it still fits int64 with room for sums."""
@@ -60,13 +65,26 @@ class StageChangeRecord(NamedTuple):
     recorded_at: int | None = None
 
 
+class OrderRecord(NamedTuple):
+    """One order of an account. The moment is UTC microseconds; an order is known when it is placed."""
+
+    ordered_at: int
+    amount: float | None = None
+    product: str | None = None
+
+
 class LeadJourney(NamedTuple):
-    """One lead of a request; its touchpoints and stage changes in any order."""
+    """One lead; its touchpoints and stage changes in any order.
+
+    Leads with the same `account_id` belong together: each one's buying group is the others. A lead without one has none.
+    """
 
     lead_id: str
     touchpoints: Sequence[TouchpointRecord] = ()
     stage_changes: Sequence[StageChangeRecord] = ()
     created_at: int | None = None
+    account_id: str | None = None
+    role: str | None = None
 
 
 def plain_value_and_by(item: TouchpointRecord, lead_id: str, index: int) -> tuple[int, int]:

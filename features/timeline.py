@@ -10,8 +10,7 @@ very moment of the snapshot belongs to the label, and no instant is lost or shar
 back from the snapshot, except in `distinct_days`, which counts calendar days in UTC. Moments are int64 microseconds since
 1970-01-01T00:00Z.
 
-`before` and `window_start` are compiled into `features.kernels` as they stand here. Numba's cache on disk looks only at
-the kernels' own file: whoever edits these two functions must also touch `features/kernels.py`.
+`before` and `window_start` are compiled into `features.kernels` as they stand here.
 """
 
 import datetime as dt
@@ -19,6 +18,7 @@ import datetime as dt
 from features.errors import JourneyError
 
 __all__ = [
+    "ALWAYS",
     "DAY_US",
     "EARLIEST",
     "LATEST",
@@ -34,6 +34,9 @@ DAY_US = 86_400_000_000
 
 EARLIEST, LATEST = -62_135_596_800_000_000, 253_402_300_799_999_999
 """First and last microsecond of the years 1 to 9999."""
+
+ALWAYS = EARLIEST - 1
+"""When something was known that was known from the beginning."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 

@@ -1,8 +1,11 @@
 """Attributes as they were known at each snapshot, from current values and, where it exists, their history."""
 
-import pandas as pd
+from typing import Any
 
-__all__ = ["attributes_at", "eligible_attributes"]
+import pandas as pd
+import pyarrow as pa
+
+__all__ = ["attribute_lists", "attributes_at", "eligible_attributes", "first_known"]
 
 FEATURE_KNOWN_AT = ("creation", "mql")
 
@@ -71,6 +74,40 @@ def attributes_at(
                 kind = declared.loc[declared["attribute"] == name, "type"].iloc[0]
                 columns[name] = _typed(_as_of(keys, mine, key), kind)
     return pd.DataFrame({name: columns[name] for name in declared["attribute"]}, index=keys.index)
+
+
+def attribute_lists(values: pd.DataFrame) -> dict[str, list[Any]]:
+    """Give attribute values as plain lists, missing as None."""
+    plain = values.astype(object)
+    return {str(name): column.where(column.notna(), None).tolist() for name, column in plain.items()}
+
+
+def first_known(leads: pa.Table, changes: pa.Table | None, attribute: str) -> tuple[pa.Array, pa.Array]:
+    """Give each lead's first value of an attribute, and from when on it was known; row for row with `leads`.
+
+    Parameters
+    ----------
+    leads : Table
+        lead_id and the attribute, as it is now.
+    changes : Table or None
+        Canonical `attribute_changes`; an attribute without any recorded change was known from the beginning.
+    attribute : str
+        A category.
+
+    Returns
+    -------
+    value : Array of string
+    known_at : Array of timestamp
+        Null: from the beginning.
+    """
+    moment = pa.timestamp("us", tz="UTC")
+    history = _history(None if changes is None else changes.to_pandas(), "lead_id", [attribute])
+    if history.empty:
+        value = leads[attribute].cast(pa.string())
+        return value, pa.nulls(len(leads), moment)
+    first = history.sort_values(["visible_from", "occurred_at"], kind="stable").drop_duplicates("lead_id")
+    mine = leads.select(["lead_id"]).to_pandas().astype(object).merge(first, on="lead_id", how="left")
+    return pa.array(mine["value"], pa.string()), pa.array(mine["visible_from"], moment)
 
 
 def _by_key(table: pd.DataFrame | None, key: str, names: list[str]) -> pd.DataFrame:

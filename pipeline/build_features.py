@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,14 +12,14 @@ from features.attributes import AttributeSpec, fit_categories
 from features.catalog import Catalog, build_catalog
 from features.compute import Snapshots, compute_features
 from features.params import FeaturesParams
-from pipeline.attribute_history import attributes_at, eligible_attributes
+from pipeline.attribute_history import attribute_lists, attributes_at, eligible_attributes
 from pipeline.console import console, progress, run_main
 from pipeline.engines.batches import known_values, lead_batches
 from pipeline.files import records
 from pipeline.params import load_params
 from pipeline.tables import read_table
 
-__all__ = ["SECTIONS", "attribute_lists", "fit_features", "main", "matrix_batches", "read_attribute_values"]
+__all__ = ["SECTIONS", "fit_features", "main", "matrix_batches", "read_attribute_values"]
 
 SECTIONS = ("features", "paths")
 
@@ -116,12 +115,6 @@ def fit_features(
     return _fit_catalog(params, canonical, declared, snapshots[in_training], values[in_training]), values
 
 
-def attribute_lists(values: pd.DataFrame, rows: np.ndarray) -> dict[str, list[Any]]:
-    """Take the attribute values of some rows as plain lists, missing as None."""
-    chosen = values.iloc[rows].astype(object)
-    return {str(name): column.where(column.notna(), None).tolist() for name, column in chosen.items()}
-
-
 def matrix_batches(
     canonical: Path, snapshots: pd.DataFrame, values: pd.DataFrame, catalog: Catalog
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -155,7 +148,7 @@ def matrix_batches(
         end = begin + len(journeys.lead_ids)
         rows = order[np.searchsorted(of_lead[order], begin) : np.searchsorted(of_lead[order], end)]
         chosen = Snapshots(lead_index=of_lead[rows] - begin, snapshot_at=at[rows])
-        yield rows, compute_features(journeys, chosen, catalog, attribute_lists(values, rows))
+        yield rows, compute_features(journeys, chosen, catalog, attribute_lists(values.iloc[rows]))
         begin = end
 
 

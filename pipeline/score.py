@@ -11,7 +11,8 @@ from features.compute import Snapshots
 from features.errors import DataError
 from models.bundle import Bundle
 from models.scoring import probabilities, score
-from pipeline.build_features import attribute_lists, matrix_batches, read_attribute_values
+from pipeline.attribute_history import attribute_lists
+from pipeline.build_features import matrix_batches, read_attribute_values
 from pipeline.console import console, progress, run_main
 from pipeline.engines.batches import lead_batches
 from pipeline.export import read_export
@@ -126,7 +127,7 @@ def score_open_leads(bundle: Bundle, canonical: Path, leads: pd.DataFrame, langu
         for journeys in lead_batches(canonical, leads["lead_id"].tolist(), leads_per_batch=2_000):
             own = position[list(journeys.lead_ids)].to_numpy()
             chosen = Snapshots(lead_index=np.arange(len(own)), snapshot_at=at[own])
-            attributes = attribute_lists(values, own)
+            attributes = attribute_lists(values.iloc[own])
             for item in score(bundle, journeys, chosen, attributes, n_reasons=REASONS, language=language):
                 rows.append(
                     {

@@ -239,13 +239,13 @@ def test_ignored_touchpoints_of_an_empty_lead() -> None:
 
 
 def test_warm_up_compiles_what_requests_use() -> None:
-    from features import kernels
+    from features.kernels import fold as kernel
 
     warm_up()
-    compiled = len(kernels.fold.signatures)
+    compiled = len(kernel.fold.signatures)
     rows_of([LeadJourney("L-1", [TouchpointRecord("page_view", ORIGIN, channel="web")])], [(0, ORIGIN + 1)])
     compute_features(Journeys.from_arrow(None, None, None, ["L-1"]), snapshots_of([(0, ORIGIN)]), CATALOG)
-    assert len(kernels.fold.signatures) == compiled
+    assert len(kernel.fold.signatures) == compiled
 
 
 @pytest.mark.parametrize("dtype", ["int32", "uint32", "int64"])

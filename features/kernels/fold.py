@@ -1,4 +1,4 @@
-"""The compiled fold over journeys. The only importer of numba.
+"""The compiled fold over journeys.
 
 For each lead and selector, the selected touchpoints and the snapshots are walked together, in time order: a pointer at the
 snapshot and one at each window's start only move forward, so cost grows with touchpoints plus snapshots, not with their
@@ -14,16 +14,17 @@ product. Everything that is carried along is an integer, so no result depends on
 
 A snapshot with a pending touchpoint (it occurred before, but was recorded only later) is folded on its own, by the same code
 over just the touchpoints that it sees.
-
-Longer than other modules because all that is compiled stands here.
 """
 
 import math
 
-import numba
 import numpy as np
 
 from features import timeline
+from features.kernels.compiled import before as _before
+from features.kernels.compiled import compiled as _compiled
+from features.kernels.compiled import entry as _entry
+from features.kernels.compiled import window_start as _window_start
 
 __all__ = ["HALF_LIVES_SEEN", "OPERATIONS", "fold"]
 
@@ -55,11 +56,6 @@ _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 _BIT_OF = np.zeros(64, dtype=np.int64)
 for _bit in range(64):
     _BIT_OF[((0x03F79D71B4CB0A89 << _bit) & (2**64 - 1)) >> 58] = _bit
-
-# the rule has one definition; here it is compiled
-_before = numba.njit(inline="always")(timeline.before)
-_window_start = numba.njit(inline="always")(timeline.window_start)
-_compiled = numba.njit(cache=True, nogil=True, fastmath=False)
 
 
 @_compiled
@@ -303,7 +299,7 @@ def _fold_moments(moments, rows, n_moments, limit, n_selectors, begins, members,
                 _distinct(previous, following, pointers[features[f, 1]], ends, rows, n_moments, features[f, 0], out)
 
 
-@_compiled
+@_entry
 def fold(  # type: ignore[no-untyped-def]
     lead_from, lead_until, offsets, journey, masks, starts, snapshot_offsets, snapshot_at, snapshot_row, plan, empty, out
 ):  # fmt: skip

@@ -1,0 +1,83 @@
+"""From canonical tables of some whole accounts to feature rows: what every engine calls, wherever it got the tables from."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from features.catalog import Catalog
+from features.compute import Snapshots, compute_features
+from features.journeys import Journeys
+from pipeline.attribute_history import attribute_lists, attributes_at, first_known
+
+__all__ = ["declared_attributes", "feature_rows", "journeys_of"]
+
+
+def declared_attributes(catalog: Catalog) -> pd.DataFrame:
+    """List the attributes that a catalog takes, as rows of the canonical table: entity, attribute, type."""
+    rows = [(spec.entity, spec.name, spec.type) for spec in catalog.attributes]
+    return pd.DataFrame(rows, columns=["entity", "attribute", "type"])
+
+
+def journeys_of(tables: Mapping[str, pa.Table], lead_ids: list[str], role_attribute: str | None = None) -> Journeys:
+    """Put canonical tables together as journeys.
+
+    Parameters
+    ----------
+    tables : mapping of str to Table
+        leads, and where there are any touchpoints, stage_changes, attribute_changes, orders.
+    lead_ids : list of str
+        The leads, with all others of their accounts: a lead whose colleagues are missing has no buying group.
+    role_attribute : str, optional
+        The leads' attribute that names their role at the account. Of one with a history the first value counts, from when it was
+        known on.
+    """
+    leads = tables["leads"]
+    columns = {name: leads[name] for name in ("lead_id", "account_id", "created_at") if name in leads.column_names}
+    if role_attribute is not None and role_attribute in leads.column_names:
+        role, known_at = first_known(leads, tables.get("attribute_changes"), role_attribute)
+        columns |= {"role": role, "role_known_at": known_at}
+    return Journeys.from_arrow(
+        tables.get("touchpoints"),
+        tables.get("stage_changes"),
+        pa.table(columns),
+        lead_ids,
+        orders=tables.get("orders"),
+    )
+
+
+def feature_rows(
+    tables: Mapping[str, pa.Table], lead_ids: list[str], snapshots: pd.DataFrame, catalog: Catalog
+) -> np.ndarray:
+    """Compute the features of some snapshots; one row per snapshot, in their order.
+
+    Parameters
+    ----------
+    tables : mapping of str to Table
+        Canonical tables, of whole accounts: leads, and where there are any touchpoints, stage_changes, accounts,
+        attribute_changes, orders.
+    lead_ids : list of str
+        All leads of these accounts, distinct; rows of others are an error.
+    snapshots : DataFrame
+        lead_id, account_id, snapshot_at, of some of these leads.
+    catalog : Catalog
+        What to compute.
+
+    Returns
+    -------
+    ndarray of float32 [snapshots, features]
+    """
+    journeys = journeys_of(tables, lead_ids, catalog.role_attribute)
+    position = pd.Series(np.arange(len(lead_ids)), index=pd.Index(lead_ids, dtype=object))
+    of_lead = position.reindex(snapshots["lead_id"].astype(object)).to_numpy()
+    at = snapshots["snapshot_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
+    values = None
+    if catalog.attributes:
+        accounts, changes = (
+            tables[name].to_pandas() if name in tables else None for name in ("accounts", "attribute_changes")
+        )
+        declared = declared_attributes(catalog)
+        found = attributes_at(snapshots, declared, tables["leads"].to_pandas(), accounts, changes)
+        values = attribute_lists(found)
+    return compute_features(journeys, Snapshots(of_lead, at), catalog, values)
