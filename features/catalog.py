@@ -4,23 +4,58 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from features.attributes import AttributeSpec
+from features.built_in import (
+    ACCOUNT,
+    SALES,
+    account_selectors,
+    automatic_selectors,
+    built_in_names,
+    sales_selector,
+    stage_selectors,
+)
+from features.buyer_profile import BuyerProfile
 from features.errors import BundleError, LeadQualificationError, ParameterError
-from features.feature import OPERATIONS, Feature, list_features, stage_selectors
+from features.feature import Feature, list_features
+from features.operations import GROUPS, OPERATIONS
 from features.params import FeaturesParams, SelectorParams
 from features.selectors import Selectors
 from features.vocabulary import STAGES
 
-__all__ = ["DEFINITION", "OPERATIONS", "STAGES", "Catalog", "Feature", "build_catalog"]
+__all__ = ["DEFINITION", "OPERATIONS", "STAGES", "Catalog", "Feature", "Learned", "build_catalog"]
 
-DEFINITION = 1
+DEFINITION = 2
 """Version of what the operations mean. Raise it when one changes, and every older bundle is refused instead of misread."""
 
+MAX_ROLES = 60
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+# Where and how features are made, or what is learned, not what they mean
+_NO_MEANING = {"engine", "use_known_at_export", "min_category_rows", "automatic_min_leads", "selectors"}
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a catalog takes from training rows, and from them alone.
+
+    Attributes
+    ----------
+    kinds, channels : tuple of str
+        All values seen, sorted; empty: not recorded, so that nothing is reported as unknown.
+    common_kinds, common_channels : tuple of str
+        Those of at least `automatic_min_leads` leads: each gets a selector of its own.
+    roles : tuple of str
+        Roles of at least `min_category_rows` rows, sorted.
+    """
+
+    kinds: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    common_kinds: tuple[str, ...] = ()
+    common_channels: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,26 +65,25 @@ class Catalog:
     Attributes
     ----------
     features : tuple of Feature
-        In column order; groups follow one another: engagement, stages, attributes.
-    selectors : mapping of str to SelectorParams
-        All selectors, built-in ones included; the order gives the bit in the lookup tables.
-    observation_days, windows_days, half_lives_days, groups
-        As in the parameters.
+        In column order; groups follow one another in the order of `GROUPS`.
+    params : FeaturesParams
+        Windows, half-lives, groups and the rest; `selectors` holds all that pick the lead's own touchpoints, automatic ones
+        included, built-in ones not.
     attributes : tuple of AttributeSpec
         Those that are features.
-    known_kinds, known_channels : tuple of str
+    known_kinds, known_channels, known_roles : tuple of str
         Values seen in training, sorted; empty: not recorded, so that nothing is reported as unknown.
+    buyer_profile : BuyerProfile or None
+        Of the group `buyer_profile`; None before it is fitted, when the group's columns say nothing.
     """
 
     features: tuple[Feature, ...]
-    selectors: Mapping[str, SelectorParams]
-    observation_days: int
-    windows_days: tuple[int, ...]
-    half_lives_days: tuple[int, ...]
-    groups: tuple[str, ...]
+    params: FeaturesParams
     attributes: tuple[AttributeSpec, ...]
     known_kinds: tuple[str, ...] = ()
     known_channels: tuple[str, ...] = ()
+    known_roles: tuple[str, ...] = ()
+    buyer_profile: BuyerProfile | None = None
 
     def __len__(self) -> int:
         """Count the features."""
@@ -62,6 +96,16 @@ class Catalog:
     def __hash__(self) -> int:
         """Hash the fingerprint."""
         return hash(self.fingerprint)
+
+    @property
+    def observation_days(self) -> int:
+        """How far back a snapshot may look."""
+        return self.params.observation_days
+
+    @property
+    def role_attribute(self) -> str | None:
+        """The leads' attribute that names their role, where the buying group is looked at."""
+        return self.params.role_attribute if "account" in self.params.groups else None
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -79,9 +123,29 @@ class Catalog:
         return [column for column, feature in enumerate(self.features) if feature.unit == "category"]
 
     @cached_property
+    def selectors(self) -> dict[str, SelectorParams]:
+        """All selectors over a lead's own journey; the order gives the bit in the lookup tables."""
+        groups = self.params.groups
+        return {
+            **self.params.selectors,
+            **({SALES: sales_selector()} if "sales" in groups else {}),
+            **(stage_selectors() if "stages" in groups else {}),
+        }
+
+    @cached_property
     def matcher(self) -> Selectors:
         """The selectors, ready to look up values."""
         return Selectors(self.selectors)
+
+    @cached_property
+    def account_selectors(self) -> dict[str, SelectorParams]:
+        """All selectors over what colleagues did."""
+        return account_selectors(self.known_roles) if "account" in self.params.groups else {}
+
+    @cached_property
+    def account_matcher(self) -> Selectors:
+        """The selectors over what colleagues did, ready to look up values; roles are compared apart."""
+        return Selectors(self.account_selectors)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -89,18 +153,21 @@ class Catalog:
         text = json.dumps(self._content(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
+    def with_buyer_profile(self, profile: BuyerProfile) -> "Catalog":
+        """Give the same catalog with a fitted buyer profile."""
+        return replace(self, buyer_profile=profile)
+
     def _content(self) -> dict[str, Any]:
         return {
             "definition": DEFINITION,
-            "observation_days": self.observation_days,
-            "windows_days": list(self.windows_days),
-            "half_lives_days": list(self.half_lives_days),
-            "groups": list(self.groups),
+            **self.params.model_dump(mode="json", exclude=_NO_MEANING),
             # a list: the order gives the bits and the columns, and sorted keys would lose it
-            "selectors": [{"name": name, **rule.model_dump(mode="json")} for name, rule in self.selectors.items()],
+            "selectors": [{"name": name, **rule.model_dump(mode="json")} for name, rule in self.params.selectors.items()],
             "attributes": [asdict(spec) for spec in self.attributes],
             "known_kinds": list(self.known_kinds),
             "known_channels": list(self.known_channels),
+            "known_roles": list(self.known_roles),
+            "fitted_buyer_profile": None if self.buyer_profile is None else self.buyer_profile.to_dict(),
             "features": list(self.names),
         }
 
@@ -120,40 +187,43 @@ class Catalog:
         """
         try:
             stored = json.loads(text)
-            selectors = {
-                entry["name"]: SelectorParams.model_validate({k: v for k, v in entry.items() if k != "name"})
-                for entry in stored["selectors"]
-            }
+            fingerprint, definition, names = stored["fingerprint"], stored["definition"], stored["features"]
+            if definition != DEFINITION:
+                raise _refusal("are not made by this version", DEFINITION, fingerprint, definition)
+            selectors = {entry.pop("name"): SelectorParams.model_validate(entry) for entry in stored["selectors"]}
+            own = {field: stored[field] for field in FeaturesParams.model_fields if field not in _NO_MEANING}
             specs = [
                 AttributeSpec(**{**entry, "categories": tuple(entry["categories"])}) for entry in stored["attributes"]
             ]
+            profile = stored["fitted_buyer_profile"]
             catalog = _assemble(
-                selectors,
-                stored["observation_days"],
-                tuple(stored["windows_days"]),
-                tuple(stored["half_lives_days"]),
-                tuple(stored["groups"]),
+                FeaturesParams(**own, selectors=selectors),
                 tuple(specs),
                 tuple(stored["known_kinds"]),
                 tuple(stored["known_channels"]),
+                tuple(stored["known_roles"]),
             )
-            fingerprint, definition, names = stored["fingerprint"], stored["definition"], stored["features"]
+            if profile is not None:
+                catalog = catalog.with_buyer_profile(BuyerProfile.from_dict(profile))
+        except BundleError:
+            raise
         except (ValueError, KeyError, TypeError, LeadQualificationError) as error:
             raise BundleError(f"catalog: not readable ({error}). Train again to write a new one.") from error
         if fingerprint != catalog.fingerprint or names != list(catalog.names):
-            raise BundleError(
-                f"catalog: rebuilt features have fingerprint {catalog.fingerprint[:12]} (definition {DEFINITION}), stored is "
-                f"{str(fingerprint)[:12]} (definition {definition}). The file was altered or written by another version of "
-                "the features; use the code it was trained with, or train again."
-            )
+            raise _refusal(f"have fingerprint {catalog.fingerprint[:12]}", DEFINITION, fingerprint, definition)
         return catalog
 
 
+def _refusal(rebuilt: str, definition: int, stored: object, stored_definition: object) -> BundleError:
+    return BundleError(
+        f"catalog: rebuilt features {rebuilt} (definition {definition}), stored is {str(stored)[:12]} (definition "
+        f"{stored_definition}). The file was altered or written by another version of the features; use the code it was trained "
+        "with, or train again."
+    )
+
+
 def build_catalog(
-    params: FeaturesParams,
-    attributes: Sequence[AttributeSpec],
-    known_kinds: Sequence[str] = (),
-    known_channels: Sequence[str] = (),
+    params: FeaturesParams, attributes: Sequence[AttributeSpec], learned: Learned | None = None
 ) -> Catalog:
     """Build the catalog of the given parameters; the same arguments give the same catalog.
 
@@ -163,14 +233,15 @@ def build_catalog(
         Selectors, windows, half-lives and groups. The selector `all` is added when it is not there.
     attributes : sequence of AttributeSpec
         With their known categories; left out when the group `attributes` is not wanted.
-    known_kinds, known_channels : sequence of str
-        Values seen in training.
+    learned : Learned, optional
+        What training rows showed; None: nothing is known of them.
 
     Raises
     ------
     ParameterError
-        If a name is not usable or taken, or an attribute is known too late to be a feature.
+        If a name is not usable or taken, an attribute is known too late to be a feature, or there are too many roles.
     """
+    learned = learned or Learned()
     allowed = ("creation", "mql", "export") if params.use_known_at_export else ("creation", "mql")
     names = [spec.name for spec in attributes]
     for spec in attributes:
@@ -184,45 +255,36 @@ def build_catalog(
                 f"attribute {spec.name!r} is declared {names.count(spec.name)} times; names are unique over leads and "
                 "accounts, and not empty. Rename one."
             )
+    if len(learned.roles) > MAX_ROLES:
+        raise ParameterError(
+            f"features.role_attribute: {params.role_attribute!r} has {len(learned.roles)} frequent values; allowed are "
+            f"{MAX_ROLES}. Raise features.min_category_rows, or name an attribute with fewer values."
+        )
     selectors = dict(params.selectors) if "all" in params.selectors else {"all": SelectorParams(), **params.selectors}
-    built_in = stage_selectors() if "stages" in params.groups else {}
+    taken = built_in_names(learned.roles)
     for name in selectors:
-        if not _NAME.fullmatch(name) or name in built_in:
+        if not _NAME.fullmatch(name) or name in taken or name.startswith(f"{ACCOUNT}_"):
             raise ParameterError(
                 f"features.selectors: name {name!r} is taken or not usable. Use small letters, digits and single "
-                f"underscores, and none of {', '.join(built_in) or 'the others'}."
+                f"underscores, and none of {', '.join(taken)}."
             )
+    selectors |= automatic_selectors(learned.common_kinds, learned.common_channels, selectors)
+    groups = tuple(group for group in GROUPS if group in params.groups)
     return _assemble(
-        {**selectors, **built_in},
-        params.observation_days,
-        params.windows_days,
-        params.half_lives_days,
-        tuple(group for group in ("engagement", "stages", "attributes") if group in params.groups),
-        tuple(attributes) if "attributes" in params.groups else (),
-        tuple(sorted(known_kinds)),
-        tuple(sorted(known_channels)),
+        params.model_copy(update={"selectors": selectors, "groups": groups}),
+        tuple(attributes) if "attributes" in groups else (),
+        tuple(sorted(learned.kinds)),
+        tuple(sorted(learned.channels)),
+        tuple(sorted(learned.roles)) if "account" in groups else (),
     )
 
 
 def _assemble(
-    selectors: Mapping[str, SelectorParams],
-    observation_days: int,
-    windows_days: tuple[int, ...],
-    half_lives_days: tuple[int, ...],
-    groups: tuple[str, ...],
+    params: FeaturesParams,
     attributes: tuple[AttributeSpec, ...],
     known_kinds: tuple[str, ...],
     known_channels: tuple[str, ...],
+    known_roles: tuple[str, ...],
 ) -> Catalog:
-    features = list_features(selectors, observation_days, windows_days, half_lives_days, groups, attributes)
-    return Catalog(
-        features,
-        dict(selectors),
-        observation_days,
-        windows_days,
-        half_lives_days,
-        groups,
-        attributes,
-        known_kinds,
-        known_channels,
-    )
+    features = list_features(params, params.selectors, attributes, known_channels, known_roles)
+    return Catalog(features, params, attributes, known_kinds, known_channels, known_roles)

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -13,10 +13,12 @@ from features.attributes import AttributeSpec, AttributeValues, encode
 from features.catalog import Catalog, build_catalog
 from features.errors import JourneyError
 from features.journeys import CREATED, STAGE_PREFIX, Journeys, LeadJourney, TouchpointRecord
+from features.kernels import account as account_kernel
 from features.kernels import fold as kernel
 from features.params import FeaturesParams
-from features.plan import Plan, plan_of
+from features.plan import ORDERS_MATCHER, Plan, account_tables, lookups, plan_of
 from features.records import moment_error
+from features.selectors import Selectors
 
 __all__ = [
     "AttributeValues",
@@ -86,18 +88,17 @@ def compute_features(
 
     A snapshot sees touchpoints with ``occurred_at`` in ``[snapshot_at - observation_days, snapshot_at)`` and
     ``recorded_at < snapshot_at``; a window of n days those in ``[snapshot_at - n days, snapshot_at)``. A row depends on its own
-    lead's journey, attributes and moment only: other leads, other snapshots, their order and the number of threads change no
-    bit of it.
+    lead's journey, attributes and moment only, and on its account where columns speak of that: leads of other accounts, other
+    snapshots, their order and the number of threads change no bit of it.
 
-    Operations, per selector: `count`, `sum_value` (the touchpoints' values), `distinct_days` (calendar days in UTC),
-    `distinct_channels` and `distinct_assets` (missing is not one); `days_since_last` and `days_since_first` (fractions of 24
-    hours; NaN: none); `decayed_count`, the sum of ``2 ** (-age / half_life)`` over what is seen, each term rounded to 2**-25
-    of itself, terms older than 32 half-lives left out.
+    `features.meaning` says what each operation measures, ADR 9 how it is defined. Columns of the group `account` see the touchpoints
+    of the other leads of the lead's account in `journeys`, by the same rule, and never the lead's own; columns of the group
+    `orders` see the account's orders before the snapshot.
 
     Parameters
     ----------
     journeys : Journeys
-        Of at least the leads that the snapshots name.
+        Of at least the leads that the snapshots name, and of the other leads of their accounts.
     snapshots : Snapshots
         Rows.
     catalog : Catalog
@@ -111,7 +112,7 @@ def compute_features(
     Returns
     -------
     ndarray of float32 [snapshots, features]
-        In catalog order. No touchpoint: 0, for `days_since_*` NaN. Missing attribute: NaN.
+        In catalog order. No touchpoint: `Feature.empty`. Missing attribute: NaN.
 
     Raises
     ------
@@ -141,53 +142,122 @@ def compute_features(
             field="lead_index",
         )
     out = np.empty((rows, len(catalog)), dtype=np.float32)
-    if catalog.attributes:
-        ids, of = journeys.lead_ids, snapshots.lead_index
-        encoded, _ = encode(attributes or {}, catalog.attributes, rows, lambda row: ids[of[row]])
-        out[:, len(plan.empty) :] = encoded
+    _write_attributes(journeys, snapshots, catalog, attributes or {}, out[:, len(plan.empty) :])
     if len(plan.empty) and rows:
-        _fold(journeys, snapshots, catalog, plan, out, threads)
+        threads = threads if threads is not None else len(os.sched_getaffinity(0))
+        lead, at = snapshots.lead_index, snapshots.snapshot_at
+        _fold(journeys, lead, at, np.arange(rows), catalog.matcher, plan.own, catalog, plan, out, threads)
+        if plan.account is not None and len(journeys) > 1:
+            _fold_accounts(journeys, lead, at, catalog, plan.account, out, threads)
+        if plan.orders is not None and journeys.orders is not None:
+            bought, account = journeys.orders, journeys.account[lead]
+            chosen = np.flatnonzero(account >= 0)
+            # its columns are filled already, and sequences are a matter of the lead's own journey
+            plain = plan._replace(empty=plan.empty[:0], pairs=plan.pairs[:0])
+            _fold(bought, account[chosen], at[chosen], chosen, ORDERS_MATCHER, plan.orders, catalog, plain, out, threads)
     return out
 
 
-def _fold(
-    journeys: Journeys, snapshots: Snapshots, catalog: Catalog, plan: Plan, out: np.ndarray, threads: int | None
+def _write_attributes(
+    journeys: Journeys, snapshots: Snapshots, catalog: Catalog, values: AttributeValues, out: np.ndarray
 ) -> None:
-    lead, at = snapshots.lead_index, snapshots.snapshot_at
-    order = np.arange(len(lead))
-    if len(lead) > 1 and not ((lead[1:] > lead[:-1]) | ((lead[1:] == lead[:-1]) & (at[1:] >= at[:-1]))).all():
-        order = np.lexsort((at, lead))
-        lead, at = lead[order], at[order]
-    snapshot_offsets = np.zeros(len(journeys) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(lead, minlength=len(journeys)), out=snapshot_offsets[1:])
-    selectors = catalog.matcher.compile(journeys.kinds, journeys.channels, journeys.assets, journeys.campaigns)
-    journey = (
-        journeys.occurred_at,
-        journeys.recorded_at,
-        journeys.kind,
-        journeys.channel,
-        journeys.asset,
-        journeys.campaign,
-        journeys.by,
-        journeys.value,
-    )
-    offsets, tables, empty = journeys.offsets, plan.tables, plan.empty
+    """Fill the columns of the group `attributes`: how many are missing, per entity, then their values."""
+    specs = catalog.attributes
+    if not specs:
+        return
+    ids, of = journeys.lead_ids, snapshots.lead_index
+    encoded, _ = encode(values, specs, len(snapshots), lambda row: ids[of[row]])
+    counts = out.shape[1] - len(specs)
+    for column, feature in enumerate(catalog.features[len(catalog) - out.shape[1] :][:counts]):
+        mine = [position for position, spec in enumerate(specs) if spec.entity == feature.selector]
+        out[:, column] = np.isnan(encoded[:, mine]).sum(axis=1)
+    out[:, counts:] = encoded
+
+
+def _by_time(group: np.ndarray, at: np.ndarray, groups: int) -> tuple[np.ndarray | None, np.ndarray]:
+    """Sort snapshots by group and time: their order (None: as they stand), and where each group's begin."""
+    order = None
+    if len(group) > 1 and not ((group[1:] > group[:-1]) | ((group[1:] == group[:-1]) & (at[1:] >= at[:-1]))).all():
+        order = np.lexsort((at, group))
+    offsets = np.zeros(groups + 1, dtype=np.int64)
+    np.cumsum(np.bincount(group, minlength=groups), out=offsets[1:])
+    return order, offsets
+
+
+def _fold(
+    journeys: Journeys,
+    lead: np.ndarray,
+    at: np.ndarray,
+    row: np.ndarray,
+    matcher: Selectors,
+    tables: tuple[np.ndarray, ...],
+    catalog: Catalog,
+    plan: Plan,
+    out: np.ndarray,
+    threads: int,
+) -> None:
+    order, snapshot_offsets = _by_time(lead, at, len(journeys))
+    if order is not None:
+        at, row = at[order], row[order]
+    selectors = matcher.compile(journeys.kinds, journeys.channels, journeys.assets, journeys.campaigns)
+    journey, more = journeys.arrays, lookups(catalog, plan, journeys)
+    offsets, masks, starts = journeys.offsets, selectors.masks, selectors.starts
 
     def fold(begin: int, end: int) -> None:
-        masks, starts = selectors.masks, selectors.starts
-        kernel.fold(begin, end, offsets, journey, masks, starts, snapshot_offsets, at, order, tables, empty, out)
+        kernel.fold(
+            begin, end, offsets, journey, masks, starts, snapshot_offsets, at, row, tables, more, plan.empty, out
+        )
 
-    workers = 1
-    if len(journeys.occurred_at) + out.size // 10 >= _WORTH_A_THREAD:
-        workers = threads if threads is not None else len(os.sched_getaffinity(0))
-    if workers <= 1:
-        fold(0, len(journeys))
+    cost = np.diff(offsets) + np.diff(snapshot_offsets) * (len(tables[3]) // 10 + 1)
+    _in_parts(fold, cost, len(journeys.occurred_at) + len(row) * len(tables[3]) // 10, threads)
+
+
+def _fold_accounts(
+    journeys: Journeys,
+    lead: np.ndarray,
+    at: np.ndarray,
+    catalog: Catalog,
+    tables: tuple[np.ndarray, ...],
+    out: np.ndarray,
+    threads: int,
+) -> None:
+    accounts = len(journeys.account_ids)
+    sizes = np.bincount(journeys.account[journeys.account >= 0], minlength=accounts)
+    # without a colleague there is nothing to look at
+    row = np.flatnonzero((journeys.account[lead] >= 0) & (np.append(sizes, 0)[journeys.account[lead]] > 1))
+    if not len(row):
         return
-    cost = np.cumsum(np.diff(offsets) + np.diff(snapshot_offsets) * (len(catalog) // 10 + 1))
-    parts = workers * _CHUNKS_PER_THREAD
-    bounds = [0, *np.searchsorted(cost, cost[-1] * np.arange(1, parts) // parts).tolist(), len(journeys)]
-    with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(fold, begin, end) for begin, end in itertools.pairwise(bounds)]:
+    account = journeys.account[lead[row]]
+    order, snapshot_offsets = _by_time(account, at[row], accounts)
+    row = row if order is None else row[order]
+    account_offsets = np.zeros(accounts + 1, dtype=np.int64)
+    np.cumsum(sizes, out=account_offsets[1:])
+    members = np.argsort(journeys.account, kind="stable")[len(journeys) - account_offsets[-1] :]
+    selectors = account_tables(catalog, journeys)
+    masks, starts, journey, offsets = selectors.masks, selectors.starts, journeys.arrays, journeys.offsets
+    moments, of = at[row], lead[row]
+
+    def fold(begin: int, end: int) -> None:
+        account_kernel.fold_accounts(
+            begin, end, account_offsets, members, offsets, journey, journeys.role, journeys.role_known_at, masks, starts,
+            snapshot_offsets, moments, row, of, tables, out,
+        )  # fmt: skip
+
+    touchpoints = np.bincount(journeys.account[journeys.account >= 0], np.diff(offsets)[journeys.account >= 0], accounts)
+    cost = touchpoints + np.diff(snapshot_offsets) * (len(tables[3]) // 3 + 1)
+    _in_parts(fold, cost, int(cost.sum()), threads)
+
+
+def _in_parts(fold: Callable[[int, int], None], cost: np.ndarray, work: int, threads: int) -> None:
+    """Run a kernel over all leads or accounts, in ranges of about equal cost; small work never starts a thread."""
+    if work < _WORTH_A_THREAD or threads <= 1:
+        fold(0, len(cost))
+        return
+    so_far = np.cumsum(cost)
+    parts = threads * _CHUNKS_PER_THREAD
+    inner = np.searchsorted(so_far, so_far[-1] * np.arange(1, parts) / parts).tolist()
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(fold, begin, end) for begin, end in itertools.pairwise([0, *inner, len(cost)])]:
             done.result()
 
 
@@ -278,8 +348,10 @@ def unknown_categories(
 def warm_up() -> None:
     """Compile the kernel, or load it from numba's cache on disk, so that the first request does not wait for it."""
     params = FeaturesParams(
-        observation_days=30, windows_days=(7,), half_lives_days=(7,), groups=("engagement", "stages"), selectors={}
+        observation_days=30, windows_days=(7,), half_lives_days=(7,), groups=("engagement", "account"), selectors={}
     )
-    lead = LeadJourney("warm-up", [TouchpointRecord("page_view", 0)], created_at=0)
+    people = [
+        LeadJourney(name, [TouchpointRecord("page_view", 0)], created_at=0, account_id="A") for name in ("L-1", "L-2")
+    ]
     snapshots = Snapshots(np.array([0]), np.array([timeline.DAY_US]))
-    compute_features(Journeys.from_records([lead]), snapshots, build_catalog(params, []))
+    compute_features(Journeys.from_records(people), snapshots, build_catalog(params, []))

@@ -1,50 +1,29 @@
 """One feature as a record, and the ordered list of them that parameters ask for."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from features.attributes import AttributeSpec
-from features.params import Label, SelectorParams
-from features.records import CREATED, STAGE_PREFIX
-from features.vocabulary import STAGES, Stage
-from features.wording import attribute_text, default_label, journey_text
-
-__all__ = ["OPERATIONS", "Feature", "list_features", "stage_selectors"]
-
-OPERATIONS = (
-    "count",
-    "decayed_count",
-    "days_since_last",
-    "days_since_first",
-    "distinct_days",
-    "distinct_channels",
-    "distinct_assets",
-    "sum_value",
-    "attribute",
+from features.built_in import (
+    ACCOUNT,
+    ORDER_OPERATIONS,
+    ORDERS,
+    SALES,
+    account_selectors,
+    orders_selector,
+    sales_selector,
+    stage_selectors,
 )
+from features.meaning import MEANINGS
+from features.operations import ACCOUNT_OPERATIONS, GROUPS, OPERATIONS, SELECTOR_OPERATIONS, Group
+from features.params import FeaturesParams, Label, SelectorParams
+from features.records import CREATED
+from features.wording import attribute_text, category_text, default_label, journey_text, missing_text
 
-_UNITS = {
-    "count": "touchpoints",
-    "decayed_count": "touchpoints",
-    "days_since_last": "days",
-    "days_since_first": "days",
-    "distinct_days": "calendar days (UTC)",
-    "distinct_channels": "channels",
-    "distinct_assets": "assets",
-    "sum_value": "value",
-}
+__all__ = ["Feature", "list_features", "operations_of"]
 
-_STAGE_WORDS: Mapping[Stage, tuple[str, str]] = {
-    "inquiry": ("inquiry", "Anfrage"),
-    "mql": ("marketing-qualified", "marketing-qualifiziert"),
-    "sal": ("accepted by sales", "vom Vertrieb angenommen"),
-    "sales_qualified": ("sales-qualified", "vom Vertrieb qualifiziert"),
-    "disqualified": ("disqualified", "disqualifiziert"),
-    "recycled": ("recycled", "zurückgestellt"),
-    "customer": ("customer", "Kunde"),
-}
-"""Names of the CRM's stages in English and German; each stage has a selector of its own (`stage_mql`, ...)."""
+_CONTENT = ("deepest_content", "mean_content", "step_backs")
+_LIKENESS = tuple(name for name, operation in OPERATIONS.items() if operation.group == "buyer_profile")
 
 
 @dataclass(frozen=True)
@@ -54,17 +33,18 @@ class Feature:
     Attributes
     ----------
     name : str
-        ``<operation>__<selector>__<days>d`` or ``<operation>__<selector>``, or ``attribute__<name>``.
+        ``<operation>__<selector>__<days>d`` or ``<operation>__<selector>``, ``days_before__<selector>__<selector>``,
+        ``attribute__<name>``, ``missing__<entity>``.
     operation : str
         One of `OPERATIONS`.
     selector : str
-        Which touchpoints; for an attribute its name.
+        Which touchpoints; for an attribute its name, for `missing` lead or account.
     window_days : int or None
         Length of ``[snapshot_at - window_days, snapshot_at)``; for `decayed_count` the half-life; None: all that is seen.
     unit : str
         Of the value; for an attribute its type.
-    group : {"engagement", "stages", "attributes"}
-        Which half of a lead it speaks of.
+    group : Group
+        What it speaks of.
     empty : float
         The value of a lead without any touchpoint or attribute: 0, or NaN where there is nothing to measure.
     observation_days : int
@@ -73,6 +53,12 @@ class Feature:
         What the selector picks, plural.
     categories : tuple of str
         Known categories in code order.
+    other : str
+        The second selector of `days_before`.
+    other_label : Label or None
+        What that picks.
+    settings : mapping of str to object
+        Parameters that its meaning depends on.
     """
 
     name: str
@@ -80,11 +66,14 @@ class Feature:
     selector: str
     window_days: int | None
     unit: str
-    group: Literal["engagement", "stages", "attributes"]
+    group: Group
     empty: float
     observation_days: int
     label: Label
     categories: tuple[str, ...] = ()
+    other: str = ""
+    other_label: Label | None = None
+    settings: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
 
     def text(self, value: float, language: str = "en") -> str:
         """Say in a few words what a value of this feature means.
@@ -96,82 +85,189 @@ class Feature:
         language : {"en", "de"}
             Of the answer.
         """
+        label = self._label(self.label, language)
         if self.operation == "attribute":
             return attribute_text(self.selector, self.unit, self.categories, float(value), language)
-        label = self.label.de if language == "de" else self.label.en
+        if self.operation == "missing":
+            return missing_text(self.selector, float(value), language)
+        if self.unit == "category" and value == value:
+            which = {"en": ("first", "latest"), "de": ("erster", "letzter")}[language][self.operation == "last_channel"]
+            channel = {"en": "channel", "de": "Kanal"}[language]
+            return category_text(f"{label}, {which} {channel}", self.categories, float(value), language)
         days = self.window_days or self.observation_days
-        return journey_text(self.operation, self.selector, label, days, self.observation_days, float(value), language)
-
-
-def stage_selectors() -> dict[str, SelectorParams]:
-    """Give the built-in selectors of the lead's creation and of the CRM's stages, in column order."""
-    rules = {
-        f"stage_{stage}": SelectorParams(
-            kind=(STAGE_PREFIX + stage,),
-            by=("system",),
-            label=Label(
-                en=f"changes to stage “{_STAGE_WORDS[stage][0]}”", de=f"Wechsel in die Stufe „{_STAGE_WORDS[stage][1]}“"
-            ),
+        other = self._label(self.other_label, language) if self.other_label else ""
+        return journey_text(
+            self.operation, self.selector, label, days, self.observation_days, float(value), language, other
         )
-        for stage in STAGES
-    }
-    label = Label(en="creations of the lead", de="Anlagen des Leads")
-    return {CREATED: SelectorParams(kind=(CREATED,), by=("system",), label=label), **rules}
+
+    def meaning(self, language: str = "en") -> str:
+        """Say in one sentence what this feature measures.
+
+        Parameters
+        ----------
+        language : {"en", "de"}
+            Of the answer.
+
+        Examples
+        --------
+        >>> pricing = Label(en="views of the pricing page", de="Aufrufe der Preisseite")
+        >>> feature = Feature("count__pricing__7d", "count", "pricing", 7, "touchpoints", "engagement", 0.0, 365, pricing)
+        >>> feature.meaning("de")
+        'Aufrufe der Preisseite, Anzahl in den letzten 7 Tagen'
+        """
+        return MEANINGS[self.operation][language == "de"].format(
+            label=self._label(self.label, language),
+            days=self.window_days or self.observation_days,
+            other=self._label(self.other_label, language) if self.other_label else "",
+            selector=self.selector,
+            **self.settings,
+        )
+
+    @staticmethod
+    def _label(label: Label, language: str) -> str:
+        return label.de if language == "de" else label.en
+
+
+def operations_of(name: str, rule: SelectorParams, params: FeaturesParams) -> tuple[str, ...]:
+    """List what is measured of a selector's touchpoints, in column order."""
+    if rule.operations is not None:
+        asked: Sequence[str] = rule.operations
+    else:
+        asked = SELECTOR_OPERATIONS if name == "all" else params.operations
+    return tuple(operation for operation in OPERATIONS if operation in asked)
 
 
 def list_features(
+    params: FeaturesParams,
     selectors: Mapping[str, SelectorParams],
-    observation_days: int,
-    windows_days: tuple[int, ...],
-    half_lives_days: tuple[int, ...],
-    groups: tuple[str, ...],
-    attributes: tuple[AttributeSpec, ...],
+    attributes: Sequence[AttributeSpec],
+    channels: tuple[str, ...] = (),
+    roles: tuple[str, ...] = (),
 ) -> tuple[Feature, ...]:
-    """List the features of the wanted groups, in column order: engagement by selector, stages, attributes.
+    """List the features of the wanted groups, in column order: by group, by selector, by operation, by window.
 
     Parameters
     ----------
+    params : FeaturesParams
+        Groups, windows, half-lives, content, sequences.
     selectors : mapping of str to SelectorParams
-        All of them, built-in ones included.
-    observation_days, windows_days, half_lives_days, groups
-        As in the parameters. Counts are made over the whole observation too.
-    attributes : tuple of AttributeSpec
+        The selectors of the lead's own touchpoints, in order, without the built-in ones.
+    attributes : sequence of AttributeSpec
         Each becomes one column.
+    channels, roles : tuple of str
+        Known channels (categories of `first_channel` and `last_channel`) and roles.
     """
-    features: list[Feature] = []
-    windows = windows_days if observation_days in windows_days else (*windows_days, observation_days)
-    built_in = stage_selectors() if "stages" in groups else {}
+    by_group: dict[str, list[Feature]] = {group: [] for group in GROUPS}
+    for feature in _all_features(params, selectors, attributes, channels, roles):
+        by_group[feature.group].append(feature)
+    return tuple(feature for group in GROUPS if group in params.groups for feature in by_group[group])
 
-    def add(operation: str, selector: str, days: int | None, group: Literal["engagement", "stages"]) -> None:
-        name = f"{operation}__{selector}" + (f"__{days}d" if days else "")
-        words = default_label(selector)
-        label = selectors[selector].label or Label(en=words, de=words)
-        empty = float("nan") if operation.startswith("days_since") else 0.0
-        features.append(
-            Feature(name, operation, selector, days, _UNITS[operation], group, empty, observation_days, label)
-        )
 
-    for selector in selectors if "engagement" in groups else ():
-        if selector in built_in:
-            continue
-        for days in windows:
-            add("count", selector, days, "engagement")
-        for days in half_lives_days:
-            add("decayed_count", selector, days, "engagement")
-        add("days_since_last", selector, None, "engagement")
-        if selector == "all":
-            add("days_since_first", selector, None, "engagement")
-            for operation in ("distinct_days", "distinct_channels", "distinct_assets", "sum_value"):
-                for days in windows:
-                    add(operation, selector, days, "engagement")
-    for selector in built_in:
+def _all_features(
+    params: FeaturesParams,
+    selectors: Mapping[str, SelectorParams],
+    attributes: Sequence[AttributeSpec],
+    channels: tuple[str, ...],
+    roles: tuple[str, ...],
+) -> Iterator[Feature]:
+    content = any((params.content.awareness, params.content.consideration, params.content.decision))
+    for name, rule in selectors.items():
+        for operation in operations_of(name, rule, params):
+            yield from _spanned(params, operation, name, rule, OPERATIONS[operation].group)
+        if name == "all":
+            more = ("first_channel", "last_channel", *(_CONTENT if content else ()), *_LIKENESS)
+            for operation in more:
+                known = channels if OPERATIONS[operation].unit == "category" else ()
+                yield from _spanned(params, operation, name, rule, OPERATIONS[operation].group, known)
+    for first, second in params.sequences:
+        yield _sequence(params, first, second, selectors)
+    basics = ("count", "decayed_count", "days_since_last")
+    for operation in (*basics, "days_since_first", "sum_value"):
+        yield from _spanned(params, operation, SALES, sales_selector(), "sales")
+    for name, rule in account_selectors(roles).items():
+        # of a role it matters whether one is there; of the others also how many touchpoints, and when
+        for operation in ACCOUNT_OPERATIONS if name == ACCOUNT else ("days_since_last", "active_leads"):
+            yield from _spanned(params, operation, name, rule, "account", brief=name != ACCOUNT)
+    for operation in ORDER_OPERATIONS:
+        yield from _spanned(params, operation, ORDERS, orders_selector(), "orders")
+    for name, rule in stage_selectors().items():
         # a lead is created once: its count would say what the recency says
-        if selector != CREATED:
-            add("count", selector, observation_days, "stages")
-        add("days_since_last", selector, None, "stages")
+        for operation in ("days_since_last",) if name == CREATED else ("count", "days_since_last"):
+            yield from _spanned(params, operation, name, rule, "stages", brief=True)
+    nan = float("nan")
+    for entity in ("lead", "account"):
+        if sum(spec.entity == entity for spec in attributes) > 1:
+            words = Label(en="attributes", de="Merkmale")
+            record = (f"missing__{entity}", "missing", entity, None, OPERATIONS["missing"].unit)
+            yield Feature(*record, "attributes", 0.0, params.observation_days, words)
     for spec in attributes:
         label = Label(en=default_label(spec.name), de=default_label(spec.name))
-        name, nan = f"attribute__{spec.name}", float("nan")
-        record = (name, "attribute", spec.name, None, spec.type)
-        features.append(Feature(*record, "attributes", nan, observation_days, label, spec.categories))
-    return tuple(features)
+        record = (f"attribute__{spec.name}", "attribute", spec.name, None, spec.type)
+        yield Feature(*record, "attributes", nan, params.observation_days, label, spec.categories)
+
+
+def _spanned(
+    params: FeaturesParams,
+    operation: str,
+    selector: str,
+    rule: SelectorParams,
+    group: Group,
+    categories: tuple[str, ...] = (),
+    brief: bool = False,
+) -> Iterator[Feature]:
+    """Make one operation's features of a selector: one per window or half-life; `brief`: over the observation alone."""
+    what = OPERATIONS[operation]
+    spans: Sequence[int | None]
+    if what.spans == "once":
+        spans = (None,)
+    elif what.spans == "half_lives":
+        spans = params.half_lives_days
+    else:
+        windows = params.windows_days if what.spans == "windows" else params.long_windows_days
+        spans = () if brief else tuple(days for days in windows if days != params.observation_days)
+        spans = (*spans, params.observation_days)
+    words = default_label(selector)
+    for days in spans:
+        yield Feature(
+            name=f"{operation}__{selector}" + (f"__{days}d" if days else ""),
+            operation=operation,
+            selector=selector,
+            window_days=days,
+            unit=what.unit,
+            group=group,
+            empty=what.empty,
+            observation_days=params.observation_days,
+            label=rule.label or Label(en=words, de=words),
+            categories=categories,
+            settings=_settings(params),
+        )
+
+
+def _sequence(
+    params: FeaturesParams, first: str, second: str, selectors: Mapping[str, SelectorParams]
+) -> Feature:
+    labels = [
+        selectors[name].label or Label(en=default_label(name), de=default_label(name)) for name in (first, second)
+    ]
+    return Feature(
+        f"days_before__{first}__{second}",
+        "days_before",
+        first,
+        None,
+        "days",
+        "path",
+        float("nan"),
+        params.observation_days,
+        labels[0],
+        other=second,
+        other_label=labels[1],
+    )
+
+
+def _settings(params: FeaturesParams) -> dict[str, object]:
+    return {
+        "visit_minutes": params.visit_minutes,
+        "pause_days": params.pause_days,
+        "time_zone": params.time_zone,
+        "hours": "{}-{}".format(*params.working_hours),
+    }

@@ -113,6 +113,20 @@ class Journeys:
         """Count the leads."""
         return len(self.lead_ids)
 
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """The touchpoints' columns in the order in which kernels take them."""
+        return (
+            self.occurred_at,
+            self.recorded_at,
+            self.kind,
+            self.channel,
+            self.asset,
+            self.campaign,
+            self.by,
+            self.value,
+        )
+
     @classmethod
     def from_arrow(
         cls,

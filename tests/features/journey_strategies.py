@@ -1,10 +1,13 @@
 """Journeys for hypothesis: moments lie on, or one microsecond off, every boundary there is."""
 
+import numpy as np
 from hypothesis import strategies as st
 
-from features.catalog import Catalog, build_catalog
-from features.journeys import LeadJourney, StageChangeRecord, TouchpointRecord
-from features.params import FeaturesParams, SelectorParams
+from features.buyer_profile import GAP_BOUNDS, BuyerProfile, States
+from features.catalog import Catalog, Learned, build_catalog
+from features.journeys import LeadJourney, OrderRecord, StageChangeRecord, TouchpointRecord
+from features.operations import GROUPS, SELECTOR_OPERATIONS
+from features.params import ContentParams, FeaturesParams, SelectorParams
 from features.timeline import DAY_US
 
 WINDOWS = (1, 7, 28)
@@ -86,23 +89,61 @@ def lead_journeys(draw: st.DrawFn, lead_id: str = "L-1", most: int = 14) -> Lead
     )
 
 
+@st.composite
+def accounts(draw: st.DrawFn) -> list[LeadJourney]:
+    """Two to four leads of one account, around shared moments."""
+    number = draw(st.integers(2, 4))
+    roles = st.sampled_from([None, "buyer", "user", "unheard of"])
+    return [
+        draw(lead_journeys(f"L-{index}", most=8))._replace(account_id="A-1", role=draw(roles))
+        for index in range(number)
+    ]
+
+
+orders = st.lists(
+    st.builds(
+        OrderRecord, moments, st.sampled_from([None, 10.0, 99.5, -5.0]), st.sampled_from([None, "licence", "service"])
+    ),
+    max_size=6,
+)
+
 snapshot_moments = st.one_of(st.sampled_from(SNAPSHOTS), st.sampled_from(SNAPSHOTS), moments)
 
 
 def small_catalog() -> Catalog:
-    """Every operation, overlapping selectors, patterns on every field."""
+    """Every operation of every group, overlapping selectors, patterns on every field."""
     params = FeaturesParams(
         observation_days=OBSERVATION,
         windows_days=WINDOWS,
+        long_windows_days=(28,),
         half_lives_days=HALF_LIVES,
-        groups=("engagement", "stages"),
+        groups=tuple(group for group in GROUPS if group != "attributes"),
+        time_zone="Europe/Berlin",
+        pause_days=7,
         selectors={
             "pricing": SelectorParams(kind=("page_view",), asset=("pricing*",)),
             "ebook": SelectorParams(asset=("ebook[1]", "?book1")),
-            "sales": SelectorParams(by=("sales",)),
-            "anyone": SelectorParams(by=("lead", "sales", "system")),
+            "sales": SelectorParams(by=("sales",), operations=("visits", "pauses", "busiest_day", "channel_switches")),
+            "anyone": SelectorParams(by=("lead", "sales", "system"), operations=SELECTOR_OPERATIONS),
             "web": SelectorParams(channel=("w*", "Ω"), campaign=("spring",)),
             "empty_asset": SelectorParams(asset=("",)),
         },
+        content=ContentParams(awareness=("ebook",), consideration=("web", "empty_asset"), decision=("pricing",)),
+        sequences=(("pricing", "ebook"), ("ebook", "web")),
+        role_attribute="role",
     )
-    return build_catalog(params, [])
+    catalog = build_catalog(params, [], Learned(channels=("mail", "web"), roles=("buyer", "user")))
+    return catalog.with_buyer_profile(some_profile())
+
+
+def some_profile() -> BuyerProfile:
+    """Tables of no meaning, in which no two entries are alike."""
+    states = States((("mail_open", "mail"), ("page_view", "web"), ("page_view", None), ("download", "Ω")))
+    size = len(states)
+    return BuyerProfile(
+        states,
+        mix=np.arange(size, dtype=np.int64) * 123_457 - 250_001,
+        transition=(np.arange((size + 1) * size, dtype=np.int64).reshape(size + 1, size) ** 2) * 7_919 - 400_003,
+        pace=np.arange(len(GAP_BOUNDS) + 1, dtype=np.int64) * 99_991 - 300_007,
+        milestone=np.array([700_000, 0, 310_000, 250_000, 0], dtype=np.int64),
+    )

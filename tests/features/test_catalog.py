@@ -31,7 +31,7 @@ def params() -> FeaturesParams:
 
 @pytest.fixture(scope="module")
 def catalog(params: FeaturesParams) -> Catalog:
-    return build_catalog(params, SPECS, known_kinds=["page_view", "mail_open"], known_channels=["web"])
+    return build_catalog(params, SPECS, Learned(kinds=("page_view", "mail_open"), channels=("web",)))
 
 
 def text_of(catalog: Catalog, name: str, value: float, language: str = "en") -> str:
@@ -114,7 +114,7 @@ def test_fingerprint_follows_all_that_gives_meaning(params: FeaturesParams, cata
     prints = [catalog.fingerprint, *(other.fingerprint for other in others)]
     assert len(set(prints)) == len(prints)
     assert all(len(one) == 64 and int(one, 16) for one in prints)
-    same = build_catalog(params, SPECS, known_kinds=["mail_open", "page_view"], known_channels=["web"])
+    same = build_catalog(params, SPECS, Learned(kinds=("mail_open", "page_view"), channels=("web",)))
     assert same.fingerprint == catalog.fingerprint
 
 

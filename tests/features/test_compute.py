@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from features.attributes import AttributeSpec
-from features.catalog import Catalog, build_catalog
+from features.catalog import Catalog, Learned, build_catalog
 from features.compute import (
     Snapshots,
     compute_features,
@@ -16,13 +16,15 @@ from features.compute import (
     unknown_values,
     warm_up,
 )
-from features.journeys import Journeys, LeadJourney, StageChangeRecord, TouchpointRecord
+from features.journeys import Journeys, LeadJourney, OrderRecord, StageChangeRecord, TouchpointRecord
 from features.params import FeaturesParams, SelectorParams
 from features.timeline import DAY_US
 from tests.features.journey_strategies import (
     ORIGIN,
+    accounts,
     lead_journeys,
     moments,
+    orders,
     small_catalog,
     snapshot_moments,
     touchpoints,
@@ -62,6 +64,63 @@ def assert_same(row: np.ndarray, expected: list[float], catalog: Catalog = CATAL
 def test_engine_agrees_with_oracle(lead: LeadJourney, at: list[int]) -> None:
     for moment, row in zip(at, rows_of([lead], [(0, moment) for moment in at]), strict=True):
         assert_same(row, oracle_row(lead, moment, CATALOG))
+
+
+def rows_of_account(people: list[LeadJourney], bought: list[OrderRecord], pairs: list[tuple[int, int]]) -> np.ndarray:
+    return compute_features(Journeys.from_records(people, {"A-1": bought}), snapshots_of(pairs), CATALOG)
+
+
+@FUZZ
+@given(accounts(), orders, st.lists(st.tuples(st.integers(0, 3), snapshot_moments), min_size=1, max_size=8))
+def test_account_and_orders_agree_with_oracle(people, bought, pairs) -> None:
+    pairs = [(lead % len(people), at) for lead, at in pairs]
+    for (lead, at), row in zip(pairs, rows_of_account(people, bought, pairs), strict=True):
+        others = people[:lead] + people[lead + 1 :]
+        assert_same(row, oracle_row(people[lead], at, CATALOG, colleagues=others, orders=bought))
+
+
+@FEWER
+@given(accounts(), orders, st.lists(st.tuples(st.integers(0, 3), snapshot_moments), min_size=2, max_size=8))
+def test_other_accounts_and_snapshots_change_no_bit(people, bought, pairs) -> None:
+    pairs = [(lead % len(people), at) for lead, at in pairs]
+    strangers = [person._replace(lead_id="X" + person.lead_id, account_id="A-2") for person in people]
+    loner = people[0]._replace(lead_id="alone", account_id=None)
+    together = rows_of_account([loner, *strangers, *people], bought, [(lead + 1 + len(people), at) for lead, at in pairs])
+    for pair, row in zip(pairs, together, strict=True):
+        assert rows_of_account(people, bought, [pair])[0].tobytes() == row.tobytes()
+
+
+@FEWER
+@given(accounts(), snapshot_moments, st.integers(0, 3 * DAY_US))
+def test_what_colleagues_do_later_changes_nothing(people, at: int, delay: int) -> None:
+    later = [
+        TouchpointRecord("page_view", at + delay),
+        TouchpointRecord("page_view", at - 5, at + delay),
+    ]
+    more = [people[0], *(person._replace(touchpoints=[*later, *person.touchpoints]) for person in people[1:])]
+    assert rows_of_account(more, [OrderRecord(at + delay, 5.0)], [(0, at)]).tobytes() == (
+        rows_of_account(people, [], [(0, at)]).tobytes()
+    )
+
+
+def test_a_role_counts_from_when_it_was_known() -> None:
+    moment = pa.timestamp("us", tz="UTC")
+    leads = pa.table(
+        {
+            "lead_id": ["L-1", "L-2"],
+            "created_at": pa.array([ORIGIN, ORIGIN]).cast(moment),
+            "account_id": ["A-1", "A-1"],
+            "role": ["user", "buyer"],
+            "role_known_at": pa.array([None, ORIGIN + 10], moment),
+        }
+    )
+    visits = pa.table(
+        {"lead_id": ["L-2"], "occurred_at": pa.array([ORIGIN + 1]).cast(moment), "kind": ["page_view"]}
+    )
+    journeys = Journeys.from_arrow(visits, None, leads, ["L-1", "L-2"])
+    matrix = compute_features(journeys, snapshots_of([(0, ORIGIN + 10), (0, ORIGIN + 11)]), CATALOG)
+    assert matrix[:, CATALOG.positions["active_leads__account__90d"]].tolist() == [1, 1]
+    assert matrix[:, CATALOG.positions["active_leads__account_role_buyer__90d"]].tolist() == [0, 1]
 
 
 @FEWER
@@ -218,7 +277,7 @@ def test_unknown_kinds_and_channels_are_reported_and_counted() -> None:
     params = FeaturesParams(
         observation_days=30, windows_days=(7,), half_lives_days=(), groups=("engagement", "stages"), selectors={}
     )
-    catalog = build_catalog(params, [], known_kinds=["page_view"], known_channels=["web"])
+    catalog = build_catalog(params, [], Learned(kinds=("page_view",), channels=("web",)))
     new = TouchpointRecord("hologram", ORIGIN, channel="ether")
     leads = [
         LeadJourney("L-1", [TouchpointRecord("page_view", ORIGIN, channel="web")]),

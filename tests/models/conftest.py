@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from features.attributes import AttributeSpec
-from features.catalog import Catalog, build_catalog
+from features.catalog import Catalog, Learned, build_catalog
 from features.compute import compute_features
 from features.params import FeaturesParams, Label, SelectorParams
 from models.bundle import Bundle
@@ -76,7 +76,7 @@ def small_catalog() -> Catalog:
         AttributeSpec("account", "industry", "category", "creation", ("energy", "retail")),
         AttributeSpec("lead", "newsletter", "boolean", "creation"),
     ]
-    return build_catalog(params, specs, known_kinds=("mail_click", "page_view", "webinar"), known_channels=("web",))
+    return build_catalog(params, specs, Learned(kinds=("mail_click", "page_view", "webinar"), channels=("web",)))
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ def frame() -> pd.DataFrame:
 def catalog() -> Any:
     """Return a catalog of touchpoint counts and one attribute."""
     from features.attributes import AttributeSpec
-    from features.catalog import build_catalog
+    from features.catalog import Learned, build_catalog
     from features.params import FeaturesParams
 
     params = FeaturesParams(
@@ -59,7 +59,7 @@ def catalog() -> Any:
         },
     )
     specs = [AttributeSpec("lead", "seniority", "number", "mql", ())]
-    return build_catalog(params, specs, known_kinds=["page_view", "mail_open"], known_channels=["web"])
+    return build_catalog(params, specs, Learned(kinds=("page_view", "mail_open"), channels=("web",)))
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pytest
 
 from features.attributes import AttributeSpec
-from features.catalog import Catalog, build_catalog
+from features.catalog import Catalog, Learned, build_catalog
 from features.compute import Snapshots, compute_features
 from features.journeys import Journeys
 from features.params import FeaturesParams, SelectorParams
@@ -122,7 +122,7 @@ def bundle() -> Bundle:
         AttributeSpec("lead", "newsletter", "boolean", "creation"),
     ]
     kinds, channels = ("mail_click", "page_view", "webinar"), ("mail", "web")
-    catalog = build_catalog(params, specs, known_kinds=kinds, known_channels=channels)
+    catalog = build_catalog(params, specs, Learned(kinds=tuple(kinds), channels=tuple(channels)))
     leads = make_leads(LEADS, seed=1)
     matrix = offline_matrix(leads, catalog)
     random = np.random.default_rng(2)
