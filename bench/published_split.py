@@ -15,7 +15,7 @@ from features.catalog import Catalog
 from models.fitting import fit_baselines, fit_product
 from models.params import SplitParams
 from models.splits import assign_slices
-from pipeline.build_features import fit_features, matrix_batches
+from pipeline.build_features import fit_features, matrix_batches, training_outcomes
 from pipeline.console import calibration_note, console, metrics_table, run_main
 from pipeline.evaluate import capacity_rows, evaluate_rows
 from pipeline.export import read_export
@@ -38,13 +38,12 @@ SECTIONS = (
 )
 
 
-def matrix_of(
-    params: Any, canonical: Path, snapshots: pd.DataFrame, in_training: np.ndarray
-) -> tuple[Catalog, pa.Table]:
+def matrix_of(params: Any, canonical: Path, snapshots: pd.DataFrame, outcome: np.ndarray) -> tuple[Catalog, pa.Table]:
     """Fit the catalog on this split's training rows and compute every snapshot's features."""
-    catalog, values = fit_features(params.features, canonical, snapshots, in_training)
+    fitted, values = fit_features(params.features, canonical, snapshots, outcome)
+    catalog, snapshots = fitted.catalog, snapshots.assign(part=fitted.part)
     matrix = np.empty((len(snapshots), len(catalog)), dtype=np.float32)
-    for rows, block in matrix_batches(canonical, snapshots, values, catalog):
+    for rows, block in matrix_batches(canonical, snapshots, values, catalog, fitted.held_out):
         matrix[rows] = block
     table = pa.Table.from_pandas(snapshots[["lead_id", "snapshot_at"]], preserve_index=False)
     for j, name in enumerate(catalog.names):
@@ -68,7 +67,7 @@ def main() -> None:
     slices = joined[["lead_id", "snapshot_at"]].assign(
         slice=assign_slices(joined, split, days, delay, export.clock).slice.to_numpy()
     )
-    catalog, table = matrix_of(params, canonical, snapshots, (slices["slice"] == "train").to_numpy())
+    catalog, table = matrix_of(params, canonical, snapshots, training_outcomes(snapshots, slices, labels))
     frame, matrix = labelled_rows(snapshots, labels, slices, table)
     frame["label"] = frame["label"].astype("int8")
     product = fit_product(

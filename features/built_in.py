@@ -123,22 +123,25 @@ def automatic_selectors(
     Parameters
     ----------
     kinds, channels : iterable of str
-        Values with enough support in training. One with ``*`` or ``?`` would be read as a pattern, and gets none.
+        Values with enough support in training. Those that differ only in capitals or signs share a selector. One with ``*`` or
+        ``?`` would be read as a pattern, and gets none.
     configured : mapping of str to SelectorParams
         Those of `params.yaml`.
     """
     taken = {(rule.kind, rule.channel, rule.asset, rule.campaign, rule.by) for rule in configured.values()}
     rules: dict[str, SelectorParams] = {}
-    for field, values, words in (
+    for field, found, words in (
         ("kind", kinds, ("touchpoints of kind “{}”", "Kontaktpunkte der Art „{}“")),
         ("channel", channels, ("touchpoints through “{}”", "Kontaktpunkte über „{}“")),
     ):
-        for value in sorted(values):
-            label = Label(en=words[0].format(value), de=words[1].format(value))
-            rule = SelectorParams(**{field: (value,)}, label=label)
-            name = f"{field}_{_slug(value)}"
-            fresh = (rule.kind, rule.channel, rule.asset, rule.campaign, rule.by) not in taken
-            if fresh and not set("*?") & set(value) and name not in configured and name not in rules:
+        alike: dict[str, list[str]] = {}
+        for value in sorted(found):
+            if not set("*?") & set(value):
+                alike.setdefault(f"{field}_{_slug(value)}", []).append(value)
+        for name, values in alike.items():
+            label = Label(en=words[0].format(values[0]), de=words[1].format(values[0]))
+            rule = SelectorParams.model_validate({field: tuple(values), "label": label})
+            if (rule.kind, rule.channel, rule.asset, rule.campaign, rule.by) not in taken and name not in configured:
                 rules[name] = rule
     return rules
 

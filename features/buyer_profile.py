@@ -1,7 +1,7 @@
 """The buyer profile: what the journeys of leads that ended well looked like, against those that did not.
 
-A touchpoint's state is its kind and channel. Of each state, of each step from one state to the next, and of each gap between two
-touchpoints the profile keeps how much likelier it is under journeys that ended well: a log-likelihood ratio, in micro-nats,
+A touchpoint's state is its kind and channel. Of each state, of each step from one state to the next, and of each gap between
+two touchpoints the profile keeps how much likelier it is under journeys that ended well: a log-likelihood ratio, in micro-nats,
 so that sums of them are exact. Rates are drawn towards the pooled ones by `prior` touchpoints' worth of evidence (a
 Gamma prior on the ratio of observed to expected counts: DuMouchel 1999, The American Statistician 53, 177-190):
 ``log((n_1 + prior) / (e_1 + prior)) - log((n_0 + prior) / (e_0 + prior))`` with n observed and e expected at the pooled rate.
@@ -144,7 +144,8 @@ class BuyerProfile:
 class Counts:
     """How often each state, step and gap was seen, by part of the training rows and outcome; exact whatever the order.
 
-    Each lead counts one, shared among its rows. Parts (folds) are kept apart so that a row's profile can be fitted without its own.
+    Each lead counts one, shared among its rows. Parts (folds) are kept apart so that a row's profile can be fitted without its
+    own.
     """
 
     states: States

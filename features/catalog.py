@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -162,7 +162,9 @@ class Catalog:
             "definition": DEFINITION,
             **self.params.model_dump(mode="json", exclude=_NO_MEANING),
             # a list: the order gives the bits and the columns, and sorted keys would lose it
-            "selectors": [{"name": name, **rule.model_dump(mode="json")} for name, rule in self.params.selectors.items()],
+            "selectors": [
+                {"name": name, **rule.model_dump(mode="json")} for name, rule in self.params.selectors.items()
+            ],
             "attributes": [asdict(spec) for spec in self.attributes],
             "known_kinds": list(self.known_kinds),
             "known_channels": list(self.known_channels),
@@ -217,8 +219,8 @@ class Catalog:
 def _refusal(rebuilt: str, definition: int, stored: object, stored_definition: object) -> BundleError:
     return BundleError(
         f"catalog: rebuilt features {rebuilt} (definition {definition}), stored is {str(stored)[:12]} (definition "
-        f"{stored_definition}). The file was altered or written by another version of the features; use the code it was trained "
-        "with, or train again."
+        f"{stored_definition}). The file was altered or written by another version of the features; use the code "
+        "it was trained with, or train again."
     )
 
 

@@ -91,9 +91,9 @@ def compute_features(
     lead's journey, attributes and moment only, and on its account where columns speak of that: leads of other accounts, other
     snapshots, their order and the number of threads change no bit of it.
 
-    `features.meaning` says what each operation measures, ADR 9 how it is defined. Columns of the group `account` see the touchpoints
-    of the other leads of the lead's account in `journeys`, by the same rule, and never the lead's own; columns of the group
-    `orders` see the account's orders before the snapshot.
+    `features.meaning` says what each operation measures, ADR 9 how it is defined. Columns of the group `account` see the
+    touchpoints of the other leads of the lead's account in `journeys`, by the same rule, and never the lead's own; columns of
+    the group `orders` see the account's orders before the snapshot.
 
     Parameters
     ----------
@@ -154,7 +154,9 @@ def compute_features(
             chosen = np.flatnonzero(account >= 0)
             # its columns are filled already, and sequences are a matter of the lead's own journey
             plain = plan._replace(empty=plan.empty[:0], pairs=plan.pairs[:0])
-            _fold(bought, account[chosen], at[chosen], chosen, ORDERS_MATCHER, plan.orders, catalog, plain, out, threads)
+            _fold(
+                bought, account[chosen], at[chosen], chosen, ORDERS_MATCHER, plan.orders, catalog, plain, out, threads
+            )
     return out
 
 
@@ -243,7 +245,9 @@ def _fold_accounts(
             snapshot_offsets, moments, row, of, tables, out,
         )  # fmt: skip
 
-    touchpoints = np.bincount(journeys.account[journeys.account >= 0], np.diff(offsets)[journeys.account >= 0], accounts)
+    touchpoints = np.bincount(
+        journeys.account[journeys.account >= 0], np.diff(offsets)[journeys.account >= 0], accounts
+    )
     cost = touchpoints + np.diff(snapshot_offsets) * (len(tables[3]) // 3 + 1)
     _in_parts(fold, cost, int(cost.sum()), threads)
 

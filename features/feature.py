@@ -243,9 +243,7 @@ def _spanned(
         )
 
 
-def _sequence(
-    params: FeaturesParams, first: str, second: str, selectors: Mapping[str, SelectorParams]
-) -> Feature:
+def _sequence(params: FeaturesParams, first: str, second: str, selectors: Mapping[str, SelectorParams]) -> Feature:
     labels = [
         selectors[name].label or Label(en=default_label(name), de=default_label(name)) for name in (first, second)
     ]

@@ -287,9 +287,7 @@ def _code(column: Sequence[str | None]) -> Coded:
     return Coded(np.array([codes[value] for value in column], dtype=np.int32), values)
 
 
-def assemble(
-    lead_ids: tuple[str, ...], rows: Rows, belonging: Belonging, orders: Journeys | None = None
-) -> Journeys:
+def assemble(lead_ids: tuple[str, ...], rows: Rows, belonging: Belonging, orders: Journeys | None = None) -> Journeys:
     """Sort rows into journeys; the one constructor behind `from_arrow` and `from_records`.
 
     Parameters

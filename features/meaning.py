@@ -36,7 +36,9 @@ MEANINGS: dict[str, tuple[str, str]] = {
         "{label}, time since the latest as a multiple of the usual gap between visits {lately}",
         "{label}, Zeit seit dem letzten Mal als Vielfaches des üblichen Abstands der Besuche {lately}",
     ),
-    "longest_gap": _both("{label}, longest gap between two {lately}", "{label}, längste Lücke zwischen zweien {lately}"),
+    "longest_gap": _both(
+        "{label}, longest gap between two {lately}", "{label}, längste Lücke zwischen zweien {lately}"
+    ),
     "pauses": _both(
         "{label}, gaps of more than {pause_days} days {lately}, the present one included",
         "{label}, Lücken von mehr als {pause_days} Tagen {lately}, die jetzige eingeschlossen",

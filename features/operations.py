@@ -15,9 +15,7 @@ __all__ = [
     "Spans",
 ]
 
-Group = Literal[
-    "engagement", "rhythm", "path", "buyer_profile", "sales", "account", "orders", "stages", "attributes"
-]
+Group = Literal["engagement", "rhythm", "path", "buyer_profile", "sales", "account", "orders", "stages", "attributes"]
 GROUPS: tuple[Group, ...] = get_args(Group)
 """What features speak of; the order is that of the matrix's columns."""
 
@@ -59,8 +57,8 @@ class Operation:
     unit : str
         Of the value.
     spans : {"windows", "long_windows", "half_lives", "once"}
-        What it is made for: each of `windows_days` or `long_windows_days` (the observation is always one of them), each half-life,
-        or all that is seen, once.
+        What it is made for: each of `windows_days` or `long_windows_days` (the observation is always one of them), each
+        half-life, or all that is seen, once.
     group : Group
         Where it belongs, when it measures what the lead itself did.
     empty : float

@@ -52,9 +52,10 @@ class ContentParams(Frozen):
 class BuyerProfileParams(Frozen):
     """How the buyer profile is fitted on training rows.
 
-    A touchpoint's state is its kind and channel; a state of fewer than `min_leads` training leads is `other`. `prior` touchpoints at
-    the pooled rate are added to each count, which keeps what was seldom seen from saying much. The profile of a training row is
-    fitted without its own account, in `folds` parts. States that at least `milestone_share` of the buyers have are milestones.
+    A touchpoint's state is its kind and channel; a state of fewer than `min_leads` training leads is `other`. `prior`
+    touchpoints at the pooled rate are added to each count, which keeps what was seldom seen from saying much. The profile of a
+    training row is fitted without its own account, in `folds` parts. States that at least `milestone_share` of the buyers have
+    are milestones.
     """
 
     min_leads: int = Field(default=30, ge=1)
@@ -111,14 +112,21 @@ class FeaturesParams(Frozen):
             if days < 1:
                 raise ValueError(f"half_lives_days: {days} is not a positive number of days")
         if not 0 <= self.working_hours[0] < self.working_hours[1] <= 24:
-            raise ValueError(f"working_hours: {list(self.working_hours)} is not a pair of hours 0 <= from < until <= 24")
+            raise ValueError(
+                f"working_hours: {list(self.working_hours)} is not a pair of hours 0 <= from < until <= 24"
+            )
         return self
 
     @model_validator(mode="after")
     def _selectors_exist(self) -> "FeaturesParams":
         content = (*self.content.awareness, *self.content.consideration, *self.content.decision)
-        for field, names in (("content", content), ("sequences", tuple(name for pair in self.sequences for name in pair))):
+        for field, names in (
+            ("content", content),
+            ("sequences", tuple(name for pair in self.sequences for name in pair)),
+        ):
             unknown = sorted(set(names) - {"all", *self.selectors})
             if unknown:
-                raise ValueError(f"{field}: no selector is called {unknown[0]!r}; name one of {', '.join(self.selectors)}")
+                raise ValueError(
+                    f"{field}: no selector is called {unknown[0]!r}; name one of {', '.join(self.selectors)}"
+                )
         return self

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from features.buyer_profile import BuyerProfile
 from features.built_in import ORDERS, orders_selector, role_selector
+from features.buyer_profile import BuyerProfile
 from features.catalog import Catalog, Feature
 from features.journeys import Journeys
 from features.kernels.windows import HALF_LIVES_SEEN

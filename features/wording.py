@@ -286,7 +286,9 @@ _MEASURED: dict[str, _Measured] = {
     "weekend_share": _pair("{label}: {n} at weekends {window}", "{label}: {n} am Wochenende {window}", _percent),
     "deepest_content": _content,
     "mean_content": _pair(
-        "{label}: mean depth of content {n} of 3 {window}", "{label}: mittlere Tiefe der Inhalte {n} von 3 {window}", number
+        "{label}: mean depth of content {n} of 3 {window}",
+        "{label}: mittlere Tiefe der Inhalte {n} von 3 {window}",
+        number,
     ),
     "progress": _pair(
         "{n} of what buyers typically do is done", "{n} dessen, was Käufer üblicherweise tun, ist getan", _percent
@@ -362,8 +364,8 @@ def journey_text(
     nothing, one, many = _COUNTED[operation][language]
     if value == 0 and not nothing:
         return _none(label, days, language)
-    text = nothing if value == 0 else one if value == 1 else many
-    return text.format(label=label, window=_window(days, language), n=number(value, language))
+    phrase = nothing if value == 0 else one if value == 1 else many
+    return phrase.format(label=label, window=_window(days, language), n=number(value, language))
 
 
 def _before(label: str, other: str, seen_days: int, value: float, language: str) -> str:
@@ -372,7 +374,11 @@ def _before(label: str, other: str, seen_days: int, value: float, language: str)
         both = f"{label} and {other}: not both" if english else f"{label} und {other}: nicht beides"
         return f"{both} {_window(seen_days, language)}"
     if value == 0:
-        return f"{label} and {other} first at the same time" if english else f"{label} und {other} zuerst zur gleichen Zeit"
+        return (
+            f"{label} and {other} first at the same time"
+            if english
+            else f"{label} und {other} zuerst zur gleichen Zeit"
+        )
     gap = _days(abs(value), language)
     if english:
         return f"{label} first {gap} {'before' if value > 0 else 'after'} {other}"

@@ -1,6 +1,6 @@
 """Stage `features`: what was known about each lead at each snapshot, as one matrix, and the catalog that names it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +8,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.attributes import AttributeSpec, fit_categories
-from features.catalog import Catalog, build_catalog
+from features.catalog import Catalog
 from features.compute import Snapshots, compute_features
 from features.params import FeaturesParams
 from pipeline.attribute_history import attribute_lists, attributes_at, eligible_attributes
 from pipeline.console import console, progress, run_main
-from pipeline.engines.batches import known_values, lead_batches
-from pipeline.files import records
+from pipeline.engines.batches import lead_batches
+from pipeline.feature_rows import by_catalog
+from pipeline.fit_catalog import FittedCatalog, fit_catalog
 from pipeline.params import load_params
 from pipeline.tables import read_table
 
-__all__ = ["SECTIONS", "fit_features", "main", "matrix_batches", "read_attribute_values"]
+__all__ = ["SECTIONS", "fit_features", "main", "matrix_batches", "read_attribute_values", "training_outcomes"]
 
 SECTIONS = ("features", "paths")
 
@@ -50,44 +50,9 @@ def read_attribute_values(canonical: Path, snapshots: pd.DataFrame, declared: pd
     return attributes_at(snapshots, declared, leads, optional("accounts"), optional("attribute_changes"))
 
 
-def _fit_catalog(
-    params: FeaturesParams, canonical: Path, declared: pd.DataFrame, training: pd.DataFrame, values: pd.DataFrame
-) -> Catalog:
-    """Build the catalog; whatever is learned (known categories, kinds and channels) comes from training rows alone.
-
-    Parameters
-    ----------
-    params : FeaturesParams
-        The `features` section.
-    canonical : Path
-        Folder of canonical tables.
-    declared : DataFrame
-        Attributes that may become features: entity, attribute, type, known_at.
-    training : DataFrame
-        Training snapshots; column lead_id.
-    values : DataFrame
-        Attribute values of the training snapshots, one column per attribute.
-    """
-    specs = [
-        AttributeSpec(
-            entity=row["entity"],
-            name=row["attribute"],
-            type=row["type"],
-            known_at=row["known_at"],
-            categories=fit_categories(values[row["attribute"]].tolist(), params.min_category_rows)
-            if row["type"] == "category"
-            else (),
-        )
-        for row in records(declared)
-    ]
-    lead_ids = sorted(set(training["lead_id"]))
-    kinds, channels = (known_values(canonical, lead_ids, column) for column in ("kind", "channel"))
-    return build_catalog(params, specs, known_kinds=kinds, known_channels=channels)
-
-
 def fit_features(
-    params: FeaturesParams, canonical: Path, snapshots: pd.DataFrame, in_training: np.ndarray
-) -> tuple[Catalog, pd.DataFrame]:
+    params: FeaturesParams, canonical: Path, snapshots: pd.DataFrame, outcome: np.ndarray
+) -> tuple[FittedCatalog, pd.DataFrame]:
     """Look up the attributes of all snapshots, and fit the catalog on the training rows among them.
 
     Parameters
@@ -98,12 +63,12 @@ def fit_features(
         Folder of canonical tables.
     snapshots : DataFrame
         lead_id, account_id, snapshot_at.
-    in_training : ndarray of bool
-        One per snapshot.
+    outcome : ndarray of float [snapshots]
+        0 or 1 of a training row; NaN of every other.
 
     Returns
     -------
-    catalog : Catalog
+    fitted : FittedCatalog
     values : DataFrame
         Attribute values, row for row with `snapshots`.
     """
@@ -112,11 +77,28 @@ def fit_features(
         use_known_at_export=params.use_known_at_export,
     )
     values = read_attribute_values(canonical, snapshots, declared)
-    return _fit_catalog(params, canonical, declared, snapshots[in_training], values[in_training]), values
+    return fit_catalog(params, canonical, declared, snapshots, values, outcome), values
+
+
+def training_outcomes(snapshots: pd.DataFrame, slices: pd.DataFrame, labels: pd.DataFrame) -> np.ndarray:
+    """Give the outcomes that may be looked at: of training rows whose label has matured; NaN elsewhere.
+
+    Parameters
+    ----------
+    snapshots, slices, labels : DataFrame
+        As the tables of the same names; the answer is row for row with `snapshots`.
+    """
+    keys = ["lead_id", "snapshot_at"]
+    joined = snapshots[keys].merge(slices, on=keys, how="left").merge(labels, on=keys, how="left")
+    return joined["label"].astype("float64").where(joined["slice"] == "train").to_numpy(na_value=np.nan)
 
 
 def matrix_batches(
-    canonical: Path, snapshots: pd.DataFrame, values: pd.DataFrame, catalog: Catalog
+    canonical: Path,
+    snapshots: pd.DataFrame,
+    values: pd.DataFrame,
+    catalog: Catalog,
+    held_out: Sequence[Catalog] = (),
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield feature rows in bounded memory.
 
@@ -125,11 +107,13 @@ def matrix_batches(
     canonical : Path
         Folder of canonical tables.
     snapshots : DataFrame
-        lead_id, snapshot_at, in any order.
+        lead_id, snapshot_at, in any order; with `held_out` also part, see `by_catalog`.
     values : DataFrame
         Attribute values, row for row with `snapshots`.
     catalog : Catalog
         What to compute.
+    held_out : sequence of Catalog
+        For training rows, whose buyer profile must not know their own outcome.
 
     Yields
     ------
@@ -147,8 +131,12 @@ def matrix_batches(
     for journeys in lead_batches(canonical, lead_ids):
         end = begin + len(journeys.lead_ids)
         rows = order[np.searchsorted(of_lead[order], begin) : np.searchsorted(of_lead[order], end)]
-        chosen = Snapshots(lead_index=of_lead[rows] - begin, snapshot_at=at[rows])
-        yield rows, compute_features(journeys, chosen, catalog, attribute_lists(values.iloc[rows]))
+        matrix = np.empty((len(rows), len(catalog)), dtype=np.float32)
+        part = snapshots["part"].to_numpy()[rows] if held_out else None
+        for some, chosen in by_catalog(part, catalog, held_out):
+            of = Snapshots(lead_index=of_lead[rows[some]] - begin, snapshot_at=at[rows[some]])
+            matrix[some] = compute_features(journeys, of, chosen, attribute_lists(values.iloc[rows[some]]))
+        yield rows, matrix
         begin = end
 
 
@@ -159,8 +147,10 @@ def main() -> None:
     canonical, out = data / "canonical", data / "features"
     snapshots = read_table(data / "snapshots.parquet", "snapshots").to_pandas()
     slices = read_table(data / "slices.parquet", "slices").to_pandas()
-    in_training = snapshots.merge(slices, on=["lead_id", "snapshot_at"], how="left")["slice"].eq("train").to_numpy()
-    catalog, values = fit_features(params.features, canonical, snapshots, in_training)
+    labels = read_table(data / "labels.parquet", "labels").to_pandas()
+    outcome = training_outcomes(snapshots, slices, labels)
+    fitted, values = fit_features(params.features, canonical, snapshots, outcome)
+    catalog, snapshots = fitted.catalog, snapshots.assign(part=fitted.part)
 
     out.mkdir(parents=True, exist_ok=True)
     (out / "catalog.json").write_text(catalog.to_json(), encoding="utf-8")
@@ -172,7 +162,7 @@ def main() -> None:
     )
     with pq.ParquetWriter(out / "matrix.parquet", schema, compression="zstd") as writer, progress() as bar:
         task = bar.add_task("snapshots", total=len(snapshots))
-        for rows, matrix in matrix_batches(canonical, snapshots, values, catalog):
+        for rows, matrix in matrix_batches(canonical, snapshots, values, catalog, fitted.held_out):
             keys = snapshots.iloc[rows][["lead_id", "snapshot_at"]]
             columns = [pa.array(keys["lead_id"], pa.string()), pa.array(keys["snapshot_at"], schema.field(1).type)]
             columns += [pa.array(matrix[:, j]) for j in range(matrix.shape[1])]

@@ -1,17 +1,18 @@
 """From canonical tables of some whole accounts to feature rows: what every engine calls, wherever it got the tables from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from features.attributes import AttributeValues
 from features.catalog import Catalog
 from features.compute import Snapshots, compute_features
 from features.journeys import Journeys
 from pipeline.attribute_history import attribute_lists, attributes_at, first_known
 
-__all__ = ["declared_attributes", "feature_rows", "journeys_of"]
+__all__ = ["by_catalog", "declared_attributes", "feature_rows", "journeys_of"]
 
 
 def declared_attributes(catalog: Catalog) -> pd.DataFrame:
@@ -30,8 +31,8 @@ def journeys_of(tables: Mapping[str, pa.Table], lead_ids: list[str], role_attrib
     lead_ids : list of str
         The leads, with all others of their accounts: a lead whose colleagues are missing has no buying group.
     role_attribute : str, optional
-        The leads' attribute that names their role at the account. Of one with a history the first value counts, from when it was
-        known on.
+        The leads' attribute that names their role at the account. Of one with a history the first value counts, from when it
+        was known on.
     """
     leads = tables["leads"]
     columns = {name: leads[name] for name in ("lead_id", "account_id", "created_at") if name in leads.column_names}
@@ -47,8 +48,37 @@ def journeys_of(tables: Mapping[str, pa.Table], lead_ids: list[str], role_attrib
     )
 
 
+def by_catalog(
+    part: np.ndarray | None, catalog: Catalog, held_out: Sequence[Catalog]
+) -> Iterator[tuple[np.ndarray | slice, Catalog]]:
+    """Say which rows are looked at with which catalog.
+
+    Parameters
+    ----------
+    part : ndarray of int64 [rows], or None
+        Position in `held_out`; -1: `catalog`. None: all with `catalog`.
+    catalog : Catalog
+    held_out : sequence of Catalog
+        With the same columns.
+
+    Yields
+    ------
+    rows : ndarray of int64, or slice
+    catalog : Catalog
+    """
+    if part is None or not held_out:
+        yield slice(None), catalog
+        return
+    for position in np.unique(part).tolist():
+        yield np.flatnonzero(part == position), catalog if position < 0 else held_out[position]
+
+
 def feature_rows(
-    tables: Mapping[str, pa.Table], lead_ids: list[str], snapshots: pd.DataFrame, catalog: Catalog
+    tables: Mapping[str, pa.Table],
+    lead_ids: list[str],
+    snapshots: pd.DataFrame,
+    catalog: Catalog,
+    held_out: Sequence[Catalog] = (),
 ) -> np.ndarray:
     """Compute the features of some snapshots; one row per snapshot, in their order.
 
@@ -60,9 +90,11 @@ def feature_rows(
     lead_ids : list of str
         All leads of these accounts, distinct; rows of others are an error.
     snapshots : DataFrame
-        lead_id, account_id, snapshot_at, of some of these leads.
+        lead_id, account_id, snapshot_at, of some of these leads; with `held_out` also part, see `by_catalog`.
     catalog : Catalog
         What to compute.
+    held_out : sequence of Catalog
+        For training rows, whose buyer profile must not know their own outcome.
 
     Returns
     -------
@@ -72,7 +104,7 @@ def feature_rows(
     position = pd.Series(np.arange(len(lead_ids)), index=pd.Index(lead_ids, dtype=object))
     of_lead = position.reindex(snapshots["lead_id"].astype(object)).to_numpy()
     at = snapshots["snapshot_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
-    values = None
+    values: AttributeValues = {}
     if catalog.attributes:
         accounts, changes = (
             tables[name].to_pandas() if name in tables else None for name in ("accounts", "attribute_changes")
@@ -80,4 +112,9 @@ def feature_rows(
         declared = declared_attributes(catalog)
         found = attributes_at(snapshots, declared, tables["leads"].to_pandas(), accounts, changes)
         values = attribute_lists(found)
-    return compute_features(journeys, Snapshots(of_lead, at), catalog, values)
+    out = np.empty((len(snapshots), len(catalog)), dtype=np.float32)
+    part = snapshots["part"].to_numpy() if held_out else None
+    for rows, chosen in by_catalog(part, catalog, held_out):
+        some = {name: np.asarray(column, dtype=object)[rows].tolist() for name, column in values.items()}
+        out[rows] = compute_features(journeys, Snapshots(of_lead[rows], at[rows]), chosen, some)
+    return out

@@ -7,7 +7,6 @@ from typing import Any
 from features.errors import DataError
 from models.bundle import Bundle
 from pipeline.console import console, run_main
-from pipeline.feature_words import feature_words
 from pipeline.html import figure, number, page, percent, section
 from pipeline.model_card import model_card
 from pipeline.params import load_params
@@ -36,7 +35,7 @@ def top_features(bundle: Bundle, count: int = TOP) -> list[Feature]:
     by_name = {feature.name: feature for feature in bundle.catalog.features}
     chosen = sorted(gains, key=lambda name: (-gains[name], name))[:count]
     return [
-        Feature(name, {code: feature_words(by_name[name], code) for code in ("en", "de")}, gains[name] / total)
+        Feature(name, {code: by_name[name].meaning(code) for code in ("en", "de")}, gains[name] / total)
         for name in chosen
     ]
 

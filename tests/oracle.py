@@ -136,9 +136,7 @@ def date_of(item: TouchpointRecord) -> Any:
     return (EPOCH + timedelta(microseconds=item.occurred_at)).date()
 
 
-def rhythm(
-    operation: str, items: list[TouchpointRecord], snapshot_at: int, days: int, params: FeaturesParams
-) -> float:
+def rhythm(operation: str, items: list[TouchpointRecord], snapshot_at: int, days: int, params: FeaturesParams) -> float:
     times = [item.occurred_at for item in items]
     gaps = [later - earlier for earlier, later in pairwise(times)]
     begins = times[:1] + [times[j + 1] for j, gap in enumerate(gaps) if gap > params.visit_minutes * 60_000_000]
@@ -226,9 +224,7 @@ def likeness(operation: str, items: list[TouchpointRecord], catalog: Catalog) ->
     return float(sum(terms)) / 1e6
 
 
-def account_value(
-    feature: Feature, colleagues: Sequence[LeadJourney], snapshot_at: int, catalog: Catalog
-) -> float:
+def account_value(feature: Feature, colleagues: Sequence[LeadJourney], snapshot_at: int, catalog: Catalog) -> float:
     """Measure what the others of the account did; a selector of a role picks those who have it."""
     days = catalog.params.observation_days
     prefix = "account_role_"

@@ -1,7 +1,7 @@
 """The compiled fold over accounts: what a lead's colleagues did, never the lead itself.
 
-An account's touchpoints are walked once, in time order, for the snapshots of all its leads: what all did, less the lead's own part.
-Cost grows with touchpoints plus snapshots, however many leads share an account. What occurred before a snapshot but was
+An account's touchpoints are walked once, in time order, for the snapshots of all its leads: what all did, less the lead's own
+part. Cost grows with touchpoints plus snapshots, however many leads share an account. What occurred before a snapshot but was
 recorded only later (pending) is taken off one by one: there is little of it at any moment.
 """
 

@@ -1,7 +1,7 @@
 """How kernels are compiled: without the interpreter's lock, without reordered arithmetic, and kept on disk.
 
-Numba's cache looks only at the file of the function that it keeps, not at the files of what that function calls. So the name of a
-kept kernel carries a digest of all sources that it may be made of, and a change in any of them compiles it anew.
+Numba's cache looks only at the file of the function that it keeps, not at the files of what that function calls. So the name of
+a kept kernel carries a digest of all sources that it may be made of, and a change in any of them compiles it anew.
 """
 
 import hashlib

@@ -109,10 +109,12 @@ def _list_members(n, mask, counts, begins, members):  # type: ignore[no-untyped-
 
 
 @compiled
-def _write_engagement(k, n, chosen, when, touchpoints, moments, rows, n_moments, ends, starts, plan, terms, scratch, out):  # type: ignore[no-untyped-def]
+def _write_engagement(  # type: ignore[no-untyped-def]
+    k, n, chosen, when, touchpoints, moments, rows, n_moments, ends, starts, plan, terms, scratch, out
+):
     """Write a selector's counts, sums, recencies, decayed and distinct counts."""
     channels, assets, values = touchpoints[3], touchpoints[4], touchpoints[5]
-    windows, half_lives, reach, features, sections = plan
+    windows, _half_lives, reach, features, sections = plan
     mantissa, slot, factor, newest_block = terms
     work, newest, ring = scratch
     seen = starts[len(windows) - 1]
@@ -197,9 +199,7 @@ def _fold_moments(  # type: ignore[no-untyped-def]
             hours = working, weekend
             write_rhythm(k, n, chosen, when, hours, moments, rows, n_moments, ends, starts, short, rules, work, out)
         if sections[k, CHANNEL_SWITCHES] < sections[k, TRANSITION_LIKENESS]:
-            write_path(
-                k, n, chosen, channels, level, rows, n_moments, ends, starts, seen, category, short, work, out
-            )
+            write_path(k, n, chosen, channels, level, rows, n_moments, ends, starts, seen, category, short, work, out)
         if sections[k, TRANSITION_LIKENESS] < sections[k, PROGRESS + 1]:
             write_likeness(
                 k, n, chosen, when, state, rows, n_moments, ends, starts, seen, profile[3:], short, newest, work, out
@@ -217,7 +217,8 @@ def _fold_moments(  # type: ignore[no-untyped-def]
 
 @compiled
 def _any_section(sections, first, last):  # type: ignore[no-untyped-def]
-    for k in range(len(sections)):
+    # numba compiles no generator
+    for k in range(len(sections)):  # noqa: SIM110
         if sections[k, first] < sections[k, last + 1]:
             return True
     return False
@@ -335,5 +336,17 @@ def fold(  # type: ignore[no-untyped-def]
                 n_moments, limit = 1, moments[0]
             if n_moments > 0:
                 _fold_moments(
-                    moments, rows, n_moments, limit, begins, members, touchpoints, derived, terms, scratch, plan, more, out
+                    moments,
+                    rows,
+                    n_moments,
+                    limit,
+                    begins,
+                    members,
+                    touchpoints,
+                    derived,
+                    terms,
+                    scratch,
+                    plan,
+                    more,
+                    out,
                 )

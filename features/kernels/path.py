@@ -13,7 +13,6 @@ from features.kernels.sections import (
     MEAN_PACE_LIKENESS,
     MEAN_TRANSITION_LIKENESS,
     MIX_LIKENESS,
-    PACE_LIKENESS,
     PROGRESS,
     STEP_BACKS,
     TRANSITION_LIKENESS,

@@ -53,8 +53,8 @@ def _wanted(sections, k, first, last):  # type: ignore[no-untyped-def]
 def write_rhythm(k, n, chosen, when, hours, moments, rows, n_moments, ends, starts, plan, rules, work, out):  # type: ignore[no-untyped-def]
     """Write a selector's features of rhythm.
 
-    `starts[w]` holds the first touchpoint of window w per moment; `rules` the longest silence within a visit and the shortest of
-    a pause, in microseconds; `work` is scratch.
+    `starts[w]` holds the first touchpoint of window w per moment; `rules` the longest silence within a visit and the shortest
+    of a pause, in microseconds; `work` is scratch.
     """
     windows, features, sections = plan
     session, pause = rules
@@ -150,7 +150,15 @@ def _write_gaps(  # type: ignore[no-untyped-def]
 @compiled
 def _write_busiest_day(k, n, when, rows, n_moments, ends, starts, features, sections, work, out):  # type: ignore[no-untyped-def]
     # Runs of touchpoints on one UTC calendar day: the window may cut its first day, the snapshot its last.
-    run, begin, size, queue, best, inner_from, inner_until = work[0], work[1], work[2], work[3], work[4], work[5], work[6]
+    run, begin, size, queue, best, inner_from, inner_until = (
+        work[0],
+        work[1],
+        work[2],
+        work[3],
+        work[4],
+        work[5],
+        work[6],
+    )
     runs = 0
     day_end = np.int64(0)
     for j in range(n):

@@ -2,9 +2,9 @@
 
 Everything that is carried along is an integer, so no result depends on the path that led to it.
 
-A decayed count adds ``2 ** (-age / half_life)`` in fixed point: ``occurred_at / half_life`` is cut into a block of 16 half-lives, a
-shift within the block, and a mantissa of 25 bits (rounded once, from the touchpoint's own time). A block's sum is an exact
-integer; the snapshot's time enters last, in one multiplication. Touchpoints older than 32 half-lives weigh less than
+A decayed count adds ``2 ** (-age / half_life)`` in fixed point: ``occurred_at / half_life`` is cut into a block of 16
+half-lives, a shift within the block, and a mantissa of 25 bits (rounded once, from the touchpoint's own time). A block's sum is
+an exact integer; the snapshot's time enters last, in one multiplication. Touchpoints older than 32 half-lives weigh less than
 2 ** -32 and count as zero, so three blocks hold all that is seen.
 """
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from features.journeys import Journeys
 from pipeline.engines.duckdb import connect
 
-__all__ = ["known_values", "lead_batches", "rows_of_leads"]
+__all__ = ["lead_batches", "rows_of_leads"]
 
 LEADS_PER_BATCH = 50_000
 
@@ -57,32 +57,6 @@ def lead_batches(canonical: Path, lead_ids: list[str], leads_per_batch: int = LE
                 )
             connection.unregister("batch")
             yield Journeys.from_arrow(tables["touchpoints"], tables["stage_changes"], tables["leads"], batch)
-
-
-def known_values(canonical: Path, lead_ids: list[str], column: str) -> tuple[str, ...]:
-    """List the distinct values of a touchpoint column over the given leads, sorted; missing is not one.
-
-    Parameters
-    ----------
-    canonical : Path
-        Folder of canonical tables.
-    lead_ids : list of str
-        The leads to look at, usually those of the training rows.
-    column : {"kind", "channel"}
-        Column of the touchpoint table.
-    """
-    if column not in ("kind", "channel"):
-        raise ValueError(f"column: got {column!r}; allowed are 'kind' and 'channel'")
-    path = canonical / "touchpoints.parquet"
-    if not path.exists():
-        return ()
-    with connect() as connection:
-        connection.register("chosen", pa.table({"lead_id": pa.array(lead_ids, pa.string())}))
-        rows = connection.execute(
-            f"SELECT DISTINCT {column} FROM read_parquet(?) SEMI JOIN chosen USING (lead_id) WHERE {column} IS NOT NULL",
-            [str(path)],
-        ).fetchall()
-    return tuple(sorted(value for (value,) in rows))
 
 
 def rows_of_leads(path: Path, lead_ids: list[str]) -> pd.DataFrame:

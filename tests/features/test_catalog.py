@@ -7,14 +7,17 @@ import json
 import math
 import os
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from features.attributes import AttributeSpec
-from features.catalog import OPERATIONS, STAGES, Catalog, build_catalog
+from features.buyer_profile import BuyerProfile
+from features.catalog import STAGES, Catalog, Learned, build_catalog
 from features.errors import BundleError, ParameterError
-from features.params import FeaturesParams, SelectorParams
+from features.operations import GROUPS, JOURNEY_OPERATIONS, OPERATIONS, SELECTOR_OPERATIONS
+from features.params import ContentParams, FeaturesParams, SelectorParams
 from pipeline.params import load_params
 
 GOLDEN = Path(__file__).with_name("golden_catalog.txt")
@@ -22,6 +25,13 @@ INDUSTRY = AttributeSpec("account", "industry", "category", "creation", ("energy
 EMPLOYEES = AttributeSpec("account", "employees", "number", "creation")
 BUDGET = AttributeSpec("lead", "has_budget", "boolean", "mql")
 SPECS = [INDUSTRY, EMPLOYEES, BUDGET]
+LEARNED = Learned(
+    kinds=("page_view", "mail_open"),
+    channels=("web", "mail"),
+    common_kinds=("page_view", "phone_call"),
+    common_channels=("mail",),
+    roles=("head of it", "purchasing"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +41,8 @@ def params() -> FeaturesParams:
 
 @pytest.fixture(scope="module")
 def catalog(params: FeaturesParams) -> Catalog:
-    return build_catalog(params, SPECS, Learned(kinds=("page_view", "mail_open"), channels=("web",)))
+    every = params.model_copy(update={"groups": GROUPS})
+    return build_catalog(every, SPECS, LEARNED)
 
 
 def text_of(catalog: Catalog, name: str, value: float, language: str = "en") -> str:
@@ -44,7 +55,7 @@ def test_catalog_of_the_default_parameters_is_the_golden_one(catalog: Catalog) -
         days = "" if feature.window_days is None else f"{feature.window_days} d"
         lines.append(
             f"{feature.name} | {feature.group} | {days} | {feature.unit} | {feature.empty} | "
-            f"{feature.text(3.0, 'en')} | {feature.text(3.0, 'de')}"
+            f"{feature.meaning('en')} | {feature.meaning('de')} | {feature.text(3.0, 'en')} | {feature.text(3.0, 'de')}"
         )
     text = "\n".join(lines) + "\n"
     if os.environ.get("UPDATE_GOLDEN") == "1":
@@ -52,26 +63,21 @@ def test_catalog_of_the_default_parameters_is_the_golden_one(catalog: Catalog) -
     assert text == GOLDEN.read_text(encoding="utf-8")
 
 
-def test_operations_and_stages_are_these() -> None:
-    assert OPERATIONS == (
-        "count",
-        "decayed_count",
-        "days_since_last",
-        "days_since_first",
-        "distinct_days",
-        "distinct_channels",
-        "distinct_assets",
-        "sum_value",
-        "attribute",
-    )
+def test_operations_and_stages_are_these(catalog: Catalog) -> None:
+    assert {feature.operation for feature in catalog.features} == set(OPERATIONS)
+    assert set(SELECTOR_OPERATIONS) < set(JOURNEY_OPERATIONS)
     assert tuple(STAGES) == ("inquiry", "mql", "sal", "sales_qualified", "disqualified", "recycled", "customer")
 
 
 def test_names_are_unique_and_groups_in_order(catalog: Catalog) -> None:
     assert len(set(catalog.names)) == len(catalog)
     groups = [feature.group for feature in catalog.features]
-    assert groups == sorted(groups, key=["engagement", "stages", "attributes"].index)
-    assert [catalog.names[column] for column in catalog.categorical] == ["attribute__industry"]
+    assert groups == sorted(groups, key=GROUPS.index)
+    assert [catalog.names[column] for column in catalog.categorical] == [
+        "first_channel__all",
+        "last_channel__all",
+        "attribute__industry",
+    ]
 
 
 def test_json_round_trip_is_exact(catalog: Catalog) -> None:
@@ -82,7 +88,8 @@ def test_json_round_trip_is_exact(catalog: Catalog) -> None:
     assert repr(again.features) == repr(catalog.features)
     assert again.attributes == catalog.attributes
     assert dict(again.selectors) == dict(catalog.selectors)
-    assert (again.known_kinds, again.known_channels) == (("mail_open", "page_view"), ("web",))
+    assert (again.known_kinds, again.known_channels) == (("mail_open", "page_view"), ("mail", "web"))
+    assert again.known_roles == ("head of it", "purchasing")
 
 
 def test_catalog_travels_to_other_processes(catalog: Catalog) -> None:
@@ -91,22 +98,37 @@ def test_catalog_travels_to_other_processes(catalog: Catalog) -> None:
 
 
 def test_fingerprint_follows_all_that_gives_meaning(params: FeaturesParams, catalog: Catalog) -> None:
+    every = params.model_copy(update={"groups": GROUPS})
     pricing = {**params.selectors, "pricing": SelectorParams(kind=("page_view",))}
     reordered = dict(reversed(list(params.selectors.items())))
     fewer = AttributeSpec("account", "industry", "category", "creation", ("energy",))
     others = [
-        build_catalog(params, SPECS),
-        build_catalog(params, SPECS[::-1], catalog.known_kinds, catalog.known_channels),
-        build_catalog(params, [fewer, EMPLOYEES, BUDGET], catalog.known_kinds, catalog.known_channels),
+        build_catalog(every, SPECS),
+        build_catalog(every, SPECS[::-1], LEARNED),
+        build_catalog(every, [fewer, EMPLOYEES, BUDGET], LEARNED),
         *[
-            build_catalog(params.model_copy(update=update), SPECS, catalog.known_kinds, catalog.known_channels)
+            build_catalog(every, SPECS, replace(LEARNED, **{field: ()}))
+            for field in ("kinds", "channels", "common_kinds", "common_channels", "roles")
+        ],
+        catalog.with_buyer_profile(BuyerProfile.neutral()),
+        *[
+            build_catalog(every.model_copy(update=update), SPECS, LEARNED)
             for update in (
                 {"selectors": pricing},
                 {"selectors": reordered},
                 {"observation_days": 364},
                 {"windows_days": (7, 28)},
                 {"windows_days": (28, 7, 90)},
+                {"long_windows_days": (28,)},
                 {"half_lives_days": (7,)},
+                {"operations": ("count",)},
+                {"time_zone": "Asia/Tokyo"},
+                {"working_hours": (9, 17)},
+                {"visit_minutes": 31},
+                {"pause_days": 15},
+                {"content": ContentParams(decision=("pricing",))},
+                {"sequences": (("documentation", "pricing"),)},
+                {"role_attribute": None},
                 {"groups": ("engagement", "attributes")},
             )
         ],
@@ -114,8 +136,10 @@ def test_fingerprint_follows_all_that_gives_meaning(params: FeaturesParams, cata
     prints = [catalog.fingerprint, *(other.fingerprint for other in others)]
     assert len(set(prints)) == len(prints)
     assert all(len(one) == 64 and int(one, 16) for one in prints)
-    same = build_catalog(params, SPECS, Learned(kinds=("mail_open", "page_view"), channels=("web",)))
-    assert same.fingerprint == catalog.fingerprint
+    same = replace(LEARNED, kinds=LEARNED.kinds[::-1], channels=LEARNED.channels[::-1], roles=LEARNED.roles[::-1])
+    assert build_catalog(every, SPECS, same).fingerprint == catalog.fingerprint
+    elsewhere = every.model_copy(update={"engine": "spark"})
+    assert build_catalog(elsewhere, SPECS, LEARNED).fingerprint == catalog.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -138,13 +162,14 @@ def test_altered_catalog_is_refused(catalog: Catalog, change, message: str) -> N
 
 def test_another_definition_is_refused(catalog: Catalog, monkeypatch) -> None:
     text = catalog.to_json()
-    monkeypatch.setattr("features.catalog.DEFINITION", 2)
-    with pytest.raises(BundleError, match=r"\(definition 2\), stored is .* \(definition 1\)"):
+    monkeypatch.setattr("features.catalog.DEFINITION", 3)
+    with pytest.raises(BundleError, match=r"\(definition 3\), stored is .* \(definition 2\)"):
         Catalog.from_json(text)
 
 
 def test_selector_all_is_always_there(params: FeaturesParams) -> None:
-    catalog = build_catalog(params.model_copy(update={"selectors": {"web": SelectorParams(channel=("web",))}}), [])
+    web = {"selectors": {"web": SelectorParams(channel=("web",))}, "content": ContentParams(), "sequences": ()}
+    catalog = build_catalog(params.model_copy(update=web), [])
     assert list(catalog.selectors)[:2] == ["all", "web"]
     assert "count__all__7d" in catalog.positions
     assert text_of(catalog, "count__web__7d", 2.0, "de") == "2 web in den letzten 7 Tagen"
@@ -156,7 +181,7 @@ def test_groups_choose_the_columns(params: FeaturesParams) -> None:
         assert bool(built.attributes) is ("attributes" in groups)
         return {feature.group for feature in built.features}
 
-    for group in ("engagement", "stages", "attributes"):
+    for group in GROUPS:
         assert groups_of(group) == {group}
 
 
@@ -257,9 +282,11 @@ def test_words(catalog: Catalog, name: str, value: float, english: str, german: 
 def test_every_feature_has_words_for_every_kind_of_value(catalog: Catalog) -> None:
     for feature in catalog.features:
         for language in ("en", "de"):
-            for value in (0.0, 1.0, 2.0, 0.004, 123456.0, *([] if feature.empty == 0 else [math.nan])):
+            more = () if feature.unit.startswith("level") else (0.004, -1.5, 123456.0)
+            for value in (0.0, 1.0, 2.0, *more, *([] if feature.empty == 0 else [math.nan])):
                 text = feature.text(value, language)
                 assert text.strip()
+                assert text.strip() == text
                 assert "nan" not in text.replace("finance", "")
                 assert "{" not in text
 

@@ -85,7 +85,9 @@ def test_other_accounts_and_snapshots_change_no_bit(people, bought, pairs) -> No
     pairs = [(lead % len(people), at) for lead, at in pairs]
     strangers = [person._replace(lead_id="X" + person.lead_id, account_id="A-2") for person in people]
     loner = people[0]._replace(lead_id="alone", account_id=None)
-    together = rows_of_account([loner, *strangers, *people], bought, [(lead + 1 + len(people), at) for lead, at in pairs])
+    together = rows_of_account(
+        [loner, *strangers, *people], bought, [(lead + 1 + len(people), at) for lead, at in pairs]
+    )
     for pair, row in zip(pairs, together, strict=True):
         assert rows_of_account(people, bought, [pair])[0].tobytes() == row.tobytes()
 
@@ -114,9 +116,7 @@ def test_a_role_counts_from_when_it_was_known() -> None:
             "role_known_at": pa.array([None, ORIGIN + 10], moment),
         }
     )
-    visits = pa.table(
-        {"lead_id": ["L-2"], "occurred_at": pa.array([ORIGIN + 1]).cast(moment), "kind": ["page_view"]}
-    )
+    visits = pa.table({"lead_id": ["L-2"], "occurred_at": pa.array([ORIGIN + 1]).cast(moment), "kind": ["page_view"]})
     journeys = Journeys.from_arrow(visits, None, leads, ["L-1", "L-2"])
     matrix = compute_features(journeys, snapshots_of([(0, ORIGIN + 10), (0, ORIGIN + 11)]), CATALOG)
     assert matrix[:, CATALOG.positions["active_leads__account__90d"]].tolist() == [1, 1]
@@ -262,7 +262,7 @@ def test_attributes_only_needs_no_journey() -> None:
     journeys = Journeys.from_arrow(None, None, None, ["L-1", "L-2"])
     values = {"industry": ["circus", "retail"], "employees": [None, 12]}
     matrix = compute_features(journeys, snapshots_of([(0, ORIGIN), (1, ORIGIN)]), catalog, values)
-    np.testing.assert_array_equal(matrix, np.array([[2, np.nan], [1, 12]], dtype=np.float32))
+    np.testing.assert_array_equal(matrix, np.array([[1, 2, np.nan], [0, 1, 12]], dtype=np.float32))
     assert unknown_categories(values, catalog) == [[("industry", "circus")], []]
     assert catalog.categorical == [0]
 
