@@ -55,4 +55,4 @@ def seen_values(canonical: Path, snapshots: pd.DataFrame, observation_days: int)
             """,
             [observation_days, str(path)],
         ).fetchall()
-    return pd.DataFrame(rows, columns=_COLUMNS).astype({"kind": object, "channel": object})
+    return pd.DataFrame(rows, columns=_COLUMNS, dtype=object).astype({"leads": "int64", "all_leads": "int64"})
