@@ -14,7 +14,18 @@ from models.scoring import score_requests
 
 __all__ = ["COLUMNS", "example_frame", "score_frame"]
 
-COLUMNS = ("lead_id", "snapshot_at", "created_at", "attributes", "account_attributes", "touchpoints", "stage_changes")
+COLUMNS = (
+    "lead_id",
+    "snapshot_at",
+    "created_at",
+    "attributes",
+    "account_attributes",
+    "touchpoints",
+    "stage_changes",
+    "account_touchpoints",
+    "account_stage_changes",
+    "account_orders",
+)
 EXAMPLE_AT = "2026-03-02T09:00:00+00:00"
 
 
@@ -26,8 +37,8 @@ def score_frame(bundle: Bundle, requests: pd.DataFrame, *, n_reasons: int = 3, l
     bundle : Bundle
     requests : DataFrame
         Text columns: lead_id, snapshot_at and created_at (ISO 8601 with an offset), and as JSON text attributes,
-        account_attributes, touchpoints, stage_changes, shaped as in ``POST /score``. Only the first two must be there; a
-        missing or empty value is none.
+        account_attributes, touchpoints, stage_changes, account_touchpoints, account_stage_changes, account_orders, shaped as in
+        ``POST /score``. Only the first two must be there; a missing or empty value is none.
     n_reasons : int
         Reasons per lead.
     language : {"en", "de"}
@@ -86,9 +97,12 @@ def example_frame(bundle: Bundle) -> pd.DataFrame:
         example = {"number": 1.0, "boolean": True, "category": spec.categories[0] if spec.categories else "other"}
         of_entity[spec.entity][spec.name] = example[spec.type]
     mql = [{"stage": "mql", "occurred_at": "2026-02-28T08:00:00+00:00"}]
-    values: list[Any] = [of_entity["lead"], of_entity["account"], touchpoints, mql]
+    groups = bundle.catalog.params.groups
+    colleague = [{**item, "lead_id": "L-1003"} for item in touchpoints[:1] if "account" in groups]
+    orders = [{"ordered_at": "2025-11-12T00:00:00+00:00", "amount": 1200.0}] if "orders" in groups else []
+    values: list[Any] = [of_entity["lead"], of_entity["account"], touchpoints, mql, colleague, [], orders]
     known = [json.dumps(value) for value in values]
-    none: list[Any] = [{}, {}, [], mql]
+    none: list[Any] = [{}, {}, [], mql, [], [], []]
     unknown = [json.dumps(value) for value in none]
     rows = [
         ("L-1001", EXAMPLE_AT, "2026-02-20T10:00:00+00:00", *known),
@@ -112,7 +126,13 @@ def _entry(row: dict[Any, Any], path: str) -> dict[str, Any]:
         "snapshot_at": _plain(row.get("snapshot_at")),
         "created_at": _plain(row.get("created_at")),
         "attributes": _json(row, "attributes", path, {}),
-        "account": {"account_id": "of the lead", "attributes": _json(row, "account_attributes", path, {})},
+        "account": {
+            "account_id": "of the lead",
+            "attributes": _json(row, "account_attributes", path, {}),
+            "touchpoints": _json(row, "account_touchpoints", path, []),
+            "stage_changes": _json(row, "account_stage_changes", path, []),
+            "orders": _json(row, "account_orders", path, []),
+        },
         "touchpoints": _json(row, "touchpoints", path, []),
         "stage_changes": _json(row, "stage_changes", path, []),
     }

@@ -40,8 +40,12 @@ _MESSAGES = {
         "Wiederholte Kontaktpunkte oder Stufenwechsel wurden nur einmal gezählt: {value}.",
     ),
     "account_touchpoints_unused": (
-        "Touchpoints of the account were sent, and no feature uses them yet: {value}.",
-        "Kontaktpunkte des Accounts wurden mitgeschickt, aber noch kein Merkmal nutzt sie: {value}.",
+        "Touchpoints of colleagues were sent, and this model does not look at them: {value}.",
+        "Kontaktpunkte von Kollegen wurden mitgeschickt, aber dieses Modell betrachtet sie nicht: {value}.",
+    ),
+    "orders_unused": (
+        "Orders were sent, and this model does not look at them: {value}.",
+        "Bestellungen wurden mitgeschickt, aber dieses Modell betrachtet sie nicht: {value}.",
     ),
 }
 
@@ -54,7 +58,7 @@ class Warning:
     ----------
     code : str
         ``unknown_kind``, ``unknown_channel``, ``unknown_category``, ``unknown_attribute``, ``touchpoints_after_snapshot``,
-        ``duplicates_ignored`` or ``account_touchpoints_unused``.
+        ``duplicates_ignored``, ``account_touchpoints_unused`` or ``orders_unused``.
     message : str
         A sentence in the language asked for.
     field : str
@@ -113,9 +117,12 @@ def request_warnings(
         Of the messages.
     """
     more = [_warning("unknown_attribute", path, "", language) for path in unread_attributes(lead, catalog)]
-    if lead.account_touchpoints:
-        text = str(lead.account_touchpoints)
-        more.append(_warning("account_touchpoints_unused", "account.touchpoints", text, language))
+    groups = catalog.params.groups
+    others = sum(len(colleague.touchpoints) for colleague in lead.colleagues)
+    if others and "account" not in groups:
+        more.append(_warning("account_touchpoints_unused", "account.touchpoints", str(others), language))
+    if lead.orders and "orders" not in groups:
+        more.append(_warning("orders_unused", "account.orders", str(len(lead.orders)), language))
     found = [replace(item, field=f"{lead.path}.{item.field}") for item in (*warnings, *more)]
     if lead.repeats:
         found.append(_warning("duplicates_ignored", lead.path, str(lead.repeats), language))

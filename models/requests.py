@@ -20,6 +20,7 @@ from features.journeys import (
     STAGE_PREFIX,
     Journeys,
     LeadJourney,
+    OrderRecord,
     StageChangeRecord,
     TouchpointRecord,
 )
@@ -38,6 +39,7 @@ from models.request_fields import (
 
 __all__ = [
     "MAX_ATTRIBUTES",
+    "MAX_ORDERS",
     "MAX_STAGE_CHANGES",
     "MAX_TOUCHPOINTS",
     "LeadRequest",
@@ -49,11 +51,16 @@ __all__ = [
 
 MAX_TOUCHPOINTS = 10_000
 MAX_STAGE_CHANGES = 1_000
+MAX_ORDERS = 10_000
 MAX_ATTRIBUTES = 500
 _LEAD = ("lead_id", "snapshot_at", "created_at", "attributes", "account", "touchpoints", "stage_changes")
-_ACCOUNT = ("account_id", "attributes", "touchpoints")
+_ACCOUNT = ("account_id", "attributes", "touchpoints", "stage_changes", "orders")
 _TOUCHPOINT = ("kind", "occurred_at", "recorded_at", "channel", "asset", "campaign", "value", "by", "touchpoint_id")
 _STAGE_CHANGE = ("stage", "occurred_at", "recorded_at", "reason", "owner", "team")
+_ORDER = ("ordered_at", "amount", "product")
+
+_Person = tuple[str | None, str | None]
+_StageChange = tuple[StageChangeRecord, tuple[str | None, ...]]
 
 
 @dataclass(frozen=True)
@@ -68,8 +75,10 @@ class LeadRequest:
         UTC microseconds.
     attributes, account_attributes : mapping of str to value
         As sent: text, number, boolean or None. Names are unique over both, so either may hold any of them.
-    account_touchpoints : int
-        How many touchpoints of the account's other leads were sent; no feature uses them yet.
+    colleagues : sequence of LeadJourney
+        The account's other leads, as far as they were sent; what came without a lead_id is one person's.
+    orders : sequence of OrderRecord
+        The account's.
     repeats : int
         How many touchpoints and stage changes were sent twice, and left out of the journey.
     path : str
@@ -80,7 +89,8 @@ class LeadRequest:
     snapshot_at: int
     attributes: Mapping[str, Any] = field(default_factory=dict)
     account_attributes: Mapping[str, Any] = field(default_factory=dict)
-    account_touchpoints: int = 0
+    colleagues: Sequence[LeadJourney] = ()
+    orders: Sequence[OrderRecord] = ()
     repeats: int = 0
     path: str = "lead"
 
@@ -95,8 +105,9 @@ def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None =
     Parameters
     ----------
     value : object
-        lead_id; optionally snapshot_at, created_at, attributes, account (account_id, attributes, touchpoints), touchpoints,
-        stage_changes. Null counts as missing. Moments are ISO 8601 text with an offset.
+        lead_id; optionally snapshot_at, created_at, attributes, account (account_id, attributes, touchpoints, stage_changes,
+        orders), touchpoints, stage_changes. Those of the account may name their lead_id and role, and what is the lead's own
+        among them is left out. Null counts as missing. Moments are ISO 8601 text with an offset.
     path : str
         Where the lead stands, such as ``leads[0]``.
     default_snapshot_at : int, optional
@@ -128,9 +139,7 @@ def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None =
         required_text(account.get("account_id"), f"{path}.account.account_id")
     sent = _touchpoints(raw.get("touchpoints"), f"{path}.touchpoints")
     changes_sent = _stage_changes(raw.get("stage_changes"), f"{path}.stage_changes")
-    touchpoints = _without_repeats(sent)
-    # Stage changes with different reasons, owners or teams are different.
-    changes = [change for change, _ in dict.fromkeys(changes_sent)]
+    touchpoints, changes = _without_repeats(sent), _different(changes_sent)
     created_at = optional_moment(raw.get("created_at"), f"{path}.created_at")
     journey = LeadJourney(lead_id, touchpoints, changes, created_at)
     return LeadRequest(
@@ -138,7 +147,8 @@ def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None =
         at,
         _attributes(raw.get("attributes"), f"{path}.attributes"),
         _attributes(account.get("attributes"), f"{path}.account.attributes"),
-        len(_touchpoints(account.get("touchpoints"), f"{path}.account.touchpoints")),
+        _colleagues(account, f"{path}.account", lead_id),
+        _orders(account.get("orders"), f"{path}.account.orders"),
         len(sent) - len(touchpoints) + len(changes_sent) - len(changes),
         path,
     )
@@ -152,12 +162,12 @@ def build(leads: Sequence[LeadRequest], catalog: Catalog) -> tuple[Journeys, Sna
     leads : sequence of LeadRequest
         The same lead_id may come more than once: each entry is scored with its own journey, at its own moment.
     catalog : Catalog
-        Says which attributes are looked at.
+        Says which attributes are looked at, and whether colleagues and orders are.
 
     Returns
     -------
     journeys : Journeys
-        One lead per entry.
+        One lead per entry, then their colleagues; each entry is an account of its own.
     snapshots : Snapshots
         One row per entry.
     attributes : dict of str to list
@@ -170,23 +180,42 @@ def build(leads: Sequence[LeadRequest], catalog: Catalog) -> tuple[Journeys, Sna
     """
     try:
         # Under numbers, as one lead_id may come twice; the names come back below
-        numbered = [lead.journey._replace(lead_id=str(position)) for position, lead in enumerate(leads)]
-        journeys = Journeys.from_records(numbered)
+        numbered = [_named(lead.journey, str(position), str(position)) for position, lead in enumerate(leads)]
+        colleagues = [
+            _named(other, f"{position}/{number}", str(position))
+            for position, lead in enumerate(leads)
+            for number, other in enumerate(lead.colleagues)
+            if "account" in catalog.params.groups
+        ]
+        orders = {str(position): lead.orders for position, lead in enumerate(leads)}
+        bought = orders if "orders" in catalog.params.groups else None
+        journeys = Journeys.from_records([*numbered, *colleagues], bought)
     except JourneyError:
         for lead in leads:
             _check_alone(lead)
         raise
-    journeys = replace(journeys, lead_ids=tuple(lead.journey.lead_id for lead in leads))
+    others = journeys.lead_ids[len(leads) :]
+    journeys = replace(journeys, lead_ids=(*(lead.journey.lead_id for lead in leads), *others))
     at = np.array([lead.snapshot_at for lead in leads], dtype=np.int64)
     attributes = {spec.name: [_value_of(lead, spec) for lead in leads] for spec in catalog.attributes}
     return journeys, Snapshots(np.arange(len(leads)), at), attributes
 
 
+def _named(journey: LeadJourney, lead_id: str, account_id: str) -> LeadJourney:
+    return journey._replace(lead_id=lead_id, account_id=account_id)
+
+
 def _check_alone(lead: LeadRequest) -> None:
+    for where, journey in ((lead.path, lead.journey), *((f"{lead.path}.account", one) for one in lead.colleagues)):
+        try:
+            Journeys.from_records([journey])
+        except JourneyError as error:
+            raise JourneyError(str(error), f"{where}.{error.field}", error.hint) from error
+    accounts = {"": lead.orders}
     try:
-        Journeys.from_records([lead.journey])
+        Journeys.from_records([lead.journey._replace(account_id="")], accounts)
     except JourneyError as error:
-        raise JourneyError(str(error), f"{lead.path}.{error.field}", error.hint) from error
+        raise JourneyError(str(error), f"{lead.path}.account.orders", error.hint) from error
 
 
 def attribute_error(leads: Sequence[LeadRequest], catalog: Catalog) -> JourneyError | None:
@@ -228,6 +257,65 @@ def _value_of(lead: LeadRequest, spec: AttributeSpec) -> Any:
     return own[spec.name] if spec.name in own else other.get(spec.name)
 
 
+def _colleagues(account: Mapping[str, Any], path: str, lead_id: str) -> list[LeadJourney]:
+    """Read what the account's other leads did, and what became of them, one journey per person.
+
+    A person is a lead_id; of what came without one, those of one role.
+    """
+    touchpoints: dict[_Person, list[TouchpointRecord]] = {}
+    changes: dict[_Person, list[_StageChange]] = {}
+    roles: dict[_Person, str | None] = {}
+    where = f"{path}.touchpoints"
+    plain, whose = _apart(account.get("touchpoints"), where, MAX_TOUCHPOINTS, ("lead_id", "role"))
+    for index, (item, (who, role)) in enumerate(zip(_touchpoints(plain, where), whose, strict=True)):
+        person = (who, role if who is None else None)
+        before = roles.get(person)
+        if before is not None and role not in (None, before):
+            place = f"{where}[{index}].role"
+            fail(place, f"is {shown(role)}, and {shown(before)} before, of the same lead", "Send one role per lead.")
+        roles[person] = before or role
+        touchpoints.setdefault(person, []).append(item)
+    where = f"{path}.stage_changes"
+    plain, whose = _apart(account.get("stage_changes"), where, MAX_STAGE_CHANGES, ("lead_id",))
+    for change, (who,) in zip(_stage_changes(plain, where), whose, strict=True):
+        changes.setdefault((who, None), []).append(change)
+    return [
+        LeadJourney(
+            person[0] or "",
+            _without_repeats(touchpoints.get(person, [])),
+            _different(changes.get(person, [])),
+            role=roles.get(person),
+        )
+        for person in dict.fromkeys([*touchpoints, *changes])
+        if person[0] != lead_id
+    ]
+
+
+def _apart(value: Any, path: str, most: int, names: tuple[str, ...]) -> tuple[list[Any], list[tuple[str | None, ...]]]:
+    """Take the fields that say whose it is from each entry; what is no object is left for the entry's own check."""
+    rest, whose = [], []
+    for index, item in enumerate(check_list(value, path, most)):
+        taken = item if isinstance(item, dict) else {}
+        whose.append(tuple(optional_text(taken.get(name), f"{path}[{index}].{name}") for name in names))
+        rest.append({name: field for name, field in item.items() if name not in names} if taken else item)
+    return rest, whose
+
+
+def _orders(value: Any, path: str) -> list[OrderRecord]:
+    records = []
+    for index, item in enumerate(check_list(value, path, MAX_ORDERS)):
+        where = f"{path}[{index}]"
+        raw = check_object(item, where, _ORDER)
+        records.append(
+            OrderRecord(
+                parse_moment(raw.get("ordered_at"), f"{where}.ordered_at"),
+                optional_number(raw.get("amount"), f"{where}.amount"),
+                optional_text(raw.get("product"), f"{where}.product"),
+            )
+        )
+    return records
+
+
 def _touchpoints(value: Any, path: str) -> list[TouchpointRecord]:
     records = []
     for index, item in enumerate(check_list(value, path, MAX_TOUCHPOINTS)):
@@ -259,7 +347,12 @@ def _without_repeats(touchpoints: list[TouchpointRecord]) -> list[TouchpointReco
     return [*named, *(item for item in touchpoints if item.touchpoint_id is None)] if named else touchpoints
 
 
-def _stage_changes(value: Any, path: str) -> list[tuple[StageChangeRecord, tuple[str | None, ...]]]:
+def _different(changes: Sequence[_StageChange]) -> list[StageChangeRecord]:
+    """Leave out what was sent twice; changes with different reasons, owners or teams are different."""
+    return [change for change, _ in dict.fromkeys(changes)]
+
+
+def _stage_changes(value: Any, path: str) -> list[_StageChange]:
     """Read stage changes, each with its reason, owner and team."""
     records = []
     for index, item in enumerate(check_list(value, path, MAX_STAGE_CHANGES)):

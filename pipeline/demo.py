@@ -99,7 +99,7 @@ def _example_request(data: Path, sections: Any, bundle: Bundle) -> dict[str, Any
         rows = rows[rows["lead_id"].astype(str) == best]
     if rows.empty:
         raise DataError(f"{data}: no snapshot to make a request of. Run `dvc repro` first.")
-    return {"leads": lead_requests(canonical, rows, bundle.catalog.attributes), "language": "en", "reasons": 3}
+    return {"leads": lead_requests(canonical, rows, bundle.catalog), "language": "en", "reasons": 3}
 
 
 def _shortened(request: dict[str, Any]) -> str:

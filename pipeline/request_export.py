@@ -5,9 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from features.attributes import AttributeSpec
+from features.catalog import Catalog
+from pipeline.attribute_history import first_known
 from pipeline.build_features import read_attribute_values
-from pipeline.engines.batches import rows_of_leads
+from pipeline.engines.batches import rows_with
 from pipeline.files import records
 from pipeline.tables import read_table
 
@@ -24,9 +25,11 @@ TOUCHPOINT_FIELDS = (
     "value",
     "by",
 )
+STAGE_FIELDS = ("stage", "occurred_at", "recorded_at")
+ORDER_FIELDS = ("ordered_at", "amount", "product")
 
 
-def lead_requests(canonical: Path, snapshots: pd.DataFrame, specs: tuple[AttributeSpec, ...]) -> list[dict[str, Any]]:
+def lead_requests(canonical: Path, snapshots: pd.DataFrame, catalog: Catalog) -> list[dict[str, Any]]:
     """Write each snapshot as one entry of the `leads` of `POST /score`, with all the lead's touchpoints, later ones too.
 
     Parameters
@@ -35,18 +38,23 @@ def lead_requests(canonical: Path, snapshots: pd.DataFrame, specs: tuple[Attribu
         Folder of canonical tables.
     snapshots : DataFrame
         lead_id, account_id, snapshot_at.
-    specs : tuple of AttributeSpec
-        The attributes that the model takes, as its catalog lists them.
+    catalog : Catalog
+        What the model takes: attributes, and where it looks at them colleagues and orders.
 
     Returns
     -------
     list of dict
         Ready for JSON; times are ISO 8601 in UTC; a missing value is left out.
     """
-    lead_ids = sorted(set(snapshots["lead_id"]))
-    touchpoints = _by_lead(canonical, "touchpoints", lead_ids)
-    stages = _by_lead(canonical, "stage_changes", lead_ids)
-    created = rows_of_leads(canonical / "leads.parquet", lead_ids).set_index("lead_id")["created_at"]
+    groups, specs = catalog.params.groups, catalog.attributes
+    people = _people(canonical, snapshots, catalog.role_attribute, colleagues="account" in groups)
+    lead_ids = people["lead_id"].tolist()
+    touchpoints = _by(canonical, "touchpoints", "lead_id", lead_ids)
+    stages = _by(canonical, "stage_changes", "lead_id", lead_ids)
+    accounts = sorted(set(snapshots["account_id"].dropna()))
+    orders = _by(canonical, "orders", "account_id", accounts) if "orders" in groups else {}
+    created = people.set_index("lead_id")["created_at"]
+    members = {str(account): records(group) for account, group in people.groupby("account_id")}
     declared = read_table(canonical / "attributes.parquet", "attributes").to_pandas()
     declared = declared[declared["attribute"].isin([spec.name for spec in specs])]
     values = read_attribute_values(canonical, snapshots, declared)
@@ -62,25 +70,57 @@ def lead_requests(canonical: Path, snapshots: pd.DataFrame, specs: tuple[Attribu
             "created_at": _iso(created[row["lead_id"]]),
             "attributes": {name: _plain(value) for name, value in known.items() if name in of_lead},
             "touchpoints": [_record(item, TOUCHPOINT_FIELDS) for item in touchpoints.get(row["lead_id"], [])],
-            "stage_changes": [
-                _record(item, ("stage", "occurred_at", "recorded_at")) for item in stages.get(row["lead_id"], [])
-            ],
+            "stage_changes": [_record(item, STAGE_FIELDS) for item in stages.get(row["lead_id"], [])],
         }
         if not pd.isna(row["account_id"]):
+            others = [person for person in members[row["account_id"]] if person["lead_id"] != row["lead_id"]]
             request["account"] = {
                 "account_id": row["account_id"],
                 "attributes": {name: _plain(value) for name, value in known.items() if name not in of_lead},
+                "touchpoints": [
+                    {**_record(item, TOUCHPOINT_FIELDS), **_identity(person, row["snapshot_at"])}
+                    for person in others
+                    for item in touchpoints.get(person["lead_id"], [])
+                ],
+                "stage_changes": [
+                    {**_record(item, STAGE_FIELDS), "lead_id": person["lead_id"]}
+                    for person in others
+                    for item in stages.get(person["lead_id"], [])
+                ],
+                "orders": [_record(item, ORDER_FIELDS) for item in orders.get(row["account_id"], [])],
             }
         requests.append(request)
     return requests
 
 
-def _by_lead(canonical: Path, name: str, lead_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+def _people(canonical: Path, snapshots: pd.DataFrame, role_attribute: str | None, colleagues: bool) -> pd.DataFrame:
+    """List the leads of the snapshots, with their colleagues where wanted, and their roles where asked for."""
+    leads = read_table(canonical / "leads.parquet", "leads")
+    people = leads.select(["lead_id", "account_id", "created_at"]).to_pandas()
+    if role_attribute is not None:
+        path = canonical / "attribute_changes.parquet"
+        changes = read_table(path, "attribute_changes") if path.exists() else None
+        role, known_at = first_known(leads, changes, role_attribute)
+        people = people.assign(role=role.to_pandas(), role_known_at=known_at.to_pandas())
+    chosen = people["lead_id"].isin(snapshots["lead_id"])
+    if colleagues:
+        chosen |= people["account_id"].isin(snapshots["account_id"].dropna())
+    return people[chosen]
+
+
+def _identity(person: dict[str, Any], at: pd.Timestamp) -> dict[str, Any]:
+    """Say who a colleague is, as far as it was known."""
+    role, known_at = person.get("role"), person.get("role_known_at")
+    is_known = not pd.isna(role) and (pd.isna(known_at) or known_at < at)
+    return {"lead_id": person["lead_id"], **({"role": role} if is_known else {})}
+
+
+def _by(canonical: Path, name: str, key: str, values: list[str]) -> dict[str, list[dict[str, Any]]]:
     path = canonical / f"{name}.parquet"
     if not path.exists():
         return {}
-    rows = rows_of_leads(path, lead_ids)
-    return {str(lead_id): records(group) for lead_id, group in rows.groupby("lead_id")}
+    rows = rows_with(path, key, values)
+    return {str(value): records(group) for value, group in rows.groupby(key)}
 
 
 def _record(row: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """How much one request may hold. The OpenAPI document states the same numbers."""
 
 from models.request_fields import MAX_TEXT
-from models.requests import MAX_ATTRIBUTES, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
+from models.requests import MAX_ATTRIBUTES, MAX_ORDERS, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
 from models.scoring import MAX_REASONS
 
 __all__ = [
     "MAX_ATTRIBUTES",
     "MAX_BODY_BYTES",
     "MAX_LEADS",
+    "MAX_ORDERS",
     "MAX_REASONS",
     "MAX_STAGE_CHANGES",
     "MAX_TEXT",

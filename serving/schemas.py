@@ -15,6 +15,7 @@ from features.vocabulary import By, Stage
 from serving.limits import (
     MAX_ATTRIBUTES,
     MAX_LEADS,
+    MAX_ORDERS,
     MAX_REASONS,
     MAX_STAGE_CHANGES,
     MAX_TEXT,
@@ -80,9 +81,34 @@ class StageChange(_Strict):
     team: Loose | None = None
 
 
+class AccountTouchpoint(Touchpoint):
+    """One interaction of somebody at the lead's account."""
+
+    lead_id: Loose | None = Field(None, description="Whose; the lead's own are left out. Missing: somebody's.")
+    role: Loose | None = Field(None, description="That person's role, one per lead_id.", examples=["purchasing"])
+
+
+class AccountStageChange(StageChange):
+    """One transition of another lead of the account."""
+
+    lead_id: Loose | None = Field(None, description="Whose; the lead's own are left out.")
+
+
+class Order(_Strict):
+    """One order of the account."""
+
+    ordered_at: Moment = Field(examples=["2025-11-12T00:00:00Z"])
+    amount: Value | None = Field(None, description="In the currency of your export.")
+    product: Loose | None = None
+
+
 # Lists stop at their first error: a body full of errors would be told in gigabytes
-Touchpoints = Annotated[list[Touchpoint], Field(max_length=MAX_TOUCHPOINTS, fail_fast=True)]
-StageChanges = Annotated[list[StageChange], Field(max_length=MAX_STAGE_CHANGES, fail_fast=True)]
+def _most(count: int) -> Any:
+    return Field(max_length=count, fail_fast=True)
+
+
+Touchpoints = Annotated[list[Touchpoint], _most(MAX_TOUCHPOINTS)]
+StageChanges = Annotated[list[StageChange], _most(MAX_STAGE_CHANGES)]
 
 
 class Account(_Strict):
@@ -90,10 +116,13 @@ class Account(_Strict):
 
     account_id: Text
     attributes: Attributes | None = None
-    touchpoints: Touchpoints | None = Field(
-        None,
-        description="What other people of the account did. Checked, and not yet used by any feature.",
+    touchpoints: Annotated[list[AccountTouchpoint], _most(MAX_TOUCHPOINTS)] | None = Field(
+        None, description="What other people of the account did."
     )
+    stage_changes: Annotated[list[AccountStageChange], _most(MAX_STAGE_CHANGES)] | None = Field(
+        None, description="What became of them in the CRM."
+    )
+    orders: Annotated[list[Order], _most(MAX_ORDERS)] | None = Field(None, description="What the account bought.")
 
 
 class Lead(_Strict):

@@ -9,7 +9,7 @@ import pyarrow as pa
 from features.journeys import Journeys
 from pipeline.engines.duckdb import connect
 
-__all__ = ["lead_batches", "rows_of_leads"]
+__all__ = ["lead_batches", "rows_with"]
 
 LEADS_PER_BATCH = 50_000
 
@@ -59,9 +59,9 @@ def lead_batches(canonical: Path, lead_ids: list[str], leads_per_batch: int = LE
             yield Journeys.from_arrow(tables["touchpoints"], tables["stage_changes"], tables["leads"], batch)
 
 
-def rows_of_leads(path: Path, lead_ids: list[str]) -> pd.DataFrame:
-    """Read the rows of the given leads from a canonical table, as they stand in the file."""
+def rows_with(path: Path, key: str, values: list[str]) -> pd.DataFrame:
+    """Read the rows of a canonical table whose `key` is one of some values, as they stand in the file."""
     with connect() as connection:
-        connection.register("chosen", pa.table({"lead_id": pa.array(lead_ids, pa.string())}))
-        query = "SELECT t.* FROM read_parquet(?) t SEMI JOIN chosen USING (lead_id)"
+        connection.register("chosen", pa.table({key: pa.array(values, pa.string())}))
+        query = f'SELECT t.* FROM read_parquet(?) t SEMI JOIN chosen USING ("{key}")'
         return pd.DataFrame(connection.sql(query, params=[str(path)]).to_arrow_table().to_pandas())

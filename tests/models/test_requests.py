@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.catalog import Catalog
+from features.catalog import Catalog, build_catalog
 from features.errors import JourneyError
 from features.journeys import MAX_VALUE, Journeys
 from features.timeline import DAY_US, to_micros
@@ -35,6 +35,10 @@ def _touchpoint(**fields: Any) -> dict[str, Any]:
 
 def _change(**fields: Any) -> dict[str, Any]:
     return _lead(stage_changes=[{"stage": "mql", "occurred_at": AT, **fields}])
+
+
+def _account(**fields: Any) -> dict[str, Any]:
+    return _lead(account={"account_id": "A-1", **fields})
 
 
 WRONG: list[tuple[Any, str, str]] = [
@@ -94,6 +98,20 @@ WRONG: list[tuple[Any, str, str]] = [
         ".account.touchpoints[0].occurred_at",
         "is missing",
     ),
+    (_account(touchpoints=[3]), ".account.touchpoints[0]", "is a number, not an object"),
+    (_account(touchpoints=[{**SEEN, "lead_id": 3}]), ".account.touchpoints[0].lead_id", "is a number, not text"),
+    (_account(touchpoints=[{**SEEN, "owner": "x"}]), ".account.touchpoints[0].owner", "is not a known field"),
+    (
+        _account(touchpoints=[{**SEEN, "lead_id": "L-2", "role": role} for role in ("buyer", None, "user")]),
+        ".account.touchpoints[2].role",
+        "is 'user', and 'buyer' before, of the same lead",
+    ),
+    (_account(stage_changes=[{"lead_id": "L-2", "stage": "sql"}]), ".account.stage_changes[0].stage", "is 'sql'"),
+    (_account(stage_changes=[{"role": "x", "stage": "mql"}]), ".account.stage_changes[0].role", "is not a known field"),
+    (_account(orders={}), ".account.orders", "is an object, not a list"),
+    (_account(orders=[{}]), ".account.orders[0].ordered_at", "is missing"),
+    (_account(orders=[{"ordered_at": AT, "amount": "3"}]), ".account.orders[0].amount", "is '3', not a number"),
+    (_account(orders=[{"ordered_at": AT, "sum": 3}]), ".account.orders[0].sum", "is not a known field"),
 ]
 
 
@@ -156,7 +174,8 @@ def test_all_fields_are_read() -> None:
     )
     assert lead.journey.stage_changes[0] == ("mql", DAY_US, None)
     assert dict(lead.attributes) == {"a": 1, "b": "x", "c": None, "d": False}
-    assert (dict(lead.account_attributes), lead.account_touchpoints) == ({"e": 2.5}, 1)
+    assert dict(lead.account_attributes) == {"e": 2.5}
+    assert [(one.lead_id, len(one.touchpoints)) for one in lead.colleagues] == [("", 1)]
 
 
 def test_null_is_missing_and_a_missing_snapshot_takes_the_default() -> None:
@@ -274,3 +293,35 @@ def test_what_was_sent_twice_counts_once_and_is_counted() -> None:
     assert [item.touchpoint_id for item in lead.journey.touchpoints] == ["T-1", "T-1", None, None]
     assert len(lead.journey.stage_changes) == 2
     assert lead.repeats == 2
+
+
+def test_colleagues_are_told_apart_and_the_lead_is_none_of_its_own() -> None:
+    seen = [
+        {**SEEN, "lead_id": "L-1"},
+        {**SEEN, "lead_id": "L-2"},
+        {**SEEN, "lead_id": "L-2", "role": "buyer", "touchpoint_id": "T"},
+        {**SEEN, "lead_id": "L-2", "role": "buyer", "touchpoint_id": "T"},
+        {**SEEN, "role": "user"},
+        SEEN,
+        SEEN,
+    ]
+    change = {"stage": "mql", "occurred_at": AT}
+    changes = [{**change, "lead_id": "L-1"}, {**change, "lead_id": "L-3"}, {**change, "lead_id": "L-2"}, change, change]
+    orders = [{"ordered_at": AT}, {"ordered_at": AT, "amount": 2, "product": "P"}]
+    lead = parse_lead(_account(touchpoints=seen, stage_changes=changes, orders=orders))
+    found = [(one.lead_id, one.role, len(one.touchpoints), len(one.stage_changes)) for one in lead.colleagues]
+    assert found == [("L-2", "buyer", 2, 1), ("", "user", 1, 0), ("", None, 2, 1), ("L-3", None, 0, 1)]
+    at = parse_moment(AT)
+    assert list(lead.orders) == [(at, None, None), (at, 2.0, "P")]
+
+
+def test_colleagues_that_no_feature_looks_at_are_not_carried_along(small_catalog: Catalog) -> None:
+    lead = parse_lead(_account(touchpoints=[{**SEEN, "lead_id": "L-2"}], orders=[{"ordered_at": AT}]))
+    journeys, snapshots, _ = build([lead, lead], small_catalog)
+    assert (journeys.lead_ids, journeys.orders, len(snapshots)) == (("L-1", "L-1"), None, 2)
+    every = small_catalog.params.model_copy(update={"groups": ("engagement", "account", "orders")})
+    journeys, snapshots, _ = build([lead, lead], build_catalog(every, []))
+    assert journeys.account.tolist() == [0, 1, 0, 1]
+    assert journeys.orders is not None
+    assert len(journeys.orders.occurred_at) == 2
+    assert snapshots.lead_index.tolist() == [0, 1]

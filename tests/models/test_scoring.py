@@ -211,6 +211,11 @@ ODD: dict[str, tuple[dict[str, Any], str, str]] = {
         "leads[0].account.touchpoints",
         ": 2.",
     ),
+    "orders_unused": (
+        {"account": {"account_id": "A", "orders": [{"ordered_at": BEFORE}] * 3}},
+        "leads[0].account.orders",
+        ": 3.",
+    ),
 }
 
 

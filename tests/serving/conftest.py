@@ -22,15 +22,18 @@ import pyarrow as pa
 import pytest
 
 from features.attributes import AttributeSpec
+from features.buyer_profile import GAP_BOUNDS, BuyerProfile, States
 from features.catalog import Catalog, Learned, build_catalog
 from features.compute import Snapshots, compute_features
 from features.journeys import Journeys
-from features.params import FeaturesParams, SelectorParams
+from features.operations import GROUPS
+from features.params import ContentParams, FeaturesParams, SelectorParams
 from features.timeline import to_micros
 from models.bundle import Bundle
 from models.fitting import fit_product
 from models.params import CalibrationParams, SplitParams, TiersParams, TrainParams
 
+ROLES = ("purchasing", "head of it", None)
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 LEADS = 400
 
@@ -63,6 +66,7 @@ def make_leads(count: int, seed: int) -> list[dict[str, Any]]:
         if random.random() < 0.8:
             attributes["newsletter"] = bool(random.random() < 0.5)
         account: dict[str, Any] = {"account_id": f"A-{number // 2}", "attributes": {}}
+        account |= _colleagues(random, snapshot_at)
         if random.random() < 0.9:
             account["attributes"]["industry"] = str(random.choice(["energy", "retail", "machines"]))
         if random.random() < 0.9:
@@ -81,13 +85,53 @@ def make_leads(count: int, seed: int) -> list[dict[str, Any]]:
     return leads
 
 
+def _colleagues(random: np.random.Generator, snapshot_at: dt.datetime) -> dict[str, Any]:
+    """Draw what others at the account did, and what it bought, partly at or after the snapshot."""
+    people = [(f"C-{person}", ROLES[int(random.integers(3))]) for person in range(int(random.integers(0, 4)))]
+
+    def moment() -> dt.datetime:
+        return snapshot_at - dt.timedelta(seconds=int(random.integers(-3 * 86_400, 60 * 86_400)))
+
+    touchpoints, stage_changes = [], []
+    for lead_id, role in people:
+        for _ in range(int(random.integers(0, 8))):
+            item = {"lead_id": lead_id, "occurred_at": _iso(moment()), "kind": "page_view", "channel": "web"}
+            if role is not None:
+                item["role"] = role
+            if random.random() < 0.3:
+                item["recorded_at"] = _iso(moment())
+            touchpoints.append(item)
+        if random.random() < 0.4:
+            stage_changes.append({"lead_id": lead_id, "occurred_at": _iso(moment()), "stage": "sales_qualified"})
+    orders = [
+        {"ordered_at": _iso(moment()), "amount": float(random.integers(1, 900)), "product": f"P-{number % 2}"}
+        for number in range(int(random.integers(0, 5)))
+    ]
+    return {"touchpoints": touchpoints, "stage_changes": stage_changes, "orders": orders}
+
+
 def offline_matrix(leads: list[dict[str, Any]], catalog: Catalog) -> np.ndarray:
     """Compute features the pipeline's way: Arrow tables, one matrix for all leads."""
-    rows = [{"lead_id": lead["lead_id"], **item} for lead in leads for item in lead["touchpoints"]]
-    changes = [{"lead_id": lead["lead_id"], **item} for lead in leads for item in lead["stage_changes"]]
-    created = [{"lead_id": lead["lead_id"], "created_at": lead["created_at"]} for lead in leads]
     ids = [lead["lead_id"] for lead in leads]
-    journeys = Journeys.from_arrow(_table(rows), _table(changes), _table(created), ids)
+    rows, changes, created, orders = [], [], [], []
+    for lead in leads:
+        # each request is an account of its own
+        mine, account = lead["lead_id"], lead.get("account", {})
+        created.append({"lead_id": mine, "created_at": lead["created_at"], "account_id": mine})
+        rows += [{"lead_id": mine, **item} for item in lead["touchpoints"]]
+        changes += [{"lead_id": mine, **item} for item in lead["stage_changes"]]
+        orders += [{"account_id": mine, **item} for item in account.get("orders", [])]
+        others = {item["lead_id"]: None for item in account.get("stage_changes", [])}
+        others |= {item["lead_id"]: item.get("role") for item in account.get("touchpoints", [])}
+        for other, role in others.items():
+            belonging = {"account_id": mine, "created_at": lead["created_at"], "role": role}
+            created.append({"lead_id": f"{mine}/{other}", **belonging})
+        for to, name in ((rows, "touchpoints"), (changes, "stage_changes")):
+            for item in account.get(name, []):
+                plain = {key: value for key, value in item.items() if key != "role"}
+                to.append({**plain, "lead_id": f"{mine}/{item['lead_id']}"})
+    everyone = [*ids, *(row["lead_id"] for row in created if row["lead_id"] not in set(ids))]
+    journeys = Journeys.from_arrow(_table(rows), _table(changes), _table(created), everyone, orders=_table(orders))
     at = [to_micros(dt.datetime.fromisoformat(lead["snapshot_at"])) for lead in leads]
     flat = [{**lead["attributes"], **lead.get("account", {}).get("attributes", {})} for lead in leads]
     attributes = {spec.name: [values.get(spec.name) for values in flat] for spec in catalog.attributes}
@@ -96,10 +140,22 @@ def offline_matrix(leads: list[dict[str, Any]], catalog: Catalog) -> np.ndarray:
 
 def _table(rows: list[dict[str, Any]]) -> pa.Table:
     frame = pd.DataFrame(rows)
-    for name in ("occurred_at", "recorded_at", "created_at"):
+    for name in ("occurred_at", "recorded_at", "created_at", "ordered_at"):
         if name in frame:
             frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601").astype("datetime64[us, UTC]")
     return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+def _profile(kinds: tuple[str, ...], channels: tuple[str, ...]) -> BuyerProfile:
+    """Draw a buyer profile, as if it were fitted."""
+    states = States(tuple((kind, channel) for kind in kinds for channel in channels))
+    size, random = len(states), np.random.default_rng(4)
+
+    def drawn(*shape: int) -> np.ndarray:
+        return random.integers(-2_000_000, 2_000_000, shape)
+
+    milestones = np.abs(drawn(size)) // 2
+    return BuyerProfile(states, drawn(size), drawn(size + 1, size), drawn(len(GAP_BOUNDS) + 1), milestones)
 
 
 @pytest.fixture(scope="session")
@@ -113,8 +169,12 @@ def bundle() -> Bundle:
         observation_days=50,
         windows_days=(7, 28),
         half_lives_days=(7,),
-        groups=("engagement", "stages", "attributes"),
+        groups=GROUPS,
         selectors=selectors,
+        time_zone="Europe/Berlin",
+        content=ContentParams(consideration=("webinar",), decision=("pricing",)),
+        sequences=(("pricing", "webinar"),),
+        role_attribute="role",
     )
     specs = [
         AttributeSpec("account", "employees", "number", "creation"),
@@ -122,7 +182,8 @@ def bundle() -> Bundle:
         AttributeSpec("lead", "newsletter", "boolean", "creation"),
     ]
     kinds, channels = ("mail_click", "page_view", "webinar"), ("mail", "web")
-    catalog = build_catalog(params, specs, Learned(kinds=tuple(kinds), channels=tuple(channels)))
+    learned = Learned(kinds, channels, common_kinds=("mail_click",), roles=("head of it", "purchasing"))
+    catalog = build_catalog(params, specs, learned).with_buyer_profile(_profile(kinds, channels))
     leads = make_leads(LEADS, seed=1)
     matrix = offline_matrix(leads, catalog)
     random = np.random.default_rng(2)

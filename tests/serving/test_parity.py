@@ -115,6 +115,33 @@ def test_what_is_to_come_changes_nothing_but_warnings(service: Any, lead: Lead, 
     assert _without(other, "warnings") == _without(plain, "warnings")
 
 
+OF_THE_ACCOUNT: dict[str, tuple[str, dict[str, Any], str]] = {
+    "touchpoint": ("touchpoints", {**TOUCHPOINT, "lead_id": "C-9"}, "occurred_at"),
+    "qualified": ("stage_changes", {"stage": "sales_qualified", "lead_id": "C-9"}, "occurred_at"),
+    "order": ("orders", {"amount": 12.5, "product": "P-9"}, "ordered_at"),
+}
+
+
+@pytest.mark.parametrize("case", OF_THE_ACCOUNT)
+def test_the_accounts_future_changes_nothing_and_its_past_does(service: Any, lead: Lead, case: str) -> None:
+    where, fields, field = OF_THE_ACCOUNT[case]
+    at = dt.datetime.fromisoformat(lead["snapshot_at"])
+    scored = []
+    for offset in (None, EXACTLY_AT, AFTER, BEFORE):
+        other = copy.deepcopy(lead)
+        if offset is not None:
+            other["account"][where].append({**fields, field: (at + offset).isoformat()})
+        scored.append(service.scores([other], debug=True)[0])
+    assert scored[0] == scored[1] == scored[2]
+    assert scored[0]["features"] != scored[3]["features"]
+
+
+def test_the_leads_own_touchpoints_among_the_accounts_change_nothing(service: Any, lead: Lead) -> None:
+    other = copy.deepcopy(lead)
+    other["account"]["touchpoints"] += [{**item, "lead_id": lead["lead_id"]} for item in lead["touchpoints"]]
+    assert service.scores([other], debug=True) == service.scores([lead], debug=True)
+
+
 def test_a_touchpoint_just_before_the_snapshot_counts(service: Any, lead: Lead) -> None:
     at = dt.datetime.fromisoformat(lead["snapshot_at"])
     sooner = copy.deepcopy(lead)

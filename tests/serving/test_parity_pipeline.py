@@ -51,7 +51,7 @@ def sent(run: Path) -> pd.DataFrame:
 def answers(root: Path, run: Path, sent: pd.DataFrame, serving_at: Any, tmp_path_factory: Any) -> list[dict[str, Any]]:
     """Ask the real service, in German, with the leads' whole journeys."""
     bundle = Bundle.load(run / "bundle")
-    requests = lead_requests(run / "canonical", sent, bundle.catalog.attributes)
+    requests = lead_requests(run / "canonical", sent, bundle.catalog)
     folder = tmp_path_factory.mktemp("parity")
     environment = {"LEAD_BUNDLE_DIR": str(run / "bundle"), "BENTOML_HOME": str(folder / "bentoml")}
     with serving_at("serving.service:LeadQualification", root, folder / "log.txt", environment) as client:

@@ -36,6 +36,13 @@ def _touchpoint(**fields: Any) -> dict[str, Any]:
     return _lead(touchpoints=[{"occurred_at": AT, "kind": "x"}, {k: v for k, v in touchpoint.items() if v is not ...}])
 
 
+OF = "leads[0].account"
+
+
+def _account(**fields: Any) -> dict[str, Any]:
+    return _lead(account={"account_id": "A-1", **fields})
+
+
 CASES: list[tuple[Any, str, str | None]] = [
     ([], "wrong_type", None),
     ("text", "wrong_type", None),
@@ -70,6 +77,14 @@ CASES: list[tuple[Any, str, str | None]] = [
     (_touchpoint(occurred_at=None), "invalid_time", "leads[0].touchpoints[1].occurred_at"),
     (_touchpoint(occurred_at="2026-01-05T10:00"), "no_time_zone", "leads[0].touchpoints[1].occurred_at"),
     (_touchpoint(recorded_at="2026-01-05 10:00:00"), "no_time_zone", "leads[0].touchpoints[1].recorded_at"),
+    (_account(touchpoints=[{"occurred_at": AT, "kind": "x", "role": 1}]), "wrong_type", f"{OF}.touchpoints[0].role"),
+    (_account(touchpoints=[{"kind": "x"}]), "missing_field", f"{OF}.touchpoints[0].occurred_at"),
+    (_account(stage_changes=[{"occurred_at": AT, "stage": "x"}]), "not_allowed", f"{OF}.stage_changes[0].stage"),
+    (_account(orders=[{}]), "missing_field", f"{OF}.orders[0].ordered_at"),
+    (_account(orders=[{"ordered_at": AT, "amount": True}]), "wrong_type", f"{OF}.orders[0].amount"),
+    (_account(orders=[{"ordered_at": AT, "amount": 1e300}]), "out_of_range", f"{OF}.orders[0].amount"),
+    (_account(orders=[{"ordered_at": AT, "price": 1}]), "unknown_field", f"{OF}.orders[0].price"),
+    (_account(orders=[{"ordered_at": AT}] * (limits.MAX_ORDERS + 1)), "too_many", f"{OF}.orders"),
     (_touchpoint(kind=...), "missing_field", "leads[0].touchpoints[1].kind"),
     (_touchpoint(kind=None), "wrong_type", "leads[0].touchpoints[1].kind"),
     (_touchpoint(kind=""), "empty", "leads[0].touchpoints[1].kind"),
