@@ -17,7 +17,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUTF8 := 1
 
-.PHONY: help demo test check format serve ui score bento lock system env bench clean
+.PHONY: help demo test check format serve ui catalog score bento lock system env bench clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ serve: env ## the scoring service on http://127.0.0.1:3000
 
 ui: env ## the MLflow pages on http://127.0.0.1:5000
 	@python -m pipeline.tracking --ui
+
+catalog: env ## every feature with its meaning; of the last model, or of params.yaml
+	@python -m pipeline.catalog
 
 score: env ## score every open lead with the champion into data/scores.csv
 	@python -m pipeline.score --out data/scores.csv

@@ -113,15 +113,16 @@ class Feature:
         >>> pricing = Label(en="views of the pricing page", de="Aufrufe der Preisseite")
         >>> feature = Feature("count__pricing__7d", "count", "pricing", 7, "touchpoints", "engagement", 0.0, 365, pricing)
         >>> feature.meaning("de")
-        'Aufrufe der Preisseite, Anzahl in den letzten 7 Tagen'
+        'Aufrufe der Preisseite: Anzahl in den letzten 7 Tagen'
         """
-        return MEANINGS[self.operation][language == "de"].format(
+        text = MEANINGS[self.operation][language == "de"].format(
             label=self._label(self.label, language),
             days=self.window_days or self.observation_days,
             other=self._label(self.other_label, language) if self.other_label else "",
             selector=self.selector,
             **self.settings,
         )
+        return text[0].upper() + text[1:]
 
     @staticmethod
     def _label(label: Label, language: str) -> str:

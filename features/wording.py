@@ -294,6 +294,8 @@ _MEASURED: dict[str, _Measured] = {
         "{n} of what buyers typically do is done", "{n} dessen, was Käufer üblicherweise tun, ist getan", _percent
     ),
 }
+# an account's orders have no visits: each stands for itself
+_ORDERS_NOT_VISITS = {"en": ("visits", "orders"), "de": ("Besuche", "Bestellungen")}
 # what is said where there is nothing to measure; others: none of them
 _UNMEASURED = {
     "mean_gap": ("{label}: fewer than two visits {window}", "{label}: weniger als zwei Besuche {window}"),
@@ -347,10 +349,11 @@ def journey_text(
     if operation == "days_before":
         return _before(label, other, seen_days, value, language)
     if math.isnan(value):
-        text = _UNMEASURED.get(operation)
-        if text is None:
+        unmeasured = _UNMEASURED.get(operation)
+        if unmeasured is None:
             return _none(label, days, language)
-        return text[language == "de"].format(label=label, window=_window(days, language))
+        text = unmeasured[language == "de"].format(label=label, window=_window(days, language))
+        return text.replace(*_ORDERS_NOT_VISITS[language]) if selector == "orders" else text
     if operation == "decayed_count":
         if value == 0:
             return _none(label, seen_days, language)
@@ -358,7 +361,8 @@ def journey_text(
     if operation.endswith("_likeness"):
         return _likeness(operation, label, days, value, language)
     if operation in _MEASURED:
-        return _MEASURED[operation](label, days, value, language)
+        text = _MEASURED[operation](label, days, value, language)
+        return text.replace(*_ORDERS_NOT_VISITS[language]) if selector == "orders" else text
     if operation == "distinct_assets" and selector == "orders":
         operation = "distinct_products"
     nothing, one, many = _COUNTED[operation][language]

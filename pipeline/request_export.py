@@ -105,7 +105,7 @@ def _people(canonical: Path, snapshots: pd.DataFrame, role_attribute: str | None
     chosen = people["lead_id"].isin(snapshots["lead_id"])
     if colleagues:
         chosen |= people["account_id"].isin(snapshots["account_id"].dropna())
-    return people[chosen]
+    return pd.DataFrame(people[chosen])
 
 
 def _identity(person: dict[str, Any], at: pd.Timestamp) -> dict[str, Any]:

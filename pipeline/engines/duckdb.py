@@ -24,6 +24,7 @@ MEMORY_LIMIT = os.environ.get("LEAD_DUCKDB_MEMORY", "4GB")
 # read_lines: a CSV as text, with the line of the file that each row begins on. The file is read a second time as plain lines:
 # a row begins on a line that is not empty and lies outside quotes (rows may hold quoted line breaks, and the reader skips empty
 # lines). Nothing is left to detection: it would skip leading rows that look unlike the rest, and lose them silently.
+# free_mail: whether an address, or a domain, is of a provider that anybody may use; missing stays missing.
 # moment: a local time in words of its own as a time with an offset; what does not fit stays as it is, for quarantine.
 MACROS = """
 CREATE MACRO read_lines(path, separator := ',', charset := 'utf-8') AS TABLE
@@ -47,8 +48,12 @@ FROM (
 ) AS rows_of_text
 POSITIONAL JOIN begins;
 
-CREATE MACRO moment(text, format, zone) AS coalesce((try_strptime(text, format) AT TIME ZONE zone)::VARCHAR, text)
+CREATE MACRO moment(text, format, zone) AS coalesce((try_strptime(text, format) AT TIME ZONE zone)::VARCHAR, text);
+
+CREATE MACRO free_mail(address) AS
+    list_contains(getvariable('free_mail_domains'), nullif(lower(trim(split_part(address, '@', -1))), ''))
 """
+FREE_MAIL_DOMAINS = Path(__file__).with_name("free_mail_domains.txt")
 SEPARATORS = ",;\t|"
 
 
@@ -89,6 +94,7 @@ def run_source(connection: Connection, sql_file: Path, raw_dir: Path) -> list[st
         raise DataError(
             f"ingest.raw_dir: {raw_dir} is not a folder. Put the source's files there, or correct params.yaml."
         )
+    connection.execute("SET VARIABLE free_mail_domains = ?", [FREE_MAIL_DOMAINS.read_text(encoding="utf-8").split()])
     connection.execute(MACROS)
     connection.execute("SET VARIABLE raw_dir = ?", [str(raw_dir)])
     try:

@@ -1,4 +1,4 @@
-"""`read_lines` and `moment`: no row is lost, and every row knows its line."""
+"""`read_lines`, `moment` and `free_mail`: no row is lost, and every row knows its line."""
 
 import gzip
 from pathlib import Path
@@ -90,3 +90,20 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
 )
 def test_a_local_time_gets_its_zone_and_anything_else_stays(tmp_path: Path, text: str, moment: str) -> None:
     assert read(tmp_path, f"SELECT moment('{text}', '%d.%m.%Y %H:%M', 'Europe/Berlin')") == [(moment,)]
+
+
+@pytest.mark.parametrize(
+    ("address", "free"),
+    [
+        ("'jo@GMAIL.com'", True),
+        ("'web.de'", True),
+        ("' jo@web.de '", True),
+        ("'jo@company.de'", False),
+        ("'gmail.com.company.de'", False),
+        ("'jo@'", None),
+        ("''", None),
+        ("NULL", None),
+    ],
+)
+def test_free_mail_is_told_by_the_domain(tmp_path: Path, address: str, free: bool | None) -> None:
+    assert read(tmp_path, f"SELECT free_mail({address}) AS free") == [(free,)]
