@@ -1,12 +1,14 @@
 """`python -m pipeline.catalog`: the table that people read, and the page in docs/."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
 
+from rich.console import Console
+
 from features.catalog import Catalog
 from pipeline.catalog import catalog_markdown, catalog_table, of_parameters
-from pipeline.console import console
 from pipeline.params import load_params
 
 
@@ -20,9 +22,9 @@ def test_the_page_in_docs_is_that_of_the_parameters(root: Path) -> None:
 def test_the_table_names_every_feature_in_both_languages() -> None:
     catalog = of_parameters()
     for language, word in (("en", "number in the last 7 days"), ("de", "Anzahl in den letzten 7 Tagen")):
-        with console.capture() as captured:
-            console.print(catalog_table(catalog, language), width=400)
-        text = captured.get()
+        wide = Console(width=400, record=True, file=io.StringIO())
+        wide.print(catalog_table(catalog, language))
+        text = wide.export_text()
         assert word in text
         assert all(name in text for name in catalog.names)
 
