@@ -5,8 +5,8 @@ after `make demo`):
 
     python -m bench.feature_ablation
 
-The test rows, the labels and the split are those of `params.yaml`. Each variant is fitted with several seeds on the same rows, and
-the mean of its probabilities is compared with that of all groups, row by row: differences come with paired 95 % intervals,
+The test rows, the labels and the split are those of `params.yaml`. Each variant is fitted with several seeds on the same rows,
+and the mean of its probabilities is compared with that of all groups, row by row: differences come with paired 95 % intervals,
 bootstrapped by account. Every variant is a run in MLflow, under the experiment `<model name>-ablation`.
 """
 
@@ -167,8 +167,8 @@ def _measure(
 
 def _table(answer: dict[str, Any], result: dict[str, dict[str, Any]]) -> Table:
     table = Table(
-        title=f"{answer['source']}: {answer['rows']:,} test rows, {answer['positives']:,} positives; gains are against all groups,"
-        " those of “basic plus” against basic"
+        title=f"{answer['source']}: {answer['rows']:,} test rows, {answer['positives']:,} positives; "
+        "gains are against all groups, those of “basic plus” against basic"
     )
     for column in ("variant", "features", "AUC", "AUC gain", "log loss", "log loss gain"):
         table.add_column(column, justify="left" if column == "variant" else "right")

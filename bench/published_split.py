@@ -40,10 +40,10 @@ SECTIONS = (
 
 def matrix_of(params: Any, canonical: Path, snapshots: pd.DataFrame, outcome: np.ndarray) -> tuple[Catalog, pa.Table]:
     """Fit the catalog on this split's training rows and compute every snapshot's features."""
-    fitted, values = fit_features(params.features, canonical, snapshots, outcome)
+    fitted, _ = fit_features(params.features, canonical, snapshots, outcome)
     catalog, snapshots = fitted.catalog, snapshots.assign(part=fitted.part)
     matrix = np.empty((len(snapshots), len(catalog)), dtype=np.float32)
-    for rows, block in matrix_batches(canonical, snapshots, values, catalog, fitted.held_out):
+    for rows, block in matrix_batches(canonical, snapshots, catalog, fitted.held_out):
         matrix[rows] = block
     table = pa.Table.from_pandas(snapshots[["lead_id", "snapshot_at"]], preserve_index=False)
     for j, name in enumerate(catalog.names):

@@ -1,13 +1,35 @@
 """Attributes as they were known at each snapshot, from current values and, where it exists, their history."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
 
-__all__ = ["attribute_lists", "attributes_at", "eligible_attributes", "first_known"]
+__all__ = ["History", "attribute_lists", "attributes_at", "eligible_attributes", "first_known", "history_of"]
 
 FEATURE_KNOWN_AT = ("creation", "mql")
+KEYS = ("lead_id", "account_id")
+
+History: TypeAlias = frozenset[tuple[str, str]]
+"""Attributes with recorded changes: (lead_id or account_id, attribute)."""
+
+
+def history_of(changes: pa.Table | None) -> History:
+    """List the attributes of which any change is recorded.
+
+    Parameters
+    ----------
+    changes : Table or None
+        Canonical `attribute_changes`, of all leads and accounts; None: the source keeps no history.
+    """
+    found: set[tuple[str, str]] = set()
+    if changes is None:
+        return frozenset()
+    for key in KEYS:
+        if key in changes.column_names:
+            of_key = changes["attribute"].filter(changes[key].is_valid())
+            found |= {(key, attribute) for attribute in of_key.unique().to_pylist()}
+    return frozenset(found)
 
 
 def eligible_attributes(attributes: pd.DataFrame, *, use_known_at_export: bool) -> pd.DataFrame:
@@ -35,6 +57,7 @@ def attributes_at(
     leads: pd.DataFrame,
     accounts: pd.DataFrame | None,
     changes: pd.DataFrame | None,
+    recorded: History | None = None,
 ) -> pd.DataFrame:
     """Look up every attribute as it was known at each snapshot; one row per snapshot, in the snapshots' order.
 
@@ -52,6 +75,8 @@ def attributes_at(
         Canonical tables with one column per attribute; accounts None: the source has none.
     changes : DataFrame or None
         Canonical `attribute_changes`; None: the source keeps no history.
+    recorded : frozenset, optional
+        The attributes with a recorded change in the whole table, where `changes` is a part of it; see `history_of`.
 
     Returns
     -------
@@ -68,11 +93,13 @@ def attributes_at(
         history = _history(changes, key, names)
         for name in names:
             mine = history[history["attribute"] == name]
-            if mine.empty:
-                columns[name] = current[name]
-            else:
-                kind = declared.loc[declared["attribute"] == name, "type"].iloc[0]
+            kind = declared.loc[declared["attribute"] == name, "type"].iloc[0]
+            if not mine.empty:
                 columns[name] = _typed(_as_of(keys, mine, key), kind)
+            elif recorded is not None and (key, name) in recorded:
+                columns[name] = _typed(pd.Series([None] * len(keys), dtype=object), kind)
+            else:
+                columns[name] = current[name]
     return pd.DataFrame({name: columns[name] for name in declared["attribute"]}, index=keys.index)
 
 
@@ -82,7 +109,9 @@ def attribute_lists(values: pd.DataFrame) -> dict[str, list[Any]]:
     return {str(name): column.where(column.notna(), None).tolist() for name, column in plain.items()}
 
 
-def first_known(leads: pa.Table, changes: pa.Table | None, attribute: str) -> tuple[pa.Array, pa.Array]:
+def first_known(
+    leads: pa.Table, changes: pa.Table | None, attribute: str, recorded: History | None = None
+) -> tuple[pa.Array, pa.Array]:
     """Give each lead's first value of an attribute, and from when on it was known; row for row with `leads`.
 
     Parameters
@@ -93,6 +122,8 @@ def first_known(leads: pa.Table, changes: pa.Table | None, attribute: str) -> tu
         Canonical `attribute_changes`; an attribute without any recorded change was known from the beginning.
     attribute : str
         A category.
+    recorded : frozenset, optional
+        As for `attributes_at`.
 
     Returns
     -------
@@ -103,8 +134,9 @@ def first_known(leads: pa.Table, changes: pa.Table | None, attribute: str) -> tu
     moment = pa.timestamp("us", tz="UTC")
     history = _history(None if changes is None else changes.to_pandas(), "lead_id", [attribute])
     if history.empty:
-        value = leads[attribute].cast(pa.string())
-        return value, pa.nulls(len(leads), moment)
+        if recorded is not None and ("lead_id", attribute) in recorded:
+            return pa.nulls(len(leads), pa.string()), pa.nulls(len(leads), moment)
+        return leads[attribute].cast(pa.string()), pa.nulls(len(leads), moment)
     first = history.sort_values(["visible_from", "occurred_at"], kind="stable").drop_duplicates("lead_id")
     mine = leads.select(["lead_id"]).to_pandas().astype(object).merge(first, on="lead_id", how="left")
     return pa.array(mine["value"], pa.string()), pa.array(mine["visible_from"], moment)

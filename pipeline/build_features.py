@@ -9,12 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.catalog import Catalog
-from features.compute import Snapshots, compute_features
 from features.params import FeaturesParams
-from pipeline.attribute_history import attribute_lists, attributes_at, eligible_attributes
+from pipeline.attribute_history import attributes_at, eligible_attributes
 from pipeline.console import console, progress, run_main
-from pipeline.engines.batches import lead_batches
-from pipeline.feature_rows import by_catalog
+from pipeline.engines.account_batches import COST_PER_BATCH, snapshot_batches
+from pipeline.feature_rows import feature_rows
 from pipeline.fit_catalog import FittedCatalog, fit_catalog
 from pipeline.params import load_params
 from pipeline.tables import read_table
@@ -96,24 +95,24 @@ def training_outcomes(snapshots: pd.DataFrame, slices: pd.DataFrame, labels: pd.
 def matrix_batches(
     canonical: Path,
     snapshots: pd.DataFrame,
-    values: pd.DataFrame,
     catalog: Catalog,
     held_out: Sequence[Catalog] = (),
+    cost_per_batch: int = COST_PER_BATCH,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield feature rows in bounded memory.
+    """Yield feature rows in bounded memory, by account, lead and time.
 
     Parameters
     ----------
     canonical : Path
         Folder of canonical tables.
     snapshots : DataFrame
-        lead_id, snapshot_at, in any order; with `held_out` also part, see `by_catalog`.
-    values : DataFrame
-        Attribute values, row for row with `snapshots`.
+        lead_id, account_id, snapshot_at, in any order; with `held_out` also part, see `by_catalog`.
     catalog : Catalog
         What to compute.
     held_out : sequence of Catalog
         For training rows, whose buyer profile must not know their own outcome.
+    cost_per_batch : int
+        See `account_batches`.
 
     Yields
     ------
@@ -122,22 +121,11 @@ def matrix_batches(
     matrix : ndarray of float32
         Their features, shape [len(rows), len(catalog)].
     """
-    lead_ids = sorted(set(snapshots["lead_id"]), key=lambda lead_id: lead_id.encode())
-    position = pd.Series(np.arange(len(lead_ids)), index=pd.Index(lead_ids, dtype=object))
-    of_lead = position.reindex(snapshots["lead_id"].astype(object)).to_numpy()
-    at = snapshots["snapshot_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
-    order = np.lexsort((at, of_lead))
-    begin = 0
-    for journeys in lead_batches(canonical, lead_ids):
-        end = begin + len(journeys.lead_ids)
-        rows = order[np.searchsorted(of_lead[order], begin) : np.searchsorted(of_lead[order], end)]
-        matrix = np.empty((len(rows), len(catalog)), dtype=np.float32)
-        part = snapshots["part"].to_numpy()[rows] if held_out else None
-        for some, chosen in by_catalog(part, catalog, held_out):
-            of = Snapshots(lead_index=of_lead[rows[some]] - begin, snapshot_at=at[rows[some]])
-            matrix[some] = compute_features(journeys, of, chosen, attribute_lists(values.iloc[rows[some]]))
-        yield rows, matrix
-        begin = end
+    for batch, rows in snapshot_batches(canonical, snapshots, cost_per_batch):
+        yield (
+            rows,
+            feature_rows(batch.tables, batch.lead_ids, snapshots.iloc[rows], catalog, held_out, recorded=batch.history),
+        )
 
 
 def main() -> None:
@@ -149,7 +137,7 @@ def main() -> None:
     slices = read_table(data / "slices.parquet", "slices").to_pandas()
     labels = read_table(data / "labels.parquet", "labels").to_pandas()
     outcome = training_outcomes(snapshots, slices, labels)
-    fitted, values = fit_features(params.features, canonical, snapshots, outcome)
+    fitted, _ = fit_features(params.features, canonical, snapshots, outcome)
     catalog, snapshots = fitted.catalog, snapshots.assign(part=fitted.part)
 
     out.mkdir(parents=True, exist_ok=True)
@@ -162,7 +150,7 @@ def main() -> None:
     )
     with pq.ParquetWriter(out / "matrix.parquet", schema, compression="zstd") as writer, progress() as bar:
         task = bar.add_task("snapshots", total=len(snapshots))
-        for rows, matrix in matrix_batches(canonical, snapshots, values, catalog, fitted.held_out):
+        for rows, matrix in matrix_batches(canonical, snapshots, catalog, fitted.held_out):
             keys = snapshots.iloc[rows][["lead_id", "snapshot_at"]]
             columns = [pa.array(keys["lead_id"], pa.string()), pa.array(keys["snapshot_at"], schema.field(1).type)]
             columns += [pa.array(matrix[:, j]) for j in range(matrix.shape[1])]

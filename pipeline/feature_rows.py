@@ -10,9 +10,9 @@ from features.attributes import AttributeValues
 from features.catalog import Catalog
 from features.compute import Snapshots, compute_features
 from features.journeys import Journeys
-from pipeline.attribute_history import attribute_lists, attributes_at, first_known
+from pipeline.attribute_history import History, attribute_lists, attributes_at, first_known
 
-__all__ = ["by_catalog", "declared_attributes", "feature_rows", "journeys_of"]
+__all__ = ["attributes_of", "by_catalog", "declared_attributes", "feature_rows", "journeys_of", "snapshots_of"]
 
 
 def declared_attributes(catalog: Catalog) -> pd.DataFrame:
@@ -21,7 +21,12 @@ def declared_attributes(catalog: Catalog) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["entity", "attribute", "type"])
 
 
-def journeys_of(tables: Mapping[str, pa.Table], lead_ids: list[str], role_attribute: str | None = None) -> Journeys:
+def journeys_of(
+    tables: Mapping[str, pa.Table],
+    lead_ids: list[str],
+    role_attribute: str | None = None,
+    recorded: History | None = None,
+) -> Journeys:
     """Put canonical tables together as journeys.
 
     Parameters
@@ -33,11 +38,13 @@ def journeys_of(tables: Mapping[str, pa.Table], lead_ids: list[str], role_attrib
     role_attribute : str, optional
         The leads' attribute that names their role at the account. Of one with a history the first value counts, from when it
         was known on.
+    recorded : frozenset, optional
+        See `feature_rows`.
     """
     leads = tables["leads"]
     columns = {name: leads[name] for name in ("lead_id", "account_id", "created_at") if name in leads.column_names}
     if role_attribute is not None and role_attribute in leads.column_names:
-        role, known_at = first_known(leads, tables.get("attribute_changes"), role_attribute)
+        role, known_at = first_known(leads, tables.get("attribute_changes"), role_attribute, recorded)
         columns |= {"role": role, "role_known_at": known_at}
     return Journeys.from_arrow(
         tables.get("touchpoints"),
@@ -46,6 +53,25 @@ def journeys_of(tables: Mapping[str, pa.Table], lead_ids: list[str], role_attrib
         lead_ids,
         orders=tables.get("orders"),
     )
+
+
+def snapshots_of(lead_ids: list[str], snapshots: pd.DataFrame) -> Snapshots:
+    """Give snapshots (lead_id, snapshot_at) in the engine's terms; their leads must be among `lead_ids`."""
+    of_lead = pd.Index(lead_ids, dtype=object).get_indexer(pd.Index(snapshots["lead_id"].astype(object)))
+    return Snapshots(of_lead, snapshots["snapshot_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy())
+
+
+def attributes_of(
+    tables: Mapping[str, pa.Table], snapshots: pd.DataFrame, catalog: Catalog, recorded: History | None = None
+) -> AttributeValues:
+    """Look up the catalog's attributes as they were known at each snapshot; see `feature_rows`."""
+    if not catalog.attributes:
+        return {}
+    accounts, changes = (
+        tables[name].to_pandas() if name in tables else None for name in ("accounts", "attribute_changes")
+    )
+    leads, declared = tables["leads"].to_pandas(), declared_attributes(catalog)
+    return attribute_lists(attributes_at(snapshots, declared, leads, accounts, changes, recorded))
 
 
 def by_catalog(
@@ -79,6 +105,7 @@ def feature_rows(
     snapshots: pd.DataFrame,
     catalog: Catalog,
     held_out: Sequence[Catalog] = (),
+    recorded: History | None = None,
 ) -> np.ndarray:
     """Compute the features of some snapshots; one row per snapshot, in their order.
 
@@ -95,26 +122,20 @@ def feature_rows(
         What to compute.
     held_out : sequence of Catalog
         For training rows, whose buyer profile must not know their own outcome.
+    recorded : frozenset, optional
+        What has a recorded history anywhere, as `attribute_history.history_of` lists it for the whole table; None: these tables
+        are the whole source. An attribute is then never filled with its current value because this batch holds no change of it.
 
     Returns
     -------
     ndarray of float32 [snapshots, features]
     """
-    journeys = journeys_of(tables, lead_ids, catalog.role_attribute)
-    position = pd.Series(np.arange(len(lead_ids)), index=pd.Index(lead_ids, dtype=object))
-    of_lead = position.reindex(snapshots["lead_id"].astype(object)).to_numpy()
-    at = snapshots["snapshot_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
-    values: AttributeValues = {}
-    if catalog.attributes:
-        accounts, changes = (
-            tables[name].to_pandas() if name in tables else None for name in ("accounts", "attribute_changes")
-        )
-        declared = declared_attributes(catalog)
-        found = attributes_at(snapshots, declared, tables["leads"].to_pandas(), accounts, changes)
-        values = attribute_lists(found)
+    journeys = journeys_of(tables, lead_ids, catalog.role_attribute, recorded)
+    looks = snapshots_of(lead_ids, snapshots)
+    values = attributes_of(tables, snapshots, catalog, recorded)
     out = np.empty((len(snapshots), len(catalog)), dtype=np.float32)
     part = snapshots["part"].to_numpy() if held_out else None
     for rows, chosen in by_catalog(part, catalog, held_out):
         some = {name: np.asarray(column, dtype=object)[rows].tolist() for name, column in values.items()}
-        out[rows] = compute_features(journeys, Snapshots(of_lead[rows], at[rows]), chosen, some)
+        out[rows] = compute_features(journeys, Snapshots(looks.lead_index[rows], looks.snapshot_at[rows]), chosen, some)
     return out

@@ -11,8 +11,9 @@ from features.attributes import AttributeSpec, fit_categories
 from features.buyer_profile import Counts, States, fit_buyer_profile, fold_of
 from features.catalog import Catalog, Learned, build_catalog
 from features.params import FeaturesParams
-from pipeline.engines.batches import lead_batches
+from pipeline.engines.account_batches import snapshot_batches
 from pipeline.engines.vocabulary import seen_values
+from pipeline.feature_rows import journeys_of, snapshots_of
 from pipeline.files import records
 
 __all__ = ["FittedCatalog", "fit_catalog"]
@@ -130,18 +131,12 @@ def _count(
 ) -> Counts:
     """Count what the training rows' journeys hold, by part and outcome."""
     counts = Counts.empty(states, catalog.params.buyer_profile.folds)
-    lead_ids = sorted(set(training["lead_id"]), key=lambda lead_id: lead_id.encode())
-    position = pd.Series(np.arange(len(lead_ids)), index=pd.Index(lead_ids, dtype=object))
-    of_lead = position.reindex(training["lead_id"].astype(object)).to_numpy()
-    at = training["snapshot_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
-    rows_of_lead = np.bincount(of_lead, minlength=len(lead_ids))[of_lead]
-    order = np.argsort(of_lead, kind="stable")
-    begin = 0
-    for journeys in lead_batches(canonical, lead_ids):
-        first, last = np.searchsorted(of_lead[order], (begin, begin + len(journeys)))
-        rows = order[first:last]
+    lead = training["lead_id"].astype(object)
+    rows_of_lead = lead.map(lead.value_counts()).to_numpy()
+    for batch, rows in snapshot_batches(canonical, training):
+        journeys = journeys_of(batch.tables, batch.lead_ids)
         tables = catalog.matcher.compile(journeys.kinds, journeys.channels, journeys.assets, journeys.campaigns)
-        chosen = (of_lead[rows] - begin, at[rows], outcome[rows], rows_of_lead[rows], part[rows])
+        looks = snapshots_of(batch.lead_ids, training.iloc[rows])
+        chosen = (looks.lead_index, looks.snapshot_at, outcome[rows], rows_of_lead[rows], part[rows])
         counts.add(journeys, (tables.masks, tables.starts), chosen, catalog.observation_days)
-        begin += len(journeys)
     return counts

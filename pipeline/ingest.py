@@ -33,8 +33,9 @@ ORDER = (
     "orders",
 )
 ENTITY_OF = {"leads": "lead", "accounts": "account"}
+# Touchpoints stand in account order (see pipeline/engines/account_order.py).
 SORTED_BY = {
-    "touchpoints": "lead_id, occurred_at",
+    "touchpoints": "coalesce(l.account_id, c.lead_id), c.lead_id, occurred_at",
     "stage_changes": "lead_id, occurred_at, stage",
     "handovers": "lead_id, queued_at",
     "attribute_changes": "lead_id, account_id, attribute, occurred_at",
@@ -177,10 +178,13 @@ def _write(
     connection: Connection, name: str, columns: list[Typed], described: dict[str, str], folders: tuple[Path, Path]
 ) -> Counts:
     canonical, quarantine = (folder / f"{name}.parquet" for folder in folders)
-    names = ", ".join(quoted(column.name) for column in columns)
+    names = ", ".join(f"c.{quoted(column.name)}" for column in columns)
     options = "(FORMAT parquet, COMPRESSION zstd)"
+    source = f"checked_{name} c"
+    if name == "touchpoints":
+        source += " LEFT JOIN (SELECT lead_id, account_id FROM checked_leads WHERE _reason IS NULL) l USING (lead_id)"
     connection.execute(
-        f"COPY (SELECT {names} FROM checked_{name} WHERE _reason IS NULL ORDER BY {SORTED_BY[name]}, _row) "
+        f"COPY (SELECT {names} FROM {source} WHERE c._reason IS NULL ORDER BY {SORTED_BY[name]}, c._row) "
         f"TO '{canonical}' {options}"
     )
     file = "r.source_file" if "source_file" in described else "NULL::VARCHAR"

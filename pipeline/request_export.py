@@ -8,7 +8,7 @@ import pandas as pd
 from features.catalog import Catalog
 from pipeline.attribute_history import first_known
 from pipeline.build_features import read_attribute_values
-from pipeline.engines.batches import rows_with
+from pipeline.engines.selected_rows import rows_with
 from pipeline.files import records
 from pipeline.tables import read_table
 

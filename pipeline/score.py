@@ -7,15 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.compute import Snapshots
 from features.errors import DataError
 from models.bundle import Bundle
 from models.scoring import probabilities, score
-from pipeline.attribute_history import attribute_lists
-from pipeline.build_features import matrix_batches, read_attribute_values
+from pipeline.build_features import matrix_batches
 from pipeline.console import console, progress, run_main
-from pipeline.engines.batches import lead_batches
+from pipeline.engines.account_batches import snapshot_batches
 from pipeline.export import read_export
+from pipeline.feature_rows import attributes_of, journeys_of, snapshots_of
 from pipeline.params import SnapshotsParams, load_params
 from pipeline.snapshots import customer_snapshots, risk_periods
 from pipeline.tables import read_table
@@ -24,6 +23,7 @@ __all__ = ["main", "open_leads", "score_open_leads", "score_snapshots"]
 
 SECTIONS = ("paths", "snapshots")
 REASONS = 3
+COST_PER_BATCH = 200_000  # the contributions behind the reasons take far more memory than the features
 
 
 def open_leads(canonical: Path, params: SnapshotsParams) -> pd.DataFrame:
@@ -62,16 +62,14 @@ def open_leads(canonical: Path, params: SnapshotsParams) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _attribute_values(bundle: Bundle, canonical: Path, snapshots: pd.DataFrame) -> pd.DataFrame:
-    names = [spec.name for spec in bundle.catalog.attributes]
-    declared = read_table(canonical / "attributes.parquet", "attributes").to_pandas()
-    missing = sorted(set(names) - set(declared["attribute"]))
+def _check_attributes(bundle: Bundle, canonical: Path) -> None:
+    declared = read_table(canonical / "attributes.parquet", "attributes")["attribute"].to_pylist()
+    missing = sorted({spec.name for spec in bundle.catalog.attributes} - set(declared))
     if missing:
         raise DataError(
             f"{canonical}: the model takes the attribute(s) {', '.join(missing)}, which this data does not declare. "
             "Score the kind of data that the model was trained on, or train a new one."
         )
-    return read_attribute_values(canonical, snapshots, declared.set_index("attribute").loc[names].reset_index())
 
 
 def score_snapshots(bundle: Bundle, canonical: Path, snapshots: pd.DataFrame) -> pd.DataFrame:
@@ -92,8 +90,8 @@ def score_snapshots(bundle: Bundle, canonical: Path, snapshots: pd.DataFrame) ->
         lead_id, snapshot_at, probability, low, high (float32).
     """
     out = np.empty((3, len(snapshots)), dtype=np.float32)
-    values = _attribute_values(bundle, canonical, snapshots)
-    for rows, matrix in matrix_batches(canonical, snapshots, values, bundle.catalog):
+    _check_attributes(bundle, canonical)
+    for rows, matrix in matrix_batches(canonical, snapshots, bundle.catalog):
         out[:, rows] = probabilities(bundle, matrix)
     keys = snapshots[["lead_id", "snapshot_at"]].reset_index(drop=True)
     return keys.assign(probability=out[0], low=out[1], high=out[2])
@@ -119,15 +117,14 @@ def score_open_leads(bundle: Bundle, canonical: Path, leads: pd.DataFrame, langu
         lead_id, snapshot_at, probability, low, high, tier, fit, engagement, reasons (texts joined by "; "), not_scored.
     """
     rows: list[dict[str, Any]] = []
-    values = _attribute_values(bundle, canonical, leads)
-    position = pd.Series(np.arange(len(leads)), index=leads["lead_id"].astype(object))
-    at = leads["snapshot_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
+    _check_attributes(bundle, canonical)
+    catalog = bundle.catalog
     with progress() as bar:
         task = bar.add_task("open leads", total=len(leads))
-        for journeys in lead_batches(canonical, leads["lead_id"].tolist(), leads_per_batch=2_000):
-            own = position[list(journeys.lead_ids)].to_numpy()
-            chosen = Snapshots(lead_index=np.arange(len(own)), snapshot_at=at[own])
-            attributes = attribute_lists(values.iloc[own])
+        for batch, own in snapshot_batches(canonical, leads, COST_PER_BATCH):
+            journeys = journeys_of(batch.tables, batch.lead_ids, catalog.role_attribute, batch.history)
+            chosen = snapshots_of(batch.lead_ids, leads.iloc[own])
+            attributes = attributes_of(batch.tables, leads.iloc[own], catalog, batch.history)
             for item in score(bundle, journeys, chosen, attributes, n_reasons=REASONS, language=language):
                 rows.append(
                     {

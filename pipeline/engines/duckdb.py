@@ -14,7 +14,7 @@ import duckdb
 
 from features.errors import DataError
 
-__all__ = ["Connection", "SqlError", "connect", "explain", "run_source"]
+__all__ = ["Connection", "SqlError", "connect", "explain", "run_source", "text_literal"]
 
 Connection: TypeAlias = duckdb.DuckDBPyConnection
 SqlError = duckdb.Error
@@ -74,6 +74,17 @@ def connect() -> Iterator[Connection]:
             yield connection
         finally:
             connection.close()
+
+
+def text_literal(text: object) -> str:
+    """Write something, usually a path, as a literal of SQL.
+
+    Examples
+    --------
+    >>> text_literal("it's")
+    "'it''s'"
+    """
+    return "'" + str(text).replace("'", "''") + "'"
 
 
 def run_source(connection: Connection, sql_file: Path, raw_dir: Path) -> list[str]:
