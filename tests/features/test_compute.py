@@ -264,7 +264,7 @@ def test_attributes_only_needs_no_journey() -> None:
     matrix = compute_features(journeys, snapshots_of([(0, ORIGIN), (1, ORIGIN)]), catalog, values)
     np.testing.assert_array_equal(matrix, np.array([[1, 2, np.nan], [0, 1, 12]], dtype=np.float32))
     assert unknown_categories(values, catalog) == [[("industry", "circus")], []]
-    assert catalog.categorical == [0]
+    assert catalog.categorical == [1]
 
 
 def test_nothing_to_compute() -> None:
