@@ -45,7 +45,18 @@ SECTIONS = (
 )
 NOT_LOGGED = ("paths", "publish")  # they decide nothing about a model
 # What the logged code imports, in the versions that it was trained with.
-REQUIREMENTS = ("lightgbm", "mlflow", "numba", "numpy", "pandas", "pyarrow", "pydantic", "scikit-learn", "scipy")
+REQUIREMENTS = (
+    "lightgbm",
+    "mlflow",
+    "numba",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pydantic",
+    "scikit-learn",
+    "scipy",
+    "tzdata",
+)
 EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",  # opens the pages on training runs
     "mlflow.note.content": "One run per training, experiments included. The champion is under Models.",
