@@ -123,10 +123,14 @@ def test_a_snapshot_needs_its_lead(files: Path, tmp_path: Path) -> None:
         )
 
 
+def _write(path: Path, leads: list[str], times: int) -> None:
+    with MatrixWriter(path, ("x",)) as writer:
+        for _ in range(times):
+            writer.write(leads, pa.array([0]).cast(MOMENT), np.ones((1, 1), dtype=np.float32))
+
+
 def test_what_goes_wrong_in_the_writers_thread_is_raised(tmp_path: Path) -> None:
-    writer = MatrixWriter(tmp_path / "no folder" / "out.parquet", ("x",))
-    with pytest.raises(FileNotFoundError), writer:
-        for _ in range(5):
-            writer.write(["L-1"], pa.array([0]).cast(MOMENT), np.ones((1, 1), dtype=np.float32))
-    with pytest.raises(pa.ArrowInvalid), MatrixWriter(tmp_path / "out.parquet", ("x",)) as writer:
-        writer.write(["L-1", "L-2"], pa.array([0]).cast(MOMENT), np.ones((1, 1), dtype=np.float32))
+    with pytest.raises(FileNotFoundError):
+        _write(tmp_path / "no folder" / "out.parquet", ["L-1"], times=5)
+    with pytest.raises(pa.ArrowInvalid):
+        _write(tmp_path / "out.parquet", ["L-1", "L-2"], times=1)
