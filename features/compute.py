@@ -1,9 +1,6 @@
 """`compute_features`: the one entry point, offline for millions of snapshots and online for one."""
 
-import itertools
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +16,7 @@ from features.params import FeaturesParams
 from features.plan import ORDERS_MATCHER, Plan, account_tables, lookups, plan_of
 from features.records import moment_error
 from features.selectors import Selectors
+from features.threads import in_parts
 
 __all__ = [
     "AttributeValues",
@@ -29,10 +27,6 @@ __all__ = [
     "unknown_values",
     "warm_up",
 ]
-
-# below this many touchpoints and cells a thread costs more than it saves
-_WORTH_A_THREAD = 200_000
-_CHUNKS_PER_THREAD = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +138,6 @@ def compute_features(
     out = np.empty((rows, len(catalog)), dtype=np.float32)
     _write_attributes(journeys, snapshots, catalog, attributes or {}, out[:, len(plan.empty) :])
     if len(plan.empty) and rows:
-        threads = threads if threads is not None else len(os.sched_getaffinity(0))
         lead, at = snapshots.lead_index, snapshots.snapshot_at
         _fold(journeys, lead, at, np.arange(rows), catalog.matcher, plan.own, catalog, plan, out, threads)
         if plan.account is not None and len(journeys) > 1:
@@ -196,7 +189,7 @@ def _fold(
     catalog: Catalog,
     plan: Plan,
     out: np.ndarray,
-    threads: int,
+    threads: int | None,
 ) -> None:
     order, snapshot_offsets = _by_time(lead, at, len(journeys))
     if order is not None:
@@ -211,7 +204,7 @@ def _fold(
         )
 
     cost = np.diff(offsets) + np.diff(snapshot_offsets) * (len(tables[3]) // 10 + 1)
-    _in_parts(fold, cost, len(journeys.occurred_at) + len(row) * len(tables[3]) // 10, threads)
+    in_parts(fold, cost, len(journeys.occurred_at) + len(row) * len(tables[3]) // 10, threads)
 
 
 def _fold_accounts(
@@ -221,7 +214,7 @@ def _fold_accounts(
     catalog: Catalog,
     tables: tuple[np.ndarray, ...],
     out: np.ndarray,
-    threads: int,
+    threads: int | None,
 ) -> None:
     accounts = len(journeys.account_ids)
     sizes = np.bincount(journeys.account[journeys.account >= 0], minlength=accounts)
@@ -249,20 +242,7 @@ def _fold_accounts(
         journeys.account[journeys.account >= 0], np.diff(offsets)[journeys.account >= 0], accounts
     )
     cost = touchpoints + np.diff(snapshot_offsets) * (len(tables[3]) // 3 + 1)
-    _in_parts(fold, cost, int(cost.sum()), threads)
-
-
-def _in_parts(fold: Callable[[int, int], None], cost: np.ndarray, work: int, threads: int) -> None:
-    """Run a kernel over all leads or accounts, in ranges of about equal cost; small work never starts a thread."""
-    if work < _WORTH_A_THREAD or threads <= 1:
-        fold(0, len(cost))
-        return
-    so_far = np.cumsum(cost)
-    parts = threads * _CHUNKS_PER_THREAD
-    inner = np.searchsorted(so_far, so_far[-1] * np.arange(1, parts) / parts).tolist()
-    with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(fold, begin, end) for begin, end in itertools.pairwise([0, *inner, len(cost)])]:
-            done.result()
+    in_parts(fold, cost, int(cost.sum()), threads)
 
 
 def unknown_values(journeys: Journeys, catalog: Catalog) -> list[list[tuple[str, str]]]:

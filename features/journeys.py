@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from features.errors import JourneyError
-from features.journeys_order import Belonging, Coded, Rows, total_order
+from features.journeys_order import Belonging, Coded, Rows, arrange
 from features.records import (
     CREATED,
     MAX_TOUCHPOINTS,
@@ -305,36 +305,25 @@ def assemble(lead_ids: tuple[str, ...], rows: Rows, belonging: Belonging, orders
         if len(moments) and not (moments.min() >= EARLIEST and moments.max() <= LATEST):
             row = int(np.flatnonzero((moments < EARLIEST) | (moments > LATEST))[0])
             raise moment_error(int(moments[row]), field, f"lead {lead_ids[int(rows.lead[row])]!r}")
-    offsets = np.zeros(len(lead_ids) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(rows.lead, minlength=len(lead_ids)), out=offsets[1:])
-    _check_sizes(lead_ids, offsets, rows)
-    order = total_order(rows)
-
-    def arranged(column: np.ndarray, dtype: Any) -> np.ndarray:
-        # always a fresh, writable, contiguous array: the kernel is compiled for that one layout
-        return np.array(column if order is None else column[order], dtype=dtype)
-
-    occurred, recorded = arranged(rows.occurred_at, np.int64), arranged(rows.recorded_at, np.int64)
-    late = np.zeros(len(lead_ids), dtype=np.bool_)
-    after = recorded > occurred
-    if after.any():
-        late[np.searchsorted(offsets, np.flatnonzero(after), side="right") - 1] = True
+    arranged = arrange(rows, len(lead_ids))
+    _check_sizes(lead_ids, arranged.offsets, rows)
+    occurred, recorded, kind, channel, asset, campaign, by, value = arranged.columns
     return Journeys(
         lead_ids=lead_ids,
-        offsets=offsets,
+        offsets=arranged.offsets,
         occurred_at=occurred,
         recorded_at=recorded,
-        kind=arranged(rows.kind.codes, np.int32),
-        channel=arranged(rows.channel.codes, np.int32),
-        asset=arranged(rows.asset.codes, np.int32),
-        campaign=arranged(rows.campaign.codes, np.int32),
+        kind=kind,
+        channel=channel,
+        asset=asset,
+        campaign=campaign,
         kinds=rows.kind.values,
         channels=rows.channel.values,
         assets=rows.asset.values,
         campaigns=rows.campaign.values,
-        value=arranged(rows.value, np.int64),
-        by=arranged(rows.by, np.int8),
-        late=late,
+        value=value,
+        by=by,
+        late=arranged.late,
         account=belonging.account,
         account_ids=belonging.account_ids,
         role=belonging.role.codes,

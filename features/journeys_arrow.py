@@ -1,7 +1,8 @@
 """Canonical Arrow tables as the unsorted rows of `features.journeys`; vectorised, column by column."""
 
 from collections.abc import Sequence
-from typing import Literal
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,11 +12,13 @@ from features.errors import JourneyError
 from features.journeys_order import Belonging, Coded, Rows
 from features.records import CREATED, MAX_VALUE, MICRO_UNITS, ORDER, STAGE_PREFIX, reserved_error, value_error
 from features.selectors import BY
+from features.threads import WORTH_A_THREAD, all_of, available
 from features.timeline import ALWAYS
 
 __all__ = ["read_belonging", "read_orders", "read_tables"]
 
 _MOMENT = pa.timestamp("us", tz="UTC")
+_ROWS_IN_CACHE = 65_536
 
 
 def read_tables(
@@ -115,9 +118,7 @@ def _touchpoint_rows(table: pa.Table, wanted: pa.Array, unknown_leads: str) -> R
     def ranked(rows: np.ndarray) -> np.ndarray:
         if "touchpoint_id" not in table.column_names:
             return _no_ids(rows)
-        return _coded(
-            table.column("touchpoint_id").take(pa.array(rows)).combine_chunks(), "touchpoints", "touchpoint_id"
-        ).codes
+        return _coded(table.column("touchpoint_id").take(pa.array(rows)), "touchpoints", "touchpoint_id").codes
 
     return Rows(
         lead,
@@ -176,37 +177,29 @@ def _stack(parts: list[Rows]) -> Rows:
         values = tuple(sorted(set().union(*(column.values for column in columns))))
         position = {value: code for code, value in enumerate(values)}
         maps = [np.array([*(position[value] for value in column.values), -1], dtype=np.int32) for column in columns]
-        return Coded(np.concatenate([new[old.codes] for new, old in zip(maps, columns, strict=True)]), values)
+        codes = [old.codes if old.values == values else new[old.codes] for new, old in zip(maps, columns, strict=True)]
+        return Coded(np.concatenate(codes), values)
 
     def plain(name: str) -> np.ndarray:
         return np.concatenate([getattr(part, name) for part in parts])
 
-    return Rows(
-        plain("lead"),
-        plain("occurred_at"),
-        plain("recorded_at"),
-        coded("kind"),
-        coded("channel"),
-        coded("asset"),
-        coded("campaign"),
-        plain("value"),
-        plain("by"),
-        ranked,
-    )
+    names = ("lead", "occurred_at", "recorded_at", "kind", "channel", "asset", "campaign", "value", "by")
+    texts = ("kind", "channel", "asset", "campaign")
+    stacked: list[Any] = all_of([partial(coded if name in texts else plain, name) for name in names], int(ends[-1]))
+    return Rows._make([*stacked, ranked])
 
 
 def _of_leads(table: pa.Table, wanted: pa.Array, unknown_leads: str, name: str) -> tuple[pa.Table, np.ndarray]:
-    ids = _dictionary(_column(table, name, "lead_id"), name, "lead_id")
-    positions = pc.index_in(ids.dictionary, value_set=wanted).fill_null(-1).to_numpy(zero_copy_only=False)
-    codes = ids.indices.fill_null(len(positions)).to_numpy(zero_copy_only=False)
-    lead = np.append(positions, -1)[codes].astype(np.int64)
-    known = lead >= 0
-    if not known.all():
+    encoded = _encoded(_column(table, name, "lead_id"), name, "lead_id")
+    positions = pc.index_in(encoded.values, value_set=wanted).fill_null(-1).to_numpy(zero_copy_only=False)
+    lead = encoded.look_up(positions)
+    if len(lead) and lead.min() < 0:
+        known = lead >= 0
         if unknown_leads == "error":
             row = int(np.flatnonzero(~known)[0])
             raise JourneyError(
-                f"{name}, row {row}: lead_id {ids[row].as_py()!r} is not among the {len(wanted):,} leads asked for. "
-                "Drop such rows, or pass unknown_leads='ignore'.",
+                f"{name}, row {row}: lead_id {table['lead_id'][row].as_py()!r} is not among the {len(wanted):,} leads asked "
+                "for. Drop such rows, or pass unknown_leads='ignore'.",
                 field="lead_id",
             )
         table, lead = table.filter(pa.array(known)), lead[known]
@@ -255,34 +248,91 @@ def _recorded(table: pa.Table, name: str, occurred: np.ndarray) -> np.ndarray:
     return np.where(values.is_null().to_numpy(), occurred, values.fill_null(0).to_numpy())
 
 
-def _dictionary(values: pa.ChunkedArray | pa.Array, name: str, column: str) -> pa.DictionaryArray:
+class _Encoded(NamedTuple):
+    """Text as it is encoded chunk by chunk: each with its dictionary, which chunks may share.
+
+    Attributes
+    ----------
+    chunks : list of DictionaryArray
+    dictionaries : list of Array of str
+    which : list of int
+        Of each chunk, its dictionary.
+    """
+
+    chunks: list[pa.DictionaryArray]
+    dictionaries: list[pa.Array]
+    which: list[int]
+
+    @property
+    def values(self) -> pa.Array:
+        """The values of all dictionaries, one dictionary after the other; a value may be there more than once."""
+        return pa.concat_arrays(self.dictionaries) if self.dictionaries else pa.array([], pa.string())
+
+    def look_up(self, codes: np.ndarray) -> np.ndarray:
+        """Give each row a code; `codes` are those of `values`, a missing one gets -1."""
+        ends = np.cumsum([len(dictionary) for dictionary in self.dictionaries])
+        rows = np.cumsum([0, *map(len, self.chunks)])
+        tables = [np.append(own, -1).astype(np.int32) for own in np.split(codes, ends[:-1])]
+        out = np.empty(rows[-1], dtype=np.int32)
+
+        def fill(chunk: int) -> None:
+            indices = _indices(self.chunks[chunk])
+            np.take(tables[self.which[chunk]], indices, out=out[rows[chunk] : rows[chunk + 1]], mode="clip")
+
+        all_of([partial(fill, chunk) for chunk in range(len(self.chunks))], len(out))
+        return out
+
+
+def _indices(chunk: pa.DictionaryArray) -> np.ndarray:
+    indices = chunk.indices
+    if indices.null_count:
+        indices = indices.cast(pa.int64()).fill_null(len(chunk.dictionary))
+    return np.asarray(indices.to_numpy(zero_copy_only=False))
+
+
+def _encoded(values: pa.ChunkedArray | pa.Array, name: str, column: str) -> _Encoded:
     kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
-    if pa.types.is_null(kind):
-        values = values.cast(pa.string())
-    elif not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+    if not (
+        pa.types.is_null(kind)
+        or pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+    ):
         raise JourneyError(f"{name}: {column} has type {values.type}; expected text. Cast it to string.", field=column)
-    elif not pa.types.is_string(kind):
-        values = values.cast(pa.string())
-    if not pa.types.is_dictionary(values.type):
-        values = values.dictionary_encode()
-    if isinstance(values, pa.ChunkedArray):
-        values = values.unify_dictionaries().combine_chunks()
-        if isinstance(values, pa.ChunkedArray):  # no chunk at all
-            values = pa.array([], pa.string()).dictionary_encode()
-    return values
+    chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
+    if pa.types.is_dictionary(values.type):
+        found: dict[tuple[int, ...], int] = {}
+        which = [found.setdefault(_identity(chunk.dictionary), len(found)) for chunk in chunks]
+        dictionaries = [chunks[which.index(number)].dictionary.cast(pa.string()) for number in range(len(found))]
+        return _Encoded(chunks, dictionaries, which)
+    size = -(-len(values) // available()) if len(values) >= WORTH_A_THREAD else max(1, len(values))
+    parts = [chunk.slice(begin, size) for chunk in chunks for begin in range(0, len(chunk), size)]
+    encoded = all_of([partial(_encode, part) for part in parts], len(values))
+    return _Encoded(encoded, [part.dictionary for part in encoded], list(range(len(encoded))))
+
+
+def _encode(text: pa.Array) -> pa.DictionaryArray:
+    return (text if pa.types.is_string(text.type) else text.cast(pa.string())).dictionary_encode()
+
+
+def _identity(dictionary: pa.Array) -> tuple[int, ...]:
+    """Tell dictionaries apart by where they lie in memory."""
+    return (len(dictionary), dictionary.offset, *(0 if part is None else part.address for part in dictionary.buffers()))
 
 
 def _coded(values: pa.ChunkedArray | pa.Array, name: str, column: str) -> Coded:
-    encoded = _dictionary(values, name, column)
-    texts = encoded.dictionary.to_pylist()
-    codes = encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
-    # A given dictionary may hold values that no row has, and nulls; codes are ranks among the values that occur.
-    used = np.zeros(len(texts) + 1, dtype=np.bool_)
-    used[codes] = True
+    encoded = _encoded(values, name, column)
+    distinct = encoded.values.dictionary_encode()
+    texts, of_value = distinct.dictionary.to_pylist(), _indices(distinct)
+    # A dictionary that was given may hold values that no row has, and nulls; codes are ranks among the values that occur.
+    used = np.ones(len(texts) + 1, dtype=np.bool_)
+    if pa.types.is_dictionary(values.type):
+        used[:] = False
+        used[encoded.look_up(of_value)] = True
     ordered = sorted({text for text, is_used in zip(texts, used, strict=False) if is_used and text is not None})
     position: dict[str | None, int] = {text: code for code, text in enumerate(ordered)}
     rank = np.array([*(position.get(text, -1) for text in texts), -1], dtype=np.int32)
-    return Coded(rank[codes], tuple(ordered))
+    return Coded(encoded.look_up(rank[of_value]), tuple(ordered))
 
 
 def _text(table: pa.Table, name: str, column: str, *, required: bool = False) -> Coded:
@@ -315,10 +365,17 @@ def _values(table: pa.Table) -> np.ndarray:
         raise JourneyError(
             f"touchpoints: value has type {column.type}; expected a number. Cast it to float64.", field="value"
         )
-    values = column.cast(pa.float64(), safe=False).fill_null(0.0).to_numpy()
-    bad = ~(np.abs(values) <= MAX_VALUE)
+    micro_units = np.empty(len(table), dtype=np.int64)
+    starts = range(0, len(table), _ROWS_IN_CACHE)
+    all_of([partial(_fill_micro_units, column, begin, micro_units) for begin in starts], len(table))
+    return micro_units
+
+
+def _fill_micro_units(column: pa.ChunkedArray, begin: int, out: np.ndarray) -> None:
+    part = column.slice(begin, _ROWS_IN_CACHE).cast(pa.float64(), safe=False).fill_null(0.0).to_numpy()
+    bad = ~(np.abs(part) <= MAX_VALUE)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        raise value_error(float(values[row]), f"touchpoints, row {row}")
-    micro_units: np.ndarray = np.rint(values * MICRO_UNITS).astype(np.int64)  # rint: half to even, as round()
-    return micro_units
+        raise value_error(float(part[row]), f"touchpoints, row {begin + row}")
+    scaled = part * MICRO_UNITS
+    out[begin : begin + len(part)] = np.rint(scaled, out=scaled)  # rint: half to even, as round()

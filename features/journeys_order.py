@@ -5,7 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Belonging", "Coded", "Rows", "total_order"]
+from features.errors import JourneyError
+from features.kernels import order as kernel
+from features.threads import in_parts
+
+__all__ = ["MAX_ROWS", "Arranged", "Belonging", "Coded", "Rows", "arrange"]
+
+MAX_ROWS = 2**31 - 1
 
 
 class Coded(NamedTuple):
@@ -43,50 +49,93 @@ class Belonging(NamedTuple):
     role_known_at: np.ndarray
 
 
-def total_order(rows: Rows) -> np.ndarray | None:
-    """Give the sorted order of the rows, or None when they stand in it."""
+class Arranged(NamedTuple):
+    """Rows in the order of journeys; the columns are fresh, writable and contiguous: kernels are compiled for that one layout.
+
+    Attributes
+    ----------
+    offsets : ndarray of int64 [leads + 1]
+        Range of each lead.
+    columns : tuple of ndarray [rows]
+        occurred_at, recorded_at, kind, channel, asset, campaign, by, value.
+    late : ndarray of bool [leads]
+        The lead has a touchpoint that was recorded after it occurred.
+    """
+
+    offsets: np.ndarray
+    columns: tuple[np.ndarray, ...]
+    late: np.ndarray
+
+
+_TYPES = (np.int64, np.int64, np.int32, np.int32, np.int32, np.int32, np.int8, np.int64)
+_PACKED = 8  # columns of a packed row: one cache line
+_BLOCK = 16_384
+
+
+def arrange(rows: Rows, leads: int) -> Arranged:
+    """Sort rows by lead and then in the total order: by values alone, whatever order they came in; see `Journeys`.
+
+    Parameters
+    ----------
+    rows : Rows
+        In any order; those that stand by lead already are copied in their order.
+    leads : int
+        How many leads there are.
+
+    Raises
+    ------
+    JourneyError
+        If there are more rows than one set of journeys can hold.
+    """
     n = len(rows.lead)
-    if n < 2:
-        return None
-    order = None if _ascending(rows.lead, rows.occurred_at) else _by_lead_and_time(rows.lead, rows.occurred_at)
-    lead, occurred = (rows.lead, rows.occurred_at) if order is None else (rows.lead[order], rows.occurred_at[order])
-    same = (lead[1:] == lead[:-1]) & (occurred[1:] == occurred[:-1])
-    if not same.any():
-        return order
-    # Only rows of the same lead and instant need the other keys. Their slots are filled again in the full order.
-    tied = np.zeros(n, dtype=np.bool_)
-    tied[1:] |= same
-    tied[:-1] |= same
-    slots = np.flatnonzero(tied)
-    chosen = slots if order is None else order[slots]
-    keys = (
-        rows.by[chosen],
-        rows.campaign.codes[chosen],
-        rows.rank_ids(chosen),
-        rows.value[chosen],
-        rows.asset.codes[chosen],
-        rows.channel.codes[chosen],
-        rows.kind.codes[chosen],
-        rows.recorded_at[chosen],
-        occurred[slots],
-        lead[slots],
+    if n > MAX_ROWS:
+        raise JourneyError(
+            f"{n:,} touchpoints at once; one set of journeys holds {MAX_ROWS:,}. Hand in fewer leads at a time.",
+            field="touchpoints",
+        )
+    given = (
+        rows.occurred_at, rows.recorded_at, rows.kind.codes, rows.channel.codes, rows.asset.codes, rows.campaign.codes,
+        rows.by, rows.value,
+    )  # fmt: skip
+    columns = tuple(np.require(column, kind, "C") for column, kind in zip(given, _TYPES, strict=True))
+    arranged = tuple(np.empty(n, kind) for kind in _TYPES)
+    offsets, order = np.empty(leads + 1, np.int64), np.empty(n, np.int32)
+    late, tied = np.empty(leads, np.bool_), np.empty(n, np.bool_)
+    by_lead = kernel.deal_rows(np.require(rows.lead, np.int32, "C"), offsets, order)
+    packed = np.empty((0 if by_lead else n, _PACKED), np.int64)
+    if not by_lead:
+        blocks = np.full(-(-n // _BLOCK), _BLOCK)
+        in_parts(lambda begin, end: kernel.pack_rows(begin * _BLOCK, min(end * _BLOCK, n), columns, packed), blocks, n)
+    ties: list[int] = []
+    in_parts(
+        lambda begin, end: ties.append(
+            kernel.arrange_rows(begin, end, offsets, order, packed, columns, arranged, late, tied)
+        ),
+        np.diff(offsets),
+        n,
     )
-    within = np.lexsort(keys)
-    full = np.arange(n) if order is None else order
-    full[slots] = chosen[within]
-    return full
+    if any(ties):
+        _break_ties(rows, offsets, order, tied, arranged)
+    return Arranged(offsets, arranged, late)
 
 
-def _ascending(lead: np.ndarray, occurred: np.ndarray) -> bool:
-    if (lead[1:] < lead[:-1]).any():
-        return False
-    return bool(((occurred[1:] >= occurred[:-1]) | (lead[1:] > lead[:-1])).all())
-
-
-def _by_lead_and_time(lead: np.ndarray, occurred: np.ndarray) -> np.ndarray:
-    low = int(occurred.min())
-    bits = (int(occurred.max()) - low).bit_length()
-    if bits + int(lead.max()).bit_length() <= 63:
-        # one packed key sorts about three times as fast as two
-        return np.argsort((lead.astype(np.int64) << bits) | (occurred - low))
-    return np.lexsort((occurred, lead))
+def _break_ties(
+    rows: Rows, offsets: np.ndarray, order: np.ndarray, tied: np.ndarray, arranged: tuple[np.ndarray, ...]
+) -> None:
+    """Order rows that are equal up to `value` by touchpoint_id, campaign and by; only the latter two can still differ."""
+    slots = np.flatnonzero(tied)
+    new = np.ones(len(slots), dtype=np.bool_)
+    new[1:] = slots[1:] != slots[:-1] + 1
+    for column in (*arranged[:5], arranged[7]):
+        new[1:] |= column[slots[1:]] != column[slots[:-1]]
+    new[1:] |= np.searchsorted(offsets, slots[1:], side="right") != np.searchsorted(offsets, slots[:-1], side="right")
+    run = np.cumsum(new)
+    campaign, by = arranged[5][slots], arranged[6][slots]
+    differs = ~new & np.append(False, (campaign[1:] != campaign[:-1]) | (by[1:] != by[:-1]))
+    # ids are long and distinct: they are compared in runs only where their order can be seen
+    chosen = np.isin(run, run[differs])
+    if not chosen.any():
+        return
+    slots, run, campaign, by = slots[chosen], run[chosen], campaign[chosen], by[chosen]
+    within = np.lexsort((by, campaign, rows.rank_ids(order[slots].astype(np.int64)), run))
+    arranged[5][slots], arranged[6][slots] = campaign[within], by[within]

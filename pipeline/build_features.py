@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from features.catalog import Catalog
 from features.params import FeaturesParams
@@ -15,6 +13,7 @@ from pipeline.console import console, progress, run_main
 from pipeline.engines.account_batches import COST_PER_BATCH, snapshot_batches
 from pipeline.feature_rows import feature_rows
 from pipeline.fit_catalog import FittedCatalog, fit_catalog
+from pipeline.matrix_file import MatrixWriter
 from pipeline.params import load_params
 from pipeline.tables import read_table
 
@@ -142,22 +141,14 @@ def main() -> None:
 
     out.mkdir(parents=True, exist_ok=True)
     (out / "catalog.json").write_text(catalog.to_json(), encoding="utf-8")
-    names = catalog.names
-    schema = pa.schema(
-        [pa.field("lead_id", pa.string(), nullable=False)]
-        + [pa.field("snapshot_at", pa.timestamp("us", tz="UTC"), nullable=False)]
-        + [pa.field(name, pa.float32()) for name in names]
-    )
-    with pq.ParquetWriter(out / "matrix.parquet", schema, compression="zstd") as writer, progress() as bar:
+    with MatrixWriter(out / "matrix.parquet", catalog.names) as writer, progress() as bar:
         task = bar.add_task("snapshots", total=len(snapshots))
         for rows, matrix in matrix_batches(canonical, snapshots, catalog, fitted.held_out):
-            keys = snapshots.iloc[rows][["lead_id", "snapshot_at"]]
-            columns = [pa.array(keys["lead_id"], pa.string()), pa.array(keys["snapshot_at"], schema.field(1).type)]
-            columns += [pa.array(matrix[:, j]) for j in range(matrix.shape[1])]
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            keys = snapshots.iloc[rows]
+            writer.write(keys["lead_id"], keys["snapshot_at"], matrix)
             bar.advance(task, len(rows))
     console.print(
-        f"features: {len(snapshots):,} snapshots x {len(names)} features, fingerprint {catalog.fingerprint[:12]}"
+        f"features: {len(snapshots):,} snapshots x {len(catalog)} features, fingerprint {catalog.fingerprint[:12]}"
     )
 
 
