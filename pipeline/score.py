@@ -1,4 +1,4 @@
-"""Command `score`: every open lead at the moment of the export, scored with the champion, as CSV or Parquet."""
+"""Command `score`: every open lead, or customer, at the moment of the export, scored with the champion, as CSV or Parquet."""
 
 import argparse
 from pathlib import Path
@@ -185,7 +185,8 @@ def main() -> None:
     else:
         scores.to_parquet(arguments.out, index=False)
     tiers = scores["tier"].value_counts().sort_index().to_dict()
-    console.print(f"score: {len(scores):,} open leads in {arguments.out}, tiers {tiers or 'none'}")
+    who = "customers" if params.snapshots.risk_set == "customers" else "open leads"
+    console.print(f"score: {len(scores):,} {who} in {arguments.out}, tiers {tiers or 'none'}")
 
 
 if __name__ == "__main__":
