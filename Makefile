@@ -22,7 +22,7 @@ export PYTHONUTF8 := 1
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-demo: env ## the main job end to end; SOURCE=saas_logins|online_retail|olist|xeducation runs it on real files
+demo: env ## the main job end to end; SOURCE=saas_logins|online_retail|olist|xeducation on real files, simulated_upsell
 	@python -m pipeline.demo $(if $(SOURCE),--source $(SOURCE))
 
 test: env java ## all tests

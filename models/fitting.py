@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 
 from features.catalog import Catalog
-from models.baselines import Baseline, BaseRate, LogisticRegressionBaseline, OdooFormula, PointsTable, UntunedLightGBM
+from models.baselines import (
+    RFM,
+    Baseline,
+    BaseRate,
+    LogisticRegressionBaseline,
+    OdooFormula,
+    PointsTable,
+    UntunedLightGBM,
+)
 from models.calibration import Calibration, fit_calibration
 from models.classifier import Classifier, cross_fit
 from models.classifier import train as train_classifier
@@ -22,6 +30,7 @@ BASELINES: dict[str, type[Baseline]] = {
     "points": PointsTable,
     "odoo_formula": OdooFormula,
     "untuned_lightgbm": UntunedLightGBM,
+    "rfm": RFM,
 }
 
 
@@ -177,23 +186,26 @@ def fit_baselines(
     points : PointsParams or None
         The company's points table; None: it has none, and there is no such baseline.
     observation_days : int
-        The window of the counts that points are given for.
+        The window of the counts that points are given for, of the company or of RFM.
     predict : ndarray of int64
         Rows to predict.
 
     Returns
     -------
     dict of str to ndarray of float64
-        Probabilities per baseline; `points` is a score without a scale.
+        Probabilities per baseline; `points` and `rfm` are scores without a scale, `rfm` only where features know of orders.
     """
     fit_rows = np.flatnonzero(frame["slice"].isin(FITTED).to_numpy())
     labels = frame["label"].to_numpy(dtype=np.float64)[fit_rows]
     weights = lead_weights(frame)[fit_rows]
     names = catalog.names
     categorical = catalog.categorical
-    models: dict[str, Baseline] = {name: make() for name, make in BASELINES.items() if make is not PointsTable}
+    models: dict[str, Baseline] = {name: make() for name, make in BASELINES.items() if make not in (PointsTable, RFM)}
     if points is not None:
         models["points"] = PointsTable(points, observation_days)
+    rfm = RFM(observation_days)
+    if rfm.suits(names):
+        models["rfm"] = rfm
     return {
         name: model.fit(matrix[fit_rows], names, categorical, labels, weights).predict(matrix[predict])
         for name, model in models.items()

@@ -58,25 +58,29 @@ def attributes_at(
     accounts: pd.DataFrame | None,
     changes: pd.DataFrame | None,
     recorded: History | None = None,
+    stage_changes: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Look up every attribute as it was known at each snapshot; one row per snapshot, in the snapshots' order.
 
     An attribute of an entity with recorded changes takes the newest value with ``occurred_at`` and ``recorded_at`` both
     before ``snapshot_at``, and is missing before the first; the current value is never used for it. An attribute without
-    any recorded change in the whole table takes the current value.
+    any recorded change in the whole table takes the current value. One that is known from the MQL on is missing where the lead
+    becomes MQL after the snapshot, or never: an existing customer may be looked at before.
 
     Parameters
     ----------
     snapshots : DataFrame
         lead_id, account_id, snapshot_at.
     declared : DataFrame
-        entity, attribute, type of the attributes to look up.
+        entity, attribute, type and known_at of the attributes to look up.
     leads, accounts : DataFrame
         Canonical tables with one column per attribute; accounts None: the source has none.
     changes : DataFrame or None
         Canonical `attribute_changes`; None: the source keeps no history.
     recorded : frozenset, optional
         The attributes with a recorded change in the whole table, where `changes` is a part of it; see `history_of`.
+    stage_changes : DataFrame, optional
+        Canonical table: lead_id, stage, occurred_at; None: no lead ever becomes MQL.
 
     Returns
     -------
@@ -100,6 +104,10 @@ def attributes_at(
                 columns[name] = _typed(pd.Series([None] * len(keys), dtype=object), kind)
             else:
                 columns[name] = current[name]
+    early = declared.loc[declared["known_at"] == "mql", "attribute"]
+    if len(early):
+        is_mql = _is_mql(keys, stage_changes)
+        columns |= {name: columns[name].where(is_mql, None) for name in early}
     return pd.DataFrame({name: columns[name] for name in declared["attribute"]}, index=keys.index)
 
 
@@ -140,6 +148,15 @@ def first_known(
     first = history.sort_values(["visible_from", "occurred_at"], kind="stable").drop_duplicates("lead_id")
     mine = leads.select(["lead_id"]).to_pandas().astype(object).merge(first, on="lead_id", how="left")
     return pa.array(mine["value"], pa.string()), pa.array(mine["visible_from"], moment)
+
+
+def _is_mql(keys: pd.DataFrame, stage_changes: pd.DataFrame | None) -> pd.Series:
+    """Tell of each snapshot whether its lead became MQL at it or before."""
+    if stage_changes is None:
+        return pd.Series(False, index=keys.index)
+    mql = stage_changes[stage_changes["stage"] == "mql"].astype({"lead_id": object})
+    first = mql.groupby("lead_id")["occurred_at"].min().reindex(pd.Index(keys["lead_id"].astype(object)))
+    return first.set_axis(keys.index) <= keys["snapshot_at"]
 
 
 def _by_key(table: pd.DataFrame | None, key: str, names: list[str]) -> pd.DataFrame:

@@ -28,7 +28,7 @@ def read_attribute_values(canonical: Path, snapshots: pd.DataFrame, declared: pd
     Parameters
     ----------
     canonical : Path
-        Folder of canonical tables; accounts and attribute_changes may be absent.
+        Folder of canonical tables; accounts, attribute_changes and stage_changes may be absent.
     snapshots : DataFrame
         lead_id, account_id, snapshot_at.
     declared : DataFrame
@@ -45,7 +45,8 @@ def read_attribute_values(canonical: Path, snapshots: pd.DataFrame, declared: pd
         return read_table(path, name).to_pandas() if path.exists() else None
 
     leads = read_table(canonical / "leads.parquet", "leads").to_pandas()
-    return attributes_at(snapshots, declared, leads, optional("accounts"), optional("attribute_changes"))
+    accounts, changes, stages = (optional(name) for name in ("accounts", "attribute_changes", "stage_changes"))
+    return attributes_at(snapshots, declared, leads, accounts, changes, stage_changes=stages)
 
 
 def fit_features(

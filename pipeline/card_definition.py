@@ -14,10 +14,18 @@ def definition(trained: Trained, language: str) -> str:
     if trained.customers:
         who = say(
             language,
-            "Leads of accounts that ordered before, on the first of each month (00:00 UTC).",
-            "Leads von Unternehmen, die schon bestellt haben, jeweils am Monatsersten (00:00 UTC).",
+            "People known at accounts that ordered before, on the first of each month (00:00 UTC).",
+            "Bekannte Personen von Unternehmen, die schon bestellt haben, jeweils am Monatsersten (00:00 UTC).",
         )
-        what = say(language, "first order of the account", "erste Bestellung des Unternehmens")
+        what = (
+            say(
+                language,
+                "first order of a product that the account never ordered before",
+                "die erste Bestellung eines Produkts, das das Unternehmen noch nie bestellt hat,",
+            )
+            if trained.target == "new_product"
+            else say(language, "first order of the account", "die erste Bestellung des Unternehmens")
+        )
     else:
         again = (
             ""
@@ -45,13 +53,21 @@ def definition(trained: Trained, language: str) -> str:
         what = say(
             language,
             "first <code>sales_qualified</code> of the same risk period",
-            "erstes <code>sales_qualified</code> derselben Risikoperiode",
+            "das erste <code>sales_qualified</code> derselben Risikoperiode",
         )
     label = say(
         language,
         f"1 if the {what} lies in <code>[snapshot_at, snapshot_at + {days} days)</code>, else 0.",
         f"1, wenn {what} in <code>[snapshot_at, snapshot_at + {days} Tage)</code> liegt, sonst 0.",
     )
+    if trained.target == "more":
+        label = say(
+            language,
+            f"1 if the account's orders in <code>[snapshot_at, snapshot_at + {days} days)</code> sum to more than those in "
+            f"<code>[snapshot_at - {days} days, snapshot_at)</code>, else 0.",
+            f"1, wenn die Bestellungen des Unternehmens in <code>[snapshot_at, snapshot_at + {days} Tage)</code> mehr ergeben "
+            f"als die in <code>[snapshot_at - {days} Tage, snapshot_at)</code>, sonst 0.",
+        )
     matured = say(
         language,
         f"A label counts once <code>snapshot_at + {days} + {delay} days</code> is at or before the export; before that it is "
@@ -67,7 +83,7 @@ def definition(trained: Trained, language: str) -> str:
         f"{number(trained.feature_count, 0, language)} Merkmale.",
     )
     if trained.ordinal:
-        label = say(language, f"1 if there is a {what}, at whatever time.", f"1, wenn es ein {what} gab, gleich wann.")
+        label = say(language, f"1 if there is a {what}, at whatever time.", f"1, wenn es {what} gab, gleich wann.")
         matured = say(language, "No clock: every label counts as known.", "Keine Uhr: Jedes Label gilt als bekannt.")
         sees = say(
             language,

@@ -48,7 +48,7 @@ def metrics_table(result: dict[str, Any], title: str | None = None) -> Table:
     """
     table = Table(
         title=title
-        or f"test: {result['rows']:,} leads, base rate {result['base_rate']:.1%}, capacity {result['capacity']:,} leads"
+        or f"test: {result['rows']:,} rows, base rate {result['base_rate']:.1%}, capacity {result['capacity']:,} rows"
     )
     table.add_column("model")
     for label in METRICS.values():
@@ -73,7 +73,7 @@ def calibration_note(result: dict[str, Any]) -> str:
 
 def unseen_note(unseen: dict[str, Any]) -> str:
     """Say how good the product is on accounts that no training row holds."""
-    counts = f"on accounts unseen in training ({unseen['rows']:,} leads, {unseen['positives']:,} positives)"
+    counts = f"on accounts unseen in training ({unseen['rows']:,} rows, {unseen['positives']:,} positives)"
     if unseen["product"] is None:
         return f"{counts}: too few to measure"
     auc = unseen["product"]["auc"]

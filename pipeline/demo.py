@@ -25,6 +25,7 @@ from pipeline.publish import REFUSED
 from pipeline.request_export import lead_requests
 from pipeline.score import open_leads
 from pipeline.tables import read_table
+from pipeline.target_words import WORDS
 from pipeline.workspace import make_workspace, presets
 
 __all__ = ["main"]
@@ -113,14 +114,14 @@ def _shortened(request: dict[str, Any]) -> str:
 
 
 def demo(repository: Path, source: str | None) -> None:
-    """Run the whole job for the repository's own source, or for a preset source in a workspace of its own.
+    """Run the whole job for the repository's own source, or for a preset in a workspace of its own.
 
     Parameters
     ----------
     repository : Path
         The repository's root.
     source : str or None
-        A preset source; None: what `params.yaml` says.
+        The name of a preset; None: what `params.yaml` says.
     """
     begin = time.monotonic()
     workspace = repository if source is None else make_workspace(repository, source)
@@ -139,7 +140,7 @@ def demo(repository: Path, source: str | None) -> None:
     bundle_dir = champion if code == 0 or champion.exists() else data / "bundle"
     if bundle_dir != champion:
         console.print("[yellow]No champion: this demonstration goes on with the refused challenger.[/yellow]")
-    _step("3 Open leads: python -m pipeline.score")
+    _step("3 Everyone at risk: python -m pipeline.score")
     _run(workspace, python, "-m", "pipeline.score", "--out", f"{data}/scores.csv", "--bundle", str(bundle_dir))
     _step("4 Service: bentoml serve, POST /score")
     request = _example_request(data, sections, Bundle.load(bundle_dir))
@@ -152,12 +153,13 @@ def demo(repository: Path, source: str | None) -> None:
 
     _step("5 What it is worth")
     result = json.loads((sections.paths.metrics_dir / "evaluate.json").read_text(encoding="utf-8"))
+    who = WORDS[result["target"]].rows[0]
     honest = f"{result['source']}, honest split (training labels purged)" if source else result["source"]
     console.print(
         metrics_table(
             result,
-            f"{honest}: {result['rows']:,} test leads, base rate {result['base_rate']:.1%}, "
-            f"capacity {result['capacity']:,} leads, 95 % intervals",
+            f"{honest}: {result['rows']:,} test {who}, base rate {result['base_rate']:.1%}, "
+            f"capacity {result['capacity']:,} {who}, 95 % intervals",
         )
     )
     console.print(calibration_note(result))
@@ -185,7 +187,7 @@ def main() -> None:
     """Parse the command line and run."""
     repository = Path.cwd()
     parser = argparse.ArgumentParser(prog="python -m pipeline.demo", description=__doc__)
-    parser.add_argument("--source", help=f"a preset source: {', '.join(presets(repository)) or 'none'}")
+    parser.add_argument("--source", help=f"a preset: {', '.join(presets(repository)) or 'none'}")
     arguments = parser.parse_args()
     demo(repository, None if arguments.source in (None, "simulated") else arguments.source)
 

@@ -15,6 +15,7 @@ from pipeline.console import console, metrics_table, run_main, unseen_note
 from pipeline.files import records, write_json
 from pipeline.params import load_params
 from pipeline.tables import read_table
+from pipeline.target_words import WORDS, target_of
 
 __all__ = ["SECTIONS", "capacity_rows", "evaluate_rows", "main", "plot_rows", "unseen_accounts"]
 
@@ -146,6 +147,7 @@ def plot_rows(frame: pd.DataFrame, bundle: Bundle) -> dict[str, list[dict[str, A
         For feature importance (total gain) in plain words.
     """
     labels = frame["label"].to_numpy(dtype=np.float64)
+    words = WORDS[target_of(bundle.metadata)]
     curves: dict[str, list[dict[str, Any]]] = {"roc": [], "pr": [], "gain": []}
     models = {"product": "probability", **{name: name for name in BASELINES if name in frame and name != "base_rate"}}
     for model, column in models.items():
@@ -156,7 +158,7 @@ def plot_rows(frame: pd.DataFrame, bundle: Bundle) -> dict[str, list[dict[str, A
     edges = np.linspace(0.0, 1.0, 26)
     distribution = [
         {"probability": float(low), "label": name, "share": float(count) / max(int(chosen.sum()), 1)}
-        for name, chosen in (("qualified", labels == 1), ("not qualified", labels == 0))
+        for name, chosen in ((words.yes[0], labels == 1), (words.no[0], labels == 0))
         for low, count in zip(edges[:-1], np.histogram(probability[chosen], edges)[0], strict=True)
     ]
     importance = sorted(bundle.classifier.importance().items(), key=lambda item: -item[1])[:25]
@@ -178,6 +180,7 @@ def main() -> None:
     with console.status("bootstrapping intervals"):
         result = {
             "source": bundle.metadata["source"],
+            "target": target_of(bundle.metadata),
             **evaluate_rows(
                 headline, np.ones(len(headline)), capacity_rows(headline, params.capacity), params.evaluate
             ),

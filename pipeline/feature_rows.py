@@ -16,9 +16,9 @@ __all__ = ["attributes_of", "by_catalog", "declared_attributes", "feature_rows",
 
 
 def declared_attributes(catalog: Catalog) -> pd.DataFrame:
-    """List the attributes that a catalog takes, as rows of the canonical table: entity, attribute, type."""
-    rows = [(spec.entity, spec.name, spec.type) for spec in catalog.attributes]
-    return pd.DataFrame(rows, columns=["entity", "attribute", "type"])
+    """List the attributes that a catalog takes, as rows of the canonical table."""
+    rows = [(spec.entity, spec.name, spec.type, spec.known_at) for spec in catalog.attributes]
+    return pd.DataFrame(rows, columns=["entity", "attribute", "type", "known_at"])
 
 
 def journeys_of(
@@ -67,11 +67,12 @@ def attributes_of(
     """Look up the catalog's attributes as they were known at each snapshot; see `feature_rows`."""
     if not catalog.attributes:
         return {}
-    accounts, changes = (
-        tables[name].to_pandas() if name in tables else None for name in ("accounts", "attribute_changes")
+    accounts, changes, stages = (
+        tables[name].to_pandas() if name in tables else None
+        for name in ("accounts", "attribute_changes", "stage_changes")
     )
     leads, declared = tables["leads"].to_pandas(), declared_attributes(catalog)
-    return attribute_lists(attributes_at(snapshots, declared, leads, accounts, changes, recorded))
+    return attribute_lists(attributes_at(snapshots, declared, leads, accounts, changes, recorded, stages))
 
 
 def by_catalog(

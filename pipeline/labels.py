@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from features.errors import DataError, ParameterError
+from features.records import MICRO_UNITS
 from features.timeline import DAY_US
 from pipeline.console import console, run_main
 from pipeline.export import read_export
@@ -11,7 +13,16 @@ from pipeline.params import LabelsParams, load_params
 from pipeline.snapshots import risk_periods
 from pipeline.tables import read_table, write_table
 
-__all__ = ["SECTIONS", "label_snapshots", "main", "order_outcomes", "period_outcomes"]
+__all__ = [
+    "SECTIONS",
+    "growth_outcomes",
+    "label_snapshots",
+    "main",
+    "new_product_outcomes",
+    "order_outcomes",
+    "period_outcomes",
+    "purchase_outcomes",
+]
 
 SECTIONS = ("labels", "paths", "snapshots")
 
@@ -63,6 +74,112 @@ def order_outcomes(snapshots: pd.DataFrame, orders: pd.DataFrame) -> pd.Series:
         direction="forward",
     )
     return merged.sort_values("row")["ordered_at"].set_axis(snapshots.index)
+
+
+def growth_outcomes(snapshots: pd.DataFrame, orders: pd.DataFrame, label_days: int) -> pd.Series:
+    """Give each snapshot whose account buys for more than before the moment of its last order in the label window.
+
+    It buys for more when it orders in [snapshot_at, snapshot_at + label_days) and these orders sum to more than those in
+    [snapshot_at - label_days, snapshot_at). A credit note is an order with a negative amount. Amounts are compared as whole
+    micro-units, so that equal sums are equal whatever order they are added in.
+
+    Parameters
+    ----------
+    snapshots : DataFrame
+        Columns account_id, snapshot_at.
+    orders : DataFrame
+        Columns account_id, ordered_at, amount.
+    label_days : int
+        Length of both windows, in days of 24 hours.
+
+    Returns
+    -------
+    Series of datetime64[us, UTC]
+        In the order of `snapshots`; missing: not more than before.
+
+    Examples
+    --------
+    >>> day = pd.to_datetime(["2026-01-01", "2026-01-31", "2026-03-02"], utc=True)
+    >>> orders = pd.DataFrame({"account_id": "A", "ordered_at": day, "amount": [1.0, 9.0, 9.0]})
+    >>> snapshots = pd.DataFrame({"account_id": "A", "snapshot_at": day[1:2]})  # an order at the snapshot is ahead of it
+    >>> growth_outcomes(snapshots, orders, 30).dt.day.tolist()
+    [31]
+    """
+    codes = pd.Index(orders["account_id"].astype(object).unique())
+    of_order = codes.get_indexer(orders["account_id"].astype(object))
+    of_row = codes.get_indexer(snapshots["account_id"].astype(object))
+    ordered, at = (_micros(column) for column in (orders["ordered_at"], snapshots["snapshot_at"]))
+    moments = np.unique(ordered)
+
+    def key(account: np.ndarray, moment: np.ndarray) -> np.ndarray:
+        # The number of known moments before this one: accounts and moments in one integer that sorts like the pair.
+        return account * (len(moments) + 1) + np.searchsorted(moments, moment)
+
+    in_order = np.argsort(key(of_order, ordered), kind="stable")
+    keys = key(of_order, ordered)[in_order]
+    # Sums may wrap around, their differences don't.
+    cumulated = np.rint(orders["amount"].to_numpy(dtype=np.float64) * MICRO_UNITS).astype(np.int64)[in_order].cumsum()
+    cumulated = np.concatenate(([0], cumulated))
+    window = label_days * DAY_US
+    begin, middle, end = (np.searchsorted(keys, key(of_row, at + shift)) for shift in (-window, 0, window))
+    more = cumulated[end] - cumulated[middle] > cumulated[middle] - cumulated[begin]
+    more &= (end > middle) & (of_row >= 0)
+    last = np.where(more, ordered[in_order][np.maximum(end, 1) - 1] if len(keys) else 0, 0)
+    moment = pd.Series(pd.to_datetime(last, unit="us", utc=True), index=snapshots.index)
+    return moment.astype("datetime64[us, UTC]").where(more)
+
+
+def new_product_outcomes(snapshots: pd.DataFrame, orders: pd.DataFrame) -> pd.Series:
+    """Give each snapshot the moment at which its account next orders a product that it never ordered before.
+
+    Parameters
+    ----------
+    snapshots : DataFrame
+        Columns account_id, snapshot_at.
+    orders : DataFrame
+        Columns account_id, ordered_at, product; an order without a product brings nothing new.
+
+    Returns
+    -------
+    Series of datetime64[us, UTC]
+        In the order of `snapshots`; missing: none.
+
+    Raises
+    ------
+    DataError
+        If no order names a product.
+    """
+    named = orders[orders["product"].notna()]
+    if named.empty:
+        raise DataError(
+            "labels: labels.purchase is 'new_product', but no order names a product. Add the column `product` to the view "
+            "`orders` of the source's SQL, or use 'again' or 'more'."
+        )
+    by_product = named.astype({"account_id": object, "product": object}).groupby(["account_id", "product"])
+    return order_outcomes(snapshots, by_product["ordered_at"].min().reset_index())
+
+
+def purchase_outcomes(snapshots: pd.DataFrame, orders: pd.DataFrame, params: LabelsParams) -> pd.Series:
+    """Give each customer's snapshot the moment of what `labels.purchase` asks for (missing: it does not happen).
+
+    Parameters
+    ----------
+    snapshots : DataFrame
+        Columns account_id, snapshot_at.
+    orders : DataFrame
+        Columns account_id, ordered_at, amount, product.
+    params : LabelsParams
+        The `labels` section.
+    """
+    if params.purchase == "more":
+        return growth_outcomes(snapshots, orders, params.label_days)
+    if params.purchase == "new_product":
+        return new_product_outcomes(snapshots, orders)
+    return order_outcomes(snapshots, orders)
+
+
+def _micros(times: pd.Series) -> np.ndarray:
+    return times.astype("datetime64[us, UTC]").astype("int64").to_numpy()
 
 
 def label_snapshots(
@@ -130,7 +247,12 @@ def main() -> None:
     snapshots = read_table(params.paths.data_dir / "snapshots.parquet", "snapshots").to_pandas()
     if params.snapshots.risk_set == "customers":
         orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
-        outcome_at = order_outcomes(snapshots, orders)
+        outcome_at = purchase_outcomes(snapshots, orders, params.labels)
+    elif params.labels.purchase != "again":
+        raise ParameterError(
+            f"params.yaml: labels.purchase is {params.labels.purchase!r}, but the risk set 'mql' knows no purchase. "
+            "Set snapshots.risk_set to customers, or labels.purchase to again."
+        )
     else:
         changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
         outcome_at = period_outcomes(snapshots, risk_periods(changes, params.snapshots.expire_days))

@@ -46,8 +46,9 @@ def model_card(trained: Trained, language: str = "en") -> str:
         Shown first; the page holds both.
     """
     source, days = trained.metadata["source"], trained.metadata["label_days"]
+    english, german = trained.words.task
     return page(
-        {"en": f"Model card: lead qualification, {source}", "de": f"Modellkarte: Leadqualifizierung, {source}"},
+        {"en": f"Model card: {english}, {source}", "de": f"Modellkarte: {german}, {source}"},
         {
             "en": _lead(trained, "en", days),
             "de": _lead(trained, "de", days),
@@ -58,18 +59,9 @@ def model_card(trained: Trained, language: str = "en") -> str:
 
 
 def _lead(trained: Trained, language: str, days: int) -> str:
-    if trained.customers:
-        return say(
-            language,
-            f"The calibrated probability that an existing customer orders again within {days} days.",
-            f"Die kalibrierte Wahrscheinlichkeit, dass ein Bestandskunde innerhalb von {days} Tagen wieder bestellt.",
-        )
     within = "" if trained.ordinal else say(language, f" within {days} days", f" innerhalb von {days} Tagen")
-    return say(
-        language,
-        f"The calibrated probability that a marketing-qualified lead becomes sales-qualified{within}.",
-        f"Die kalibrierte Wahrscheinlichkeit, dass ein marketingqualifizierter Lead (MQL){within} vertriebsqualifiziert wird.",
-    )
+    predicts = say(language, *trained.words.predicts).format(within=within)
+    return say(language, f"The calibrated probability {predicts}", f"Die kalibrierte Wahrscheinlichkeit, {predicts}")
 
 
 def _body(trained: Trained, language: str) -> str:
@@ -122,13 +114,14 @@ def _quality(trained: Trained, language: str) -> list[str]:
     result = trained.result
     rows, capacity = number(result["rows"], 0, language), number(result["capacity"], 0, language)
     base = percent(result["base_rate"], language)
+    who, one = say(language, *trained.words.rows), say(language, *trained.words.one_row)
     parts = [
         "<p>"
         + say(
             language,
-            f"{rows} test rows, one per risk period (the MQL moment); base rate {base}; capacity {capacity} leads. "
+            f"{rows} test rows, {one}; base rate {base}; capacity {capacity} {who}. "
             "95 % intervals in small print, from resampling accounts (leads without one).",
-            f"{rows} Testzeilen, eine je Risikoperiode (der MQL-Zeitpunkt); Grundrate {base}; Kapazität {capacity} Leads. "
+            f"{rows} Testzeilen, {one}; Grundrate {base}; Kapazität {capacity} {who}. "
             "Klein darunter 95-%-Intervalle, durch Ziehen von Unternehmen (ohne Unternehmen: Leads).",
         )
         + "</p>",
@@ -156,31 +149,27 @@ def _calibration(trained: Trained, language: str) -> str:
         "Stufen werden an gespeicherten Wahrscheinlichkeiten geschnitten, nie nach Rang in einer Anfrage.",
     )
     picture = figure(
-        figure_png("reliability", trained.plots["reliability"], language), say(language, "Calibration", "Kalibrierung")
+        figure_png("reliability", trained.plots["reliability"], language, trained.target),
+        say(language, "Calibration", "Kalibrierung"),
     )
     tiers = table([say(language, "tier", "Stufe"), say(language, "probability", "Wahrscheinlichkeit")], rows)
     return f'<p>{escape(text)}</p><div class="figures">{picture}<div>{tiers}</div></div>'
 
 
 def _limits(trained: Trained, language: str) -> str:
+    words = trained.words
     items = [
         (
-            "It tells how likely, not why: a reason is what the model weighed, not a cause, and a lead does not become "
-            "better by being sent more of what good leads read.",
-            "Es sagt, wie wahrscheinlich, nicht warum: Ein Grund ist, was das Modell gewichtet hat, keine Ursache. Ein Lead "
-            "wird nicht besser, wenn man ihm mehr von dem schickt, was gute Leads lesen.",
+            f"It tells how likely, not why: a reason is what the model weighed, not a cause, and {words.better[0]}",
+            "Es sagt, wie wahrscheinlich, nicht warum: Ein Grund ist, was das Modell gewichtet hat, keine Ursache. "
+            f"{words.better[1]}",
         ),
+        words.learned,
         (
-            "It learned what sales made of leads so far. Where sales worked some leads later or not at all, their chances may "
-            "look smaller than they were.",
-            "Es hat gelernt, was der Vertrieb bisher aus Leads gemacht hat. Wo Leads später oder gar nicht bearbeitet wurden, "
-            "wirken ihre Chancen womöglich kleiner, als sie waren.",
-        ),
-        (
-            f"It holds for the source “{trained.metadata['source']}” and its time. New campaigns, products or a new points "
-            "table move the base rate: train again, and let the gate decide.",
-            f"Es gilt für die Quelle „{trained.metadata['source']}“ und ihre Zeit. Neue Kampagnen, Produkte oder eine neue "
-            "Punktetabelle verschieben die Grundrate: neu trainieren und das Gate entscheiden lassen.",
+            f"It holds for the source “{trained.metadata['source']}” and its time. {words.moved[0]} move the base rate: train "
+            "again, and let the gate decide.",
+            f"Es gilt für die Quelle „{trained.metadata['source']}“ und ihre Zeit. {words.moved[1]} verschieben die Grundrate: "
+            "neu trainieren und das Gate entscheiden lassen.",
         ),
         (
             "Not for decisions about people outside of marketing and sales, such as credit or employment.",

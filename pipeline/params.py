@@ -28,12 +28,16 @@ __all__ = [
     "LabelsParams",
     "Params",
     "PathsParams",
+    "Purchase",
     "SimulatorParams",
     "SnapshotsParams",
     "dump_yaml",
     "load_params",
     "read_yaml",
 ]
+
+
+Purchase = Literal["again", "more", "new_product"]
 
 
 class PathsParams(Frozen):
@@ -71,10 +75,16 @@ class SnapshotsParams(Frozen):
 
 
 class LabelsParams(Frozen):
-    """The `labels` section. The label looks at [snapshot_at, snapshot_at + label_days)."""
+    """The `labels` section. The label looks at [snapshot_at, snapshot_at + label_days).
+
+    `purchase` is what counts as a purchase of an existing customer (risk set `customers`): any order (`again`), orders that sum
+    to more than those of the `label_days` before the snapshot (`more`), or a product that the account never ordered before
+    (`new_product`). The risk set `mql` knows no purchase.
+    """
 
     label_days: int = Field(ge=1)
     recording_delay_days: int = Field(default=0, ge=0)
+    purchase: Purchase = "again"
 
 
 class Params(Frozen):

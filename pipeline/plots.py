@@ -5,7 +5,7 @@ import json
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from features.errors import DataError
+from pipeline.target_words import WORDS as TARGETS
+from pipeline.target_words import TargetWords
 
 __all__ = ["FIGURES", "MODEL_WORDS", "figure_png", "read_plots"]
 
@@ -25,6 +27,7 @@ MODEL_WORDS: dict[str, dict[str, str]] = {
     "points": {"en": "points table", "de": "Punktetabelle"},
     "odoo_formula": {"en": "naive Bayes (Odoo)", "de": "Naive Bayes (Odoo)"},
     "untuned_lightgbm": {"en": "untuned LightGBM", "de": "LightGBM ohne Abstimmung"},
+    "rfm": {"en": "recency, frequency, value (RFM)", "de": "Aktualität, Häufigkeit, Wert (RFM)"},
 }
 COLOURS = {
     "product": "#0b5fa5",
@@ -32,6 +35,7 @@ COLOURS = {
     "points": "#8a6fb0",
     "odoo_formula": "#4f9a6a",
     "untuned_lightgbm": "#9aa3ad",
+    "rfm": "#b08a2e",
     "base_rate": "#c9ced4",
 }
 INK, PALE = "#22303c", "#dfe5ea"
@@ -43,30 +47,38 @@ WORDS = {
     "score_distribution": {"en": "Probabilities given", "de": "Vergebene Wahrscheinlichkeiten"},
     "feature_importance": {"en": "What the model uses most", "de": "Was das Modell am meisten nutzt"},
     "fpr": {"en": "share of the others contacted", "de": "Anteil der Übrigen kontaktiert"},
-    "tpr": {"en": "share of the qualified found", "de": "Anteil der Qualifizierten gefunden"},
+    "tpr": {"en": "share of {positives} found", "de": "Anteil {positives} gefunden"},
     "precision": {"en": "precision", "de": "Trefferquote"},
-    "worked": {"en": "share of leads worked, best first", "de": "bearbeiteter Anteil der Leads, beste zuerst"},
+    "worked": {"en": "share of {rows} worked, best first", "de": "bearbeiteter Anteil der {rows}, beste zuerst"},
     "predicted": {"en": "predicted probability", "de": "vorhergesagte Wahrscheinlichkeit"},
     "observed": {"en": "observed rate", "de": "beobachtete Quote"},
     "share": {"en": "share of the group", "de": "Anteil der Gruppe"},
     "gain_share": {"en": "share of the total split gain", "de": "Anteil am gesamten Split-Gewinn"},
     "chance": {"en": "by chance", "de": "zufällig"},
     "perfect": {"en": "perfect", "de": "ideal"},
-    "interval": {"en": "tenth of the leads, 95 % interval", "de": "Zehntel der Leads, 95-%-Intervall"},
-    "qualified": {"en": "qualified", "de": "qualifiziert"},
-    "not qualified": {"en": "not qualified", "de": "nicht qualifiziert"},
+    "interval": {"en": "tenth of the {rows}, 95 % interval", "de": "Zehntel der {rows}, 95-%-Intervall"},
 }
 
 
-def _word(key: str, language: str) -> str:
-    return WORDS[key][language]
+class _Tongue(NamedTuple):
+    """In what words a figure speaks."""
+
+    language: str
+    target: TargetWords
+
+
+def _word(key: str, tongue: _Tongue) -> str:
+    german = tongue.language == "de"
+    return WORDS[key][tongue.language].format(
+        rows=tongue.target.rows[german], positives=tongue.target.positives[german]
+    )
 
 
 def _percent(axis: Any) -> None:
     axis.set_major_formatter(PercentFormatter(1.0))
 
 
-def _curves(ax: Axes, rows: Rows, x: str, y: str, language: str) -> None:
+def _curves(ax: Axes, rows: Rows, x: str, y: str, tongue: _Tongue) -> None:
     models = list(dict.fromkeys(str(row["model"]) for row in rows))
     for model in sorted(models, key=lambda name: name == "product"):  # the product is drawn last, on top
         points = [(row[x], row[y]) for row in rows if row["model"] == model]
@@ -75,7 +87,7 @@ def _curves(ax: Axes, rows: Rows, x: str, y: str, language: str) -> None:
             [point[1] for point in points],
             color=COLOURS.get(model, "#777777"),
             linewidth=2.6 if model == "product" else 1.3,
-            label=MODEL_WORDS.get(model, {}).get(language, model.replace("_", " ")),
+            label=MODEL_WORDS.get(model, {}).get(tongue.language, model.replace("_", " ")),
         )
     _percent(ax.xaxis)
     _percent(ax.yaxis)
@@ -92,36 +104,36 @@ def _legend(ax: Axes, place: Literal["upper left", "upper right", "lower right"]
     ax.legend(handles[::-1], labels[::-1], loc=place, frameon=False, fontsize=8.5)
 
 
-def _roc(ax: Axes, rows: Rows, language: str) -> None:
-    _diagonal(ax, _word("chance", language))
-    _curves(ax, rows, "false_positive_rate", "true_positive_rate", language)
-    ax.set_xlabel(_word("fpr", language))
-    ax.set_ylabel(_word("tpr", language))
+def _roc(ax: Axes, rows: Rows, tongue: _Tongue) -> None:
+    _diagonal(ax, _word("chance", tongue))
+    _curves(ax, rows, "false_positive_rate", "true_positive_rate", tongue)
+    ax.set_xlabel(_word("fpr", tongue))
+    ax.set_ylabel(_word("tpr", tongue))
     _legend(ax, "lower right")
 
 
-def _pr(ax: Axes, rows: Rows, language: str) -> None:
-    _curves(ax, rows, "recall", "precision", language)
-    ax.set_xlabel(_word("tpr", language))
-    ax.set_ylabel(_word("precision", language))
+def _pr(ax: Axes, rows: Rows, tongue: _Tongue) -> None:
+    _curves(ax, rows, "recall", "precision", tongue)
+    ax.set_xlabel(_word("tpr", tongue))
+    ax.set_ylabel(_word("precision", tongue))
     _legend(ax, "upper right")
 
 
-def _gain(ax: Axes, rows: Rows, language: str) -> None:
-    _diagonal(ax, _word("chance", language))
-    _curves(ax, rows, "share", "gain", language)
-    ax.set_xlabel(_word("worked", language))
-    ax.set_ylabel(_word("tpr", language))
+def _gain(ax: Axes, rows: Rows, tongue: _Tongue) -> None:
+    _diagonal(ax, _word("chance", tongue))
+    _curves(ax, rows, "share", "gain", tongue)
+    ax.set_xlabel(_word("worked", tongue))
+    ax.set_ylabel(_word("tpr", tongue))
     _legend(ax, "lower right")
 
 
-def _reliability(ax: Axes, rows: Rows, language: str) -> None:
+def _reliability(ax: Axes, rows: Rows, tongue: _Tongue) -> None:
     x = [float(row["probability"]) for row in rows]
     y = [float(row["observed"]) for row in rows]
     down = [value - float(row["low"]) for value, row in zip(y, rows, strict=True)]
     up = [float(row["high"]) - value for value, row in zip(y, rows, strict=True)]
     end = min(1.0, 1.08 * max([0.05, *x, *(float(row["high"]) for row in rows)]))
-    _diagonal(ax, _word("perfect", language), end)
+    _diagonal(ax, _word("perfect", tongue), end)
     ax.errorbar(
         x,
         y,
@@ -132,23 +144,23 @@ def _reliability(ax: Axes, rows: Rows, language: str) -> None:
         elinewidth=2,
         markersize=5.5,
         linewidth=1.4,
-        label=_word("interval", language),
+        label=_word("interval", tongue),
     )
     _percent(ax.xaxis)
     _percent(ax.yaxis)
     ax.set_xlim(0, end)
     ax.set_ylim(0, end)
-    ax.set_xlabel(_word("predicted", language))
-    ax.set_ylabel(_word("observed", language))
+    ax.set_xlabel(_word("predicted", tongue))
+    ax.set_ylabel(_word("observed", tongue))
     _legend(ax, "upper left")
 
 
-def _distribution(ax: Axes, rows: Rows, language: str) -> None:
+def _distribution(ax: Axes, rows: Rows, tongue: _Tongue) -> None:
     starts = sorted({float(row["probability"]) for row in rows})
     width = starts[1] - starts[0] if len(starts) > 1 else 1.0
     top = max([start for start in starts if any(r["probability"] == start and r["share"] > 0 for r in rows)] or [1.0])
-    for label, colour in (("not qualified", "#b4bcc4"), ("qualified", COLOURS["product"])):
-        chosen = [row for row in rows if row["label"] == label]
+    for words, colour in ((tongue.target.no, "#b4bcc4"), (tongue.target.yes, COLOURS["product"])):
+        chosen = [row for row in rows if row["label"] == words[0]]
         ax.bar(
             [float(row["probability"]) for row in chosen],
             [float(row["share"]) for row in chosen],
@@ -158,13 +170,13 @@ def _distribution(ax: Axes, rows: Rows, language: str) -> None:
             alpha=0.62,
             edgecolor="white",
             linewidth=0.6,
-            label=_word(label, language),
+            label=words[tongue.language == "de"],
         )
     _percent(ax.xaxis)
     _percent(ax.yaxis)
     ax.set_xlim(0, min(1.0, top + 2 * width))
-    ax.set_xlabel(_word("predicted", language))
-    ax.set_ylabel(_word("share", language))
+    ax.set_xlabel(_word("predicted", tongue))
+    ax.set_ylabel(_word("share", tongue))
     _legend(ax, "upper right")
 
 
@@ -172,19 +184,19 @@ def _wrapped(name: str) -> str:
     return "\n".join(textwrap.wrap(name, 42, break_long_words=False))
 
 
-def _importance(ax: Axes, rows: Rows, language: str) -> None:
+def _importance(ax: Axes, rows: Rows, tongue: _Tongue) -> None:
     shown = [row for row in rows if row["gain"] > 0][:10][::-1]
     total = sum(float(row["gain"]) for row in rows) or 1.0
-    names = [str(row.get(f"text_{language}") or row["feature"]) for row in shown]
+    names = [str(row.get(f"text_{tongue.language}") or row["feature"]) for row in shown]
     ax.barh(range(len(shown)), [float(row["gain"]) / total for row in shown], color=COLOURS["product"], height=0.68)
     ax.set_yticks(range(len(shown)), [_wrapped(name) for name in names], fontsize=7.4)
     ax.set_ylim(-0.6, max(len(shown), 1) - 0.4)
     _percent(ax.xaxis)
     ax.grid(axis="y", visible=False)
-    ax.set_xlabel(_word("gain_share", language))
+    ax.set_xlabel(_word("gain_share", tongue))
 
 
-FIGURES: dict[str, Callable[[Axes, Rows, str], None]] = {
+FIGURES: dict[str, Callable[[Axes, Rows, _Tongue], None]] = {
     "roc": _roc,
     "pr": _pr,
     "gain": _gain,
@@ -194,7 +206,7 @@ FIGURES: dict[str, Callable[[Axes, Rows, str], None]] = {
 }
 
 
-def figure_png(name: str, rows: Rows, language: str = "en") -> bytes:
+def figure_png(name: str, rows: Rows, language: str = "en", target: str = "sales_qualified") -> bytes:
     """Draw one figure; the same rows give the same bytes.
 
     Parameters
@@ -206,6 +218,8 @@ def figure_png(name: str, rows: Rows, language: str = "en") -> bytes:
         Features may carry `text_en` and `text_de`, plain words for their names.
     language : {"en", "de"}
         Of titles and axes.
+    target : str
+        A key of `pipeline.target_words.WORDS`.
 
     Returns
     -------
@@ -222,10 +236,11 @@ def figure_png(name: str, rows: Rows, language: str = "en") -> bytes:
     for side in ("left", "bottom"):
         ax.spines[side].set_color("#aab4bd")
     ax.tick_params(colors=INK, labelsize=9, length=0)
-    FIGURES[name](ax, rows, language)
+    tongue = _Tongue(language, TARGETS[target])
+    FIGURES[name](ax, rows, tongue)
     ax.xaxis.label.set_color(INK)
     ax.yaxis.label.set_color(INK)
-    ax.set_title(_word(name, language), loc="left", fontsize=12, fontweight="bold", color=INK, pad=10)
+    ax.set_title(_word(name, tongue), loc="left", fontsize=12, fontweight="bold", color=INK, pad=10)
     out = io.BytesIO()
     figure.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()

@@ -50,9 +50,12 @@ def report(trained: Trained, language: str = "en") -> str:
     language : {"en", "de"}
         Shown first; the page holds both.
     """
-    source = trained.metadata["source"]
+    source, (english, german) = trained.metadata["source"], trained.words.task
     return page(
-        {"en": f"Lead qualification: results, {source}", "de": f"Leadqualifizierung: Ergebnisse, {source}"},
+        {
+            "en": f"{english[0].upper()}{english[1:]}: results, {source}",
+            "de": f"{german}: Ergebnisse, {source}",
+        },
         {"en": _takeaway(trained, "en"), "de": _takeaway(trained, "de")},
         lambda chosen: _body(trained, chosen),
         language,
@@ -63,8 +66,7 @@ def _takeaway(trained: Trained, language: str) -> str:
     result = trained.result
     found = _found_at_capacity(trained)
     share = result["capacity"] / result["rows"]
-    who = "customers" if trained.customers else "leads"
-    wer = "Kunden" if trained.customers else "Leads"
+    who, wer = trained.words.rows
     return say(
         language,
         f"Working the best {percent(share, 'en', 0)} of {number(result['rows'], 0, 'en')} {who} first finds "
@@ -93,33 +95,36 @@ def _body(trained: Trained, language: str) -> str:
 
     def picture(name: str, en: str, de: str, *, full: bool = False) -> str:
         caption = say(language, en, de)
-        return figure(figure_png(name, plots[name], language), caption, caption, full=full)
+        return figure(figure_png(name, plots[name], language, trained.target), caption, caption, full=full)
+
+    words_of = trained.words
+    (who, wer), (do, tun), (found, gefunden) = words_of.rows, words_of.do, words_of.positives
 
     curves = (
         picture(
             "gain",
-            "How many of the qualified are found when the best leads are worked first.",
-            "Wie viele der Qualifizierten gefunden werden, wenn die besten Leads zuerst bearbeitet werden.",
+            f"How many of {found} are found when the best {who} are worked first.",
+            f"Wie viele {gefunden} gefunden werden, wenn die besten {wer} zuerst bearbeitet werden.",
         ),
         picture(
             "reliability",
-            "Of leads given 20 %, about 20 % should qualify: points on the dashed line.",
-            "Von Leads mit 20 % sollten etwa 20 % qualifiziert werden: Punkte auf der gestrichelten Linie.",
+            f"Of {who} given 20 %, about 20 % should {do}: points on the dashed line.",
+            f"Von {wer} mit 20 % sollten etwa 20 % {tun}: Punkte auf der gestrichelten Linie.",
         ),
         picture(
             "roc",
-            "Chance to find a qualified lead against the price in others. AUC is the area below.",
-            "Gefundene Qualifizierte gegen den Preis an Übrigen. AUC ist die Fläche darunter.",
+            f"The share of {found} that is found against the price in others. AUC is the area below.",
+            f"Der gefundene Anteil {gefunden} gegen den Preis an Übrigen. AUC ist die Fläche darunter.",
         ),
         picture(
             "pr",
-            "How many of those contacted qualify, the further one goes down the list.",
-            "Wie viele der Kontaktierten qualifiziert werden, je weiter man die Liste abarbeitet.",
+            f"How many of those contacted {do}, the further one goes down the list.",
+            f"Wie viele der Kontaktierten {tun}, je weiter man die Liste abarbeitet.",
         ),
         picture(
             "score_distribution",
-            "Where the probabilities lie for those who qualified and for those who did not.",
-            "Wo die Wahrscheinlichkeiten liegen: bei denen, die qualifiziert wurden, und bei den Übrigen.",
+            f"Where the probabilities lie for {found} and for the others.",
+            f"Wo die Wahrscheinlichkeiten {gefunden} und die der Übrigen liegen.",
         ),
         picture(
             "feature_importance",
@@ -132,7 +137,7 @@ def _body(trained: Trained, language: str) -> str:
         headline_tiles(trained, language),
         section(
             say(language, "Product and baselines", "Produkt und Vergleichsmodelle"),
-            f"<p>{_rows_text(result, language)}</p>",
+            f"<p>{_rows_text(trained, result, language)}</p>",
             metrics_table_html(result, language),
         ),
         section(say(language, "Curves", "Kurven"), f'<div class="figures">{"".join(curves)}</div>'),
@@ -144,26 +149,27 @@ def _body(trained: Trained, language: str) -> str:
     if every:
         note = say(
             language,
-            "Every snapshot of the test period, weighted so that each lead counts once.",
-            "Jeder Snapshot des Testzeitraums, so gewichtet, dass jeder Lead einmal zählt.",
+            f"Every snapshot of the test period, weighted so that all {who} count the same.",
+            f"Jeder Snapshot des Testzeitraums, so gewichtet, dass alle {wer} gleich viel zählen.",
         )
         parts.append(
             section(
                 say(language, "At every snapshot", "Zu jedem Snapshot"),
-                f"<p>{note} {_rows_text(every, language)}</p>",
+                f"<p>{note} {_rows_text(trained, every, language)}</p>",
                 metrics_table_html(every, language),
             )
         )
     return "".join(parts)
 
 
-def _rows_text(result: Any, language: str) -> str:
+def _rows_text(trained: Trained, result: Any, language: str) -> str:
+    who = say(language, *trained.words.rows)
     rows, positives = number(result["rows"], 0, language), number(result["positives"], 0, language)
     base, capacity = percent(result["base_rate"], language), number(result["capacity"], 0, language)
     return say(
         language,
-        f"{rows} test rows, {positives} positive, base rate {base}, capacity {capacity} leads; 95 % intervals below.",
-        f"{rows} Testzeilen, {positives} positive, Grundrate {base}, Kapazität {capacity} Leads; darunter 95-%-Intervalle.",
+        f"{rows} test rows, {positives} positive, base rate {base}, capacity {capacity} {who}; 95 % intervals below.",
+        f"{rows} Testzeilen, {positives} positive, Grundrate {base}, Kapazität {capacity} {who}; darunter 95-%-Intervalle.",
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.html import box, interval, number, percent, table, tiles
 from pipeline.plots import MODEL_WORDS
+from pipeline.target_words import WORDS, TargetWords, target_of
 
 __all__ = [
     "METRIC_WORDS",
@@ -102,6 +103,16 @@ class Trained:
         """Whether existing customers are looked at instead of marketing-qualified leads."""
         return bool(self.metadata.get("risk_set") == "customers")
 
+    @property
+    def target(self) -> str:
+        """What is predicted, as a key of `pipeline.target_words.WORDS`."""
+        return target_of(self.metadata)
+
+    @property
+    def words(self) -> TargetWords:
+        """How to speak of it."""
+        return WORDS[self.target]
+
 
 def say(language: str, en: str, de: str) -> str:
     """Pick the text of a language."""
@@ -171,6 +182,7 @@ def warnings(trained: Trained, language: str) -> str:
     """Say what a reader must know before trusting the figures; empty when there is nothing."""
     out = []
     known = trained.metadata.get("known_at_export") or []
+    read_at = say(language, *trained.words.read_at)
     if trained.ordinal:
         out.append(
             say(
@@ -187,9 +199,9 @@ def warnings(trained: Trained, language: str) -> str:
             say(
                 language,
                 f"Known only as of the export: {names}. These attributes may have changed after the outcome, so the figures "
-                "may be too good. Don't rely on them before the same attributes are read at the MQL moment.",
+                f"may be too good. Don't rely on them before the same attributes are read {read_at}.",
                 f"Nur zum Exportzeitpunkt bekannt: {names}. Diese Merkmale können sich nach dem Ausgang geändert haben; die "
-                "Kennzahlen sind möglicherweise zu gut. Erst belastbar, wenn sie zum MQL-Zeitpunkt gelesen werden.",
+                f"Kennzahlen sind möglicherweise zu gut. Erst belastbar, wenn sie {read_at} gelesen werden.",
             )
         )
     if trained.result["positives"] < FEW_POSITIVES:

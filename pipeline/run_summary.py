@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline.target_words import WORDS, target_of
+
 __all__ = ["flat_metrics", "flat_params", "run_description", "run_name"]
 
 VALUE_LENGTH = 6000  # the longest parameter value that MLflow takes
@@ -72,6 +74,7 @@ def run_name(metadata: Mapping[str, Any], result: Mapping[str, Any], learning_ra
 
 def run_description(metadata: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     """Describe a run in Markdown: what is predicted, and the product beside its baselines."""
+    words = WORDS[target_of(metadata)]
     shown = {
         "auc": "AUC",
         "average_precision": "average precision",
@@ -87,8 +90,8 @@ def run_description(metadata: Mapping[str, Any], result: Mapping[str, Any]) -> s
         )
 
     lines = [
-        f"P(sales-qualified within {metadata['label_days']} days of the snapshot), source **{metadata['source']}**, "
-        f"{result['rows']:,} test leads, base rate {result['base_rate']:.1%}. 95 % intervals in brackets.",
+        f"P({words.chance[0]} within {metadata['label_days']} days of the snapshot), source **{metadata['source']}**, "
+        f"{result['rows']:,} test {words.rows[0]}, base rate {result['base_rate']:.1%}. 95 % intervals in brackets.",
         "",
         "| model | " + " | ".join(shown.values()) + " |",
         "|---" * (len(shown) + 1) + "|",

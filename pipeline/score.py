@@ -1,4 +1,4 @@
-"""Command `score`: every open lead at the moment of the export, scored with the champion, as CSV or Parquet."""
+"""Command `score`: every open lead, or customer, at the moment of the export, scored with the champion, as CSV or Parquet."""
 
 import argparse
 from pathlib import Path
@@ -16,7 +16,7 @@ from pipeline.engines.account_batches import snapshot_batches
 from pipeline.export import read_export
 from pipeline.feature_rows import attributes_of, journeys_of, snapshots_of
 from pipeline.params import SnapshotsParams, load_params
-from pipeline.snapshots import customer_snapshots, risk_periods
+from pipeline.snapshots import customers_since, risk_periods
 from pipeline.tables import read_table
 
 __all__ = ["main", "open_leads", "score_open_leads", "score_snapshots"]
@@ -27,7 +27,7 @@ COST_PER_BATCH = 200_000  # the contributions behind the reasons take far more m
 
 
 def open_leads(canonical: Path, params: SnapshotsParams) -> pd.DataFrame:
-    """List the leads at risk at the export; one row per lead.
+    """List the leads at risk at the export, of existing customers all; one row per lead.
 
     Parameters
     ----------
@@ -43,11 +43,13 @@ def open_leads(canonical: Path, params: SnapshotsParams) -> pd.DataFrame:
         already has its outcome.
     """
     export = read_export(canonical)
-    leads = read_table(canonical / "leads.parquet", "leads").select(["lead_id", "account_id"]).to_pandas()
+    columns = ["lead_id", "account_id", "created_at"]
+    leads = read_table(canonical / "leads.parquet", "leads").select(columns).to_pandas()
     exported_at = export.exported_at
     if params.risk_set == "customers":
         orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
-        chosen = set(customer_snapshots(leads, orders, exported_at)["lead_id"])
+        known = customers_since(leads, orders)
+        chosen = set(known.loc[known["since"] < exported_at, "lead_id"])
     else:
         changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
         periods = risk_periods(changes, params.expire_days)
@@ -57,7 +59,7 @@ def open_leads(canonical: Path, params: SnapshotsParams) -> pd.DataFrame:
         chosen = set(periods.loc[still_open, "lead_id"])
     if export.ordinal:
         chosen = set()
-    rows = leads[leads["lead_id"].isin(chosen)].sort_values("lead_id", ignore_index=True)
+    rows = leads.loc[leads["lead_id"].isin(chosen), ["lead_id", "account_id"]].sort_values("lead_id", ignore_index=True)
     rows["snapshot_at"] = pd.Series([exported_at] * len(rows), dtype="datetime64[us, UTC]")
     return pd.DataFrame(rows)
 
@@ -183,7 +185,8 @@ def main() -> None:
     else:
         scores.to_parquet(arguments.out, index=False)
     tiers = scores["tier"].value_counts().sort_index().to_dict()
-    console.print(f"score: {len(scores):,} open leads in {arguments.out}, tiers {tiers or 'none'}")
+    who = "customers" if params.snapshots.risk_set == "customers" else "open leads"
+    console.print(f"score: {len(scores):,} {who} in {arguments.out}, tiers {tiers or 'none'}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 Risk set `mql`: a lead is at risk from its MQL until it is qualified, disqualified, recycled or a customer; it is looked
 at when it becomes an MQL and then every ``every_days`` while open and not older than ``expire_days``. Risk set
-`customers`: every lead of an account that ordered before, at the first moment of each calendar month (UTC).
+`customers`: every lead that the CRM knows of an account that ordered before, at the first moment of each calendar month (UTC).
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from pipeline.export import read_export
 from pipeline.params import SnapshotsParams, load_params
 from pipeline.tables import read_table, write_table
 
-__all__ = ["SECTIONS", "customer_snapshots", "main", "mql_snapshots", "risk_periods"]
+__all__ = ["SECTIONS", "customer_snapshots", "customers_since", "main", "mql_snapshots", "risk_periods"]
 
 SECTIONS = ("paths", "snapshots")
 
@@ -142,13 +142,35 @@ def mql_snapshots(
     return frame.sort_values(["lead_id", "snapshot_at"], ignore_index=True)
 
 
+def customers_since(leads: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
+    """Find since when each lead is an existing customer's; one row per lead of an account with orders.
+
+    Parameters
+    ----------
+    leads : DataFrame
+        Columns lead_id, account_id, created_at.
+    orders : DataFrame
+        Columns account_id, ordered_at.
+
+    Returns
+    -------
+    DataFrame
+        lead_id, account_id, since: the moment of the account's first order, or of the lead's creation where that is later, for
+        nobody knew the lead before. It is at risk at a moment after `since`.
+    """
+    first = orders.astype({"account_id": object}).groupby("account_id", as_index=False)["ordered_at"].min()
+    known = leads[["lead_id", "account_id", "created_at"]].astype({"account_id": object}).merge(first, on="account_id")
+    since = known["ordered_at"].where(known["ordered_at"] >= known["created_at"], known["created_at"])
+    return known[["lead_id", "account_id"]].assign(since=since)
+
+
 def customer_snapshots(leads: pd.DataFrame, orders: pd.DataFrame, exported_at: pd.Timestamp) -> pd.DataFrame:
     """Look at existing customers at the first moment of each month; one row per (lead, month).
 
     Parameters
     ----------
     leads : DataFrame
-        Columns lead_id, account_id.
+        Columns lead_id, account_id, created_at (datetime64[us, UTC]).
     orders : DataFrame
         Columns account_id, ordered_at (datetime64[us, UTC]).
     exported_at : Timestamp
@@ -158,10 +180,9 @@ def customer_snapshots(leads: pd.DataFrame, orders: pd.DataFrame, exported_at: p
     -------
     DataFrame
         As `mql_snapshots`; every month is a risk period of its own and a headline row. A lead appears from the first
-        month that begins after its account's first order.
+        month that begins after its account's first order and after its own creation.
     """
-    first = orders.groupby("account_id", as_index=False)["ordered_at"].min()
-    known = leads[["lead_id", "account_id"]].merge(first, on="account_id")
+    known = customers_since(leads, orders)
     if known.empty:
         return pd.DataFrame(
             {
@@ -171,10 +192,10 @@ def customer_snapshots(leads: pd.DataFrame, orders: pd.DataFrame, exported_at: p
                 "is_headline": pd.Series(dtype=bool),
             }
         )
-    begin = known["ordered_at"].min().normalize()
+    begin = known["since"].min().normalize()
     months = pd.date_range(begin, exported_at, freq="MS", unit="us", inclusive="left")
     cross = known.merge(pd.DataFrame({"snapshot_at": months.astype("datetime64[us, UTC]")}), how="cross")
-    cross = cross[cross["ordered_at"] < cross["snapshot_at"]].sort_values(["lead_id", "snapshot_at"], ignore_index=True)
+    cross = cross[cross["since"] < cross["snapshot_at"]].sort_values(["lead_id", "snapshot_at"], ignore_index=True)
     return pd.DataFrame(
         {
             "lead_id": cross["lead_id"],
@@ -198,7 +219,8 @@ def main() -> None:
     params = load_params(SECTIONS)
     canonical = params.paths.data_dir / "canonical"
     export = read_export(canonical)
-    leads = read_table(canonical / "leads.parquet", "leads").select(["lead_id", "account_id"]).to_pandas()
+    columns = ["lead_id", "account_id", "created_at"]
+    leads = read_table(canonical / "leads.parquet", "leads").select(columns).to_pandas()
     if params.snapshots.risk_set == "customers":
         orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
         snapshots = customer_snapshots(leads, orders, export.exported_at)
@@ -211,7 +233,7 @@ def main() -> None:
             f"snapshots: no lead is ever at risk (risk set '{params.snapshots.risk_set}'). The source needs `mql` stage "
             "changes, or orders for the risk set 'customers'. Check the source's SQL."
         )
-    snapshots = snapshots.merge(leads, on="lead_id", how="left")
+    snapshots = snapshots.merge(leads[["lead_id", "account_id"]], on="lead_id", how="left")
     table = pa.Table.from_pandas(snapshots, preserve_index=False)
     write_table(params.paths.data_dir / "snapshots.parquet", "snapshots", table)
     console.print(

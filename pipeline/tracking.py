@@ -24,6 +24,7 @@ from pipeline.params import load_params
 from pipeline.plots import figure_png, read_plots
 from pipeline.provenance import bundle_hash, data_hashes, git_state, store_addresses
 from pipeline.run_summary import flat_metrics, flat_params, run_description, run_name
+from pipeline.target_words import target_of
 
 __all__ = ["SECTIONS", "main", "open_store", "track"]
 
@@ -199,7 +200,8 @@ def track(
         mlflow.log_dict(dict(result), "metrics/evaluate.json")
         for plot, rows in plots.items():
             mlflow.log_dict({"rows": rows}, f"plots/{plot}.json")
-            _log_bytes(mlflow, figure_png(plot, rows), f"plots/{plot}.png")
+            picture = figure_png(plot, rows, target=target_of(bundle.metadata))
+            _log_bytes(mlflow, picture, f"plots/{plot}.png")
         for path in reports:
             mlflow.log_artifact(str(path), "reports")
         if data:

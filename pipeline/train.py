@@ -79,6 +79,7 @@ def main() -> None:
             "clock": export.clock,
             "exported_at": export.exported_at.isoformat(),
             "risk_set": params.snapshots.risk_set,
+            "purchase": params.labels.purchase,
             "label_days": params.labels.label_days,
             "recording_delay_days": params.labels.recording_delay_days,
             "observation_days": params.features.observation_days,

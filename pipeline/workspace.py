@@ -1,6 +1,7 @@
-"""A workspace of its own for a preset source, so that trying real files never touches the repository's own run.
+"""A workspace of its own for a preset, so that trying real files, or another question, never touches the repository's own run.
 
-The repository's `params.yaml` is overlaid with `pipeline/presets/<source>.yaml`; code and stages are copied as they are.
+The repository's `params.yaml` is overlaid with `pipeline/presets/<name>.yaml`; code and stages are copied as they are. A preset
+names the folder of its raw files (`ingest.raw_dir`); one that names none leaves them to the stage `simulate`.
 """
 
 import os
@@ -47,6 +48,16 @@ def overlay(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def _raw_folder(repository: Path, source: str, name: str) -> Path:
+    folder = data_folder(repository) / name
+    if not folder.is_dir():
+        raise DataError(
+            f"source {source!r}: its files are not at {folder}. Put the data set there, or name the folder that holds "
+            "the data sets in LEAD_DATA_DIR. Without them, `make demo` runs on the simulator."
+        )
+    return folder
+
+
 def make_workspace(repository: Path, source: str) -> Path:
     """Make or refresh `runs/<source>` and return it.
 
@@ -55,7 +66,7 @@ def make_workspace(repository: Path, source: str) -> Path:
     repository : Path
         The repository's root.
     source : str
-        A source with a preset.
+        The name of a preset; usually that of its source.
 
     Raises
     ------
@@ -70,12 +81,10 @@ def make_workspace(repository: Path, source: str) -> Path:
             "For your own data, follow docs/your-own-data.md."
         )
     preset = read_yaml(repository / "pipeline" / "presets" / f"{source}.yaml")
-    raw_dir = data_folder(repository) / preset["ingest"]["raw_dir"]
-    if not raw_dir.is_dir():
-        raise DataError(
-            f"source {source!r}: its files are not at {raw_dir}. Put the data set there, or name the folder that holds "
-            "the data sets in LEAD_DATA_DIR. Without them, `make demo` runs on the simulator."
-        )
+    params = overlay(read_yaml(repository / "params.yaml"), preset)
+    published = params.pop("published", None)
+    if "raw_dir" in preset.get("ingest", {}):
+        params["ingest"]["raw_dir"] = str(_raw_folder(repository, source, preset["ingest"]["raw_dir"]))
     workspace = repository / "runs" / source
     workspace.mkdir(parents=True, exist_ok=True)
     for name in CODE:
@@ -83,9 +92,6 @@ def make_workspace(repository: Path, source: str) -> Path:
         shutil.copytree(repository / name, workspace / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in FILES:
         shutil.copy2(repository / name, workspace / name)
-    params = overlay(read_yaml(repository / "params.yaml"), preset)
-    published = params.pop("published", None)
-    params["ingest"]["raw_dir"] = str(raw_dir)
     (workspace / "params.yaml").write_text(dump_yaml(params), encoding="utf-8")
     if published is not None:
         (workspace / "published.yaml").write_text(dump_yaml(published), encoding="utf-8")

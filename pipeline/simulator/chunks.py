@@ -32,7 +32,7 @@ __all__ = [
 # What is left of a lead's interest after an ending, as the share of its touchpoints that still happen.
 INTEREST_PUSHED, INTEREST_RECYCLED, INTEREST_DISQUALIFIED, INTEREST_QUALIFIED = 0.5, 0.85, 0.35, 0.9
 
-_STREAMS = ("people", "phases", "touchpoints", "dirt", "mql", "endings", "tables", "team")
+_STREAMS = ("people", "phases", "touchpoints", "dirt", "mql", "endings", "tables", "team", "orders")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from pipeline.simulator import crm, stages, truth, web
+from pipeline.simulator import crm, orders, stages, truth, web
 from pipeline.simulator.chunks import Chunk, Setting, Story, build_chunk, first_mqls, later_mqls, retell, stream
 from pipeline.simulator.clocks import IntArray
 from pipeline.simulator.handovers import Periods, hand_over
@@ -100,7 +100,7 @@ def chunk_tables(setting: Setting, schedule: Schedule, number: int, start: int) 
         "stage_changes": stages.stage_changes(setting, chunk, stories, start),
         "handovers": crm.handovers(setting, stories, start, chunk.offset),
         "attribute_changes": changes,
-        "orders": stages.orders(setting, chunk, stories, start),
+        "orders": orders.orders(setting, chunk, stories, start),
         "touchpoints": web.tracking_rows(setting, chunk, stories, start),
         "snapshot_truth": truth.snapshot_truth(setting, chunk, stories, start),
         "contact_truth": truth.call_truth(setting, chunk, stories),

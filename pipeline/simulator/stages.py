@@ -1,4 +1,4 @@
-"""Stage changes and orders of one chunk, with the rows that a CRM gets wrong."""
+"""Stage changes of one chunk, with the rows that a CRM gets wrong."""
 
 import numpy as np
 import pyarrow as pa
@@ -6,19 +6,17 @@ import pyarrow.compute as pc
 
 from pipeline.simulator.arrow import identifiers, iso, named
 from pipeline.simulator.chunks import Chunk, Setting, Story, stream
-from pipeline.simulator.clocks import OFFICE_DAY, FloatArray, IntArray
-from pipeline.simulator.crm import TEAMS, account_ids, exported_accounts, owner_names
+from pipeline.simulator.clocks import OFFICE_DAY, IntArray
+from pipeline.simulator.crm import TEAMS, owner_names
 from pipeline.simulator.dirt import BAD_SHARE, duplicates
 from pipeline.simulator.handovers import NEVER
 from pipeline.simulator.outcomes import ENDINGS, OPEN, REASONS, SALES_QUALIFIED
 from pipeline.simulator.touchpoints import DAY_SECONDS
 
-__all__ = ["orders", "stage_changes"]
+__all__ = ["purchases", "stage_changes"]
 
 ENTERED_WITHIN_HOURS = 36
 """Sales enters an ending at most so late."""
-
-PRODUCTS = ("core", "module_planning", "module_shop_floor", "service")
 
 
 def stage_changes(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], start: int) -> pa.Table:
@@ -75,53 +73,6 @@ def purchases(setting: Setting, chunk: Chunk, story: Story, number: int) -> IntA
     qualified = np.where(buys, story.endings.at, 0) / DAY_SECONDS
     bought = np.ceil(office.calendar(office.own(qualified) + delay) * DAY_SECONDS).astype(np.int64)
     return np.where(buys, bought, NEVER)
-
-
-def orders(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], start: int) -> pa.Table:
-    """Make orders.csv: what accounts bought before the history and in it, upsell included; one row per order."""
-    rng = stream(setting.seed, "tables", chunk.number, 6)
-    people = chunk.people
-    bought = [purchases(setting, chunk, story, number) for number, story in enumerate(stories)]
-    lead = np.concatenate([story.lead for story in stories])
-    when = np.concatenate(bought)
-    lead, when = lead[when < setting.export], when[when < setting.export]
-    new = people.account[lead]
-    old = np.flatnonzero(people.customer)
-    # Who once bought comes back: at a slow pace before and in the history, faster while a project is on.
-    before = rng.poisson(2.0, len(old)) + 1
-    past = np.repeat(old, before)
-    past_at = -rng.integers(1, 720 * DAY_SECONDS, len(past))
-    pace = np.where(np.isnan(people.project[old]), 1.0, 2.0) / 260.0
-    account, begin = np.concatenate((old, new)), np.concatenate((np.zeros(len(old), np.int64), when))
-    rate = np.concatenate((pace, np.full(len(new), 1.0 / 150.0)))
-    again = rng.poisson(rate * (setting.export - begin) / DAY_SECONDS)
-    upsell = np.repeat(account, again)
-    upsell_at = np.repeat(begin, again) + np.floor(
-        rng.random(len(upsell)) * np.repeat(setting.export - begin, again)
-    ).astype(np.int64)
-    accounts = np.concatenate((past, new, upsell))
-    moments = np.concatenate((past_at, when, upsell_at))
-    first = np.concatenate((np.zeros(len(past), bool), np.ones(len(new), bool), np.zeros(len(upsell), bool)))
-    product = np.where(first, 0, rng.integers(0, len(PRODUCTS), len(accounts)))
-    amount = _amounts(rng, people.employees[accounts], product)
-    kept = np.flatnonzero(exported_accounts(chunk)[accounts])
-    table = pa.table(
-        {
-            "account_id": account_ids(setting, chunk).take(pa.array(accounts[kept])),
-            "ordered_at": iso(moments[kept], start),
-            "amount": amount[kept],
-            "product": named(product[kept], PRODUCTS).cast(pa.string()),
-        }
-    )
-    spoiled = table.take(pa.array(duplicates(rng, table.num_rows, BAD_SHARE)))
-    broken = pa.array(["31.02.2024 12:00"] * spoiled.num_rows, pa.string())
-    return pa.concat_tables([table, spoiled.set_column(1, "ordered_at", broken)])
-
-
-def _amounts(rng: np.random.Generator, employees: FloatArray, product: IntArray) -> FloatArray:
-    size = np.array([9.0, 8.0, 8.2, 6.5])[product] + 0.35 * (np.log(employees) - 4.9)
-    result: FloatArray = np.exp(size + rng.normal(0.0, 0.5, len(product))).round(2).astype(np.float64)
-    return result
 
 
 def _changes(

@@ -5,7 +5,15 @@ import pytest
 from scipy.special import expit
 
 from features.errors import DataError, ParameterError
-from models.baselines import Baseline, BaseRate, LogisticRegressionBaseline, OdooFormula, PointsTable, UntunedLightGBM
+from models.baselines import (
+    RFM,
+    Baseline,
+    BaseRate,
+    LogisticRegressionBaseline,
+    OdooFormula,
+    PointsTable,
+    UntunedLightGBM,
+)
 from models.metrics import auc
 from models.params import PointsParams
 
@@ -157,3 +165,41 @@ def test_messages() -> None:
         ParameterError, match=r"points.interactions names \['webinar'\], without a column count__<name>__365d"
     ):
         table.fit(matrix, NAMES, CATEGORICAL, labels, weights)
+
+
+ORDER_NAMES = ["count__all__365d", "sum_value__orders__365d", "days_since_last__orders", "count__orders__365d"]
+
+
+def orders_of(*rows: tuple[float, float, float]) -> np.ndarray:
+    """Make rows of (days since the last order, number, value)."""
+    return np.array([[99.0, value, days, count] for days, count, value in rows], dtype=np.float32)
+
+
+def fitted_rfm() -> RFM:
+    known = orders_of(*[(10.0 * (i + 1), 10.0 - i, 100.0 * (10 - i)) for i in range(10)])
+    return RFM(365).fit(known, ORDER_NAMES, [], np.arange(10) % 2, np.ones(10))
+
+
+def test_rfm_gives_one_to_five_points_each_for_recency_frequency_and_value() -> None:
+    rfm = fitted_rfm()
+    best, worst, never = (10.0, 10.0, 1000.0), (100.0, 1.0, 100.0), (np.nan, 0.0, 0.0)
+    assert rfm.predict(orders_of(best, worst, never)).tolist() == [15.0, 3.0, 3.0]
+    # each of the three counts the same
+    assert rfm.predict(orders_of((10.0, 1.0, 100.0), (100.0, 10.0, 100.0), (100.0, 1.0, 1000.0))).tolist() == [7.0] * 3
+    fifths = rfm.predict(orders_of(*[(10.0 * (i + 1), 1.0, 100.0) for i in range(10)])) - 2.0
+    assert fifths.tolist() == [5, 5, 4, 4, 3, 3, 2, 2, 1, 1]
+    assert rfm.predict(orders_of(best))[0] == rfm.predict(orders_of(worst, best))[1]
+    assert not rfm.is_probability
+
+
+def test_rfm_of_customers_who_are_all_alike_tells_nobody_apart() -> None:
+    rows = orders_of(*[(30.0, 2.0, 50.0)] * 6)
+    rfm = RFM(365).fit(rows, ORDER_NAMES, [], np.arange(6) % 2, np.ones(6))
+    assert set(rfm.predict(rows)) == {3.0}
+
+
+def test_rfm_needs_orders_and_says_so() -> None:
+    assert RFM(365).suits(ORDER_NAMES)
+    assert not RFM(90).suits(ORDER_NAMES)
+    with pytest.raises(ParameterError, match="Add orders to features.groups"):
+        RFM(365).fit(np.zeros((4, 5)), NAMES, [], np.array([0, 1, 0, 1]), np.ones(4))

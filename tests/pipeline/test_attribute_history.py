@@ -1,4 +1,5 @@
 import pandas as pd
+import pytest
 
 from pipeline.attribute_history import attributes_at, eligible_attributes
 
@@ -22,7 +23,9 @@ def history(*rows: tuple[str, int, int | None]) -> pd.DataFrame:
 
 def region_at(day: float, changes: pd.DataFrame | None) -> object:
     snapshots = pd.DataFrame({"lead_id": ["L"], "account_id": [None], "snapshot_at": [START + day * DAY]})
-    declared = pd.DataFrame({"entity": ["lead"], "attribute": ["region"], "type": ["category"]})
+    declared = pd.DataFrame(
+        {"entity": ["lead"], "attribute": ["region"], "type": ["category"], "known_at": ["creation"]}
+    )
     leads = pd.DataFrame({"lead_id": ["K", "L"], "account_id": [None, None], "region": ["x", "current"]})
     value = attributes_at(snapshots, declared, leads, None, changes)["region"].iloc[0]
     return None if pd.isna(value) else value
@@ -50,3 +53,27 @@ def test_what_is_known_after_the_outcome_is_never_eligible() -> None:
     declared = pd.DataFrame({"attribute": list("abcd"), "known_at": ["creation", "mql", "export", "after"]})
     assert eligible_attributes(declared, use_known_at_export=False)["attribute"].tolist() == ["a", "b"]
     assert eligible_attributes(declared, use_known_at_export=True)["attribute"].tolist() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("mql", "expected"), [(2, [None, "fair", "fair"]), (None, [None, None, None])])
+def test_what_is_known_from_the_mql_on_is_missing_before_it(mql: int | None, expected: list) -> None:
+    """Existing customers are looked at whether or not a lead of theirs ever becomes MQL."""
+    at = [START + day * DAY for day in (2, 2, 3)]
+    at[0] -= pd.Timedelta(microseconds=1)
+    snapshots = pd.DataFrame({"lead_id": "L", "account_id": None, "snapshot_at": at})
+    declared = pd.DataFrame(
+        {
+            "entity": "lead",
+            "attribute": ["campaign", "role"],
+            "type": "category",
+            "known_at": ["mql", "creation"],
+        }
+    )
+    leads = pd.DataFrame({"lead_id": ["L"], "account_id": [None], "campaign": ["fair"], "role": ["it"]})
+    days = [] if mql is None else [mql, mql + 90]
+    moments = pd.Series([START + day * DAY for day in (0, *days)])
+    stages = pd.DataFrame({"lead_id": "L", "stage": ["inquiry", *["mql"] * len(days)], "occurred_at": moments})
+    values = attributes_at(snapshots, declared, leads, None, None, stage_changes=stages)
+    assert values["campaign"].astype(object).where(values["campaign"].notna(), None).tolist() == expected
+    assert values["role"].tolist() == ["it"] * 3
+    assert attributes_at(snapshots, declared, leads, None, None)["campaign"].isna().all()

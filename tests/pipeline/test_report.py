@@ -12,6 +12,8 @@ from pipeline.model_card import model_card
 from pipeline.plots import FIGURES, figure_png, read_plots
 from pipeline.report import report
 from pipeline.report_parts import Feature, Trained
+from pipeline.run_summary import run_description
+from pipeline.target_words import WORDS
 
 METADATA = {
     "source": "simulated",
@@ -152,6 +154,31 @@ def test_customers_are_described_as_customers(trained: Trained) -> None:
     text = read(model_card(card)).text["en"]
     assert "existing customer orders again within 45 days" in text
     assert "accounts may be on both sides" in text
+
+
+@pytest.mark.parametrize("purchase", sorted(set(WORDS) - {"sales_qualified"}))
+def test_an_upsell_model_never_speaks_of_qualification(trained: Trained, purchase: str) -> None:
+    metadata = {**METADATA, "risk_set": "customers", "purchase": purchase, "known_at_export": ["visits"]}
+    upsell = dataclasses.replace(trained, metadata=metadata)
+    for html in (model_card(upsell), report(upsell)):
+        for language, text in read(html).text.items():
+            assert not re.search(r"mql|qualif|marketing-|leads of", text, re.IGNORECASE), (language, text)
+            for word in (WORDS[purchase].rows, WORDS[purchase].task):
+                assert word[language == "de"].lower() in text.lower(), word
+    rows = [{"probability": 0.0, "label": label, "share": 1.0} for label in (WORDS[purchase].yes[0], "other")]
+    drawn = figure_png("score_distribution", rows, target=purchase)
+    assert drawn != figure_png("score_distribution", rows[1:], target=purchase)
+    assert drawn != figure_png("score_distribution", rows, "de", target=purchase)
+    description = run_description(metadata, trained.result)
+    assert f"P({WORDS[purchase].chance[0]} within 45 days" in description
+    assert not re.search(r"mql|qualif", description, re.IGNORECASE)
+
+
+def test_the_definition_of_more_names_both_windows(trained: Trained) -> None:
+    metadata = {**METADATA, "risk_set": "customers", "purchase": "more"}
+    text = read(model_card(dataclasses.replace(trained, metadata=metadata))).text
+    assert "sum to more than those in [snapshot_at - 45 days, snapshot_at)" in " ".join(text["en"].split())
+    assert "mehr ergeben als die in [snapshot_at - 45 Tage, snapshot_at)" in " ".join(text["de"].split())
 
 
 def test_few_positives_and_a_missing_purge_are_warned_of(trained: Trained) -> None:

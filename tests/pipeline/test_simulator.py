@@ -15,10 +15,12 @@ from features.selectors import Selectors
 from pipeline.console import progress
 from pipeline.params import load_params
 from pipeline.simulate import SECTIONS, simulate
-from pipeline.simulator.chunks import Setting
+from pipeline.simulator.chunks import Setting, build_chunk
 from pipeline.simulator.clocks import clocks_from
 from pipeline.simulator.export import chunk_tables, schedule_all, write_world
+from pipeline.simulator.handovers import NEVER
 from pipeline.simulator.marketing import points_table
+from pipeline.simulator.orders import further_orders
 
 ROOT = Path(__file__).resolve().parents[2]
 START = dt.date(2024, 1, 1)
@@ -332,6 +334,58 @@ def test_existing_customers_order_before_and_new_ones_after(world: World) -> Non
     assert len(new) > 20
     assert (new["ordered_at"] >= begin).all()
     assert new["account_id"].duplicated().any()
+
+
+def further(world: World) -> pd.DataFrame:
+    """Orders in the history, each with the one before it of the same account."""
+    orders = times(pd.read_csv(world.raw / "orders.csv"), "ordered_at").dropna(subset="ordered_at")
+    orders = orders.sort_values(["account_id", "ordered_at"])
+    orders["before"] = orders.groupby("account_id")["ordered_at"].shift()
+    return orders[(orders["ordered_at"] >= pd.Timestamp(START, tz="UTC")) & orders["before"].notna()]
+
+
+def test_customers_order_in_a_rhythm_of_their_own(world: World) -> None:
+    rows = further(world).assign(gap=lambda frame: (frame["ordered_at"] - frame["before"]) / DAY)
+    spread = rows.groupby("account_id")["gap"].agg(["mean", "std", "size"])
+    spread = spread[spread["size"] >= 4]
+    assert len(spread) > 50
+    assert (spread["std"] / spread["mean"]).mean() < 0.95  # orders at random: above 1
+    rows["earlier"] = rows.groupby("account_id")["gap"].shift()
+    assert rows["gap"].corr(rows["earlier"], method="spearman") > 0.3  # one pace for all: below 0.25
+
+
+def test_orders_follow_touchpoints_of_the_accounts_people_and_many_follow_none(world: World) -> None:
+    rows = further(world).merge(world.leads[["lead_id", "account_id"]], on="account_id")
+    mine = world.touchpoints[(world.touchpoints["by"] == "lead") & (world.touchpoints["kind"] == "page_view")]
+    both = rows.merge(mine[["lead_id", "occurred_at"]], on="lead_id")
+    day = (both["occurred_at"] - both["ordered_at"]) / DAY
+    # If orders did not follow what people look at, the month before an order would be like the second month after it.
+    assert day.between(-30, 0).sum() > 1.35 * day.between(30, 60).sum()
+    order = both["account_id"] + both["ordered_at"].astype(str)
+    seen = order[day.between(-30, 0)].nunique() / (rows["account_id"] + rows["ordered_at"].astype(str)).nunique()
+    assert 0.1 < seen < 0.9
+
+
+def test_a_customers_orders_do_not_depend_on_who_else_is_one() -> None:
+    small = setting(300)
+    chunk = build_chunk(small, 0)
+    everyone = np.zeros(chunk.people.accounts, np.int64)
+    alone = np.full(chunk.people.accounts, NEVER)
+    alone[7] = 0
+    account, seconds = further_orders(small, chunk, everyone)
+    own, own_seconds = further_orders(small, chunk, alone)
+    assert (own == 7).all()
+    assert sorted(own_seconds) == sorted(seconds[account == 7])
+
+
+@pytest.mark.parametrize("day", [0.5, 120.0, 399.9])
+def test_nobody_orders_again_before_having_bought_or_after_the_export(day: float) -> None:
+    small = setting(1000)
+    chunk = build_chunk(small, 0)
+    since = np.full(chunk.people.accounts, int(day * 86_400))
+    _, seconds = further_orders(small, chunk, since)
+    assert ((seconds > since[0]) & (seconds < small.export)).all()
+    assert len(seconds) > (0 if day < 399 else -1)
 
 
 def test_rating_is_only_filled_in_after_the_outcome(world: World) -> None:
