@@ -17,7 +17,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUTF8 := 1
 
-.PHONY: help demo test check format serve ui catalog score bento lock system env bench clean
+.PHONY: help demo test spark-test java check format serve ui catalog score bento lock system env bench clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -25,8 +25,11 @@ help: ## list the commands
 demo: env ## the main job end to end; SOURCE=saas_logins|online_retail|olist|xeducation runs it on real files
 	@python -m pipeline.demo $(if $(SOURCE),--source $(SOURCE))
 
-test: env ## all tests
+test: env java ## all tests
 	@python -m pytest
+
+spark-test: env java ## the Spark engine on a cluster of two worker processes
+	@python -m pytest -m spark
 
 check: env ## format, lint, types, import contracts, doctests
 	ruff format --check .
@@ -59,7 +62,7 @@ bench: env ## benchmarks; bench.published_split runs inside runs/<source>, as ma
 	@for b in feature_engine serving_latency simulator_scale; do echo "== $$b"; python -m bench.$$b || exit 1; done
 
 lock: env ## compile requirements.lock from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml --extra dev --extra spark --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header -o requirements.lock
 
 env: $(INSTALLED) # the environment; nothing to do when the lock file has not changed
@@ -71,10 +74,16 @@ $(INSTALLED): requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $(INSTALLED)
 
+java: # Spark's tests need one; anything else does not
+	@java -version >/dev/null 2>&1 || $(MAKE) --no-print-directory system
+
+# Spark 4 runs on Java 17 and newer; which of them there is depends on the release of the system.
 system: ## what only the system's packages give (needs root or sudo)
 	@if [ "$$(id -u)" = 0 ]; then run=""; elif sudo -n true 2>/dev/null; then run="sudo"; else \
-		echo "Missing system packages: $(SYSTEM_PACKAGES). Install them as root: apt-get install $(SYSTEM_PACKAGES)"; exit 1; fi; \
-	$$run apt-get update -qq && $$run apt-get install -y -qq $(SYSTEM_PACKAGES)
+		echo "Missing system packages. Install them as root: apt-get install $(SYSTEM_PACKAGES) openjdk-17-jre-headless"; exit 1; fi; \
+	$$run apt-get update -qq && \
+	java=$$(apt-cache pkgnames openjdk | grep -E '^openjdk-(17|21|25)-jre-headless$$' | sort | head -n 1) && \
+	$$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(SYSTEM_PACKAGES) $${java:-default-jre-headless}
 
 clean: ## remove everything the pipeline made (not the environment, not the MLflow store)
 	rm -rf data runs reports
