@@ -128,6 +128,21 @@ def matrix_batches(
         )
 
 
+def _matrix_tables(
+    engine: str, canonical: Path, snapshots: pd.DataFrame, fitted: FittedCatalog, out: Path
+) -> Iterator[pa.Table]:
+    """Yield the matrix with its keys; every engine gives the same rows, in an order of its own."""
+    if engine == "spark":
+        from pipeline.engines.spark import matrix_tables  # an extra
+
+        yield from matrix_tables(canonical, snapshots, fitted.catalog, fitted.held_out, out)
+        return
+    for rows, matrix in matrix_batches(canonical, snapshots, fitted.catalog, fitted.held_out):
+        keys = snapshots.iloc[rows]
+        columns = {"lead_id": pa.array(keys["lead_id"], pa.string()), "snapshot_at": pa.array(keys["snapshot_at"])}
+        yield pa.table(columns | {name: matrix[:, j] for j, name in enumerate(fitted.catalog.names)})
+
+
 def main() -> None:
     """Read canonical tables, snapshots and slices; write `features/matrix.parquet` and `features/catalog.json`."""
     params = load_params(SECTIONS)
@@ -150,12 +165,9 @@ def main() -> None:
     )
     with pq.ParquetWriter(out / "matrix.parquet", schema, compression="zstd") as writer, progress() as bar:
         task = bar.add_task("snapshots", total=len(snapshots))
-        for rows, matrix in matrix_batches(canonical, snapshots, catalog, fitted.held_out):
-            keys = snapshots.iloc[rows][["lead_id", "snapshot_at"]]
-            columns = [pa.array(keys["lead_id"], pa.string()), pa.array(keys["snapshot_at"], schema.field(1).type)]
-            columns += [pa.array(matrix[:, j]) for j in range(matrix.shape[1])]
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
-            bar.advance(task, len(rows))
+        for table in _matrix_tables(params.features.engine, canonical, snapshots, fitted, out):
+            writer.write_table(table.cast(schema))
+            bar.advance(task, len(table))
     console.print(
         f"features: {len(snapshots):,} snapshots x {len(names)} features, fingerprint {catalog.fingerprint[:12]}"
     )

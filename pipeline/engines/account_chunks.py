@@ -4,7 +4,7 @@ All canonical tables travel as one relation, a tagged union: `table` says what a
 the tables share. Rows of one `key` come one after another, so that a stream can be cut between keys in bounded memory.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import pandas as pd
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.errors import DataError
-from features.timeline import LATEST
+from pipeline.attribute_history import History
 
 __all__ = ["SHARED", "WholeAccounts", "cut_at_keys", "whole_accounts"]
 
@@ -43,12 +43,15 @@ class WholeAccounts(NamedTuple):
     tables : dict of str to Table
     lead_ids : list of str
         All leads of the tables.
+    history : frozenset
+        The attributes with a recorded history anywhere, not in these tables alone.
     snapshots : DataFrame
         lead_id, account_id, snapshot_at, part, sorted by lead_id and snapshot_at.
     """
 
     tables: dict[str, pa.Table]
     lead_ids: list[str]
+    history: History
     snapshots: pd.DataFrame
 
 
@@ -96,7 +99,7 @@ def cut_at_keys(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Tab
 
 
 def whole_accounts(
-    batches: Iterable[pa.RecordBatch], present: Iterable[str], recorded: Mapping[str, list[str]], rows: int
+    batches: Iterable[pa.RecordBatch], present: Iterable[str], history: History, rows: int
 ) -> Iterator[WholeAccounts]:
     """Turn a partition of the union into canonical tables of whole accounts, some at a time.
 
@@ -107,8 +110,8 @@ def whole_accounts(
         and every lead of theirs sees them.
     present : iterable of str
         The tables that the source has; an absent one is not among the tables, one without rows here is empty.
-    recorded : mapping of {"lead", "account"} to list of str
-        Attributes with a recorded change anywhere: their current value is never used, also where no change lies in this chunk.
+    history : frozenset
+        The attributes with a recorded history anywhere; see `feature_rows`.
     rows : int
         See `cut_at_keys`.
 
@@ -124,13 +127,13 @@ def whole_accounts(
             first = chunk.slice(0, nulls)
             keyless = first if keyless is None else pa.concat_tables([keyless, first])
             chunk = chunk.slice(nulls)
-        found = _found(chunk, keyless, tuple(present), recorded)
+        found = _found(chunk, keyless, tuple(present), history)
         if found is not None:
             yield found
 
 
 def _found(
-    chunk: pa.Table, keyless: pa.Table | None, present: tuple[str, ...], recorded: Mapping[str, list[str]]
+    chunk: pa.Table, keyless: pa.Table | None, present: tuple[str, ...], history: History
 ) -> WholeAccounts | None:
     snapshots = _table(chunk, "snapshots")
     if not len(snapshots):
@@ -145,16 +148,14 @@ def _found(
     missing = pc.filter(snapshots["lead_id"], pc.invert(pc.is_in(snapshots["lead_id"], known)))
     if len(missing):
         raise DataError(
-            f"snapshots: lead {missing[0].as_py()!r} has a snapshot, but no row in table 'leads'. Give every lead a row, or run "
-            "stage `snapshots` again."
+            f"snapshots: lead {missing[0].as_py()!r} has a snapshot, but no row in table 'leads'. Run "
+            "stage `snapshots` again on these tables."
         )
     for name in ("touchpoints", "stage_changes"):
         if name in tables:
             tables[name] = tables[name].filter(pc.is_in(tables[name]["lead_id"], known))
-    if "attribute_changes" in tables:
-        tables["attribute_changes"] = pa.concat_tables([tables["attribute_changes"], _nobodys_changes(recorded)])
     frame = snapshots.to_pandas().sort_values(["lead_id", "snapshot_at"], ignore_index=True)
-    return WholeAccounts(tables, known.to_pylist(), frame.astype({"part": "int64"}))
+    return WholeAccounts(tables, known.to_pylist(), history, frame.astype({"part": "int64"}))
 
 
 def _table(union: pa.Table, name: str) -> pa.Table:
@@ -165,17 +166,3 @@ def _table(union: pa.Table, name: str) -> pa.Table:
         attributes = rows[OPEN[name]].combine_chunks()
         columns |= {field.name: values for field, values in zip(attributes.type, attributes.flatten(), strict=True)}
     return pa.table(columns)
-
-
-def _nobodys_changes(recorded: Mapping[str, list[str]]) -> pa.Table:
-    """Make a change of each attribute that has a history, of nobody here: whether there is one is a matter of the whole table."""
-    names = [(entity, name) for entity, those in recorded.items() for name in those]
-    moment = pa.timestamp("us", tz="UTC")
-    ids = {
-        key: pa.array(["" if of == entity else None for of, _ in names], pa.string())
-        for entity, key in (("lead", "lead_id"), ("account", "account_id"))
-    }
-    never = pa.array([LATEST] * len(names), pa.int64()).cast(moment)
-    texts = {"attribute": pa.array([name for _, name in names], pa.string()), "value": pa.nulls(len(names), pa.string())}
-    columns = {**ids, "occurred_at": never, "recorded_at": never, **texts}
-    return pa.table({name: columns[name] for name in SHARED["attribute_changes"]})

@@ -1,5 +1,6 @@
 """A real cluster on this machine, and canonical tables in which everything happens that features look at."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +18,11 @@ from features.catalog import Catalog, Learned, build_catalog
 from features.operations import GROUPS, SELECTOR_OPERATIONS
 from features.params import FeaturesParams
 from features.timeline import DAY_US
-from pipeline.engines.spark import spark_session
+from models.bundle import Bundle
+from models.fitting import fit_product
+from models.params import CalibrationParams, SplitParams, TiersParams, TrainParams
+from pipeline.engines.spark_session import spark_session
+from pipeline.tables import write_table
 
 KINDS, CHANNELS = ("mail_open", "page_view", "webinar", "download"), ("mail", "web", None)
 ROLES, REGIONS = ("buyer", "engineer", "manager", None), ("north", "south", "ost, süd")
@@ -27,9 +32,10 @@ LEADS, ACCOUNTS, TOUCHPOINTS = 240, 50, 6_000
 
 
 class World(NamedTuple):
-    """Canonical tables in a folder, and snapshots of them."""
+    """Canonical tables, touchpoints as a folder of three files or all as single files, and snapshots of them."""
 
     canonical: Path
+    single_files: Path
     tables: dict[str, pa.Table]
     snapshots: pd.DataFrame
 
@@ -66,7 +72,9 @@ def make_tables() -> dict[str, pa.Table]:
     )
     changes.loc[changes["attribute"] == "budget", "value"] = "12.5"
     of_accounts = {"lead_id": None, "account_id": [f"A-{n % ACCOUNTS}" for n in range(60)], "attribute": "region"}
-    more = pd.DataFrame({**of_accounts, "value": rng.choice(["north", "south"], 60), "at": rng.integers(0, 24 * 200, 60)})
+    more = pd.DataFrame(
+        {**of_accounts, "value": rng.choice(["north", "south"], 60), "at": rng.integers(0, 24 * 200, 60)}
+    )
     changes = pd.concat([changes, more], ignore_index=True)
     orders = rng.integers(0, ACCOUNTS, 150)
     return {
@@ -165,20 +173,46 @@ def with_profile(catalog: Catalog, seed: int) -> Catalog:
     return catalog.with_buyer_profile(BuyerProfile(states, *(rng.integers(1, 900_000, shape) for shape in shapes)))
 
 
+def make_bundle(catalog: Catalog, snapshots: pd.DataFrame, matrix: np.ndarray) -> Bundle:
+    """Train a small model of which leads were looked at late."""
+    rng = np.random.default_rng(3)
+    label = (matrix[:, 0] + rng.normal(size=len(matrix)) > np.median(matrix[:, 0])).astype(np.int8)
+    slices = np.resize(["train", "train", "train", "early_stopping", "calibration"], len(matrix))
+    product = fit_product(
+        matrix,
+        snapshots.assign(is_headline=True, label=label, slice=slices),
+        catalog,
+        train=TrainParams(num_threads=1, learning_rate=0.1, max_rounds=30, min_data_in_leaf=10),
+        split=SplitParams(early_stopping_share=0.2, calibration_share=0.3),
+        calibration=CalibrationParams(method="sigmoid", bootstrap=20),
+        tiers=TiersParams(A=0.1, B=0.2, C=0.3),
+        label_days=60,
+        recording_delay_days=2,
+        ordinal=False,
+    )
+    metadata = {"source": "drawn", "label_days": 60, "risk_set": "mql"}
+    return Bundle(product.classifier, product.calibration, product.cutoffs, catalog, metadata)
+
+
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Write the tables: touchpoints as a folder of several files, the others as one file each."""
-    canonical = tmp_path_factory.mktemp("world") / "canonical"
+    """Write the tables, and draw snapshots; five leads have none."""
+    canonical, single_files = (tmp_path_factory.mktemp("world") / name for name in ("canonical", "single_files"))
     tables = make_tables()
     for name, table in tables.items():
-        path = canonical / f"{name}.parquet"
-        if name == "touchpoints":
-            path.mkdir(parents=True)
-            for part in range(3):
-                pq.write_table(table.slice(part * 2_000, 2_000), path / f"part-{part}.parquet")
-        else:
-            canonical.mkdir(parents=True, exist_ok=True)
-            pq.write_table(table, path)
+        write_table(single_files / f"{name}.parquet", name, table)
+    rows = [(spec.entity, spec.name, spec.type, spec.known_at) for spec in make_catalog().attributes]
+    declared = pa.Table.from_pylist(
+        [dict(zip(("entity", "attribute", "type", "known_at"), row, strict=True)) for row in rows]
+    )
+    write_table(single_files / "attributes.parquet", "attributes", declared)
+    shutil.copytree(single_files, canonical)
+    (canonical / "touchpoints.parquet").unlink()
+    (canonical / "touchpoints.parquet").mkdir()
+    for part in range(3):
+        pq.write_table(
+            tables["touchpoints"].slice(part * 2_000, 2_000), canonical / "touchpoints.parquet" / f"{part}.parquet"
+        )
     rng = np.random.default_rng(6)
     leads = tables["leads"].to_pandas()[["lead_id", "account_id"]]
     chosen = leads.iloc[np.concatenate([np.arange(LEADS - 5), rng.integers(0, LEADS - 5, 200)])]
@@ -186,7 +220,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     snapshots = chosen.assign(snapshot_at=pd.to_datetime(at, unit="us", utc=True))
     snapshots = snapshots.drop_duplicates(["lead_id", "snapshot_at"])
     snapshots["part"] = rng.integers(-1, 2, len(snapshots))
-    return World(canonical, tables, snapshots.sort_values(["lead_id", "snapshot_at"], ignore_index=True))
+    return World(canonical, single_files, tables, snapshots.sort_values(["lead_id", "snapshot_at"], ignore_index=True))
 
 
 @pytest.fixture(scope="session")
