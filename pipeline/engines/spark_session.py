@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("features", "models", "pipeline")
 
 _SHIPPED = "spark.lead.code"
-_ERROR = re.compile(r"<lead-error>(.*?)</lead-error>", re.DOTALL)
+_ERROR = re.compile(r"<lead-error>(\[.*?\])</lead-error>", re.DOTALL)
 
 
 def spark_session(conf: Mapping[str, str] | None = None) -> SparkSession:
