@@ -8,7 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from features.operations import Group, SelectorOperation
 from features.vocabulary import By
 
-__all__ = ["BuyerProfileParams", "ContentParams", "FeaturesParams", "Label", "SelectorParams"]
+__all__ = ["BuyerProfileParams", "ContentParams", "Engine", "FeaturesParams", "Label", "SelectorParams"]
+
+
+Engine = Literal["duckdb", "spark"]
+"""Where features are computed: on this machine, or on a cluster."""
 
 
 class Frozen(BaseModel):
@@ -67,7 +71,7 @@ class BuyerProfileParams(Frozen):
 class FeaturesParams(Frozen):
     """The `features` section. Days are periods of 24 hours back from the snapshot."""
 
-    engine: Literal["duckdb", "spark"] = "duckdb"
+    engine: Engine = "duckdb"
     observation_days: int = Field(ge=1, le=3660)
     windows_days: tuple[int, ...]
     long_windows_days: tuple[int, ...] = ()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -128,6 +129,22 @@ def matrix_batches(
         )
 
 
+def _matrix_blocks(
+    engine: str, canonical: Path, snapshots: pd.DataFrame, fitted: FittedCatalog, out: Path
+) -> Iterator[tuple[Any, Any, np.ndarray]]:
+    """Yield lead_id, snapshot_at and features of some rows; every engine gives the same rows, in an order of its own."""
+    if engine == "spark":
+        from pipeline.engines.spark import matrix_tables  # an extra
+
+        for table in matrix_tables(canonical, snapshots, fitted.catalog, fitted.held_out, out):
+            columns = [table[name].to_numpy() for name in fitted.catalog.names]
+            yield table["lead_id"], table["snapshot_at"], np.column_stack(columns)
+        return
+    for rows, matrix in matrix_batches(canonical, snapshots, fitted.catalog, fitted.held_out):
+        keys = snapshots.iloc[rows]
+        yield keys["lead_id"], keys["snapshot_at"], matrix
+
+
 def main() -> None:
     """Read canonical tables, snapshots and slices; write `features/matrix.parquet` and `features/catalog.json`."""
     params = load_params(SECTIONS)
@@ -144,10 +161,9 @@ def main() -> None:
     (out / "catalog.json").write_text(catalog.to_json(), encoding="utf-8")
     with MatrixWriter(out / "matrix.parquet", catalog.names) as writer, progress() as bar:
         task = bar.add_task("snapshots", total=len(snapshots))
-        for rows, matrix in matrix_batches(canonical, snapshots, catalog, fitted.held_out):
-            keys = snapshots.iloc[rows]
-            writer.write(keys["lead_id"], keys["snapshot_at"], matrix)
-            bar.advance(task, len(rows))
+        for lead_ids, moments, matrix in _matrix_blocks(params.features.engine, canonical, snapshots, fitted, out):
+            writer.write(lead_ids, moments, matrix)
+            bar.advance(task, len(matrix))
     console.print(
         f"features: {len(snapshots):,} snapshots x {len(catalog)} features, fingerprint {catalog.fingerprint[:12]}"
     )

@@ -107,6 +107,7 @@ def feature_rows(
     catalog: Catalog,
     held_out: Sequence[Catalog] = (),
     recorded: History | None = None,
+    threads: int | None = None,
 ) -> np.ndarray:
     """Compute the features of some snapshots; one row per snapshot, in their order.
 
@@ -126,6 +127,8 @@ def feature_rows(
     recorded : frozenset, optional
         What has a recorded history anywhere, as `attribute_history.history_of` lists it for the whole table; None: these tables
         are the whole source. An attribute is then never filled with its current value because this batch holds no change of it.
+    threads : int, optional
+        See `compute_features`.
 
     Returns
     -------
@@ -138,5 +141,6 @@ def feature_rows(
     part = snapshots["part"].to_numpy() if held_out else None
     for rows, chosen in by_catalog(part, catalog, held_out):
         some = {name: np.asarray(column, dtype=object)[rows].tolist() for name, column in values.items()}
-        out[rows] = compute_features(journeys, Snapshots(looks.lead_index[rows], looks.snapshot_at[rows]), chosen, some)
+        looked_at = Snapshots(looks.lead_index[rows], looks.snapshot_at[rows])
+        out[rows] = compute_features(journeys, looked_at, chosen, some, threads)
     return out

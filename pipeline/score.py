@@ -2,27 +2,28 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import get_args
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from features.errors import DataError
+from features.params import Engine
 from models.bundle import Bundle
-from models.scoring import probabilities, score
+from models.scoring import probabilities
 from pipeline.build_features import matrix_batches
 from pipeline.console import console, progress, run_main
 from pipeline.engines.account_batches import snapshot_batches
 from pipeline.export import read_export
-from pipeline.feature_rows import attributes_of, journeys_of, snapshots_of
 from pipeline.params import SnapshotsParams, load_params
+from pipeline.score_rows import SCORES, score_rows
 from pipeline.snapshots import customers_since, risk_periods
 from pipeline.tables import read_table
 
 __all__ = ["main", "open_leads", "score_open_leads", "score_snapshots"]
 
-SECTIONS = ("paths", "snapshots")
-REASONS = 3
+SECTIONS = ("features", "paths", "snapshots")
 COST_PER_BATCH = 200_000  # the contributions behind the reasons take far more memory than the features
 
 
@@ -99,7 +100,9 @@ def score_snapshots(bundle: Bundle, canonical: Path, snapshots: pd.DataFrame) ->
     return keys.assign(probability=out[0], low=out[1], high=out[2])
 
 
-def score_open_leads(bundle: Bundle, canonical: Path, leads: pd.DataFrame, language: str = "en") -> pd.DataFrame:
+def score_open_leads(
+    bundle: Bundle, canonical: Path, leads: pd.DataFrame, language: str = "en", engine: str = "duckdb"
+) -> pd.DataFrame:
     """Score leads with tiers and reasons; one row per lead, best first.
 
     Parameters
@@ -112,50 +115,29 @@ def score_open_leads(bundle: Bundle, canonical: Path, leads: pd.DataFrame, langu
         As `open_leads` returns it.
     language : {"en", "de"}
         Of the reasons.
+    engine : {"duckdb", "spark"}
+        Where it is computed; the scores are the same.
 
     Returns
     -------
     DataFrame
         lead_id, snapshot_at, probability, low, high, tier, fit, engagement, reasons (texts joined by "; "), not_scored.
     """
-    rows: list[dict[str, Any]] = []
     _check_attributes(bundle, canonical)
-    catalog = bundle.catalog
-    with progress() as bar:
-        task = bar.add_task("open leads", total=len(leads))
-        for batch, own in snapshot_batches(canonical, leads, COST_PER_BATCH):
-            journeys = journeys_of(batch.tables, batch.lead_ids, catalog.role_attribute, batch.history)
-            chosen = snapshots_of(batch.lead_ids, leads.iloc[own])
-            attributes = attributes_of(batch.tables, leads.iloc[own], catalog, batch.history)
-            for item in score(bundle, journeys, chosen, attributes, n_reasons=REASONS, language=language):
-                rows.append(
-                    {
-                        "lead_id": item.lead_id,
-                        "snapshot_at": pd.Timestamp(item.snapshot_at, unit="us", tz="UTC").isoformat(),
-                        "probability": item.probability,
-                        "low": item.low,
-                        "high": item.high,
-                        "tier": item.tier,
-                        "fit": item.fit,
-                        "engagement": item.engagement,
-                        "reasons": "; ".join(reason.text for reason in item.reasons),
-                        "not_scored": item.not_scored,
-                    }
-                )
-            bar.advance(task, len(own))
-    columns = [
-        "lead_id",
-        "snapshot_at",
-        "probability",
-        "low",
-        "high",
-        "tier",
-        "fit",
-        "engagement",
-        "reasons",
-        "not_scored",
-    ]
-    frame = pd.DataFrame(rows, columns=columns)
+    if engine == "spark":
+        from pipeline.engines.spark import score_leads  # an extra
+
+        scores = score_leads(bundle, canonical, leads, language)
+    else:
+        parts = [SCORES.empty_table()]
+        with progress() as bar:
+            task = bar.add_task("open leads", total=len(leads))
+            for batch, own in snapshot_batches(canonical, leads, COST_PER_BATCH):
+                looked_at = leads.iloc[own]
+                parts.append(score_rows(bundle, batch.tables, batch.lead_ids, looked_at, batch.history, language))
+                bar.advance(task, len(own))
+        scores = pa.concat_tables(parts)
+    frame: pd.DataFrame = scores.to_pandas()
     return frame.sort_values(["probability", "lead_id"], ascending=[False, True], ignore_index=True)
 
 
@@ -167,6 +149,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="file to write; .csv or .parquet")
     parser.add_argument("--bundle", type=Path, help="model to use (default: the champion in data/champion)")
     parser.add_argument("--language", choices=["en", "de"], default="en", help="of the reasons")
+    parser.add_argument("--engine", choices=get_args(Engine), help="where to compute (default: features.engine)")
     return parser.parse_args()
 
 
@@ -178,7 +161,8 @@ def main() -> None:
         raise DataError(f"--out {arguments.out}: unknown ending {arguments.out.suffix!r}; use .csv or .parquet")
     canonical = arguments.canonical or params.paths.data_dir / "canonical"
     bundle = Bundle.load(arguments.bundle or params.paths.data_dir / "champion")
-    scores = score_open_leads(bundle, canonical, open_leads(canonical, params.snapshots), arguments.language)
+    engine = arguments.engine or params.features.engine
+    scores = score_open_leads(bundle, canonical, open_leads(canonical, params.snapshots), arguments.language, engine)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     if arguments.out.suffix == ".csv":
         scores.to_csv(arguments.out, index=False)
