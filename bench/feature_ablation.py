@@ -22,12 +22,12 @@ from rich.table import Table
 from bench.published_split import matrix_of
 from features.catalog import Catalog
 from features.operations import GROUPS
-from models.fitting import fit_product
+from models.fitting import fit_product, lead_weights, row_groups
 from models.metrics import evaluate, paired_auc_gain, paired_log_loss_gain
 from models.params import TrainParams
 from pipeline.build_features import training_outcomes
 from pipeline.console import console, progress, run_main
-from pipeline.evaluate import capacity_rows, row_groups
+from pipeline.evaluate import capacity_rows
 from pipeline.export import read_export
 from pipeline.files import write_json
 from pipeline.params import load_params
@@ -98,7 +98,7 @@ def main() -> None:
     """Build the widest matrix, fit every variant, measure, print, track."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=SEEDS, help="models per variant")
-    parser.add_argument("--out", type=Path, help="JSON file to write (default: ablation.json in metrics_dir)")
+    parser.add_argument("--out", type=Path, help="JSON file to write (default: ablation.json in data_dir)")
     arguments = parser.parse_args()
     params = load_params(SECTIONS)
     data = params.paths.data_dir
@@ -109,7 +109,7 @@ def main() -> None:
     catalog, table = matrix_of(wide, data / "canonical", snapshots, training_outcomes(snapshots, slices, labels))
     frame, matrix = labelled_rows(snapshots, labels, slices, table)
     frame["label"] = frame["label"].astype("int8")
-    test = np.flatnonzero(((frame["slice"] == "test") & frame["is_headline"]).to_numpy())
+    test = np.flatnonzero((frame["slice"] == "test").to_numpy())
     groups = available_groups(catalog, matrix)
     sets = variants(groups)
     probabilities: dict[str, np.ndarray] = {}
@@ -138,12 +138,18 @@ def main() -> None:
                 bar.advance(task)
             probabilities[name] = np.mean(found, axis=0)
     rows = frame.iloc[test]
-    result = _measure(rows, probabilities, capacity_rows(rows, params.capacity), params.evaluate)
+    headline = rows["is_headline"].to_numpy(dtype=bool)
+    result = _measure(rows, np.ones(len(rows)), headline, probabilities, params)
+    if not headline.all():
+        every = _measure(rows, lead_weights(rows), np.ones(len(rows), dtype=bool), probabilities, params)
+        for name in result:
+            result[name]["all_snapshots"] = every[name]
+    rows = rows[headline]
     for name, chosen in sets.items():
         result[name]["features"] = int(np.isin([f.group for f in catalog.features], chosen).sum())
     answer = {"source": params.ingest.source, "rows": len(rows), "positives": int(rows["label"].sum())}
     write_json(
-        arguments.out or params.paths.metrics_dir / "ablation.json",
+        arguments.out or data / "ablation.json",
         {**answer, "seeds": arguments.seeds, "variants": result},
     )
     console.print(_table(answer, result))
@@ -151,16 +157,20 @@ def main() -> None:
 
 
 def _measure(
-    rows: pd.DataFrame, probabilities: dict[str, np.ndarray], capacity: int, params: Any
+    frame: pd.DataFrame, weights: np.ndarray, chosen: np.ndarray, probabilities: dict[str, np.ndarray], params: Any
 ) -> dict[str, dict[str, Any]]:
+    """Measure every variant on the chosen rows, alone and against all groups (`basic plus`: against basic)."""
+    rows, weights = frame[chosen], weights[chosen]
     labels, clusters = rows["label"].to_numpy(dtype=np.float64), row_groups(rows)
+    capacity, settings = capacity_rows(rows, params.capacity), params.evaluate
     result: dict[str, dict[str, Any]] = {}
-    for name, probability in probabilities.items():
-        against = probabilities["basic" if name.startswith("basic plus") else "all"]
+    for name in probabilities:
+        mine = probabilities[name][chosen]
+        against = probabilities["basic" if name.startswith("basic plus") else "all"][chosen]
         result[name] = {
-            **evaluate(labels, probability, clusters, None, capacity, params, is_probability=True),
-            "auc_gain": paired_auc_gain(labels, probability, against, clusters, None, params),
-            "log_loss_gain": paired_log_loss_gain(labels, probability, against, clusters, None, params),
+            **evaluate(labels, mine, clusters, weights, capacity, settings, is_probability=True),
+            "auc_gain": paired_auc_gain(labels, mine, against, clusters, weights, settings),
+            "log_loss_gain": paired_log_loss_gain(labels, mine, against, clusters, weights, settings),
         }
     return result
 
@@ -170,18 +180,22 @@ def _table(answer: dict[str, Any], result: dict[str, dict[str, Any]]) -> Table:
         title=f"{answer['source']}: {answer['rows']:,} test rows, {answer['positives']:,} positives; "
         "gains are against all groups, those of “basic plus” against basic"
     )
-    for column in ("variant", "features", "AUC", "AUC gain", "log loss", "log loss gain"):
-        table.add_column(column, justify="left" if column == "variant" else "right")
+    table.add_column("variant")
+    every = "all_snapshots" in result["all"]
+    for column in ("features", "AUC", "AUC gain", "log loss", "log loss gain", *(["the same, all snapshots"] * every)):
+        table.add_column(column, justify="right")
     for name, found in result.items():
         if name == "basic":
             table.add_section()
-        gains = [
-            "" if name == "all" else f"{found[key]['value']:+.4f} ({found[key]['low']:+.4f}..{found[key]['high']:+.4f})"
-            for key in ("auc_gain", "log_loss_gain")
-        ]
-        row = (f"{found['auc']['value']:.4f}", gains[0], f"{found['log_loss']['value']:.4f}", gains[1])
+        row = [f"{found['auc']['value']:.4f}", _gain(found, "auc_gain"), f"{found['log_loss']['value']:.4f}"]
+        row += [_gain(found, "log_loss_gain"), *([_gain(found["all_snapshots"], "log_loss_gain")] if every else [])]
         table.add_row(name, str(found["features"]), *row)
     return table
+
+
+def _gain(found: dict[str, Any], key: str) -> str:
+    gain = found[key]
+    return f"{gain['value']:+.4f} ({gain['low']:+.4f}..{gain['high']:+.4f})"
 
 
 def _track(
