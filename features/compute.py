@@ -28,6 +28,8 @@ __all__ = [
     "warm_up",
 ]
 
+_ONE = np.array([0, 1], dtype=np.int64)
+
 
 @dataclass(frozen=True, eq=False)
 class Snapshots:
@@ -136,7 +138,7 @@ def compute_features(
             field="lead_index",
         )
     out = np.empty((rows, len(catalog)), dtype=np.float32)
-    _write_attributes(journeys, snapshots, catalog, attributes or {}, out[:, len(plan.empty) :])
+    _write_attributes(journeys, snapshots, catalog, attributes or {}, plan.of_entity, out[:, len(plan.empty) :])
     if len(plan.empty) and rows:
         lead, at = snapshots.lead_index, snapshots.snapshot_at
         _fold(journeys, lead, at, np.arange(rows), catalog.matcher, plan.own, catalog, plan, out, threads)
@@ -154,7 +156,12 @@ def compute_features(
 
 
 def _write_attributes(
-    journeys: Journeys, snapshots: Snapshots, catalog: Catalog, values: AttributeValues, out: np.ndarray
+    journeys: Journeys,
+    snapshots: Snapshots,
+    catalog: Catalog,
+    values: AttributeValues,
+    of_entity: Sequence[np.ndarray],
+    out: np.ndarray,
 ) -> None:
     """Fill the columns of the group `attributes`: how many are missing, per entity, then their values."""
     specs = catalog.attributes
@@ -163,14 +170,16 @@ def _write_attributes(
     ids, of = journeys.lead_ids, snapshots.lead_index
     encoded, _ = encode(values, specs, len(snapshots), lambda row: ids[of[row]])
     counts = out.shape[1] - len(specs)
-    for column, feature in enumerate(catalog.features[len(catalog) - out.shape[1] :][:counts]):
-        mine = [position for position, spec in enumerate(specs) if spec.entity == feature.selector]
-        out[:, column] = np.isnan(encoded[:, mine]).sum(axis=1)
+    unknown = np.isnan(encoded)
+    for column, mine in enumerate(of_entity):
+        out[:, column] = unknown[:, mine].sum(axis=1)
     out[:, counts:] = encoded
 
 
 def _by_time(group: np.ndarray, at: np.ndarray, groups: int) -> tuple[np.ndarray | None, np.ndarray]:
     """Sort snapshots by group and time: their order (None: as they stand), and where each group's begin."""
+    if groups == 1 and len(group) == 1:
+        return None, _ONE
     order = None
     if len(group) > 1 and not ((group[1:] > group[:-1]) | ((group[1:] == group[:-1]) & (at[1:] >= at[:-1]))).all():
         order = np.lexsort((at, group))
@@ -203,8 +212,10 @@ def _fold(
             begin, end, offsets, journey, masks, starts, snapshot_offsets, at, row, tables, more, plan.empty, out
         )
 
-    cost = np.diff(offsets) + np.diff(snapshot_offsets) * (len(tables[3]) // 10 + 1)
-    in_parts(fold, cost, len(journeys.occurred_at) + len(row) * len(tables[3]) // 10, threads)
+    def cost() -> np.ndarray:
+        return np.asarray(np.diff(offsets) + np.diff(snapshot_offsets) * (len(tables[3]) // 10 + 1))
+
+    in_parts(fold, len(journeys), cost, len(journeys.occurred_at) + len(row) * len(tables[3]) // 10, threads)
 
 
 def _fold_accounts(
@@ -242,7 +253,7 @@ def _fold_accounts(
         journeys.account[journeys.account >= 0], np.diff(offsets)[journeys.account >= 0], accounts
     )
     cost = touchpoints + np.diff(snapshot_offsets) * (len(tables[3]) // 3 + 1)
-    in_parts(fold, cost, int(cost.sum()), threads)
+    in_parts(fold, accounts, lambda: cost, int(cost.sum()), threads)
 
 
 def unknown_values(journeys: Journeys, catalog: Catalog) -> list[list[tuple[str, str]]]:

@@ -104,14 +104,20 @@ def arrange(rows: Rows, leads: int) -> Arranged:
     by_lead = kernel.deal_rows(np.require(rows.lead, np.int32, "C"), offsets, order)
     packed = np.empty((0 if by_lead else n, _PACKED), np.int64)
     if not by_lead:
-        blocks = np.full(-(-n // _BLOCK), _BLOCK)
-        in_parts(lambda begin, end: kernel.pack_rows(begin * _BLOCK, min(end * _BLOCK, n), columns, packed), blocks, n)
+        blocks = -(-n // _BLOCK)
+        in_parts(
+            lambda begin, end: kernel.pack_rows(begin * _BLOCK, min(end * _BLOCK, n), columns, packed),
+            blocks,
+            lambda: np.ones(blocks),
+            n,
+        )
     ties: list[int] = []
     in_parts(
         lambda begin, end: ties.append(
             kernel.arrange_rows(begin, end, offsets, order, packed, columns, arranged, late, tied)
         ),
-        np.diff(offsets),
+        leads,
+        lambda: np.asarray(np.diff(offsets)),
         n,
     )
     if any(ties):

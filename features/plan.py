@@ -41,6 +41,8 @@ class Plan(NamedTuple):
         Selectors of awareness, consideration and decision as bits.
     pairs : ndarray of int64 [sequences, 3]
         Column, first and second selector of `days_before`.
+    of_entity : tuple of ndarray of int64
+        The attributes that each count of missing ones looks at.
     """
 
     own: Tables
@@ -51,6 +53,7 @@ class Plan(NamedTuple):
     zone: Tables
     content: np.ndarray
     pairs: np.ndarray
+    of_entity: Tables
 
 
 @lru_cache(maxsize=16)
@@ -63,6 +66,7 @@ def plan_of(catalog: Catalog) -> Plan:
         Journey features come before attributes.
     """
     columns = [(c, f) for c, f in enumerate(catalog.features) if f.group != "attributes"]
+    counted = [f.selector for f in catalog.features[len(columns) : len(catalog) - len(catalog.attributes)]]
     params = catalog.params
     bit = {name: position for position, name in enumerate(catalog.selectors)}
     content = np.zeros((3, catalog.matcher.words), dtype=np.uint64)
@@ -87,6 +91,10 @@ def plan_of(catalog: Catalog) -> Plan:
         zone=(*offsets(params.time_zone), work),
         content=content,
         pairs=np.array(pairs, dtype=np.int64).reshape(-1, 3),
+        of_entity=tuple(
+            np.array([i for i, spec in enumerate(catalog.attributes) if spec.entity == entity], dtype=np.int64)
+            for entity in counted
+        ),
     )
 
 

@@ -22,29 +22,36 @@ def available() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def in_parts(action: Callable[[int, int], Any], cost: np.ndarray, work: int, threads: int | None = None) -> None:
+def in_parts(
+    action: Callable[[int, int], Any],
+    things: int,
+    cost: Callable[[], np.ndarray],
+    work: int,
+    threads: int | None = None,
+) -> None:
     """Run an action on all of some things, in ranges of about equal cost; small work never starts a thread.
 
     Parameters
     ----------
     action : callable
         Takes where a range begins and ends.
-    cost : ndarray of int64 [things]
-        Of each.
+    things : int
+        How many.
+    cost : callable
+        Gives the cost of each, as ndarray of int64 [things]; asked where there are threads to share it.
     work : int
         In touchpoints; decides whether threads are worth it.
     threads : int, optional
         At most so many; None: as many as this process may use.
     """
-    threads = available() if threads is None else threads
-    if work < WORTH_A_THREAD or threads <= 1:
-        action(0, len(cost))
+    if work < WORTH_A_THREAD or (workers := threads or available()) <= 1:
+        action(0, things)
         return
-    so_far = np.cumsum(cost)
-    parts = threads * _CHUNKS_PER_THREAD
+    so_far = np.cumsum(cost())
+    parts = workers * _CHUNKS_PER_THREAD
     inner = np.searchsorted(so_far, so_far[-1] * np.arange(1, parts) / parts).tolist()
-    with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(action, begin, end) for begin, end in itertools.pairwise([0, *inner, len(cost)])]:
+    with ThreadPoolExecutor(workers) as pool:
+        for done in [pool.submit(action, begin, end) for begin, end in itertools.pairwise([0, *inner, things])]:
             done.result()
 
 
