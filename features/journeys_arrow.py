@@ -324,15 +324,21 @@ def _coded(values: pa.ChunkedArray | pa.Array, name: str, column: str) -> Coded:
     encoded = _encoded(values, name, column)
     distinct = encoded.values.dictionary_encode()
     texts, of_value = distinct.dictionary.to_pylist(), _indices(distinct)
-    # A dictionary that was given may hold values that no row has, and nulls; codes are ranks among the values that occur.
-    used = np.ones(len(texts) + 1, dtype=np.bool_)
+    ordered = sorted(text for text in texts if text is not None)
+    codes = encoded.look_up(_ranks(texts, ordered)[of_value])
     if pa.types.is_dictionary(values.type):
-        used[:] = False
-        used[encoded.look_up(of_value)] = True
-    ordered = sorted({text for text, is_used in zip(texts, used, strict=False) if is_used and text is not None})
+        # A dictionary that was given may hold values that no row has; codes are ranks among the values that occur.
+        counts = np.bincount(codes + 1, minlength=len(ordered) + 1)[1:]
+        if not counts.all():
+            ordered = [text for text, count in zip(ordered, counts, strict=True) if count]
+            codes = encoded.look_up(_ranks(texts, ordered)[of_value])
+    return Coded(codes, tuple(ordered))
+
+
+def _ranks(texts: list[str | None], ordered: list[str]) -> np.ndarray:
+    """Give each text its position in `ordered`, -1 where it is not there; one more entry is for a missing text."""
     position: dict[str | None, int] = {text: code for code, text in enumerate(ordered)}
-    rank = np.array([*(position.get(text, -1) for text in texts), -1], dtype=np.int32)
-    return Coded(encoded.look_up(rank[of_value]), tuple(ordered))
+    return np.array([*(position.get(text, -1) for text in texts), -1], dtype=np.int32)
 
 
 def _text(table: pa.Table, name: str, column: str, *, required: bool = False) -> Coded:

@@ -194,7 +194,9 @@ def _whole_leads(path: Path, rows_at_once: int) -> Iterator[_Part]:
 
 
 def _parted(table: pa.Table, lead_id: str) -> tuple[pa.Table, pa.Table]:
-    own = pc.equal(table["lead_id"].cast(pa.string()), lead_id).to_numpy()
+    chunks = table["lead_id"].chunks
+    code = [pc.index(chunk.dictionary, lead_id).as_py() for chunk in chunks]
+    own = np.concatenate([chunk.indices.to_numpy() == own for chunk, own in zip(chunks, code, strict=True)])
     count = np.count_nonzero(own)
     if own[len(own) - count :].all():
         return table.slice(0, len(own) - count), table.slice(len(own) - count)
