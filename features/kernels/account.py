@@ -7,7 +7,7 @@ recorded only later (pending) is taken off one by one: there is little of it at 
 
 import numpy as np
 
-from features.kernels.compiled import before, compiled, entry, window_start
+from features.kernels.compiled import before, compiled, compiled_making_arrays, entry, window_start
 from features.kernels.sections import (
     ACCOUNT_ACTIVE_LEADS,
     ACCOUNT_COUNT,
@@ -77,7 +77,7 @@ def _active_visible(own, own_from, lead, lo, hi, known, moment):  # type: ignore
     return False
 
 
-@compiled
+@compiled_making_arrays
 def _write_selector(k, n, leads, when, who, known, moments, rows, mover, n_moments, plan, scratch, out):  # type: ignore[no-untyped-def]
     """Write one selector's features of all the account's snapshots; `mover` is each snapshot's own lead."""
     windows, half_lives, reach, features, sections = plan
@@ -139,7 +139,7 @@ def _write_selector(k, n, leads, when, who, known, moments, rows, mover, n_momen
                 out[rows[c], column] = count
 
 
-@compiled
+@compiled_making_arrays
 def _pending(n, when, known, moments, n_moments, ends, late):  # type: ignore[no-untyped-def]
     """List, per moment, the positions that occurred before it and were not recorded by then."""
     late_from = np.zeros(n_moments + 1, np.int64)
@@ -167,7 +167,7 @@ def _pending(n, when, known, moments, n_moments, ends, late):  # type: ignore[no
     return listed, late_from
 
 
-@compiled
+@compiled_making_arrays
 def _write_decayed(  # type: ignore[no-untyped-def]
     n, when, who, moments, rows, mover, n_moments, ends, half, reach, own, own_from, late_list, late_from, column, out
 ):  # fmt: skip

@@ -85,13 +85,11 @@ def _write_content(k, n, chosen, level, rows, n_moments, ends, starts, features,
     newest, total, count, back, following = work[0:3], work[3], work[4], work[5], work[6]
     # Up to and with touchpoint j: the newest of each level, their sum, how many, steps back; and the next one from j on.
     total[0], count[0], back[0] = 0, 0, 0
-    last_of = np.full(4, -1, np.int64)
     previous = 0
     for j in range(n):
         depth = level[chosen[j]]
-        last_of[depth] = j
         for other in range(3):
-            newest[other, j] = last_of[other + 1]
+            newest[other, j] = j if depth == other + 1 else newest[other, j - 1] if j > 0 else -1
         total[j + 1], count[j + 1] = total[j] + depth, count[j] + (depth > 0)
         back[j + 1] = back[j] + (depth == _AWARENESS and previous == _DECISION)
         previous = depth if depth > 0 else previous
