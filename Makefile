@@ -59,7 +59,7 @@ bento: env ## pack the champion and the service into a Bento
 	@bentoml build
 
 bench: env ## benchmarks; bench.published_split runs inside runs/<source>, as make demo SOURCE=... does
-	@for b in feature_engine serving_latency simulator_scale; do echo "== $$b"; python -m bench.$$b || exit 1; done
+	@for b in feature_engine feature_scale serving_latency simulator_scale; do echo "== $$b"; python -m bench.$$b || exit 1; done
 
 lock: env ## compile requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra spark --universal --python-version 3.11 --generate-hashes \

@@ -1,4 +1,8 @@
-"""How fast the feature engine folds journeys into the features of params.yaml. Run: python -m bench.feature_engine."""
+"""How fast the feature engine folds journeys into the features of params.yaml: `python -m bench.feature_engine`.
+
+Many leads with the features of their own touchpoints; one lead with all groups, as the service asks for; and what one lead with
+100,000 touchpoints costs the others.
+"""
 
 import argparse
 import time
@@ -8,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from features.catalog import build_catalog
+from features.catalog import Catalog, build_catalog
 from features.compute import Snapshots, compute_features, warm_up
 from features.journeys import Journeys, LeadJourney, TouchpointRecord
 from features.timeline import DAY_US
@@ -80,10 +84,13 @@ def main() -> None:
     parser.add_argument("--leads", type=int, default=100_000)
     parser.add_argument("--touchpoints", type=int, default=40, help="per lead, on average")
     leads, per_lead = parser.parse_args().leads, parser.parse_args().touchpoints
-    catalog = build_catalog(load_params(("features",)).features, [])
+    params = load_params(("features",)).features
+    whole = build_catalog(params, [])
+    own = tuple(group for group in params.groups if group in ("engagement", "stages"))
+    catalog = build_catalog(params.model_copy(update={"groups": own}), [])
     begin = time.perf_counter()
     warm_up()
-    console.print(f"{len(catalog)} features; kernel ready after {time.perf_counter() - begin:.1f} s")
+    console.print(f"{len(catalog)} features ({', '.join(own)}); kernel ready after {time.perf_counter() - begin:.1f} s")
 
     ids = [f"L-{i:07d}" for i in range(leads)]
     for late_share in (0.0, 0.05):
@@ -114,6 +121,12 @@ def main() -> None:
                     f"touchpoints/s   {len(chosen) / seconds / 1e6:6.2f} M rows/s"
                 )
 
+    one_lead(whole)
+    one_long_journey(leads, per_lead, catalog)
+
+
+def one_lead(catalog: Catalog) -> None:
+    """Print the time from a built journey of 40 touchpoints to the vector of all groups, and from records to the journey."""
     rng = np.random.default_rng(2)
     records = [
         TouchpointRecord(str(kind), int(at), channel="web", asset=str(asset))
@@ -128,8 +141,31 @@ def main() -> None:
     computed, _ = best_of(3, lambda: [compute_features(one, moment, catalog) for _ in range(repeats)])
     built, _ = best_of(3, lambda: [Journeys.from_records(request) for _ in range(repeats)])
     console.print(
-        f"\none lead of 40 touchpoints: features {computed / repeats * 1e6:.0f} us, "
+        f"\none lead of 40 touchpoints: {len(catalog)} features {computed / repeats * 1e6:.0f} us, "
         f"building its journey {built / repeats * 1e6:.0f} us"
+    )
+
+
+def one_long_journey(leads: int, per_lead: int, catalog: Catalog, touchpoints: int = 100_000) -> None:
+    """Print what one lead with so many touchpoints adds, alone and among the others."""
+    ids = [f"L-{i:07d}" for i in range(leads)]
+    usual = simulated_touchpoints(leads, per_lead, 0.0)
+    long = simulated_touchpoints(1, touchpoints, 0.0, seed=2)
+    chosen = every_lead(leads, 1)
+    seconds = {}
+    for name, table, count in (
+        ("without", usual, leads),
+        ("with", pa.concat_tables([usual, long], promote_options="default").unify_dictionaries(), leads),
+        ("alone", long, 1),
+        ("alone, half as long", long.slice(0, touchpoints // 2), 1),
+    ):
+        journeys = Journeys.from_arrow(table, None, None, ids[:count])
+        looks = chosen if count > 1 else every_lead(1, 1)
+        seconds[name], _ = best_of(3, lambda j=journeys, s=looks: compute_features(j, s, catalog))
+    console.print(
+        f"one lead with {touchpoints:,} touchpoints: alone {seconds['alone'] * 1e3:.1f} ms "
+        f"(half as long: {seconds['alone, half as long'] * 1e3:.1f} ms), {leads:,} others with it {seconds['with']:.2f} s, "
+        f"without it {seconds['without']:.2f} s"
     )
 
 

@@ -28,8 +28,8 @@ _DIGEST = _digest()
 compiled = numba.njit(nogil=True, fastmath=False, _nrt=False)
 """Decorator of what only other kernels call.
 
-It may make no arrays: whoever calls holds them. So they need not be counted each time that one is taken out of a tuple, which took
-almost half of the time, and let threads wait for one another.
+It may make no arrays: whoever calls holds them. So they need not be counted each time that one is taken out of a tuple, which
+took almost half of the time, and let threads wait for one another.
 """
 
 compiled_making_arrays = numba.njit(nogil=True, fastmath=False)
