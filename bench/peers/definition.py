@@ -1,8 +1,8 @@
 """The features that every contender computes, as plain data: the standard library only, for every environment imports it.
 
 A snapshot sees touchpoints with ``occurred_at`` in ``[snapshot_at - 365 days, snapshot_at)`` that were recorded before it; a
-window of n days those in ``[snapshot_at - n days, snapshot_at)``. A missing `recorded_at` equals `occurred_at`, a missing `value`
-is 0; a missing channel or asset is not counted as one, and a rule that names the field never picks it.
+window of n days those in ``[snapshot_at - n days, snapshot_at)``. A missing `recorded_at` equals `occurred_at`, a missing
+`value` is 0; a missing channel or asset is not counted as one, and a rule that names the field never picks it.
 """
 
 from typing import NamedTuple

@@ -145,8 +145,8 @@ def summary(measured: dict[str, Any], leads: int) -> dict[str, dict[str, float]]
     Returns
     -------
     dict
-        Contender to ``end_to_end``, ``load``, ``compute``, ``memory_gb``, ``end_to_end_ratio``, ``compute_ratio``; a ratio above
-        1: the engine was faster.
+        Contender to ``end_to_end``, ``load``, ``compute``, ``memory_gb``, ``end_to_end_ratio``, ``compute_ratio``; a ratio
+        above 1: the engine was faster.
     """
     engine = measured["timings"]["engine"]
     table: dict[str, dict[str, float]] = {}

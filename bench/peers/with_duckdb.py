@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
-import pyarrow as pa
 
 from bench.peers.definition import DAY_US, FEATURES, HALF_LIVES, LATEST_OF, OBSERVATION_DAYS, SELECTORS, Selector
 
-__all__ = ["compute", "end_to_end", "load", "prepare", "to_arrow"]
+__all__ = ["compute", "end_to_end", "load", "prepare"]
 
 CHUNK_ROWS = 400_000
 """Snapshots at a time: 116 states per group would not fit in memory for millions of groups."""
@@ -124,11 +123,6 @@ def compute(loaded: Loaded) -> duckdb.DuckDBPyConnection:
     for part in range(1, parts):
         connection.execute(f"INSERT INTO result {_query(part)}")
     return connection
-
-
-def to_arrow(loaded: Loaded, result: duckdb.DuckDBPyConnection) -> pa.Table:
-    """Hand the result over for comparison."""
-    return result.sql("FROM result").to_arrow_table()
 
 
 def end_to_end(touchpoints: Path, snapshots: Path, out: Path) -> None:

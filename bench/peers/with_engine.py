@@ -1,22 +1,24 @@
 """The project's engine: journeys built once from Arrow, then one compiled fold."""
 
-from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bench.peers.definition import FEATURES, HALF_LIVES, OBSERVATION_DAYS, SELECTORS, WINDOWS, Selector
+from bench.peers.definition import FEATURES, HALF_LIVES, KEYS, OBSERVATION_DAYS, SELECTORS, WINDOWS, Selector
 from features.catalog import Catalog, build_catalog
 from features.compute import Snapshots, compute_features, warm_up
 from features.journeys import Journeys
 from features.params import FeaturesParams, SelectorParams
 
-__all__ = ["compute", "end_to_end", "load", "prepare", "to_arrow"]
+__all__ = ["catalog", "compute", "end_to_end", "load", "prepare"]
+
+BLOCK_ROWS = 130_000
+"""Snapshots of one row group."""
 
 
 class Loaded(NamedTuple):
@@ -61,11 +63,13 @@ def prepare(_folder: Path) -> None:
 def load(touchpoints: Path, snapshots: Path) -> Loaded:
     """Read both files and build journeys: text encoded, sorted by lead and time."""
     table = pq.read_table(touchpoints, read_dictionary=["lead_id", "kind", "channel", "asset"])
-    keys = pq.read_table(snapshots, read_dictionary=["lead_id"])
-    ids = pc.unique(keys["lead_id"].unify_dictionaries().combine_chunks()).dictionary_decode()
-    journeys = Journeys.from_arrow(table, None, None, ids.to_pylist(), unknown_leads="ignore")
-    lead = pc.index_in(keys["lead_id"].cast(pa.string()), value_set=ids).to_numpy()
-    return Loaded(journeys, Snapshots(lead, keys["snapshot_at"].cast(pa.int64()).to_numpy()), keys)
+    keys = pq.read_table(snapshots, read_dictionary=["lead_id"]).unify_dictionaries().combine_chunks()
+    ids = keys["lead_id"].chunk(0)
+    journeys = Journeys.from_arrow(table, None, None, ids.dictionary.to_pylist(), unknown_leads="ignore")
+    lead = ids.indices.to_numpy()
+    order = np.argsort(lead, kind="stable")
+    moments = keys["snapshot_at"].cast(pa.int64()).to_numpy()
+    return Loaded(journeys, Snapshots(lead[order], moments[order]), keys.take(pa.array(order)))
 
 
 def compute(loaded: Loaded) -> np.ndarray:
@@ -73,17 +77,29 @@ def compute(loaded: Loaded) -> np.ndarray:
     return compute_features(loaded.journeys, loaded.snapshots, catalog())
 
 
-def to_arrow(loaded: Loaded, matrix: np.ndarray) -> pa.Table:
-    """Put keys and columns together."""
-    return _table(loaded.keys, catalog().names, matrix)
-
-
-def _table(keys: pa.Table, names: Sequence[str], matrix: np.ndarray) -> pa.Table:
-    columns = {name: pa.array(np.ascontiguousarray(matrix[:, column])) for column, name in enumerate(names)}
-    return pa.table({"lead_id": keys["lead_id"], "snapshot_at": keys["snapshot_at"], **columns})
-
-
 def end_to_end(touchpoints: Path, snapshots: Path, out: Path) -> None:
-    """Turn unsorted Parquet into a Parquet of features."""
+    """Turn unsorted Parquet into a Parquet of features: while one block of leads is written, the next is computed."""
     loaded = load(touchpoints, snapshots)
-    pq.write_table(to_arrow(loaded, compute(loaded)), out)
+    every, at = loaded.snapshots, range(0, len(loaded.keys), BLOCK_ROWS)
+    with ThreadPoolExecutor(1) as pool, pq.ParquetWriter(out, schema(), use_dictionary=list(KEYS)) as writer:
+        written = pool.submit(int)
+        for begin in at:
+            block = slice(begin, begin + BLOCK_ROWS)
+            chosen = Snapshots(every.lead_index[block], every.snapshot_at[block])
+            matrix = compute_features(loaded.journeys, chosen, catalog())
+            written.result()
+            written = pool.submit(_write, writer, loaded.keys.slice(begin, BLOCK_ROWS), matrix)
+        written.result()
+
+
+def schema() -> pa.Schema:
+    """Give the columns of a result."""
+    moment = pa.timestamp("us", tz="UTC")
+    columns = [pa.field(name, pa.float32()) for name in catalog().names]
+    return pa.schema([pa.field("lead_id", pa.string()), pa.field("snapshot_at", moment), *columns])
+
+
+def _write(writer: pq.ParquetWriter, keys: pa.Table, matrix: np.ndarray) -> None:
+    columns = [pa.array(column) for column in np.ascontiguousarray(matrix.T)]
+    ids, moments = keys["lead_id"].cast(pa.string()), keys["snapshot_at"].cast(schema().field("snapshot_at").type)
+    writer.write_table(pa.Table.from_arrays([ids, moments, *columns], schema=schema()))

@@ -1,8 +1,8 @@
 """Featuretools: an entity set with cutoff times, a feature matrix per training window, native primitives under `where` clauses.
 
-What the secondary time index nulls before it was recorded are the selectors' flags, so a touchpoint recorded late counts nowhere.
-Recency and decay are written as `Max`, `Min` and `Sum` of prepared numbers, which pandas computes natively; primitives that take
-the calculation time would call Python once per lead and moment.
+What the secondary time index nulls before it was recorded are the selectors' flags, so a touchpoint recorded late counts
+nowhere. Recency and decay are written as `Max`, `Min` and `Sum` of prepared numbers, which pandas computes natively; primitives
+that take the calculation time would call Python once per lead and moment.
 """
 
 from pathlib import Path
@@ -11,12 +11,11 @@ from typing import NamedTuple
 import featuretools as ft
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from featuretools.primitives import Count, Max, Min, NumUnique, Sum
 
 from bench.peers.definition import DAY_US, FEATURES, HALF_LIVES, LATEST_OF, SELECTORS, WINDOWS, Feature, Selector
 
-__all__ = ["compute", "end_to_end", "load", "prepare", "to_arrow"]
+__all__ = ["compute", "end_to_end", "load", "prepare"]
 
 
 class Loaded(NamedTuple):
@@ -137,11 +136,6 @@ def compute(loaded: Loaded) -> pd.DataFrame:
     keys = keys.rename(columns={"time": "snapshot_at"})
     keys["snapshot_at"] = keys["snapshot_at"].dt.tz_localize("UTC").dt.as_unit("us")
     return pd.concat([keys, result[[f.name for f in FEATURES]].reset_index(drop=True).astype("float32")], axis=1)
-
-
-def to_arrow(loaded: Loaded, result: pd.DataFrame) -> pa.Table:
-    """Hand the result over for comparison."""
-    return pa.Table.from_pandas(result, preserve_index=False)
 
 
 def end_to_end(touchpoints: Path, snapshots: Path, out: Path) -> None:

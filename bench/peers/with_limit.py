@@ -5,6 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench.peers.definition import KEYS
+
 __all__ = ["end_to_end", "prepare"]
 
 _result: list[pa.Table] = []
@@ -16,7 +18,7 @@ def prepare(folder: Path) -> None:
 
 
 def end_to_end(touchpoints: Path, snapshots: Path, out: Path) -> None:
-    """Read what is sorted already, and write."""
+    """Read what is sorted already, and write as the engine does."""
     pq.read_table(touchpoints.with_name("sorted.parquet"))
     pq.read_table(snapshots)
-    pq.write_table(_result[0], out)
+    pq.write_table(_result[0], out, use_dictionary=list(KEYS))

@@ -1,7 +1,7 @@
 """pandas: a merge of snapshots and touchpoints, then group-bys over masked rows; nothing row by row.
 
-Text is encoded and touchpoints are sorted by lead, newest first, when they are loaded. So the latest touchpoint of a value comes
-first, and distinct counts are group-bys over what is no duplicate, which is much faster than `nunique` once per window.
+Text is encoded and touchpoints are sorted by lead, newest first, when they are loaded. So the latest touchpoint of a value
+comes first, and distinct counts are group-bys over what is no duplicate, which is much faster than `nunique` once per window.
 """
 
 import math
@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from bench.peers.definition import DAY_US, FEATURES, HALF_LIVES, LATEST_OF, OBSERVATION_DAYS, SELECTORS, Selector
 
-__all__ = ["compute", "end_to_end", "load", "prepare", "to_arrow"]
+__all__ = ["compute", "end_to_end", "load", "prepare"]
 
 CHUNK_ROWS = 100_000
 """Snapshots at a time: joined with their touchpoints, millions of them would not fit in memory."""
@@ -139,11 +138,6 @@ def _latest(picked: pd.DataFrame, field: str) -> pd.DataFrame:
     # one integer key instead of two columns: hashing is most of the work
     key = values["row"].to_numpy(dtype="int64") * 1_000_000 + values[field].to_numpy(dtype="int64")
     return values.loc[~pd.Series(key, index=values.index).duplicated(), ["row", "age"]]
-
-
-def to_arrow(loaded: Loaded, result: pd.DataFrame) -> pa.Table:
-    """Hand the result over for comparison."""
-    return pa.Table.from_pandas(result, preserve_index=False)
 
 
 def end_to_end(touchpoints: Path, snapshots: Path, out: Path) -> None:

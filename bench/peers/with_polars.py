@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
-import pyarrow as pa
 
 from bench.peers.definition import DAY_US, FEATURES, HALF_LIVES, LATEST_OF, OBSERVATION_DAYS, SELECTORS, Selector
 
-__all__ = ["compute", "end_to_end", "load", "prepare", "to_arrow"]
+__all__ = ["compute", "end_to_end", "load", "prepare"]
 
 CHUNK_ROWS = 650_000
 """Snapshots at a time: joined with their touchpoints, millions of them would not fit in memory."""
@@ -141,11 +140,6 @@ def compute(loaded: Loaded) -> pl.DataFrame:
 def _part(known: pl.LazyFrame, snapshots: pl.DataFrame) -> pl.LazyFrame:
     mine = snapshots["lead_id"].unique().to_frame().lazy()
     return _features(known.join(mine, on="lead_id", how="semi"), snapshots.lazy())
-
-
-def to_arrow(loaded: Loaded, result: pl.DataFrame) -> pa.Table:
-    """Hand the result over for comparison."""
-    return result.to_arrow()
 
 
 def end_to_end(touchpoints: Path, snapshots: Path, out: Path) -> None:

@@ -1,7 +1,7 @@
 """One contender, once, in its own environment: files in, a result file and its timings out.
 
-Run by bench.feature_peers as ``python -m bench.peers.worker <contender> <touchpoints> <snapshots> <folder> <timings>``. Starting
-Python, importing, and loading compiled code are not timed.
+Run by bench.feature_peers as ``python -m bench.peers.worker <contender> <touchpoints> <snapshots> <folder> <timings>``.
+Starting Python, importing, and loading compiled code are not timed.
 """
 
 import gc
