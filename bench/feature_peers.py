@@ -6,7 +6,6 @@ Run it with ``make bench-peers``, or, where the peers' environments are there al
 import argparse
 import json
 import os
-import platform
 from pathlib import Path
 from typing import Any
 
@@ -80,16 +79,19 @@ def layout(setting: str, measured: dict[str, Any], table: dict[str, dict[str, fl
     """Lay out one setting; one row per contender, fastest end to end first."""
     shown = Table(title=f"{TITLES[setting]}: median seconds, and how many times the engine's")
     shown.add_column("contender")
-    for title in ("end to end", "", "load", "in memory", "", "peak GB", "rows compared"):
+    for title in ("end to end", "", "processor", "load", "in memory", "", "processor", "peak GB", "rows compared"):
         shown.add_column(title, justify="right")
     for name, row in sorted(table.items(), key=lambda item: item[1]["end_to_end"]):
         title = CONTENDERS[name].title + (" (extrapolated)" if name == EXTRAPOLATED else "")
-        cells = [f"{row['end_to_end']:.2f}", f"{row['end_to_end_ratio']:.2f} x"]
-        cells += (
-            [f"{row['load']:.2f}", f"{row['compute']:.2f}", f"{row['compute_ratio']:.2f} x"]
-            if "load" in row
-            else [""] * 3
-        )
+        cells = [
+            f"{row['end_to_end']:.2f}",
+            *(f"{row[f'end_to_end{kind}_ratio']:.2f} x" for kind in ("", "_processor")),
+        ]
+        if "load" in row:
+            cells += [f"{row['load']:.2f}", f"{row['compute']:.2f}"]
+            cells += [f"{row[f'compute{kind}_ratio']:.2f} x" for kind in ("", "_processor")]
+        else:
+            cells += [""] * 4
         cells += [f"{row['memory_gb']:.1f}" if "memory_gb" in row else "", f"{measured['compared'].get(name, 0):,}"]
         shown.add_row(title, *cells, style="bold" if name == "engine" else "")
     return shown
@@ -104,20 +106,17 @@ def main() -> None:
         console.print(f"Not installed, so not compared: {names}. `make bench-peers` installs them.")
     names = [name for name in arguments.contenders if name not in absent]
     write_data(arguments.data, arguments.leads, arguments.touchpoints)
-    figures: dict[str, Any] = {
-        "leads": arguments.leads,
-        "touchpoints": arguments.touchpoints,
-        "features": len(FEATURES),
-        "processors": os.cpu_count(),
-        "machine": platform.machine(),
-        "not_installed": absent,
-        "settings": {},
-    }
+    figures: dict[str, Any] = {"settings": {}}
+    if arguments.out.exists():  # settings may be measured one by one
+        figures = json.loads(arguments.out.read_text(encoding="utf-8"))
+    size = {"leads": arguments.leads, "touchpoints": arguments.touchpoints, "features": len(FEATURES)}
+    size |= {"processors": os.cpu_count(), "not_installed": absent}
     for setting in arguments.settings:
         rounds = arguments.rounds if setting == "one" else arguments.weekly_rounds
         for measured in measure(names, arguments.data, setting, rounds, console.print):
             table = summary(measured, arguments.leads)
-            figures["settings"][setting] = {**measured, "summary": table, "verdicts": verdicts(setting, table)}
+            more = {"rounds": rounds, "summary": table, "verdicts": verdicts(setting, table)}
+            figures["settings"][setting] = size | measured | more
             # written after every round: a long run that is stopped leaves what it found
             arguments.out.parent.mkdir(parents=True, exist_ok=True)
             arguments.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

@@ -14,7 +14,7 @@ from pipeline.plots import COLOURS, INK, PALE
 __all__ = ["picture_png"]
 
 _SETTINGS = {"one": "1 snapshot per lead", "weekly": "26 weekly snapshots per lead"}
-_MEASURES = {"end_to_end": "end to end, Parquet to Parquet", "compute": "in memory, data loaded"}
+_MEASURES = {"end_to_end": "End to end, Parquet to Parquet", "compute": "In memory, data loaded"}
 _PEER, _LIMIT = "#9aa3ad", "#dfe5ea"
 
 
@@ -33,11 +33,14 @@ def picture_png(figures: dict[str, Any]) -> bytes:
     for row, (setting, measured) in enumerate(settings.items()):
         for column, (measure, words) in enumerate(_MEASURES.items()):
             _panel(panels[row, column], measured["summary"], measure)
-            title = f"{_SETTINGS[setting]}: {words}"
-            panels[row, column].set_title(title, loc="left", fontsize=9.5, fontweight="bold", color=INK, pad=8)
+            title = (
+                f"{words}\n{_SETTINGS[setting]}, {measured['leads']:,} leads, {measured['touchpoints']:,} touchpoints"
+            )
+            panels[row, column].set_title(title, loc="left", fontsize=9, color=INK, pad=8)
+    any_setting = next(iter(settings.values()))
     figure.suptitle(
-        f"{figures['features']} features of {figures['leads']:,} leads with {figures['touchpoints']:,} touchpoints, "
-        f"{figures['processors']} processors: seconds, shorter is better",
+        f"{any_setting['features']} features, {any_setting['processors']} processors: seconds (and times the engine's), "
+        "shorter is better",
         x=0.01,
         ha="left",
         fontsize=11.5,

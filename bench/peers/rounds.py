@@ -41,6 +41,7 @@ CONTENDERS = {
     "limit": Contender("limit: read sorted, write", ""),
 }
 EXTRAPOLATED = "featuretools"
+_RATIOS = {"end_to_end", "compute", "end_to_end_processor", "compute_processor"}
 
 Timings = dict[str, float]
 
@@ -134,8 +135,8 @@ def extrapolated(subsets: dict[int, Timings], leads: int) -> Timings:
     (few, low), (many, high) = sorted(subsets.items())
     return {
         measure: high[measure] + (high[measure] - low[measure]) / (many - few) * (leads - many)
-        for measure in ("end_to_end", "load", "compute")
-        if measure in high
+        for measure in high
+        if measure != "memory_gb"
     }
 
 
@@ -145,20 +146,19 @@ def summary(measured: dict[str, Any], leads: int) -> dict[str, dict[str, float]]
     Returns
     -------
     dict
-        Contender to ``end_to_end``, ``load``, ``compute``, ``memory_gb``, ``end_to_end_ratio``, ``compute_ratio``; a ratio
-        above 1: the engine was faster.
+        Contender to the worker's measures, and ``<measure>_ratio``: above 1, the engine was faster.
     """
     engine = measured["timings"]["engine"]
     table: dict[str, dict[str, float]] = {}
     for name, rounds in measured["timings"].items():
         row = {measure: median(timings[measure] for timings in rounds) for measure in rounds[0]}
-        for measure in {"end_to_end", "compute"} & set(rounds[0]):
+        for measure in _RATIOS & set(rounds[0]):
             pairs = itertools.zip_longest(rounds, engine[: len(rounds)])
             row[f"{measure}_ratio"] = median(mine[measure] / reference[measure] for mine, reference in pairs)
         table[name] = row
     if "subsets" in measured:
         row = extrapolated(measured["subsets"], leads)
-        for measure in ("end_to_end", "compute"):
+        for measure in sorted(_RATIOS):
             row[f"{measure}_ratio"] = row[measure] / table["engine"][measure]
         table[EXTRAPOLATED] = row
     return table

@@ -14,8 +14,8 @@ from bench.peers.definition import DAY_US, FEATURES, HALF_LIVES, LATEST_OF, OBSE
 
 __all__ = ["compute", "end_to_end", "load", "prepare"]
 
-CHUNK_ROWS = 650_000
-"""Snapshots at a time: joined with their touchpoints, millions of them would not fit in memory."""
+CHUNK_ROWS = 130_000
+"""Snapshots at a time: joined with their touchpoints, millions of them would fit neither in memory nor in a cache."""
 
 
 class Loaded(NamedTuple):
@@ -76,10 +76,11 @@ def _plain(operation: str, selector: str, days: int) -> pl.Expr:
     mask = pl.col(f"is_{selector}")
     if operation in ("count", "sum_value"):
         inside = mask & (pl.col("age") <= days * DAY_US)
-        return inside.sum() if operation == "count" else pl.col("value").filter(inside).sum()
+        # when/then streams; filter inside an aggregate takes nearly twice as long
+        return inside.sum() if operation == "count" else pl.when(inside).then("value").otherwise(0.0).sum()
     if operation == "decayed_count":
-        return pl.col(f"weight_{days}").filter(mask).sum()
-    age = pl.col("age").filter(mask)
+        return pl.when(mask).then(f"weight_{days}").otherwise(0.0).sum()
+    age = pl.when(mask).then("age")
     return (age.min() if operation == "days_since_last" else age.max()) / DAY_US
 
 
@@ -87,7 +88,7 @@ def _distinct(seen: pl.LazyFrame, operation: str) -> pl.LazyFrame:
     field = LATEST_OF[operation]
     mine = [feature for feature in FEATURES if feature.operation == operation]
     selectors = dict.fromkeys(feature.selector for feature in mine)
-    latest = [pl.col("age").filter(pl.col(f"is_{name}")).min().alias(f"latest_{name}") for name in selectors]
+    latest = [pl.when(f"is_{name}").then("age").min().alias(f"latest_{name}") for name in selectors]
     counts = [(pl.col(f"latest_{f.selector}") <= f.days * DAY_US).sum().cast(pl.Float32).alias(f.name) for f in mine]
     return seen.filter(pl.col(field).is_not_null()).group_by("row", field).agg(latest).group_by("row").agg(counts)
 

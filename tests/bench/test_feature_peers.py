@@ -136,8 +136,8 @@ def test_quick_run_says_who_is_missing_and_what_missed(monkeypatch, tmp_path, ca
     assert "Polars. `make bench-peers`" in " ".join(capsys.readouterr().out.split())
     (out,) = tmp_path.glob("*/feature_peers.json")
     figures = json.loads(out.read_text())
-    assert figures["not_installed"] == ["polars"]
     one = figures["settings"]["one"]
+    assert one["not_installed"] == ["polars"]
     assert one["compared"] == {"pandas": 2_000}
     assert set(one["summary"]) == {"engine", "pandas", "limit"}
     assert len(one["verdicts"]) == 3
