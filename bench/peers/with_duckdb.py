@@ -1,5 +1,6 @@
-"""DuckDB: one aggregate with FILTER clauses over the join of snapshots and touchpoints.
+"""DuckDB: one aggregate with conditions over the join of snapshots and touchpoints.
 
+Conditions are written as ``count_if`` and ``CASE``, which take two thirds of the time of ``FILTER`` clauses.
 Distinct counts come from a first aggregate per value (how long ago was its latest touchpoint?), which takes a third of the time
 of ``count(DISTINCT ...) FILTER (...)`` once per window. Decayed counts are sums of ``exp``.
 """
@@ -10,7 +11,16 @@ from typing import NamedTuple
 
 import duckdb
 
-from bench.peers.definition import DAY_US, FEATURES, HALF_LIVES, LATEST_OF, OBSERVATION_DAYS, SELECTORS, Selector
+from bench.peers.definition import (
+    DAY_US,
+    FEATURES,
+    HALF_LIVES,
+    LATEST_OF,
+    OBSERVATION_DAYS,
+    SELECTORS,
+    WINDOWS,
+    Selector,
+)
 
 __all__ = ["compute", "end_to_end", "load", "prepare"]
 
@@ -40,22 +50,22 @@ def _rule(selector: Selector) -> str:
     return f"coalesce({' AND '.join(parts)}, false)" if parts else "true"
 
 
-def _within(selector: str, days: int) -> str:
+def _condition(selector: str, days: int = 0) -> str:
     parts = [] if selector == "all" else [f"is_{selector}"]
     if days not in (0, OBSERVATION_DAYS):
-        parts.append(f"age < {days * DAY_US} + 1")  # a window's start is included
-    return f" FILTER ({' AND '.join(parts)})" if parts else ""
+        parts.append(f"in_{days}")
+    return " AND ".join(parts) or "true"
 
 
 def _plain(operation: str, selector: str, days: int) -> str:
     if operation == "count":
-        return f"count(*){_within(selector, days)}"
+        return f"count_if({_condition(selector, days)})"
     if operation == "sum_value":
-        return f"coalesce(sum(value){_within(selector, days)}, 0)"
+        return f"coalesce(sum(CASE WHEN {_condition(selector, days)} THEN value END), 0)"
     if operation == "decayed_count":
-        return f"coalesce(sum(weight_{days}){_within(selector, 0)}, 0)"
+        return f"sum(CASE WHEN {_condition(selector)} THEN weight_{days} ELSE 0 END)"
     extreme = "min" if operation == "days_since_last" else "max"
-    return f"{extreme}(age){_within(selector, 0)} / {float(DAY_US)}"
+    return f"{extreme}(CASE WHEN {_condition(selector)} THEN age END) / {float(DAY_US)}"
 
 
 def _distinct(operation: str) -> str:
@@ -63,7 +73,7 @@ def _distinct(operation: str) -> str:
     field = LATEST_OF[operation]
     mine = [feature for feature in FEATURES if feature.operation == operation]
     selectors = dict.fromkeys(feature.selector for feature in mine)
-    latest = ", ".join(f"min(age){_within(name, 0)} AS latest_{name}" for name in selectors)
+    latest = ", ".join(f"min(CASE WHEN {_condition(name)} THEN age END) AS latest_{name}" for name in selectors)
     counts = ", ".join(f"count_if(latest_{f.selector} <= {f.days * DAY_US})::FLOAT AS {f.name}" for f in mine)
     return f"""
         SELECT row_id, {counts}
@@ -75,6 +85,8 @@ def _query(part: int = 0) -> str:
     """Write the whole query; `part` is a range of leads."""
     rules = ", ".join(f"{_rule(selector)} AS is_{name}" for name, selector in SELECTORS.items() if name != "all")
     weights = ", ".join(f"exp(age * {-math.log(2) / (days * DAY_US)!r}) AS weight_{days}" for days in HALF_LIVES)
+    # a window's start is included
+    windows = ", ".join(f"age <= {days * DAY_US} AS in_{days}" for days in WINDOWS[:-1])
     plain = ", ".join(
         f"({_plain(f.operation, f.selector, f.days)})::FLOAT AS {f.name}"
         for f in FEATURES
@@ -92,7 +104,7 @@ def _query(part: int = 0) -> str:
             channel, asset, value, epoch_us(occurred_at) // {DAY_US} AS day, {rules}
         FROM touchpoints SEMI JOIN chosen USING (lead_id)
     ), seen AS (
-        SELECT *, {weights} FROM (
+        SELECT *, {windows}, {weights} FROM (
             SELECT row_id, moment - occurred AS age, known.* EXCLUDE (lead_id)
             FROM chosen JOIN known USING (lead_id)
             WHERE known_at < moment AND occurred >= moment - {OBSERVATION_DAYS * DAY_US})
