@@ -91,21 +91,19 @@ def measure(
     folder, snapshots = data / setting, data / f"snapshots_{setting}.parquet"
     others = [name for name in names if name not in ("engine", EXTRAPOLATED)]
     timings: dict[str, list[Timings]] = {name: [] for name in ("engine", *others)}
-    compared: dict[str, int] = {}
+    measured: dict[str, Any] = {"timings": timings, "compared": {}}
     for number in range(rounds):
         turned = others[number % len(others) :] + others[: number % len(others)] if others else []
         for name in ("engine", *turned):
             timings[name].append(_run(name, data, snapshots, folder))
             say(f"{setting}, round {number + 1}: {CONTENDERS[name].title} {_words(timings[name][-1])}")
             if number == 0 and name not in ("engine", "limit"):
-                compared[name] = check_equal(folder / "engine.parquet", folder / f"{name}.parquet")
-        yield {"timings": timings, "compared": compared}
-    if EXTRAPOLATED in names:
-        small = [_run_part(leads, data, snapshots, folder, say) for leads in _SUBSETS]
-        compared[EXTRAPOLATED] = check_equal(
-            folder / "engine.parquet", folder / f"part_{_SUBSETS[-1]}" / f"{EXTRAPOLATED}.parquet"
-        )
-        yield {"timings": timings, "compared": compared, "subsets": dict(zip(_SUBSETS, small, strict=True))}
+                measured["compared"][name] = check_equal(folder / "engine.parquet", folder / f"{name}.parquet")
+        if number == 0 and EXTRAPOLATED in names:
+            measured["subsets"] = {leads: _run_part(leads, data, snapshots, folder, say) for leads in _SUBSETS}
+            part = folder / f"part_{_SUBSETS[-1]}" / f"{EXTRAPOLATED}.parquet"
+            measured["compared"][EXTRAPOLATED] = check_equal(folder / "engine.parquet", part)
+        yield measured
 
 
 def _run_part(leads: int, data: Path, snapshots: Path, folder: Path, say: Callable[[str], None]) -> Timings:

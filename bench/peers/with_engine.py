@@ -1,32 +1,30 @@
 """The project's engine: journeys built once from Arrow, then one compiled fold."""
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from bench.peers.definition import FEATURES, HALF_LIVES, KEYS, OBSERVATION_DAYS, SELECTORS, WINDOWS, Selector
+from bench.peers.data import END, draw_touchpoints
+from bench.peers.definition import FEATURES, HALF_LIVES, OBSERVATION_DAYS, SELECTORS, WINDOWS, Selector
 from features.catalog import Catalog, build_catalog
 from features.compute import Snapshots, compute_features, warm_up
 from features.journeys import Journeys
 from features.params import FeaturesParams, SelectorParams
+from pipeline.engines.local import features_from_parquet
 
 __all__ = ["catalog", "compute", "end_to_end", "load", "prepare"]
 
-BLOCK_ROWS = 130_000
-"""Snapshots of one row group."""
-
 
 class Loaded(NamedTuple):
-    """Journeys, the snapshots by position, and the snapshots' keys as they were read."""
+    """Journeys, and the snapshots by the position of their lead."""
 
     journeys: Journeys
     snapshots: Snapshots
-    keys: pa.Table
 
 
 @cache
@@ -55,9 +53,11 @@ def _rule(selector: Selector) -> SelectorParams:
 
 
 def prepare(_folder: Path) -> None:
-    """Load the compiled kernel, which a service or a stage does once."""
-    catalog()
+    """Load the compiled kernels, which a service or a stage does once."""
     warm_up()
+    some = draw_touchpoints(100, 5_000)
+    journeys = Journeys.from_arrow(some, None, None, pc.unique(some["lead_id"]).to_pylist())
+    compute_features(journeys, Snapshots(np.array([0]), np.array([END])), catalog())
 
 
 def load(touchpoints: Path, snapshots: Path) -> Loaded:
@@ -69,7 +69,7 @@ def load(touchpoints: Path, snapshots: Path) -> Loaded:
     lead = ids.indices.to_numpy()
     order = np.argsort(lead, kind="stable")
     moments = keys["snapshot_at"].cast(pa.int64()).to_numpy()
-    return Loaded(journeys, Snapshots(lead[order], moments[order]), keys.take(pa.array(order)))
+    return Loaded(journeys, Snapshots(lead[order], moments[order]))
 
 
 def compute(loaded: Loaded) -> np.ndarray:
@@ -78,28 +78,5 @@ def compute(loaded: Loaded) -> np.ndarray:
 
 
 def end_to_end(touchpoints: Path, snapshots: Path, out: Path) -> None:
-    """Turn unsorted Parquet into a Parquet of features: while one block of leads is written, the next is computed."""
-    loaded = load(touchpoints, snapshots)
-    every, at = loaded.snapshots, range(0, len(loaded.keys), BLOCK_ROWS)
-    with ThreadPoolExecutor(1) as pool, pq.ParquetWriter(out, schema(), use_dictionary=list(KEYS)) as writer:
-        written = pool.submit(int)
-        for begin in at:
-            block = slice(begin, begin + BLOCK_ROWS)
-            chosen = Snapshots(every.lead_index[block], every.snapshot_at[block])
-            matrix = compute_features(loaded.journeys, chosen, catalog())
-            written.result()
-            written = pool.submit(_write, writer, loaded.keys.slice(begin, BLOCK_ROWS), matrix)
-        written.result()
-
-
-def schema() -> pa.Schema:
-    """Give the columns of a result."""
-    moment = pa.timestamp("us", tz="UTC")
-    columns = [pa.field(name, pa.float32()) for name in catalog().names]
-    return pa.schema([pa.field("lead_id", pa.string()), pa.field("snapshot_at", moment), *columns])
-
-
-def _write(writer: pq.ParquetWriter, keys: pa.Table, matrix: np.ndarray) -> None:
-    columns = [pa.array(column) for column in np.ascontiguousarray(matrix.T)]
-    ids, moments = keys["lead_id"].cast(pa.string()), keys["snapshot_at"].cast(schema().field("snapshot_at").type)
-    writer.write_table(pa.Table.from_arrays([ids, moments, *columns], schema=schema()))
+    """Turn unsorted Parquet into a Parquet of features."""
+    features_from_parquet(touchpoints, snapshots, out, catalog())

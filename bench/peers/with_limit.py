@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.peers.definition import KEYS
+from pipeline.matrix_file import PARQUET
 
 __all__ = ["end_to_end", "prepare"]
 
@@ -21,4 +21,4 @@ def end_to_end(touchpoints: Path, snapshots: Path, out: Path) -> None:
     """Read what is sorted already, and write as the engine does."""
     pq.read_table(touchpoints.with_name("sorted.parquet"))
     pq.read_table(snapshots)
-    pq.write_table(_result[0], out, use_dictionary=list(KEYS))
+    pq.write_table(_result[0], out, **PARQUET)
