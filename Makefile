@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SYSTEM_PACKAGES := libgomp1
+PEERS := .venv-bench/peers/.installed .venv-bench/featuretools/.installed
 
 # No tool reports home. Experiments in temporary workspaces find the environment by absolute path.
 export DVC_NO_ANALYTICS := 1
@@ -17,10 +18,14 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUTF8 := 1
 
+<<<<<<< HEAD
 .PHONY: help demo test spark-test java check format serve ui catalog score bento lock system env bench clean
+=======
+.PHONY: help demo test check format serve ui catalog score bento lock system env bench bench-peers clean
+>>>>>>> 37c7cc1e15bcc62d79cd56cad080c4f41ad9b714
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: env ## the main job end to end; SOURCE=saas_logins|online_retail|olist|xeducation on real files, simulated_upsell
 	@python -m pipeline.demo $(if $(SOURCE),--source $(SOURCE))
@@ -61,9 +66,19 @@ bento: env ## pack the champion and the service into a Bento
 bench: env ## benchmarks; bench.published_split runs inside runs/<source>, as make demo SOURCE=... does
 	@for b in feature_engine feature_scale serving_latency simulator_scale; do echo "== $$b"; python -m bench.$$b || exit 1; done
 
+bench-peers: env $(PEERS) ## the engine against pandas, Polars, DuckDB and Featuretools, in environments of their own
+	@python -m bench.feature_peers
+
+.venv-bench/%/.installed: bench/requirements-%.lock
+	$(PYTHON) -m venv .venv-bench/$*
+	.venv-bench/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 lock: env ## compile requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra spark --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header -o requirements.lock
+	for name in peers featuretools; do uv pip compile bench/requirements-$$name.txt --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header -o bench/requirements-$$name.lock || exit 1; done
 
 env: $(INSTALLED) # the environment; nothing to do when the lock file has not changed
 
