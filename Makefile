@@ -18,11 +18,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUTF8 := 1
 
-<<<<<<< HEAD
-.PHONY: help demo test spark-test java check format serve ui catalog score bento lock system env bench clean
-=======
-.PHONY: help demo test check format serve ui catalog score bento lock system env bench bench-peers clean
->>>>>>> 37c7cc1e15bcc62d79cd56cad080c4f41ad9b714
+.PHONY: help demo test spark-test java check format serve ui catalog score bento lock system env bench bench-peers clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
