@@ -24,6 +24,7 @@ from pipeline.provenance import bundle_hash, read_tracking
 from pipeline.registry import Registry, Version
 from pipeline.score import score_snapshots
 from pipeline.tables import read_table
+from pipeline.target_words import WORDS, target_of
 
 __all__ = ["REFUSED", "SECTIONS", "export", "gate_rows", "main", "publish", "rollback"]
 
@@ -121,7 +122,7 @@ def publish(workspace: Path, params: Any, target: Path, again: bool = False, wit
     Raises
     ------
     DataError
-        If there is no tracked run, or the bundle is not the one that was tracked.
+        If there is no tracked run, the bundle is not the one that was tracked, or the champion predicts something else.
     BundleError
         If this code can't read the champion.
     """
@@ -150,6 +151,8 @@ def publish(workspace: Path, params: Any, target: Path, again: bool = False, wit
     registry.set_alias("challenger", challenger)
     new = Bundle.load(registry.bundle(challenger))
     old = None if champion is None else _readable(registry, champion, without_champion)
+    if old is not None and champion is not None:
+        _same_question(new, old, name, champion.version)
     predictions = read_table(data / "predictions.parquet", "predictions").to_pandas()
     rows = gate_rows(predictions, old)
     with console.status("comparing at the gate"):
@@ -170,6 +173,22 @@ def publish(workspace: Path, params: Any, target: Path, again: bool = False, wit
     export(registry.bundle(challenger), target, registry.provenance(challenger))
     console.print(f"models:/{name}@champion is version {challenger.version}; its bundle is in {target}.")
     return 0
+
+
+def _same_question(new: Bundle, old: Bundle, name: str, version: str) -> None:
+    """Refuse to compare a model with a champion that predicts something else.
+
+    Raises
+    ------
+    DataError
+        If the targets differ.
+    """
+    asked, answered = (WORDS[target_of(bundle.metadata)].chance[0] for bundle in (new, old))
+    if asked != answered:
+        raise DataError(
+            f"publish: this model predicts {asked!r}, the champion {name} version {version} predicts {answered!r}. Nothing was "
+            "compared. Give each question a name of its own in publish.model_name."
+        )
 
 
 def _readable(registry: Registry, champion: Version, without_champion: bool) -> Bundle | None:
