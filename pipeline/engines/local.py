@@ -29,6 +29,7 @@ ELSEWHERE = ("account", "orders", "stages", "attributes")  # groups that look at
 _Part: TypeAlias = tuple[pa.Table, str | None]
 """Touchpoints of whole leads, and the lead that they come before; None: there is no other."""
 _BYTES_OF_A_TOUCHPOINT = 250  # read, encoded, packed for sorting, and sorted, at the peak
+_ROWS_OF_A_PART = 1_000_000  # larger ones take half of their time for fresh memory pages
 _ROWS_OF_A_BLOCK = 25_000
 
 
@@ -77,7 +78,7 @@ def features_from_parquet(touchpoints: Path, snapshots: Path, out: Path, catalog
             write_in_account_order(touchpoints, None, ordered)
             touchpoints = ordered
         # one part is read while the one before is computed
-        parts = _whole_leads(touchpoints, memory // (2 * _BYTES_OF_A_TOUCHPOINT))
+        parts = _whole_leads(touchpoints, min(memory // (2 * _BYTES_OF_A_TOUCHPOINT), _ROWS_OF_A_PART))
         return _write(out, catalog, looks, _ahead(parts))
 
 
