@@ -125,7 +125,7 @@ def score_open_leads(
     """
     _check_attributes(bundle, canonical)
     if engine == "spark":
-        from pipeline.engines.spark import score_leads  # an extra
+        from pipeline.engines.spark_scoring import score_leads  # an extra
 
         scores = score_leads(bundle, canonical, leads, language)
     else:

@@ -1,6 +1,6 @@
-"""The engine `spark`: feature matrix and scores from a cluster, equal to those of one machine to the bit.
+"""The engine `spark`: the feature matrix from a cluster, equal to that of one machine to the bit.
 
-Workers get the catalog as its JSON, or the bundle as its files, and call `pipeline.feature_rows` and `pipeline.score_rows`.
+Workers get the catalog as its JSON, and call `pipeline.feature_rows`.
 """
 
 import tempfile
@@ -15,14 +15,12 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from features.catalog import Catalog
 from features.errors import DataError
-from models.bundle import Bundle
 from pipeline.engines.account_chunks import WholeAccounts
 from pipeline.engines.spark_accounts import Compute, map_accounts
 from pipeline.engines.spark_session import read_errors, spark_session
 from pipeline.feature_rows import feature_rows
-from pipeline.score_rows import SCORES, score_rows
 
-__all__ = ["matrix_tables", "score_leads", "spark_snapshots", "write_matrix"]
+__all__ = ["check_count", "matrix_tables", "spark_snapshots", "write_matrix"]
 
 MOMENT = pa.timestamp("us", tz="UTC")
 
@@ -93,7 +91,7 @@ def write_matrix(
         rows = map_accounts(session, canonical, snapshots, catalog, prepare, from_arrow_schema(schema))
         rows.write.mode("overwrite").option("compression", "zstd").parquet(str(out))
         written = session.read.parquet(str(out)).count()
-        _check_count(written, snapshots.count(), canonical)
+        check_count(written, snapshots.count(), canonical)
 
 
 def matrix_tables(
@@ -121,49 +119,14 @@ def matrix_tables(
                 yield pa.Table.from_batches([batch])
 
 
-def score_leads(bundle: Bundle, canonical: Path, leads: pd.DataFrame, language: str = "en") -> pa.Table:
-    """Score leads on a cluster; one row per lead, in no order.
+def check_count(got: int, expected: int, canonical: Path | str) -> None:
+    """Hold a cluster to one row per snapshot.
 
-    Parameters
-    ----------
-    bundle, language
-        As for `score_rows`.
-    canonical : Path
-        Folder of canonical tables.
-    leads : DataFrame
-        lead_id, account_id, snapshot_at.
-
-    Returns
-    -------
-    Table
-        As `SCORES`.
+    Raises
+    ------
+    DataError
+        If some are missing.
     """
-    session = spark_session()
-    with tempfile.TemporaryDirectory() as folder:
-        bundle.save(Path(folder))
-        files = session.sparkContext.broadcast({path.name: path.read_bytes() for path in Path(folder).iterdir()})
-
-    def prepare() -> Compute:
-        with tempfile.TemporaryDirectory() as folder:
-            for name, content in files.value.items():
-                Path(folder, name).write_bytes(content)
-            mine = Bundle.load(folder)
-
-        def compute(accounts: WholeAccounts, chosen: pd.DataFrame) -> pa.Table:
-            tables, lead_ids, history, _ = accounts
-            return score_rows(mine, tables, lead_ids, chosen, history, language)
-
-        return compute
-
-    with read_errors():
-        looks = spark_snapshots(session, leads)
-        schema = from_arrow_schema(SCORES)
-        scores = map_accounts(session, canonical.resolve(), looks, bundle.catalog, prepare, schema).toArrow()
-    _check_count(len(scores), len(leads), canonical)
-    return scores.cast(SCORES)
-
-
-def _check_count(got: int, expected: int, canonical: Path | str) -> None:
     if got != expected:
         raise DataError(
             f"{canonical}: {got:,} rows came back for {expected:,} snapshots. Of a snapshot whose lead has no row in table "
