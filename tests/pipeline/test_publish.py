@@ -1,6 +1,7 @@
 """The registry and the gate: first champion, replacement, refusal, the same bundle again, and the way back."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -207,3 +208,16 @@ def test_gate_rows_are_headline_test_rows_after_what_the_champion_used() -> None
     assert gate_rows(rows, None)["snapshot_at"].tolist() == at[:3].tolist()
     champion: Any = SimpleNamespace(metadata={"data_used_until": at[1].isoformat()})
     assert gate_rows(rows, champion)["snapshot_at"].tolist() == [at[2]]
+
+
+def test_a_model_that_answers_another_question_is_not_compared(
+    workspace: Path, target: Path, make_bundle: Any, lay_out: Any, sections: Any
+) -> None:
+    lay_out(make_bundle(1))
+    assert publish(workspace, sections, target) == 0
+    other = make_bundle(2)
+    other = replace(other, metadata={**other.metadata, "risk_set": "customers", "purchase": "more"})
+    lay_out(other)
+    with pytest.raises(DataError, match=r"Nothing was compared. Give each question a name of its own"):
+        publish(workspace, sections, target)
+    assert aliases(workspace)["champion"] == "1"

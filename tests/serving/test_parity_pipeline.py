@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from features.operations import GROUPS
 from models.bundle import Bundle
 from pipeline import build_features, ingest, labels, simulate, snapshots, split, train
 from pipeline.params import dump_yaml, read_yaml
@@ -29,6 +30,7 @@ def run(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     params["simulator"] |= {"leads": 2_500, "days": 600}
     params["split"] |= {"cross_fit_folds": 2, "mode": "time"}
     params["train"] |= {"max_rounds": 30}
+    params["features"]["groups"] = list(GROUPS)
     (folder / "params.yaml").write_text(dump_yaml(params), encoding="utf-8")
     before = Path.cwd()
     os.chdir(folder)
@@ -81,7 +83,7 @@ def test_features_are_equal_to_the_last_bit(run: Path, sent: pd.DataFrame, answe
     assert [names[j] for j in np.flatnonzero(~held_out) if not same[trained, j].all()] == []
     assert not same[trained][:, held_out].all()
     of = [feature.group for feature in catalog.features]
-    for group in ("account", "rhythm", "path", "sales"):
+    for group in GROUPS:
         assert np.nanstd(expected[:, [group == other for other in of]], axis=0).max() > 0, group
 
 
