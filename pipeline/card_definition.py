@@ -20,11 +20,11 @@ def definition(trained: Trained, language: str) -> str:
         what = (
             say(
                 language,
-                "first order of a product that the account never ordered before",
-                "die erste Bestellung eines Produkts, das das Unternehmen noch nie bestellt hat,",
+                "next order of a product that the account never ordered before",
+                "die nächste Bestellung eines Produkts, das das Unternehmen noch nie bestellt hat,",
             )
             if trained.target == "new_product"
-            else say(language, "first order of the account", "die erste Bestellung des Unternehmens")
+            else say(language, "next order of the account", "die nächste Bestellung des Unternehmens")
         )
     else:
         again = (
