@@ -33,17 +33,15 @@ def picture_png(figures: dict[str, Any]) -> bytes:
     for row, (setting, measured) in enumerate(settings.items()):
         for column, (measure, words) in enumerate(_MEASURES.items()):
             _panel(panels[row, column], measured["summary"], measure)
-            title = (
-                f"{words}\n{_SETTINGS[setting]}, {measured['leads']:,} leads, {measured['touchpoints']:,} touchpoints"
-            )
+            title = f"{words}\n{_SETTINGS[setting]}"
             panels[row, column].set_title(title, loc="left", fontsize=9, color=INK, pad=8)
     any_setting = next(iter(settings.values()))
     figure.suptitle(
-        f"{any_setting['features']} features, {any_setting['processors']} processors: seconds (and times the engine's), "
-        "shorter is better",
+        f"{any_setting['features']} features, {any_setting['leads']:,} leads, {any_setting['touchpoints']:,} touchpoints, "
+        f"{any_setting['processors']} processors: seconds (and times the engine's)",
         x=0.01,
         ha="left",
-        fontsize=11.5,
+        fontsize=11,
         fontweight="bold",
         color=INK,
     )
