@@ -1,7 +1,8 @@
 """One feature's value in words that a salesperson understands, in English and German; right for any count.
 
 Labels are plural nouns, sometimes with an adjective ("geöffnete Mails"), so a phrase never inflects them: "3 views of the
-pricing page", but "views of the pricing page: 1". All sentences of both languages stand in this one file, so that they sound alike.
+pricing page", but "views of the pricing page: 1". All sentences of both languages stand in this one file, so that they sound
+alike.
 """
 
 import math

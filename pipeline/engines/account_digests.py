@@ -35,7 +35,7 @@ def account_digests(canonical: Path) -> pa.Table:
     Returns
     -------
     Table
-        key (account_id, or lead_id), digest (text); two are equal when the same rows are there, in any order.
+        key (account_id, or lead_id), ascending, and digest (text); two are equal when the same rows are there, in any order.
     """
     parts = []
     for name, key in KEYS.items():
@@ -50,7 +50,7 @@ def account_digests(canonical: Path) -> pa.Table:
     # the sum of hashes does not depend on the order of the rows, and two equal rows do not cancel out
     query = (
         f"SELECT key, sum(row::HUGEINT)::VARCHAR || '/' || count(*) AS digest FROM ({' UNION ALL '.join(parts)}) "
-        "WHERE key IS NOT NULL GROUP BY key"
+        "WHERE key IS NOT NULL GROUP BY key ORDER BY key"
     )
     with connect() as connection:
         return connection.sql(query).to_arrow_table()
