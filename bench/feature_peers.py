@@ -77,24 +77,33 @@ def _verdict(what: str, got: float, target: float) -> str:
 
 def layout(setting: str, measured: dict[str, Any], table: dict[str, dict[str, float]]) -> Table:
     """Lay out one setting; one row per contender, fastest end to end first."""
-    shown = Table(title=f"{TITLES[setting]}: median seconds, and how many times the engine's")
-    shown.add_column("contender")
-    for title in ("end to end", "", "processor", "load", "in memory", "", "processor", "peak GB", "rows compared"):
-        shown.add_column(title, justify="right")
+    shown = Table(title=f"{TITLES[setting]}: median seconds, and in brackets how many times the engine's")
+    shown.add_column("contender", no_wrap=True)
+    for title in ("end to end", "processor", "load", "in memory", "processor", "GB", "rows"):
+        shown.add_column(title, justify="right", no_wrap=True)
     for name, row in sorted(table.items(), key=lambda item: item[1]["end_to_end"]):
-        title = CONTENDERS[name].title + (" (extrapolated)" if name == EXTRAPOLATED else "")
-        cells = [
-            f"{row['end_to_end']:.2f}",
-            *(f"{row[f'end_to_end{kind}_ratio']:.2f} x" for kind in ("", "_processor")),
-        ]
-        if "load" in row:
-            cells += [f"{row['load']:.2f}", f"{row['compute']:.2f}"]
-            cells += [f"{row[f'compute{kind}_ratio']:.2f} x" for kind in ("", "_processor")]
-        else:
-            cells += [""] * 4
-        cells += [f"{row['memory_gb']:.1f}" if "memory_gb" in row else "", f"{measured['compared'].get(name, 0):,}"]
-        shown.add_row(title, *cells, style="bold" if name == "engine" else "")
+        shown.add_row(
+            CONTENDERS[name].title + ("*" if name == EXTRAPOLATED else ""),
+            _cell(row, "end_to_end"),
+            f"({row['end_to_end_processor_ratio']:.2f})",
+            f"{row['load']:.2f}" if "load" in row else "",
+            _cell(row, "compute"),
+            f"({row['compute_processor_ratio']:.2f})" if "compute" in row else "",
+            f"{row['memory_gb']:.1f}" if "memory_gb" in row else "",
+            f"{measured['compared'][name]:,}" if name in measured["compared"] else "",
+            style="bold" if name == "engine" else "",
+        )
+    if EXTRAPOLATED in table:
+        shown.caption = (
+            f"* from {' and '.join(f'{leads:,}' for leads in measured['subsets'])} leads, by a straight line"
+        )
     return shown
+
+
+def _cell(row: dict[str, float], measure_name: str) -> str:
+    if measure_name not in row:
+        return ""
+    return f"{row[measure_name]:,.2f} ({row[f'{measure_name}_ratio']:.2f})"
 
 
 def main() -> None:
@@ -113,7 +122,7 @@ def main() -> None:
     size |= {"processors": os.cpu_count(), "not_installed": absent}
     for setting in arguments.settings:
         rounds = arguments.rounds if setting == "one" else arguments.weekly_rounds
-        for measured in measure(names, arguments.data, setting, rounds, console.print):
+        for measured in measure(names, arguments.data, setting, arguments.leads, rounds, console.print):
             table = summary(measured, arguments.leads)
             more = {"rounds": rounds, "summary": table, "verdicts": verdicts(setting, table)}
             figures["settings"][setting] = size | measured | more

@@ -33,15 +33,16 @@ def picture_png(figures: dict[str, Any]) -> bytes:
     for row, (setting, measured) in enumerate(settings.items()):
         for column, (measure, words) in enumerate(_MEASURES.items()):
             _panel(panels[row, column], measured["summary"], measure)
-            title = f"{words}\n{_SETTINGS[setting]}"
+            size = f"{measured['touchpoints'] / 1e6:g} M touchpoints"
+            title = f"{words}\n{_SETTINGS[setting]}, {size}"
             panels[row, column].set_title(title, loc="left", fontsize=9, color=INK, pad=8)
     any_setting = next(iter(settings.values()))
     figure.suptitle(
-        f"{any_setting['features']} features, {any_setting['leads']:,} leads, {any_setting['touchpoints']:,} touchpoints, "
-        f"{any_setting['processors']} processors: seconds (and times the engine's)",
+        f"{any_setting['features']} features, {any_setting['processors']} processors: seconds, and times the engine's "
+        "(* extrapolated)",
         x=0.01,
         ha="left",
-        fontsize=11,
+        fontsize=11.5,
         fontweight="bold",
         color=INK,
     )
@@ -56,7 +57,7 @@ def _panel(ax: Axes, table: dict[str, dict[str, float]], measure: str) -> None:
         colour = {"engine": COLOURS["product"], "limit": _LIMIT}.get(name, _PEER)
         hatch = "////" if name == EXTRAPOLATED else None
         ax.barh(place, seconds, color=colour, height=0.66, hatch=hatch, edgecolor="white", linewidth=0)
-        ratio = "" if name == "engine" else f"   {_number(table[name][f'{measure}_ratio'])}×"
+        ratio = "" if name == "engine" else f"   ({_number(table[name][f'{measure}_ratio'])}×)"
         ax.annotate(
             f"{_number(seconds)} s{ratio}",
             (seconds, place),
@@ -67,12 +68,12 @@ def _panel(ax: Axes, table: dict[str, dict[str, float]], measure: str) -> None:
             color=INK,
             fontweight="bold" if name == "engine" else "normal",
         )
-    titles = [CONTENDERS[name].title + (" (extrapolated)" if name == EXTRAPOLATED else "") for _, name in rows]
+    titles = [CONTENDERS[name].title + ("*" if name == EXTRAPOLATED else "") for _, name in rows]
     ax.set_yticks(range(len(rows)), titles)
     ax.set_xscale("log")
     low, high = min(seconds for seconds, _ in rows), max(seconds for seconds, _ in rows)
     ax.set_xlim(low / 3, high * (high / low * 3) ** 0.3)  # room for the words
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.grid(axis="x", color=PALE, linewidth=0.8)
     ax.set_axisbelow(True)

@@ -16,7 +16,7 @@ __all__ = ["CONTENDERS", "ENVIRONMENTS", "Contender", "ContenderError", "extrapo
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENTS = ROOT / ".venv-bench"
-_SUBSETS = (200, 1_000)
+_SUBSETS = (1_000, 8_000)
 """Leads of the two measurements from which a contender that is too slow is extrapolated."""
 
 
@@ -38,7 +38,7 @@ CONTENDERS = {
     "duckdb": Contender("DuckDB", "peers"),
     "pandas": Contender("pandas", "peers"),
     "featuretools": Contender("Featuretools", "featuretools"),
-    "limit": Contender("limit: read sorted, write", ""),
+    "limit": Contender("limit", ""),
 }
 EXTRAPOLATED = "featuretools"
 _RATIOS = {"end_to_end", "compute", "end_to_end_processor", "compute_processor"}
@@ -68,7 +68,7 @@ def _run(name: str, data: Path, snapshots: Path, folder: Path) -> Timings:
 
 
 def measure(
-    names: list[str], data: Path, setting: str, rounds: int, say: Callable[[str], None]
+    names: list[str], data: Path, setting: str, leads: int, rounds: int, say: Callable[[str], None]
 ) -> Iterator[dict[str, Any]]:
     """Run all contenders round after round; after each round, give what was measured so far.
 
@@ -83,6 +83,8 @@ def measure(
         Folder made by `bench.peers.data.write_data`.
     setting : str
         Key of `bench.peers.data.SETTINGS`.
+    leads : int
+        How many there are in the data.
     rounds : int
         How many.
     say : callable
@@ -91,6 +93,7 @@ def measure(
     folder, snapshots = data / setting, data / f"snapshots_{setting}.parquet"
     others = [name for name in names if name not in ("engine", EXTRAPOLATED)]
     timings: dict[str, list[Timings]] = {name: [] for name in ("engine", *others)}
+    sizes = _SUBSETS if leads >= _SUBSETS[-1] else (leads // 8, leads)
     measured: dict[str, Any] = {"timings": timings, "compared": {}}
     for number in range(rounds):
         turned = others[number % len(others) :] + others[: number % len(others)] if others else []
@@ -100,8 +103,8 @@ def measure(
             if number == 0 and name not in ("engine", "limit"):
                 measured["compared"][name] = check_equal(folder / "engine.parquet", folder / f"{name}.parquet")
         if number == 0 and EXTRAPOLATED in names:
-            measured["subsets"] = {leads: _run_part(leads, data, snapshots, folder, say) for leads in _SUBSETS}
-            part = folder / f"part_{_SUBSETS[-1]}" / f"{EXTRAPOLATED}.parquet"
+            measured["subsets"] = {leads: _run_part(leads, data, snapshots, folder, say) for leads in sizes}
+            part = folder / f"part_{sizes[-1]}" / f"{EXTRAPOLATED}.parquet"
             measured["compared"][EXTRAPOLATED] = check_equal(folder / "engine.parquet", part)
         yield measured
 
@@ -132,7 +135,7 @@ def extrapolated(subsets: dict[int, Timings], leads: int) -> Timings:
     """
     (few, low), (many, high) = sorted(subsets.items())
     return {
-        measure: high[measure] + (high[measure] - low[measure]) / (many - few) * (leads - many)
+        measure: high[measure] + max(high[measure] - low[measure], 0.0) / (many - few) * (leads - many)
         for measure in high
         if measure != "memory_gb"
     }

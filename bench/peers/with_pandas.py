@@ -1,7 +1,7 @@
 """pandas: a merge of snapshots and touchpoints, then group-bys over masked rows; nothing row by row.
 
 Text is encoded and touchpoints are sorted by lead, newest first, when they are loaded. So the latest touchpoint of a value
-comes first, and distinct counts are group-bys over what is no duplicate, which is much faster than `nunique` once per window.
+comes first, and distinct counts are group-bys over what is no duplicate, instead of `nunique` once per window.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Polars: a lazy join of snapshots and touchpoints, one group-by whose aggregates are sums over masks, streamed.
 
-Distinct counts come from a first group-by per value (how long ago was its latest touchpoint?), which is much faster than
+Distinct counts come from a first group-by per value (how long ago was its latest touchpoint?), instead of
 ``filter(...).n_unique()`` once per window.
 """
 

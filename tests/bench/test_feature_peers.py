@@ -147,7 +147,7 @@ def test_quick_run_says_who_is_missing_and_what_missed(monkeypatch, tmp_path, ca
 def test_a_contender_that_fails_says_why(files, tmp_path) -> None:
     files[0].write_bytes(b"not Parquet")
     with pytest.raises(rounds.ContenderError, match="this engine failed with code 1"):
-        list(rounds.measure(["engine"], tmp_path, "one", 1, print))
+        list(rounds.measure(["engine"], tmp_path, "one", 4, 1, print))
 
 
 def test_verdicts_say_what_was_missed() -> None:
