@@ -71,7 +71,7 @@ bench-peers: env $(PEERS) ## the engine against pandas, Polars, DuckDB and Featu
 	@touch $@
 
 lock: env ## compile requirements.lock from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra dev --extra spark --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml --extra dev --extra spark --extra postgres --extra crm --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header -o requirements.lock
 	for name in peers featuretools; do uv pip compile bench/requirements-$$name.txt --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header -o bench/requirements-$$name.lock || exit 1; done
