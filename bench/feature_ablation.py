@@ -22,12 +22,12 @@ from rich.table import Table
 from bench.published_split import matrix_of
 from features.catalog import Catalog
 from features.operations import GROUPS
-from models.fitting import fit_product, lead_weights, row_groups
+from models.capacity import capacity_rows
+from models.fitting import fit_product, row_groups, snapshot_weights
 from models.metrics import evaluate, paired_auc_gain, paired_log_loss_gain
 from models.params import TrainParams
 from pipeline.build_features import training_outcomes
 from pipeline.console import console, progress, run_main
-from pipeline.evaluate import capacity_rows
 from pipeline.export import read_export
 from pipeline.files import write_json
 from pipeline.params import load_params
@@ -141,7 +141,7 @@ def main() -> None:
     headline = rows["is_headline"].to_numpy(dtype=bool)
     result = _measure(rows, np.ones(len(rows)), headline, probabilities, params)
     if not headline.all():
-        every = _measure(rows, lead_weights(rows), np.ones(len(rows), dtype=bool), probabilities, params)
+        every = _measure(rows, snapshot_weights(rows), np.ones(len(rows), dtype=bool), probabilities, params)
         for name in result:
             result[name]["all_snapshots"] = every[name]
     rows = rows[headline]

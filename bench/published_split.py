@@ -12,12 +12,13 @@ import pandas as pd
 import pyarrow as pa
 
 from features.catalog import Catalog
+from models.capacity import capacity_rows
 from models.fitting import fit_baselines, fit_product
 from models.params import SplitParams
 from models.splits import assign_slices
 from pipeline.build_features import fit_features, matrix_batches, training_outcomes
 from pipeline.console import calibration_note, console, metrics_table, run_main
-from pipeline.evaluate import capacity_rows, evaluate_rows
+from pipeline.evaluate import evaluate_rows
 from pipeline.export import read_export
 from pipeline.files import write_json
 from pipeline.params import load_params, read_yaml

@@ -12,12 +12,13 @@ from features.catalog import Catalog
 from features.errors import BundleError
 from models.calibration import Calibration
 from models.classifier import Classifier
+from models.spread import Spread
 from models.tiers import TIERS
 
 __all__ = ["FILES", "Bundle"]
 
-FORMAT = 1
-FILES = ("model.txt", "calibration.json", "tiers.json", "catalog.json", "metadata.json")
+FORMAT = 2
+FILES = ("model.txt", "spread.txt", "calibration.json", "tiers.json", "catalog.json", "metadata.json")
 CHECKSUMS = "checksums.json"
 # What decides the bits of a prediction besides the data.
 LIBRARIES = ("lightgbm", "numba", "numpy", "scikit-learn")
@@ -31,8 +32,10 @@ class Bundle:
     ----------
     classifier : Classifier
         Raw log-odds and their contributions.
+    spread : Spread
+        Standard deviation of raw log-odds.
     calibration : Calibration
-        From raw log-odds to a probability with its interval.
+        From raw log-odds and their spread to a probability with its interval.
     cutoffs : dict of str to float
         Smallest probability of tiers A, B and C.
     catalog : Catalog
@@ -42,6 +45,7 @@ class Bundle:
     """
 
     classifier: Classifier
+    spread: Spread
     calibration: Calibration
     cutoffs: dict[str, float]
     catalog: Catalog
@@ -49,7 +53,7 @@ class Bundle:
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
-        if self.classifier.names != self.catalog.names:
+        if not self.classifier.names == self.spread.trees.names == self.catalog.names:
             raise BundleError(
                 f"bundle: the classifier takes {len(self.classifier.names)} features, the catalog has {len(self.catalog)}, and "
                 "they are not the same in the same order. Train anew."
@@ -91,6 +95,7 @@ class Bundle:
         }
         texts = {
             "model.txt": self.classifier.to_text(),
+            "spread.txt": self.spread.to_text(),
             "calibration.json": self.calibration.to_json(),
             "tiers.json": _json(self.cutoffs),
             "catalog.json": self.catalog.to_json(),
@@ -134,6 +139,7 @@ class Bundle:
             )
         return cls(
             classifier=Classifier.from_text(texts["model.txt"], catalog.names),
+            spread=Spread.from_text(texts["spread.txt"], catalog.names),
             calibration=Calibration.from_json(texts["calibration.json"]),
             cutoffs=_parsed(place / "tiers.json", texts["tiers.json"]),
             catalog=catalog,

@@ -1,5 +1,9 @@
 """From raw log-odds to a probability with an interval: sigmoid, isotonic or beta calibration.
 
+The interval holds three things that could be otherwise: the map, for want of calibration rows; the classifier, for want of
+training rows (`models.spread`); and the level, which moves from month to month (`models.level_shift`). They are independent,
+so their distances from the probability add in squares, on the scale of log-odds, below and above apart.
+
 `apply` works row by row: interpolation is spelled out, and the exponentials are SciPy's scalar ones, so that one row alone
 gets the same bits as in a million.
 """
@@ -8,10 +12,11 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, ndtri
 
 from features.errors import BundleError, DataError
 from models.calibration_fits import LONGEST_LOG_ODDS, Map, choose_method, fit_map, group_codes, interpolate
+from models.level_shift import level_shift
 from models.params import CalibrationParams
 
 __all__ = ["Calibration", "fit_calibration"]
@@ -33,7 +38,13 @@ class Calibration:
     knots : tuple of float
         Raw log-odds, ascending, at which the interval is known.
     low, high : tuple of float
-        Calibrated log-odds of the interval's ends at the knots.
+        Calibrated log-odds of the ends of the map's own interval at the knots.
+    level_shift : float
+        Standard deviation of the level between months, in log-odds.
+    offset : float
+        Added to log-odds where training rows were over-sampled; see `models.prior`.
+    widest : float
+        A probability with a wider interval than this is not given.
     """
 
     map: Map
@@ -41,22 +52,27 @@ class Calibration:
     knots: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    level_shift: float = 0.0
+    offset: float = 0.0
+    widest: float = 1.0
 
     @property
     def method(self) -> str:
         """Name of the method: ``sigmoid``, ``isotonic`` or ``beta``."""
         return self.map.method
 
-    def apply(self, log_odds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def apply(
+        self, log_odds: np.ndarray, spread: np.ndarray | float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Calibrate raw log-odds; one entry per row, no row depends on another.
-
-        The interval is that of the calibration map alone: how far the map could be off for want of calibration rows. It
-        does not hold the uncertainty of the classifier itself, and is too narrow by that.
 
         Parameters
         ----------
         log_odds : ndarray of float64
             Raw, finite.
+        spread : ndarray of float64, or 0
+            Standard deviation of each row's raw log-odds, as `models.spread` gives it; 0 leaves the classifier's own
+            uncertainty out.
 
         Returns
         -------
@@ -75,10 +91,15 @@ class Calibration:
                 f"calibration: raw log-odds of row {row} are {x[row]}, not finite. Check the classifier's input"
             )
         knots = np.array(self.knots)
-        probability = expit(self.map.apply(x))
-        low = expit(interpolate(x, knots, np.array(self.low)))
-        high = expit(interpolate(x, knots, np.array(self.high)))
-        return probability, np.minimum(low, probability), np.maximum(high, probability)
+        z = float(ndtri((1.0 + self.interval) / 2.0))
+        centre = self.map.apply(x)
+        level = (z * self.level_shift) ** 2
+        below = np.maximum(centre - interpolate(x, knots, np.array(self.low)), 0.0)
+        above = np.maximum(interpolate(x, knots, np.array(self.high)) - centre, 0.0)
+        below = np.sqrt(below**2 + (centre - self.map.apply(x - z * spread)) ** 2 + level)
+        above = np.sqrt(above**2 + (self.map.apply(x + z * spread) - centre) ** 2 + level)
+        centre = centre + self.offset
+        return expit(centre), expit(centre - below), expit(centre + above)
 
     def to_json(self) -> str:
         """Write as JSON; floats survive exactly."""
@@ -92,6 +113,9 @@ class Calibration:
                 "knots": self.knots,
                 "low": self.low,
                 "high": self.high,
+                "level_shift": self.level_shift,
+                "offset": self.offset,
+                "widest": self.widest,
             },
             indent=1,
             sort_keys=True,
@@ -114,7 +138,14 @@ class Calibration:
                 for name in ("coefficients", "x", "y", "knots", "low", "high")
             }
             found = Map(str(raw["method"]), numbers["coefficients"], numbers["x"], numbers["y"])
-            made = cls(found, float(raw["interval"]), numbers["knots"], numbers["low"], numbers["high"])
+            made = cls(
+                found,
+                float(raw["interval"]),
+                numbers["knots"],
+                numbers["low"],
+                numbers["high"],
+                *(float(raw[name]) for name in ("level_shift", "offset", "widest")),
+            )
         except (ValueError, KeyError, TypeError) as error:
             raise BundleError(
                 f"calibration.json cannot be read ({error!r}). Train again, or restore the bundle"
@@ -133,6 +164,8 @@ def fit_calibration(
     groups: np.ndarray,
     params: CalibrationParams,
     seed: int,
+    blocks: np.ndarray | None = None,
+    offset: float = 0.0,
 ) -> Calibration:
     """Fit a calibration on rows that the classifier was not trained on, with a bootstrap interval over groups.
 
@@ -151,6 +184,10 @@ def fit_calibration(
         standard error of the smallest; with fewer than 30 positives it is always `sigmoid`.
     seed : int
         Of the folds and of the resamples.
+    blocks : ndarray of int64, optional
+        Month of each row, for the shift of the level between months; None leaves it out.
+    offset : float
+        As `models.prior.prior_offset` gives it.
 
     Raises
     ------
@@ -181,7 +218,10 @@ def fit_calibration(
     centre = fitted.apply(knots)
     ends = [(1.0 - params.interval) / 2.0, (1.0 + params.interval) / 2.0]
     low, high = np.quantile(curves, ends, axis=0) if curves else (centre - LONGEST_LOG_ODDS, centre + LONGEST_LOG_ODDS)
-    return Calibration(fitted, params.interval, _floats(knots), _floats(low), _floats(high))
+    moves = 0.0 if blocks is None else level_shift(fitted.apply(x), y, w, codes, np.asarray(blocks)[order])
+    return Calibration(
+        fitted, params.interval, _floats(knots), _floats(low), _floats(high), moves, offset, params.widest
+    )
 
 
 def _floats(values: np.ndarray) -> tuple[float, ...]:

@@ -130,7 +130,7 @@ class Classifier:
             raise BundleError(
                 f"model.txt: LightGBM can't read it ({error}). Fetch the bundle again, or train anew."
             ) from error
-        if booster.feature_name() != _column_names(names):
+        if booster.feature_name() != column_names(names):
             raise BundleError(
                 f"model.txt: trained on {booster.num_feature()} columns, the catalog has {len(names)} features, and they are "
                 "not the same in the same order. Fetch the bundle again, or train anew."
@@ -153,7 +153,7 @@ def _threads(rows: int) -> int:
     return max(1, min(len(os.sched_getaffinity(0)), rows // ROWS_PER_THREAD))
 
 
-def _column_names(names: Sequence[str]) -> list[str]:
+def column_names(names: Sequence[str]) -> list[str]:
     """Make names that LightGBM takes whatever characters an attribute's name has; the number keeps them distinct."""
     return [f"{column}_{re.sub(r'[^0-9A-Za-z_]', '_', name)}" for column, name in enumerate(names)]
 
@@ -185,7 +185,7 @@ def _dataset(rows: Rows, names: Sequence[str], categorical: Sequence[int], refer
         matrix,
         labels,
         weight=weights,
-        feature_name=_column_names(names),
+        feature_name=column_names(names),
         categorical_feature=list(categorical),
         reference=reference,
         free_raw_data=False,

@@ -16,13 +16,25 @@ from models.baselines import (
     UntunedLightGBM,
 )
 from models.calibration import Calibration, fit_calibration
+from models.capacity import capacity_cutoff, capacity_rows
 from models.classifier import Classifier, cross_fit
 from models.classifier import train as train_classifier
-from models.params import CalibrationParams, PointsParams, SplitParams, TiersParams, TrainParams
+from models.level_shift import month_blocks
+from models.params import CalibrationParams, CapacityParams, PointsParams, SplitParams, TiersParams, TrainParams
+from models.prior import moved, prior_offset
 from models.splits import FITTED, time_folds
+from models.spread import Spread, fit_spread
 from models.tiers import fit_cutoffs
 
-__all__ = ["BASELINES", "Product", "fit_baselines", "fit_product", "lead_weights", "row_groups"]
+__all__ = [
+    "BASELINES",
+    "Product",
+    "fit_baselines",
+    "fit_product",
+    "row_groups",
+    "sample_rate",
+    "snapshot_weights",
+]
 
 BASELINES: dict[str, type[Baseline]] = {
     "base_rate": BaseRate,
@@ -36,11 +48,16 @@ BASELINES: dict[str, type[Baseline]] = {
 
 @dataclass(frozen=True)
 class Product:
-    """A fitted classifier with its calibration and tier cut-offs."""
+    """A fitted classifier with all that turns its log-odds into a probability, an interval and a decision.
+
+    `capacity_cutoff` is None where no capacity was given.
+    """
 
     classifier: Classifier
     calibration: Calibration
+    spread: Spread
     cutoffs: dict[str, float]
+    capacity_cutoff: float | None
     rounds: int
 
 
@@ -60,19 +77,41 @@ def row_groups(frame: pd.DataFrame) -> np.ndarray:
     return np.where(account.notna(), "account:" + account.astype(str), "lead:" + lead.astype(str)).astype(object)
 
 
-def lead_weights(frame: pd.DataFrame) -> np.ndarray:
-    """Weigh rows so that every lead counts one, however many snapshots it has.
+def snapshot_weights(frame: pd.DataFrame) -> np.ndarray:
+    """Weigh rows so that the many snapshots of one lead do not count as many leads: the k-th weighs 1 / sqrt(k).
+
+    It counts from the lead's last headline row, and so knows only what has passed. A weight of 1 / (number of snapshots)
+    would know how long the lead stays open: leads that qualify soon have few snapshots, and would weigh more for it, which
+    raises every probability (informative cluster size: Hoffman, Sen and Weinberg, Within-cluster resampling, 2001).
 
     Parameters
     ----------
     frame : DataFrame
-        lead_id.
+        lead_id, snapshot_at, is_headline.
 
     Returns
     -------
     ndarray of float64, one per row, in (0, 1]
+
+    Examples
+    --------
+    >>> at = pd.date_range("2026-01-05", periods=4, freq="7D", tz="UTC")
+    >>> rows = pd.DataFrame({"lead_id": "L", "snapshot_at": at, "is_headline": [True, False, False, True]})
+    >>> snapshot_weights(rows).round(3).tolist()
+    [1.0, 0.707, 0.577, 1.0]
     """
-    return (1.0 / frame.groupby("lead_id")["lead_id"].transform("size")).to_numpy(dtype=np.float64)
+    ordered = frame[["lead_id", "is_headline"]].assign(row=np.arange(len(frame)), at=frame["snapshot_at"])
+    ordered = ordered.sort_values(["lead_id", "at"], kind="stable")
+    since = ordered.groupby("lead_id", sort=False)["is_headline"].cumsum()
+    position = ordered.groupby([ordered["lead_id"], since], sort=False).cumcount().to_numpy() + 1.0
+    weights = np.empty(len(frame))
+    weights[ordered["row"].to_numpy()] = 1.0 / np.sqrt(position)
+    return weights
+
+
+def sample_rate(frame: pd.DataFrame) -> float:
+    """Give the share of positives among the headline rows before the test."""
+    return float(frame.loc[frame["slice"].isin(FITTED) & frame["is_headline"], "label"].mean())
 
 
 def fit_product(
@@ -87,6 +126,7 @@ def fit_product(
     label_days: int,
     recording_delay_days: int,
     ordinal: bool,
+    capacity: CapacityParams | None = None,
 ) -> Product:
     """Fit the classifier, its calibration and its tiers on rows that lie before the test.
 
@@ -108,9 +148,11 @@ def fit_product(
         For the purge between folds.
     ordinal : bool
         Times are only an order; folds are not purged.
+    capacity : CapacityParams, optional
+        The `capacity` section, for the probability down to which sales' capacity reaches.
     """
     labels = frame["label"].to_numpy(dtype=np.float64)
-    weights = lead_weights(frame)
+    weights = snapshot_weights(frame)
     groups = row_groups(frame)
     headline = frame["is_headline"].to_numpy(dtype=bool)
     names = catalog.names
@@ -151,6 +193,7 @@ def fit_product(
         rounds = classifier.rounds
         calibration_rows = rows("calibration")
         log_odds = classifier.predict_log_odds(matrix[calibration_rows])
+    at = frame["snapshot_at"].dt.tz_convert(None).to_numpy()
     calibrated = fit_calibration(
         log_odds,
         labels[calibration_rows],
@@ -158,11 +201,27 @@ def fit_product(
         groups[calibration_rows],
         calibration,
         train.seed,
+        month_blocks(at[calibration_rows], ordinal),
+        prior_offset(sample_rate(frame), train.population_rate),
+    )
+    spread = fit_spread(
+        matrix[fit_rows],
+        labels[fit_rows],
+        weights[fit_rows],
+        groups[fit_rows],
+        train,
+        calibration,
+        names,
+        categorical,
+        classifier.rounds,
     )
     first = headline[calibration_rows]
     probability = calibrated.apply(log_odds[first])[0]
     cutoffs = fit_cutoffs(probability, np.ones(len(probability)), tiers)
-    return Product(classifier, calibrated, cutoffs, rounds)
+    reached = None
+    if capacity is not None:
+        reached = capacity_cutoff(probability, capacity_rows(frame.iloc[calibration_rows[first]], capacity))
+    return Product(classifier, calibrated, spread, cutoffs, reached, rounds)
 
 
 def fit_baselines(
@@ -173,6 +232,7 @@ def fit_baselines(
     points: PointsParams | None,
     observation_days: int,
     predict: np.ndarray,
+    population_rate: float | None = None,
 ) -> dict[str, np.ndarray]:
     """Fit what the product is measured against on the rows of all slices before the test; predict `predict`.
 
@@ -189,6 +249,8 @@ def fit_baselines(
         The window of the counts that points are given for, of the company or of RFM.
     predict : ndarray of int64
         Rows to predict.
+    population_rate : float, optional
+        As in the section `train`; moves the baselines' probabilities like the product's.
 
     Returns
     -------
@@ -197,7 +259,7 @@ def fit_baselines(
     """
     fit_rows = np.flatnonzero(frame["slice"].isin(FITTED).to_numpy())
     labels = frame["label"].to_numpy(dtype=np.float64)[fit_rows]
-    weights = lead_weights(frame)[fit_rows]
+    weights = snapshot_weights(frame)[fit_rows]
     names = catalog.names
     categorical = catalog.categorical
     models: dict[str, Baseline] = {name: make() for name, make in BASELINES.items() if make not in (PointsTable, RFM)}
@@ -206,7 +268,15 @@ def fit_baselines(
     rfm = RFM(observation_days)
     if rfm.suits(names):
         models["rfm"] = rfm
-    return {
+    found = {
         name: model.fit(matrix[fit_rows], names, categorical, labels, weights).predict(matrix[predict])
         for name, model in models.items()
     }
+    # A constant must not look bad for rows of another kind: moments that the headline figures look at have a rate of their own
+    is_headline = frame["is_headline"].to_numpy(dtype=bool)
+    for kind in (True, False):
+        of_kind = is_headline[fit_rows] == kind
+        if of_kind.any():
+            found["base_rate"][is_headline[predict] == kind] = labels[of_kind].mean()
+    offset = prior_offset(sample_rate(frame), population_rate)
+    return {name: moved(values, offset) if BASELINES[name].is_probability else values for name, values in found.items()}

@@ -9,6 +9,7 @@ import numpy as np
 from features.errors import ParameterError
 from models.metrics import paired_auc_gain, paired_log_loss_gain
 from models.params import EvaluateParams, PublishParams
+from models.signal import Signal, forward_signal
 
 __all__ = ["Check", "GateDecision", "decide_promotion"]
 
@@ -68,6 +69,7 @@ def decide_promotion(
     baselines: Mapping[str, tuple[np.ndarray, bool]],
     publish: PublishParams,
     evaluate: EvaluateParams,
+    months: np.ndarray,
     weights: np.ndarray | None = None,
 ) -> GateDecision:
     """Decide whether a challenger replaces the champion.
@@ -75,8 +77,9 @@ def decide_promotion(
     It must (1) be judged on at least `publish.min_positives` positives; (2) not be worse than the champion by more than
     `publish.margin`: the lower 95 % bound of its paired log-loss gain is above ``-margin``; (3) be significantly better
     than the base rate: the lower bound of the gain is above 0; (4) not be significantly worse than any baseline: no upper
-    bound is below 0. A baseline that is a score without a probability is compared by AUC. Without a champion, (2) is left
-    out. A comparison without an interval fails.
+    bound is below 0; (5) carry a signal that holds later in time, as `models.signal.forward_signal` tells. A baseline that is
+    a score without a probability is compared by AUC. Without a champion, (2) is left out. A comparison without an interval
+    fails.
 
     Parameters
     ----------
@@ -90,6 +93,8 @@ def decide_promotion(
         Values per row, and whether they are probabilities. ``base_rate`` must be among them.
     publish, evaluate
         Parameter sections.
+    months : ndarray of int64
+        Month of each row, as `models.level_shift.month_blocks` names it.
     weights : ndarray of float64, optional
         Positive; None weighs all rows 1.
 
@@ -129,6 +134,9 @@ def decide_promotion(
                 checks.append(_better(name, "the base rate", gain, 0.0))
             else:
                 checks.append(_not_worse(name, gain, "log loss" if is_probability else "AUC"))
+        checks.append(
+            _signal(forward_signal(labels, groups, months, challenger, baselines, publish, evaluate, weights))
+        )
     failed = [check for check in checks if not check.passed]
     if failed:
         verdict = "Not promoted: " + " ".join(check.sentence for check in failed)
@@ -157,3 +165,14 @@ def _not_worse(name: str, gain: dict[str, float | None], metric: str) -> Check:
     passed = gain["high"] is not None and gain["high"] >= 0.0
     words = "not significantly worse" if passed else "significantly worse, or not to be told"
     return Check(name, passed, {**gain}, f"{metric} gain over baseline {name} {_figures(gain)}: {words}.")
+
+
+def _signal(signal: Signal) -> Check:
+    figures: Figures = {
+        "auc": signal.auc["value"],
+        "auc_low": signal.auc["low"],
+        "skill": signal.skill["value"],
+        "skill_low": signal.skill["low"],
+        "p_value": signal.p_value,
+    }
+    return Check("signal", signal.code != "no_forward_signal", figures, signal.sentence["en"])

@@ -6,7 +6,7 @@ import numpy as np
 
 from features.errors import ParameterError
 
-__all__ = ["Ranked", "calibration_metrics", "mass_bins", "probabilities_only", "row_log_loss"]
+__all__ = ["Ranked", "bin_noise", "calibration_metrics", "mass_bins", "probabilities_only", "row_log_loss"]
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,47 @@ def mass_bins(probabilities: np.ndarray, weights: np.ndarray, bins: int) -> np.n
     return np.asarray(np.minimum((middle / mass.sum() * bins).astype(np.int64), bins - 1)[inverse])
 
 
+def bin_noise(
+    labels: np.ndarray, probabilities: np.ndarray, base: np.ndarray, groups: np.ndarray, bins: int
+) -> np.ndarray:
+    """Estimate the variance of each bin's mean of (probability - label), with rows of one group taken together.
+
+    The linearised variance of a ratio over clusters (Cochran, Sampling Techniques, 1977, section 9A); 0 for an empty bin.
+    """
+    member = mass_bins(probabilities, base, bins)
+    _, codes = np.unique(groups, return_inverse=True)
+    mass = np.bincount(member, weights=base, minlength=bins)
+    error = probabilities - labels
+    mean = np.divide(
+        np.bincount(member, weights=base * error, minlength=bins), mass, where=mass > 0, out=np.zeros(bins)
+    )
+    cells, cell = np.unique(codes * bins + member, return_inverse=True)
+    sums = np.bincount(cell, weights=base * (error - mean[member]))
+    squares = np.bincount(cells % bins, weights=sums**2, minlength=bins)
+    return np.asarray(np.divide(squares, mass**2, where=mass > 0, out=np.zeros(bins)))
+
+
 def calibration_metrics(
-    labels: np.ndarray, probabilities: np.ndarray, base: np.ndarray, weights: np.ndarray, bins: int
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    base: np.ndarray,
+    weights: np.ndarray,
+    bins: int,
+    noise: np.ndarray | float = 0.0,
 ) -> dict[str, np.ndarray]:
-    """Compute the metrics of a probability for each row of `weights`; the bins are those of the weights `base`."""
+    """Compute the metrics of a probability for each row of `weights`; the bins are those of the weights `base`.
+
+    `noise` is the variance of each bin's gap that is taken off its square before the root: what chance alone would show.
+    """
     total = weights.sum(axis=1)
     member = np.eye(bins)[mass_bins(probabilities, base, bins)]
     gaps = weights @ (member * (probabilities - labels)[:, None])
+    mass = weights @ member
+    mean = np.divide(gaps, mass, where=mass > 0, out=np.zeros_like(gaps))
+    beyond = np.sqrt(np.maximum(mean**2 - noise, 0.0))
     return {
         "log_loss": weights @ row_log_loss(labels, probabilities) / total,
         "brier": weights @ (probabilities - labels) ** 2 / total,
-        "ece": np.abs(gaps).sum(axis=1) / total,
+        "ece": (mass * beyond).sum(axis=1) / total,
+        "ece_with_noise": np.abs(gaps).sum(axis=1) / total,
     }

@@ -11,7 +11,7 @@ import numpy as np
 from features.errors import ParameterError
 from models.bootstrap import checked, interval, resample_weights
 from models.curves import gain_points, pr_points, reliability_points, roc_points
-from models.metric_kernels import Ranked, calibration_metrics, probabilities_only, row_log_loss
+from models.metric_kernels import Ranked, bin_noise, calibration_metrics, probabilities_only, row_log_loss
 from models.params import EvaluateParams
 
 __all__ = [
@@ -33,8 +33,17 @@ __all__ = [
     "roc_points",
 ]
 
-RAISED_BY_NOISE = ("ece",)
-METRICS = ("auc", "average_precision", "log_loss", "brier", "ece", "precision_at_capacity", "lift_at_capacity")
+RAISED_BY_NOISE = ("ece_with_noise",)
+METRICS = (
+    "auc",
+    "average_precision",
+    "log_loss",
+    "brier",
+    "ece",
+    "ece_with_noise",
+    "precision_at_capacity",
+    "lift_at_capacity",
+)
 DEFAULTS = EvaluateParams()
 
 
@@ -132,7 +141,8 @@ def ece(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | Non
     """Average the calibration error over equal-mass bins (ECE): |mean probability - observed rate|, in [0, 1].
 
     Rows of equal probability are never parted, so a bin may be heavier than another. It is never negative and therefore
-    above 0 for a perfect probability too, the more so the fewer rows there are.
+    above 0 for a perfect probability too, the more so the fewer rows there are: `evaluate` gives it as ``ece_with_noise``, and
+    as ``ece`` what is left when the variance that chance gives each bin's gap is taken off the gap's square.
 
     Examples
     --------
@@ -140,7 +150,7 @@ def ece(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | Non
     0.25
     """
     y, p, w = checked(labels, probabilities, weights)
-    return float(calibration_metrics(y, probabilities_only(p), w, w[None, :], bins)["ece"][0])
+    return float(calibration_metrics(y, probabilities_only(p), w, w[None, :], bins)["ece_with_noise"][0])
 
 
 def ece_base_rate_shift(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -184,7 +194,7 @@ def evaluate(
     params : EvaluateParams
         Resamples, bins and seed.
     is_probability : bool
-        False leaves log_loss, brier and ece None.
+        False leaves log_loss, brier and the calibration errors None.
 
     Returns
     -------
@@ -200,14 +210,17 @@ def evaluate(
     share = _share(capacity_rows, len(y))
     ranked = Ranked.of(y, s)
 
-    def measure(block: np.ndarray) -> dict[str, np.ndarray]:
+    noise = bin_noise(y, probabilities_only(s), w, groups, params.ece_bins) if is_probability else np.zeros(0)
+
+    def measure(block: np.ndarray, draws: int) -> dict[str, np.ndarray]:
         found = ranked.metrics(block, share)
         if is_probability:
-            found |= calibration_metrics(y, probabilities_only(s), w, block, params.ece_bins)
+            found |= calibration_metrics(y, s, w, block, params.ece_bins, draws * noise)
         return found
 
-    values = measure(w[None, :])
-    blocks = [measure(block) for block in resample_weights(groups, w, params.bootstrap, params.seed)]
+    values = measure(w[None, :], 1)
+    # A resample was drawn twice, so its gaps carry that noise twice
+    blocks = [measure(block, 2) for block in resample_weights(groups, w, params.bootstrap, params.seed)]
     return {
         name: interval(
             values[name][0], np.concatenate([block[name] for block in blocks]), reflected=name in RAISED_BY_NOISE

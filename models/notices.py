@@ -10,7 +10,7 @@ from features.journeys import Journeys
 from models.request_fields import shown
 from models.requests import LeadRequest, unread_attributes
 
-__all__ = ["LANGUAGES", "Warning", "journey_warnings", "request_warnings"]
+__all__ = ["LANGUAGES", "Warning", "journey_warnings", "request_warnings", "wide_interval"]
 
 LANGUAGES = ("en", "de")
 
@@ -47,6 +47,10 @@ _MESSAGES = {
         "Orders were sent, and this model does not look at them: {value}.",
         "Bestellungen wurden mitgeschickt, aber dieses Modell betrachtet sie nicht: {value}.",
     ),
+    "wide_interval": (
+        "There is little data on such leads: the probability lies anywhere within {value}.",
+        "Zu solchen Leads gibt es wenig Daten: Die Wahrscheinlichkeit liegt irgendwo zwischen {value}.",
+    ),
 }
 
 
@@ -58,7 +62,7 @@ class Warning:
     ----------
     code : str
         ``unknown_kind``, ``unknown_channel``, ``unknown_category``, ``unknown_attribute``, ``touchpoints_after_snapshot``,
-        ``duplicates_ignored``, ``account_touchpoints_unused`` or ``orders_unused``.
+        ``duplicates_ignored``, ``account_touchpoints_unused``, ``orders_unused`` or ``wide_interval``.
     message : str
         A sentence in the language asked for.
     field : str
@@ -127,6 +131,20 @@ def request_warnings(
     if lead.repeats:
         found.append(_warning("duplicates_ignored", lead.path, str(lead.repeats), language))
     return tuple(found)
+
+
+def wide_interval(low: float, high: float, language: str) -> Warning:
+    """Say that a probability's interval is wide.
+
+    Parameters
+    ----------
+    low, high : float
+        Its ends, in [0, 1].
+    language : {"en", "de"}
+        Of the message.
+    """
+    ends = (f"{100 * low:.0f} % to {100 * high:.0f} %", f"{100 * low:.0f} % und {100 * high:.0f} %")
+    return _warning("wide_interval", "probability", ends[LANGUAGES.index(language)], language)
 
 
 def _warning(code: str, field: str, value: str, language: str) -> Warning:

@@ -45,9 +45,14 @@ class SplitParams(Frozen):
 
 
 class TrainParams(Frozen):
-    """The `train` section: LightGBM's parameters under LightGBM's names, and its rounds."""
+    """The `train` section: LightGBM's parameters under LightGBM's names, and its rounds.
+
+    `population_rate` is the share of positives at the moments that the headline metrics look at, where the rows are a sample
+    with more of one class; None: the rows are as they occur.
+    """
 
     seed: int = 7
+    population_rate: float | None = Field(default=None, gt=0.0, lt=1.0)
     num_threads: int = Field(default=2, ge=1)
     learning_rate: float = Field(default=0.03, gt=0.0, le=1.0)
     num_leaves: int = Field(default=15, ge=2, le=1024)
@@ -60,11 +65,17 @@ class TrainParams(Frozen):
 
 
 class CalibrationParams(Frozen):
-    """The `calibration` section. `interval` is the nominal coverage of a probability's interval."""
+    """The `calibration` section. `interval` is the nominal coverage of a probability's interval.
+
+    `halves` is the number of half-samples behind the classifier's own uncertainty. A probability whose interval is wider than
+    `widest` is not given: there is too little data to tell.
+    """
 
     method: Literal["auto", "sigmoid", "isotonic", "beta"] = "auto"
     interval: float = Field(default=0.9, gt=0.0, lt=1.0)
     bootstrap: int = Field(default=200, ge=20)
+    halves: int = Field(default=12, ge=4, multiple_of=2)
+    widest: float = Field(default=0.6, gt=0.0, le=1.0)
 
 
 class TiersParams(Frozen):
@@ -115,3 +126,5 @@ class PublishParams(Frozen):
     model_name: str = "lead-qualification"
     margin: float = Field(default=0.002, ge=0.0)
     min_positives: int = Field(default=50, ge=1)
+    min_auc: float = Field(default=0.55, ge=0.5, lt=1.0)
+    permutations: int = Field(default=999, ge=99)

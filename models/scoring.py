@@ -12,7 +12,7 @@ from features.journeys import STAGE_PREFIX, Journeys
 from features.selectors import BY
 from features.timeline import before
 from models.bundle import Bundle
-from models.notices import LANGUAGES, Warning, journey_warnings, request_warnings
+from models.notices import LANGUAGES, Warning, journey_warnings, request_warnings, wide_interval
 from models.reasons import Reason, parts, top_reasons
 from models.requests import LeadRequest, attribute_error, build
 from models.tiers import tier
@@ -21,6 +21,7 @@ __all__ = ["MAX_REASONS", "Score", "Warning", "probabilities", "score", "score_r
 
 ROWS_AT_ONCE = 100_000
 MAX_REASONS = 10
+WIDE = 0.5  # of the widest interval that is still answered: from there on the answer says so
 
 # The latest of these decides whether a lead may be scored; other stages say nothing about it.
 _DECIDES = {
@@ -51,7 +52,8 @@ class Score:
         Strongest first.
     warnings : tuple of Warning
     not_scored : str or None
-        ``already_qualified`` or ``disqualified``; None: it was scored.
+        ``already_qualified``, ``disqualified`` or ``too_little_data`` (the interval would be wider than the bundle allows);
+        None: it was scored.
     vector : ndarray of float32 or None
         The features, when asked for.
     """
@@ -87,7 +89,8 @@ def probabilities(bundle: Bundle, matrix: np.ndarray) -> tuple[np.ndarray, np.nd
     out = np.empty((3, len(matrix)), dtype=np.float32)
     for begin in range(0, len(matrix), ROWS_AT_ONCE):
         block = slice(begin, begin + ROWS_AT_ONCE)
-        out[:, block] = bundle.calibration.apply(bundle.classifier.predict_log_odds(matrix[block]))
+        log_odds = bundle.classifier.predict_log_odds(matrix[block])
+        out[:, block] = bundle.calibration.apply(log_odds, bundle.spread.predict(matrix[block]))
     return out[0], out[1], out[2]
 
 
@@ -144,7 +147,14 @@ def score(
     tiers = tier(probability, bundle.cutoffs)
     customers = bundle.metadata.get("risk_set") == "customers"
     not_scored = [""] * len(snapshots) if customers else _not_scored(journeys, snapshots)
+    widest = bundle.calibration.widest
+    not_scored = [
+        why or ("too_little_data" if wide else "") for why, wide in zip(not_scored, high - low > widest, strict=True)
+    ]
     warnings = journey_warnings(journeys, snapshots, attributes or {}, catalog, language)
+    for row in np.flatnonzero(high - low > WIDE * widest).tolist():
+        if not not_scored[row]:
+            warnings[row].append(wide_interval(float(low[row]), float(high[row]), language))
     answers = []
     for row, (lead, at) in enumerate(zip(snapshots.lead_index.tolist(), snapshots.snapshot_at.tolist(), strict=True)):
         scored = not not_scored[row]

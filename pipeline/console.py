@@ -10,7 +10,17 @@ from rich.table import Table
 
 from features.errors import LeadQualificationError
 
-__all__ = ["METRICS", "calibration_note", "console", "metrics_table", "progress", "run_main", "unseen_note"]
+__all__ = [
+    "METRICS",
+    "calibration_note",
+    "console",
+    "coverage_note",
+    "metrics_table",
+    "progress",
+    "run_main",
+    "signal_note",
+    "unseen_note",
+]
 
 # Piped into a file or a log there is no width to ask for; tables of metrics need about a hundred columns.
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
@@ -64,11 +74,32 @@ def metrics_table(result: dict[str, Any], title: str | None = None) -> Table:
 
 
 def calibration_note(result: dict[str, Any]) -> str:
-    """Say how much of the calibration error the base rate's own shift between training and test explains."""
-    error, shift = result["product"]["ece"]["value"], result["ece_base_rate_shift"]
+    """Say how large the calibration error is, with and without bin noise, and how far the base rate moved."""
+    product, shift = result["product"], result["ece_base_rate_shift"]
+    error = product["ece"]
+    ends = "" if error["low"] is None else f" ({error['low']:.3f}..{error['high']:.3f})"
     return (
-        f"calibration error {error:.3f}, of which the base rate's shift between training and test explains {shift:.3f}"
+        f"calibration error {error['value']:.3f}{ends} beyond bin noise, {product['ece_with_noise']['value']:.3f} with it; "
+        f"the base rate moved by {shift:.3f} between training and test"
     )
+
+
+def coverage_note(result: dict[str, Any]) -> str:
+    """Say how often the observed rate of leads with like probabilities lies in their interval."""
+    found = result["interval_coverage"]
+    return (
+        f"intervals: in {found['share']:.0%} of {found['groups']} groups by probability the observed rate lies within "
+        f"(promised {found['nominal']:.0%}); mean width {found['width']:.3f}"
+    )
+
+
+def signal_note(verdict: dict[str, Any]) -> str:
+    """Say whether there is a signal, and what random folds would have promised where there is none."""
+    text = str(verdict["sentence"]["en"])
+    folds = verdict["random_folds"]
+    if verdict["code"] == "no_forward_signal" and folds is not None:
+        text += f" Random folds before the test would have promised an AUC of {folds['value']:.3f}."
+    return text
 
 
 def unseen_note(unseen: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from rich.rule import Rule
 
 from features.errors import DataError, LeadQualificationError
 from models.bundle import Bundle
-from pipeline.console import calibration_note, console, metrics_table, run_main, unseen_note
+from pipeline.console import calibration_note, console, coverage_note, metrics_table, run_main, signal_note, unseen_note
 from pipeline.params import load_params
 from pipeline.publish import REFUSED
 from pipeline.request_export import lead_requests
@@ -163,6 +163,8 @@ def demo(repository: Path, source: str | None) -> None:
         )
     )
     console.print(calibration_note(result))
+    console.print(coverage_note(result))
+    console.print(signal_note(result["verdict"]))
     console.print(unseen_note(result["unseen_accounts"]))
     if (workspace / "published.yaml").exists():
         _run(workspace, python, "-m", "bench.published_split")

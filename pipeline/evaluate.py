@@ -7,44 +7,33 @@ import numpy as np
 import pandas as pd
 
 from models.bundle import Bundle
+from models.capacity import capacity_rows
 from models.curves import gain_points, pr_points, reliability_points, roc_points
-from models.fitting import BASELINES, lead_weights, row_groups
+from models.fitting import BASELINES, row_groups
+from models.interval_coverage import covered_rates
+from models.level_shift import month_blocks
 from models.metrics import ece_base_rate_shift, evaluate, paired_auc_gain, paired_log_loss_gain
-from models.params import CapacityParams, EvaluateParams
-from pipeline.console import console, metrics_table, run_main, unseen_note
+from models.params import CapacityParams, EvaluateParams, PublishParams
+from models.prior import population_weights
+from models.signal import Signal, forward_signal
+from pipeline.console import (
+    calibration_note,
+    console,
+    coverage_note,
+    metrics_table,
+    run_main,
+    signal_note,
+    unseen_note,
+)
 from pipeline.files import records, write_json
 from pipeline.params import load_params
 from pipeline.tables import read_table
 from pipeline.target_words import WORDS, target_of
 
-__all__ = ["SECTIONS", "capacity_rows", "evaluate_rows", "main", "plot_rows", "unseen_accounts"]
+__all__ = ["SECTIONS", "evaluate_rows", "main", "plot_rows", "unseen_accounts"]
 
-SECTIONS = ("capacity", "evaluate", "paths")
-WEEK = pd.Timedelta(days=7)
+SECTIONS = ("capacity", "evaluate", "paths", "publish")
 ENOUGH_POSITIVES = 50
-
-
-def capacity_rows(frame: pd.DataFrame, params: CapacityParams) -> int:
-    """Count the leads that sales could work out of these rows: a share of them, or so many per week of their time span.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        snapshot_at; one row per lead that asks for attention.
-    params : CapacityParams
-        The `capacity` section.
-
-    Returns
-    -------
-    int
-        At least 1, at most the number of rows.
-    """
-    if params.share is not None:
-        wanted = params.share * len(frame)
-    else:
-        span = frame["snapshot_at"].max() - frame["snapshot_at"].min()
-        wanted = (params.leads_per_week or 0.0) * max(span / WEEK, 1.0)
-    return int(min(max(round(wanted), 1), len(frame)))
 
 
 def evaluate_rows(
@@ -106,6 +95,52 @@ def evaluate_rows(
     }
 
 
+def judge(headline: pd.DataFrame, bundle: Bundle, publish: PublishParams, params: EvaluateParams) -> Signal:
+    """Say whether the model knows anything about later leads; see `models.signal.forward_signal`.
+
+    Parameters
+    ----------
+    headline : DataFrame
+        The test's headline rows of `predictions.parquet`.
+    bundle : Bundle
+        Its metadata tell the clock and the rates of positives.
+    publish, params
+        Parameter sections.
+    """
+    labels = headline["label"].to_numpy(dtype=np.float64)
+    at = headline["snapshot_at"].dt.tz_convert(None).to_numpy()
+    return forward_signal(
+        labels,
+        row_groups(headline),
+        month_blocks(at, bundle.metadata.get("clock") == "ordinal"),
+        headline["probability"].to_numpy(dtype=np.float64),
+        {
+            name: (headline[name].to_numpy(dtype=np.float64), baseline.is_probability)
+            for name, baseline in BASELINES.items()
+            if name in headline
+        },
+        publish,
+        params,
+        population_weights(labels, bundle.metadata["base_rate"], bundle.metadata["population_rate"]),
+    )
+
+
+def random_folds(frame: pd.DataFrame, params: EvaluateParams) -> dict[str, float | None] | None:
+    """Measure the AUC that random folds before the test would have promised, to set beside that of later leads.
+
+    Returns
+    -------
+    dict or None
+        ``value``, ``low``, ``high``; None where no row has a prediction of random folds.
+    """
+    rows = frame[frame["random_folds"].notna()]
+    if rows.empty:
+        return None
+    labels, scores = (rows[name].to_numpy(dtype=np.float64) for name in ("label", "random_folds"))
+    found = evaluate(labels, scores, row_groups(rows), None, 1, params, is_probability=False)
+    return found["auc"]
+
+
 def unseen_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the test's headline rows whose account, or lead without one, no other slice holds.
 
@@ -116,7 +151,7 @@ def unseen_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """
     groups = row_groups(frame)
     in_test = (frame["slice"] == "test").to_numpy()
-    seen = np.isin(groups, groups[~in_test])
+    seen = pd.Series(groups).isin(groups[~in_test]).to_numpy()  # hashed: numpy would compare every pair of names
     return pd.DataFrame(frame[in_test & ~seen & frame["is_headline"].to_numpy(dtype=bool)])
 
 
@@ -177,22 +212,41 @@ def main() -> None:
     frame = read_table(params.paths.data_dir / "predictions.parquet", "predictions").to_pandas()
     test = frame[frame["slice"] == "test"]
     headline = test[test["is_headline"]]
+    rates = bundle.metadata["base_rate"], bundle.metadata["population_rate"]
     with console.status("bootstrapping intervals"):
+        signal = judge(headline, bundle, params.publish, params.evaluate)
         result = {
             "source": bundle.metadata["source"],
             "target": target_of(bundle.metadata),
             **evaluate_rows(
-                headline, np.ones(len(headline)), capacity_rows(headline, params.capacity), params.evaluate
+                headline,
+                population_weights(headline["label"].to_numpy(), *rates),
+                capacity_rows(headline, params.capacity),
+                params.evaluate,
+            ),
+            "verdict": {**signal.as_dict(), "random_folds": random_folds(frame, params.evaluate)},
+            "interval_coverage": covered_rates(
+                headline["label"].to_numpy(),
+                headline["probability"].to_numpy(),
+                headline["low"].to_numpy(),
+                headline["high"].to_numpy(),
+                bundle.calibration.interval,
             ),
             "unseen_accounts": unseen_accounts(frame, params.capacity, params.evaluate),
             "all_snapshots": evaluate_rows(
-                test, lead_weights(test), capacity_rows(test, params.capacity), params.evaluate
+                test,
+                population_weights(test["label"].to_numpy(), *rates),
+                capacity_rows(test, params.capacity),
+                params.evaluate,
             ),
         }
     write_json(params.paths.metrics_dir / "evaluate.json", result)
     for name, rows in plot_rows(headline, bundle).items():
         write_json(params.paths.plots_dir / f"{name}.json", rows)
     console.print(metrics_table(result))
+    console.print(calibration_note(result))
+    console.print(coverage_note(result))
+    console.print(signal_note(result["verdict"]))
     console.print(unseen_note(result["unseen_accounts"]))
 
 

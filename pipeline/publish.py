@@ -18,6 +18,7 @@ from features.errors import BundleError, DataError
 from models.bundle import Bundle
 from models.fitting import BASELINES, row_groups
 from models.gate import GateDecision, decide_promotion
+from models.level_shift import month_blocks
 from pipeline.console import console, run_main
 from pipeline.params import load_params
 from pipeline.provenance import bundle_hash, read_tracking
@@ -53,7 +54,7 @@ def gate_rows(predictions: pd.DataFrame, champion: Bundle | None) -> pd.DataFram
     return rows.reset_index(drop=True)
 
 
-def _judge(rows: pd.DataFrame, champion: Bundle | None, canonical: Path, params: Any) -> GateDecision:
+def _judge(rows: pd.DataFrame, champion: Bundle | None, canonical: Path, params: Any, ordinal: bool) -> GateDecision:
     beside = None
     if champion is not None and len(rows):
         scored = score_snapshots(champion, canonical, rows[["lead_id", "account_id", "snapshot_at"]])
@@ -72,6 +73,7 @@ def _judge(rows: pd.DataFrame, champion: Bundle | None, canonical: Path, params:
         },
         params.publish,
         params.evaluate,
+        month_blocks(rows["snapshot_at"].dt.tz_convert(None).to_numpy(), ordinal),
     )
 
 
@@ -156,7 +158,7 @@ def publish(workspace: Path, params: Any, target: Path, again: bool = False, wit
     predictions = read_table(data / "predictions.parquet", "predictions").to_pandas()
     rows = gate_rows(predictions, old)
     with console.status("comparing at the gate"):
-        decision = _judge(rows, old, data / "canonical", params)
+        decision = _judge(rows, old, data / "canonical", params, new.metadata.get("clock") == "ordinal")
     # A champion that could not be read was compared with nothing.
     registry.tag_decision(challenger, decision, None if old is None else champion, _facts(rows))
     _show(decision, name, challenger.version, None if champion is None else champion.version)

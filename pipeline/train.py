@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 
 from features.catalog import Catalog
 from models.bundle import Bundle
-from models.fitting import fit_baselines, fit_product
+from models.fitting import fit_baselines, fit_product, sample_rate
+from models.random_folds import random_fold_probabilities
 from models.scoring import probabilities
 from models.splits import FITTED
 from pipeline.console import console, run_main
@@ -18,7 +19,19 @@ from pipeline.tables import read_table, write_table
 
 __all__ = ["SECTIONS", "labelled_rows", "main"]
 
-SECTIONS = ("calibration", "features", "ingest", "labels", "paths", "points", "snapshots", "split", "tiers", "train")
+SECTIONS = (
+    "calibration",
+    "capacity",
+    "features",
+    "ingest",
+    "labels",
+    "paths",
+    "points",
+    "snapshots",
+    "split",
+    "tiers",
+    "train",
+)
 
 
 def labelled_rows(
@@ -45,6 +58,15 @@ def labelled_rows(
     return frame.drop(columns="row"), values[frame["row"].to_numpy()]
 
 
+def _random_folds(matrix: np.ndarray, frame: pd.DataFrame, catalog: Catalog, seed: int) -> np.ndarray:
+    """Predict the headline rows before the test as random folds would; NaN for all others."""
+    rows = np.flatnonzero((frame["slice"].isin(FITTED) & frame["is_headline"]).to_numpy())
+    found = np.full(len(frame), np.nan)
+    labels = frame["label"].to_numpy(dtype=np.float64)[rows]
+    found[rows] = random_fold_probabilities(matrix[rows], labels, np.ones(len(rows)), catalog.categorical, seed)
+    return found
+
+
 def main() -> None:
     """Read features, labels and slices; write `bundle/` and `predictions.parquet`."""
     params = load_params(SECTIONS)
@@ -67,10 +89,12 @@ def main() -> None:
         label_days=params.labels.label_days,
         recording_delay_days=params.labels.recording_delay_days,
         ordinal=export.ordinal,
+        capacity=params.capacity,
     )
     used = frame[frame["slice"].isin(FITTED)]
     bundle = Bundle(
         classifier=product.classifier,
+        spread=product.spread,
         calibration=product.calibration,
         cutoffs=product.cutoffs,
         catalog=catalog,
@@ -89,7 +113,9 @@ def main() -> None:
             "rows": len(used),
             "leads": int(used["lead_id"].nunique()),
             "positives": int(used["label"].sum()),
-            "base_rate": float(used.loc[used["is_headline"], "label"].mean()),
+            "base_rate": sample_rate(frame),
+            "population_rate": params.train.population_rate,
+            "capacity_cutoff": product.capacity_cutoff,
             "data_used_from": used["snapshot_at"].min().isoformat(),
             "data_used_until": used["snapshot_at"].max().isoformat(),
             "rounds": product.rounds,
@@ -100,7 +126,7 @@ def main() -> None:
         },
     )
     bundle.save(data / "bundle")
-    probability, _, _ = probabilities(bundle, matrix)
+    probability, low, high = probabilities(bundle, matrix)
     baselines = fit_baselines(
         matrix,
         frame,
@@ -108,9 +134,13 @@ def main() -> None:
         points=params.points,
         observation_days=params.features.observation_days,
         predict=np.arange(len(frame)),
+        population_rate=params.train.population_rate,
     )
     predictions = frame.assign(
         probability=probability.astype(np.float64),
+        low=low.astype(np.float64),
+        high=high.astype(np.float64),
+        random_folds=_random_folds(matrix, frame, catalog, params.train.seed),
         raw_log_odds=product.classifier.predict_log_odds(matrix),
         **baselines,
     )

@@ -121,11 +121,11 @@ def small_bundle(small_catalog: Catalog, rows: tuple[np.ndarray, np.ndarray]) ->
         small_catalog,
         train=TrainParams(num_threads=1, learning_rate=0.1, max_rounds=60, min_data_in_leaf=10),
         split=SplitParams(early_stopping_share=0.2, calibration_share=0.3),
-        calibration=CalibrationParams(bootstrap=20),
+        calibration=CalibrationParams(bootstrap=20, interval=0.3, widest=1.0),
         tiers=TiersParams(A=0.1, B=0.2, C=0.3),
         label_days=60,
         recording_delay_days=2,
         ordinal=False,
     )
     metadata = {"source": "drawn", "label_days": 60, "risk_set": "mql"}
-    return Bundle(product.classifier, product.calibration, product.cutoffs, small_catalog, metadata)
+    return Bundle(product.classifier, product.spread, product.calibration, product.cutoffs, small_catalog, metadata)

@@ -29,8 +29,9 @@ def gate(
         challenger[:rows],
         None if champion is None else champion[:rows],
         cut,
-        PublishParams(margin=0.002, min_positives=50),
+        PublishParams(margin=0.002, min_positives=50, permutations=99),
         EvaluateParams(bootstrap=200),
+        np.arange(rows) // 500,
     )
 
 
@@ -47,8 +48,9 @@ def test_better_challenger_is_promoted() -> None:
         "base_rate": True,
         "points": True,
         "odoo_formula": True,
+        "signal": True,
     }
-    assert decision.verdict == "Promoted: all 5 checks passed."
+    assert decision.verdict == "Promoted: all 6 checks passed."
 
 
 def test_worse_challenger_is_not() -> None:
@@ -68,7 +70,7 @@ def test_equal_challenger_passes_by_the_margin() -> None:
 def test_without_a_champion_the_baselines_decide() -> None:
     decision = gate(TRUTH, None)
     assert decision.promote
-    assert results(decision) == {"positives": True, "base_rate": True}
+    assert results(decision) == {"positives": True, "base_rate": True, "signal": True}
     assert decision.verdict.endswith("there was no champion.")
     assert not gate(BASE, None).promote, "no better than the base rate"
 
@@ -96,7 +98,7 @@ def test_no_rows_are_too_few() -> None:
 def test_decision_is_plain_data() -> None:
     found = json.loads(json.dumps(gate(TRUTH, NOISE).as_dict()))
     assert found["promote"] is True
-    assert [check["name"] for check in found["checks"]] == ["positives", "champion", "base_rate"]
+    assert [check["name"] for check in found["checks"]] == ["positives", "champion", "base_rate", "signal"]
 
 
 def test_base_rate_is_needed() -> None:
@@ -104,5 +106,12 @@ def test_base_rate_is_needed() -> None:
         ParameterError, match=r"baselines are \['points'\]; 'base_rate', as a probability, must be among"
     ):
         decide_promotion(
-            LABELS, GROUPS, TRUTH, None, {"points": (POINTS, False)}, PublishParams(), EvaluateParams(bootstrap=20)
+            LABELS,
+            GROUPS,
+            TRUTH,
+            None,
+            {"points": (POINTS, False)},
+            PublishParams(),
+            EvaluateParams(bootstrap=20),
+            np.zeros(ROWS),
         )

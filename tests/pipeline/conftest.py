@@ -79,7 +79,7 @@ def make_bundle(frame: pd.DataFrame, catalog: Any) -> Any:
             catalog,
             train=TrainParams(seed=seed, num_threads=1, max_rounds=40, early_stopping_rounds=10, min_data_in_leaf=20),
             split=SplitParams(early_stopping_share=0.1, calibration_share=0.1),
-            calibration=CalibrationParams(method="sigmoid", bootstrap=20),
+            calibration=CalibrationParams(method="sigmoid", bootstrap=20, interval=0.3, widest=1.0),
             tiers=TiersParams(A=0.1, B=0.2, C=0.3),
             label_days=30,
             recording_delay_days=0,
@@ -101,6 +101,8 @@ def make_bundle(frame: pd.DataFrame, catalog: Any) -> Any:
             "leads": len(used),
             "positives": int(used["label"].sum()),
             "base_rate": float(used["label"].mean()),
+            "population_rate": None,
+            "capacity_cutoff": None,
             "data_used_from": used["snapshot_at"].min().isoformat(),
             "data_used_until": data_used_until or used["snapshot_at"].max().isoformat(),
             "rounds": product.rounds,
@@ -109,6 +111,7 @@ def make_bundle(frame: pd.DataFrame, catalog: Any) -> Any:
         }
         return Bundle(
             classifier=product.classifier,
+            spread=product.spread,
             calibration=product.calibration,
             cutoffs=product.cutoffs,
             catalog=catalog,
@@ -199,7 +202,7 @@ def sections() -> SimpleNamespace:
     """Return the parameter sections that publishing takes."""
     return SimpleNamespace(
         paths=SimpleNamespace(data_dir=Path("data")),
-        publish=PublishParams(margin=0.01, min_positives=30),
+        publish=PublishParams(margin=0.01, min_positives=30, permutations=199),
         evaluate=EvaluateParams(bootstrap=100),
     )
 
@@ -220,7 +223,10 @@ def lay_out(workspace: Path, frame: pd.DataFrame, evaluated: dict[str, Any]) -> 
         rate = frame.loc[frame["slice"] != "test", "label"].mean()
         predictions = frame.drop(columns="signal").assign(
             probability=1.0 / (1.0 + np.exp(-logit)),
+            low=0.0,
+            high=1.0,
             raw_log_odds=logit,
+            random_folds=np.nan,
             base_rate=rate,
             logistic_regression=1.0 / (1.0 + np.exp(-(logit + 0.5 * random.normal(size=len(frame))))),
             odoo_formula=rate,

@@ -1,8 +1,9 @@
 import pandas as pd
 import pytest
 
+from models.capacity import capacity_rows
 from models.params import CapacityParams, EvaluateParams
-from pipeline.evaluate import capacity_rows, unseen_accounts
+from pipeline.evaluate import unseen_accounts
 
 
 def rows(count: int, days: float) -> pd.DataFrame:
