@@ -7,7 +7,7 @@ from scipy.special import ndtri
 
 from features.errors import DataError
 
-__all__ = ["covered_rates", "covered_truth", "score_groups"]
+__all__ = ["covered_rates", "covered_means", "score_groups"]
 
 SMALLEST = 20  # rows of a group
 
@@ -50,20 +50,20 @@ def _means(groups: np.ndarray, *values: np.ndarray) -> tuple[np.ndarray, ...]:
     return tuple(np.bincount(groups, weights=value) / rows for value in values)
 
 
-def covered_truth(
-    probabilities: np.ndarray, low: np.ndarray, high: np.ndarray, truth: np.ndarray, count: int = 50
+def covered_means(
+    probabilities: np.ndarray, low: np.ndarray, high: np.ndarray, targets: np.ndarray, count: int = 50
 ) -> float:
-    """Give the share of score groups whose mean interval contains their mean true probability; for simulated data.
+    """Give the share of score groups whose mean interval contains the mean of what it should hold.
 
     Parameters
     ----------
-    probabilities, low, high, truth : ndarray of float
-        One per row.
+    probabilities, low, high, targets : ndarray of float
+        One per row; targets are probabilities that are known because the data are simulated.
     count : int
         Groups.
     """
-    below, above, true = _means(score_groups(probabilities, count), low, high, truth)
-    return float(((below <= true) & (true <= above)).mean())
+    below, above, held = _means(score_groups(probabilities, count), low, high, targets)
+    return float(((below <= held) & (held <= above)).mean())
 
 
 def covered_rates(

@@ -6,7 +6,7 @@ from scipy.special import expit, logit
 
 from models.calibration import fit_calibration
 from models.classifier import train
-from models.interval_coverage import covered_rates, covered_truth, score_groups
+from models.interval_coverage import covered_rates, covered_means, score_groups
 from models.level_shift import level_shift, month_blocks
 from models.params import CalibrationParams, TrainParams
 from models.prior import moved, population_weights, prior_offset
@@ -69,7 +69,7 @@ def test_intervals_hold_the_true_probability() -> None:
     new, truth, drawn = world(20_000, 77)
     p, low, high = calibration.apply(model.predict_log_odds(new), spread.predict(new))
     narrow = calibration.apply(model.predict_log_odds(new))
-    assert covered_truth(p, low, high, expit(truth)) >= 0.9
+    assert covered_means(p, low, high, expit(truth)) >= 0.9
     assert (low < narrow[1]).all()
     assert (high > narrow[2]).all()
     found = covered_rates(drawn, p, low, high, 0.9)
