@@ -1,9 +1,10 @@
-"""How good a probability is by segment (month, channel, country, ...), and whether segments are treated alike.
+"""How good a probability is by segment: by month, channel, country and the like.
 
-Rows of one account or lead depend on one another, so every interval comes from resamples of whole groups, drawn over all rows at
-once: a segment's share of a resample varies as it would in another period.
+Rows of one account or lead depend on one another, so every interval comes from resamples of whole groups, drawn over all
+rows at once: a segment's share of a resample varies as it would in another period.
 """
 
+import itertools
 from collections.abc import Mapping
 from math import erfc, isfinite, sqrt
 from typing import Any
@@ -17,19 +18,20 @@ from models.metric_kernels import Ranked, probabilities_only, row_log_loss
 from models.params import EvaluateParams
 
 __all__ = [
-    "FAIRNESS",
     "SEGMENT_METRICS",
+    "Cell",
+    "Grouping",
+    "count_cells",
     "cut_points",
-    "fairness",
     "flag",
     "holm",
     "number_bands",
     "segments",
     "selected",
+    "without_rows",
 ]
 
 SEGMENT_METRICS = ("mean_probability", "auc", "log_loss", "calibration_gap", "lift_at_capacity")
-FAIRNESS = ("selection_rate", "tier_ab_rate", "true_positive_rate", "calibration_gap")
 ERROR = 0.05
 Cell = dict[str, Any]
 Grouping = Mapping[str, pd.Categorical]
@@ -61,9 +63,12 @@ def number_bands(numbers: np.ndarray, cuts: list[float]) -> pd.Categorical:
     if not cuts:
         return pd.Categorical([None] * len(numbers), categories=[])
     shown = [f"{cut:,.6g}" for cut in cuts]
-    names = [f"< {shown[0]}", *(f"{a} – < {b}" for a, b in zip(shown, shown[1:], strict=False)), f"≥ {shown[-1]}"]
-    codes = np.where(np.isfinite(numbers), np.searchsorted(cuts, numbers, side="right"), -1)
-    return pd.Categorical.from_codes(codes.tolist(), categories=names, ordered=True)
+    names = [f"< {shown[0]}", *(f"{a} – < {b}" for a, b in itertools.pairwise(shown)), f"≥ {shown[-1]}"]
+    bands = np.searchsorted(cuts, numbers, side="right")
+    known = np.isfinite(numbers)
+    return pd.Categorical(
+        [names[band] if ok else None for band, ok in zip(bands, known, strict=True)], categories=names
+    )
 
 
 def selected(probabilities: np.ndarray, capacity_rows: int) -> np.ndarray:
@@ -113,8 +118,8 @@ def segments(
     -------
     dict of str to list of cells
         Per dimension one cell per value that occurs: ``value`` (None: missing), ``rows``, ``positives``, ``base_rate``,
-        ``measured``; measured ones also have `SEGMENT_METRICS` and ``base_rate_interval``, each a dict of value, low and high, and
-        what `flag` adds. ``calibration_gap`` is mean probability less observed rate.
+        ``measured``; measured ones also have `SEGMENT_METRICS` and ``base_rate_interval``, each a dict of value, low and
+        high, and what `flag` adds. ``calibration_gap`` is mean probability less observed rate.
 
     Raises
     ------
@@ -124,7 +129,7 @@ def segments(
     y, p, w = checked(labels, probabilities, None)
     share = float(selected(probabilities_only(p), capacity_rows).mean())
     loss = row_log_loss(y, p)
-    cells = {dimension: _cells(y, values, min_positives) for dimension, values in by.items()}
+    cells = {dimension: count_cells(y, values, min_positives) for dimension, values in by.items()}
     measured = [cell for found in cells.values() for cell in found if cell["measured"]]
     ranked = [Ranked.of(y[cell["at"]], p[cell["at"]]) for cell in measured]
 
@@ -155,80 +160,11 @@ def segments(
             if name == "calibration_gap":
                 cell["p"] = _two_sided(float(value[name][0]), resampled)
     flag(measured)
-    return _without_rows(cells)
+    return without_rows(cells)
 
 
-def fairness(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    groups: np.ndarray,
-    by: Grouping,
-    capacity_rows: int,
-    tier_ab: np.ndarray,
-    params: EvaluateParams,
-    min_positives: int,
-) -> dict[str, list[Cell]]:
-    """Compare how segments are treated: each beside all other rows, with 95 % intervals of the differences.
-
-    Parameters
-    ----------
-    labels, probabilities, groups, by, capacity_rows, params, min_positives
-        As for `segments`.
-    tier_ab : ndarray of bool
-        Whether the row is in tier A or B.
-
-    Returns
-    -------
-    dict of str to list of cells
-        Per dimension one cell per value: ``value``, ``rows``, ``positives``, ``base_rate``, ``measured``; measured ones also have
-        `FAIRNESS`, each with value, low, high and ``difference`` (to all other rows; value, low and high). ``selection_rate`` is the
-        share of rows within capacity (demographic parity asks for equal ones), ``true_positive_rate`` the share of positives
-        within capacity (equal opportunity; Hardt, Price and Srebro 2016), ``calibration_gap`` asks for calibration within groups.
-        These can't all be equal where base rates differ (Kleinberg, Mullainathan and Raghavan 2017). Capacity's cut stays where
-        it is in every resample.
-    """
-    y, p, w = checked(labels, probabilities, None)
-    worked = selected(probabilities_only(p), capacity_rows)
-    ones = np.ones(len(y))
-    shares = {
-        "selection_rate": (worked, ones),
-        "tier_ab_rate": (np.asarray(tier_ab, dtype=np.float64), ones),
-        "true_positive_rate": (worked * y, y),
-        "calibration_gap": (p - y, ones),
-    }
-    cells = {dimension: _cells(y, values, min_positives) for dimension, values in by.items()}
-    measured = [cell for found in cells.values() for cell in found if cell["measured"]]
-    inside = np.zeros((len(y), len(measured)))
-    for column, cell in enumerate(measured):
-        inside[cell["at"], column] = 1.0
-
-    def measure(block: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        found = {}
-        with np.errstate(divide="ignore", invalid="ignore"):
-            for name, (part, whole) in shares.items():
-                above, below = (block * part) @ inside, (block * whole) @ inside
-                others = ((block @ part)[:, None] - above) / ((block @ whole)[:, None] - below)
-                found[name] = (above / below, above / below - others)
-        return found
-
-    values = measure(w[None, :])
-    blocks = (
-        [measure(block) for block in resample_weights(groups, w, params.bootstrap, params.seed)] if measured else []
-    )
-    for column, cell in enumerate(measured):
-        for name in FAIRNESS:
-            own, apart = (
-                interval(
-                    float(values[name][which][0, column]),
-                    np.concatenate([block[name][which][:, column] for block in blocks]),
-                )
-                for which in (0, 1)
-            )
-            cell[name] = {**own, "difference": apart}
-    return _without_rows(cells)
-
-
-def _cells(labels: np.ndarray, values: pd.Categorical, min_positives: int) -> list[Cell]:
+def count_cells(labels: np.ndarray, values: pd.Categorical, min_positives: int) -> list[Cell]:
+    """Count rows and positives of each value that occurs, the missing one last; ``at`` holds the row numbers."""
     found = []
     names = [str(name) for name in values.categories]
     for code in [*range(len(names)), -1]:
@@ -249,7 +185,8 @@ def _cells(labels: np.ndarray, values: pd.Categorical, min_positives: int) -> li
     return found
 
 
-def _without_rows(cells: dict[str, list[Cell]]) -> dict[str, list[Cell]]:
+def without_rows(cells: dict[str, list[Cell]]) -> dict[str, list[Cell]]:
+    """Leave out the row numbers that `count_cells` put into cells."""
     return {
         dimension: [{key: value for key, value in cell.items() if key != "at"} for cell in found]
         for dimension, found in cells.items()
