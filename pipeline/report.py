@@ -6,11 +6,12 @@ from typing import Any
 
 from features.errors import DataError
 from models.bundle import Bundle
+from pipeline.charts import read_plots
 from pipeline.console import console, run_main
 from pipeline.html import figure, number, page, percent, section
 from pipeline.model_card import model_card
 from pipeline.params import load_params
-from pipeline.plots import figure_png, read_plots
+from pipeline.plots import figure_png
 from pipeline.provenance import bundle_hash, data_hashes
 from pipeline.report_parts import (
     Feature,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+from pipeline.charts import MODEL_WORDS
 from pipeline.html import box, interval, number, percent, table, tiles
-from pipeline.plots import MODEL_WORDS
 from pipeline.target_words import WORDS, TargetWords, target_of
 
 __all__ = [

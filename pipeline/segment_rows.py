@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["dimension_words", "plot_rows", "value_words"]
+__all__ = ["ALL", "dimension_words", "plot_rows", "value_words"]
 
 Both = tuple[str, str]
 
@@ -20,6 +20,7 @@ DIMENSIONS: dict[str, Both] = {
     "seniority": ("seniority", "Position"),
 }
 VALUES: dict[str, Both] = {"true": ("yes", "ja"), "false": ("no", "nein")}
+ALL = "all"  # all rows as one segment
 MISSING: Both = ("not known", "unbekannt")
 
 
@@ -60,8 +61,8 @@ def plot_rows(result: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     Returns
     -------
     dict of str to list of rows
-        ``by_month`` and ``by_segment``: dimension, value, rows, positives, flagged, and of each metric its value under its
-        name, and ``<metric>_low`` and ``<metric>_high``.
+        ``by_month`` and ``by_segment`` (all rows first): dimension, value, rows, positives, flagged, and of each metric its
+        value under its name, and ``<metric>_low`` and ``<metric>_high``.
     """
     rows = [
         {
@@ -76,7 +77,7 @@ def plot_rows(result: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
             **_metric("mean_probability", cell["mean_probability"]),
             **_metric("observed", cell["base_rate_interval"]),
         }
-        for dimension, cells in result["by"].items()
+        for dimension, cells in {ALL: [result["all"]], **result["by"]}.items()
         for cell in cells
         if cell["measured"]
     ]

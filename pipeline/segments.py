@@ -19,7 +19,7 @@ from pipeline.console import console, run_main
 from pipeline.evaluate import capacity_rows
 from pipeline.files import write_json
 from pipeline.params import SegmentsParams, load_params
-from pipeline.segment_rows import plot_rows
+from pipeline.segment_rows import ALL, plot_rows
 from pipeline.segment_values import segment_values
 from pipeline.tables import read_table
 
@@ -57,8 +57,9 @@ def measure_segments(
     Returns
     -------
     dict
-        ``min_positives``, ``by`` and ``fairness``, as `models.segments.segments` and `models.fairness.fairness` return them,
-        and how many gaps were looked at (``compared``), lie apart from 0 (``apart``), and still do among so many (``flagged``).
+        ``min_positives``, ``all`` (rows as one segment), ``by`` and ``fairness``, as `models.segments.segments` and
+        `models.fairness.fairness` return them, and how many gaps were looked at (``compared``), lie apart from 0 (``apart``),
+        and still do among so many (``flagged``).
 
     Raises
     ------
@@ -73,6 +74,8 @@ def measure_segments(
     groups = row_groups(test)
     by = segment_values(canonical, test, training, params.by)
     measured = segments(labels, probability, groups, by, capacity, evaluate, params.min_positives)
+    whole: pd.Categorical[Any] = pd.Categorical([ALL] * len(test))
+    overall = segments(labels, probability, groups, {ALL: whole}, capacity, evaluate, params.min_positives)[ALL][0]
     protected = segment_values(canonical, test, training, params.fairness, "segments.fairness")
     tier_ab = np.isin(tier(probability, cutoffs), ("A", "B"))
     cells = [cell for found in measured.values() for cell in found if cell["measured"]]
@@ -81,6 +84,7 @@ def measure_segments(
         "compared": len(cells),
         "apart": sum(cell["apart"] for cell in cells),
         "flagged": sum(cell["flagged"] for cell in cells),
+        "all": overall,
         "by": measured,
         "fairness": fairness(labels, probability, groups, protected, capacity, tier_ab, evaluate, params.min_positives),
     }

@@ -18,10 +18,11 @@ import models
 from features.errors import DataError, LeadQualificationError
 from models.bundle import Bundle
 from models.frames import COLUMNS, example_frame, score_frame
+from pipeline.charts import read_plots
 from pipeline.console import console, run_main
 from pipeline.files import write_json
 from pipeline.params import load_params
-from pipeline.plots import figure_png, read_plots
+from pipeline.plots import figure_png
 from pipeline.provenance import bundle_hash, data_hashes, git_state, store_addresses
 from pipeline.run_summary import flat_metrics, flat_params, run_description, run_name
 from pipeline.target_words import target_of

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.charts import FIGURES, read_plots
 from pipeline.html import number, page, table
 from pipeline.model_card import model_card
-from pipeline.plots import FIGURES, figure_png, read_plots
+from pipeline.plots import figure_png
 from pipeline.report import report
 from pipeline.report_parts import Feature, Trained
 from pipeline.run_summary import run_description
