@@ -7,6 +7,7 @@ from html import escape
 
 __all__ = [
     "LANGUAGES",
+    "STYLE",
     "box",
     "date",
     "facts",

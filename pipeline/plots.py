@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter
 
 from pipeline.chart import GREY, INK, PALE, Chart, Panel, Rows, Series
 from pipeline.charts import chart
@@ -64,15 +64,16 @@ def _draw(ax: Axes, panel: Panel, language: str) -> None:
         _series(ax, series)
     if panel.rule is not None:
         ax.axvline(panel.rule, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    point = "." if language == "en" else ","
     for axis, how in ((ax.xaxis, panel.x_format), (ax.yaxis, panel.y_format)):
         if how == "percent":
-            axis.set_major_formatter(PercentFormatter(1.0))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.3g} %".replace(".", point)))
         elif how == "points":
             axis.set_major_formatter(
                 FuncFormatter(lambda value, _: f"{100 * value:+.0f}" if abs(value) > 1e-9 else "0")
             )
-        elif how == "number" and language == "de":
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}".replace(".", ",")))
+        elif how == "number":
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}".replace(".", point)))
     if panel.x_range:
         ax.set_xlim(*panel.x_range)
     if panel.y_range:

@@ -179,7 +179,7 @@ def calibration_by_segment(rows: Rows, tongue: Tongue) -> Chart:
         title=tongue.say("Predicted and observed", "Vorhergesagt und beobachtet"),
         y_format="none",
         y_ticks=names,
-        legend="lower right",
+        legend="upper right",
     )
     gaps = Panel(
         _forest(placed, "calibration_gap", 3, tongue),
