@@ -2,16 +2,18 @@
 
 import json
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from features.errors import DataError
+from models.bundle import Bundle
 from pipeline.chart import BLUE, GREY, Chart, Panel, Rows, Series, Tongue
+from pipeline.html import LANGUAGES
 from pipeline.segment_charts import by_month, by_segment, calibration_by_segment
 from pipeline.target_words import WORDS as TARGETS
 
-__all__ = ["COLOURS", "FIGURES", "MODEL_WORDS", "chart", "read_plots"]
+__all__ = ["COLOURS", "FIGURES", "MODEL_WORDS", "chart", "feature_words", "read_plots", "with_words"]
 
 MODEL_WORDS: dict[str, dict[str, str]] = {
     "product": {"en": "product", "de": "Produkt"},
@@ -203,6 +205,19 @@ def chart(name: str, rows: Rows, language: str = "en", target: str = "sales_qual
         A key of `pipeline.target_words.WORDS`.
     """
     return FIGURES[name](rows, Tongue(language, TARGETS[target]))
+
+
+def feature_words(bundle: Bundle) -> dict[str, dict[str, str]]:
+    """Give every feature's plain words, as the rows behind `feature_importance` carry them."""
+    return {
+        feature.name: {f"text_{code}": feature.meaning(code) for code in LANGUAGES}
+        for feature in bundle.catalog.features
+    }
+
+
+def with_words(rows: Rows, words: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+    """Add plain words to rows that name a feature."""
+    return [{**row, **words.get(str(row["feature"]), {})} for row in rows]
 
 
 def read_plots(folder: Path) -> dict[str, list[dict[str, Any]]]:

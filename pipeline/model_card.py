@@ -3,6 +3,7 @@
 from html import escape
 
 from pipeline.card_definition import definition, split_rule
+from pipeline.card_review import audit_part, erasure_part, fairness_part, population_part
 from pipeline.html import date, facts, figure, number, page, percent, section, table
 from pipeline.plots import figure_png
 from pipeline.report_parts import (
@@ -13,6 +14,7 @@ from pipeline.report_parts import (
     say,
     warnings,
 )
+from pipeline.report_segments import segment_figures, segments_text
 
 __all__ = ["model_card"]
 
@@ -70,15 +72,37 @@ def _body(trained: Trained, language: str) -> str:
         + headline_tiles(trained, language)
         + section(say(language, "What it predicts", "Was vorhergesagt wird"), definition(trained, language))
         + section(say(language, "Data and time", "Daten und Zeit"), _data(trained, language))
+        + section(say(language, "Leakage findings", "Befunde der Leckprüfung"), audit_part(trained, language))
         + section(say(language, "How good it is", "Wie gut es ist"), *_quality(trained, language))
         + section(say(language, "Calibration and tiers", "Kalibrierung und Stufen"), _calibration(trained, language))
+        + _by_segment(trained, language)
         + section(
             say(language, "What it looks at", "Worauf es achtet"),
             importance_table(trained.features[:TOP], language),
         )
+        + _population(trained, language)
+        + section(say(language, "Fairness", "Fairness"), fairness_part(trained, language))
         + section(say(language, "Limits", "Grenzen"), _limits(trained, language))
+        + section(say(language, "Erased data", "Gelöschte Daten"), erasure_part(language))
         + section(say(language, "Origin", "Herkunft"), _origin(trained, language))
     )
+
+
+def _by_segment(trained: Trained, language: str) -> str:
+    if trained.segments is None:
+        return ""
+    figures = segment_figures(trained, ("by_month", "calibration_by_segment"), language)
+    return section(
+        say(language, "By month and by segment", "Nach Monaten und Segmenten"),
+        segments_text(trained, language),
+        f'<div class="figures">{figures}</div>',
+    )
+
+
+def _population(trained: Trained, language: str) -> str:
+    part = population_part(trained, language)
+    title = say(language, "Population: training and test", "Grundgesamtheit: Training und Test")
+    return section(title, part) if part else ""
 
 
 def _data(trained: Trained, language: str) -> str:
@@ -97,10 +121,12 @@ def _data(trained: Trained, language: str) -> str:
                 number(found["positives"], 0, language),
             ]
         )
+    # Of customers every first of a month is a look of its own; of a lead only its MQL moment is.
+    headline = ("customer-months", "Kundenmonate") if trained.customers else ("risk periods", "Risikoperioden")
     head = say(
         language,
-        "slice|first snapshot|last snapshot|snapshots|risk periods|positive snapshots",
-        "Abschnitt|erster Snapshot|letzter Snapshot|Snapshots|Risikoperioden|positive Snapshots",
+        f"slice|first snapshot|last snapshot|snapshots|{headline[0]}|positive snapshots",
+        f"Abschnitt|erster Snapshot|letzter Snapshot|Snapshots|{headline[1]}|positive Snapshots",
     )
     dropped = "; ".join(
         f"{say(language, *DROPPED[reason]) if reason in DROPPED else escape(reason)} ({number(count, 0, language)})"

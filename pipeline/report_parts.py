@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from pipeline.charts import MODEL_WORDS
+from pipeline.charts import MODEL_WORDS, with_words
 from pipeline.html import box, interval, number, percent, table, tiles
 from pipeline.target_words import WORDS, TargetWords, target_of
 
@@ -16,6 +16,7 @@ __all__ = [
     "headline_tiles",
     "importance_table",
     "metrics_table_html",
+    "plots_with_words",
     "say",
     "warnings",
 ]
@@ -77,6 +78,10 @@ class Trained:
         The `snapshots` section.
     hashes : mapping of str to str
         Path to content hash, from `dvc.lock`.
+    segments : mapping or None
+        `segments.json`; None: the test was not cut.
+    audit : mapping or None
+        `findings.json` of the leakage audit, with a list of ``findings``; None: there was no audit.
     """
 
     metadata: Mapping[str, Any]
@@ -92,6 +97,8 @@ class Trained:
     every_days: int | None
     expire_days: int | None
     hashes: Mapping[str, str] = field(default_factory=dict)
+    segments: Mapping[str, Any] | None = None
+    audit: Mapping[str, Any] | None = None
 
     @property
     def ordinal(self) -> bool:
@@ -112,6 +119,13 @@ class Trained:
     def words(self) -> TargetWords:
         """How to speak of it."""
         return WORDS[self.target]
+
+
+def plots_with_words(trained: Trained) -> dict[str, list[dict[str, Any]]]:
+    """Give the rows behind the figures, features with their plain words."""
+    words = {item.name: {f"text_{code}": text for code, text in item.text.items()} for item in trained.features}
+    plots = dict(trained.plots)
+    return plots | {"feature_importance": with_words(plots["feature_importance"], words)}
 
 
 def say(language: str, en: str, de: str) -> str:

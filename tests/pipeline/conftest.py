@@ -175,7 +175,7 @@ def evaluated(frame: pd.DataFrame) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a fresh MLflow database; making its tables takes seconds, so tests copy it."""
-    from pipeline.tracking import open_store
+    from pipeline.run_store import open_store
 
     folder = tmp_path_factory.mktemp("store")
     before = os.environ.pop("MLFLOW_TRACKING_URI", None)

@@ -12,8 +12,9 @@ import pytest
 
 from features.errors import BundleError, DataError, LeadQualificationError
 from pipeline.provenance import bundle_hash, data_hashes, find_repository, git_state, read_tracking, store_addresses
+from pipeline.run_store import open_store
 from pipeline.run_summary import flat_metrics, flat_params
-from pipeline.tracking import open_store, track
+from pipeline.tracking import track
 
 PICKLES = ("*.pkl", "*.pickle", "*.joblib", "*.cloudpickle", "*.dill", "*.npy", "*.nbi", "*.nbc", "*.pyc")
 
