@@ -1,5 +1,4 @@
-"""Parts of the model card for those who must answer for the model: population, fairness, leakage findings, erased "
-"data."""
+"""Parts of the model card for who must answer for the model: population, fairness, leakage findings, erased data."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -78,7 +77,7 @@ def fairness_part(trained: Trained, language: str) -> str:
         "that. Where fewer of its good ones are found although the calibration is right, capacity's cut falls harder "
         "on it, and sales may want to set some capacity aside. Where calibration is off, the probability itself is "
         "wrong there. What it doesn't mean: that the outcomes in the data were fair. If sales gave a segment less "
-        "attention, its leads look worse than they were, and no figure here shows that. All three can't be equal "
+        f"attention, its {who} look worse than they were, and no figure here shows that. All three can't be equal "
         "where base rates differ.",
         "Was es heißt: Wird ein Segment weniger bearbeitet, weil das Ergebnis dort seltener eintritt, tut ein gutes "
         "Modell genau das. Werden weniger seiner guten Fälle gefunden, obwohl die Kalibrierung stimmt, trifft die "
