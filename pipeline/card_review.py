@@ -37,10 +37,11 @@ def population_part(trained: Trained, language: str) -> str:
         rows.append([name, number(psi, 3, language), number(item["chance"], 3, language), word])
     text = say(
         language,
-        "How the test's first look at each row is distributed beside that of the training slice: population "
+        "How the rows that the test's figures rest on are distributed beside the same kind of rows in training: population "
         "stability index (PSI). Once what chance alone gives is taken off, below 0.1 is called stable, above 0.25 "
         "changed. It tells that inputs moved, not that the model got worse.",
-        "Wie die Zeilen des Tests neben denen des Trainings verteilt sind: Population Stability Index (PSI). Ohne "
+        "Wie die Zeilen, auf denen die Testkennzahlen beruhen, neben denen des Trainings verteilt sind: Population "
+        "Stability Index (PSI). Ohne "
         "das, was der Zufall allein ergibt, heißt unter 0,1 stabil und über 0,25 verändert. Er sagt, dass sich "
         "Eingaben verschoben haben, nicht, dass das Modell schlechter wurde.",
     )

@@ -47,13 +47,13 @@ def flat_metrics(result: Mapping[str, Any]) -> dict[str, float]:
     """Flatten `evaluate.json`: the product's metrics under their own names, those of others as `<who>/<metric>`.
 
     A metric with an interval becomes three; what is null or not a number is left out. MLflow's pages draw metrics with the same
-    part before the slash together, and sort runs by the short names.
+    part before the last slash together; so the short names, by which people sort runs, stand alone, and intervals elsewhere.
 
     Examples
     --------
     >>> flat_metrics({"rows": 9, "product": {"auc": {"value": 0.7, "low": 0.6, "high": None}},
     ...               "baselines": {"points": {"auc": {"value": 0.5, "low": 0.4, "high": None}}}})
-    {'rows': 9.0, 'auc': 0.7, 'auc_low': 0.6, 'points/auc': 0.5, 'points/auc_low': 0.4}
+    {'rows': 9.0, 'auc': 0.7, 'intervals/auc_low': 0.6, 'points/auc': 0.5, 'points/intervals/auc_low': 0.4}
     """
     return dict(_flat_metrics("", result))
 
@@ -62,7 +62,8 @@ def _flat_metrics(prefix: str, value: Any) -> Iterator[tuple[str, float]]:
     if isinstance(value, Mapping):
         for key, item in value.items():
             if key in ("low", "high"):
-                yield from _flat_metrics(f"{prefix}_{key}", item)
+                who, slash, name = prefix.rpartition("/")
+                yield from _flat_metrics(f"{who}{slash}intervals/{name}_{key}", item)
             elif key in ("value", "product", "baselines"):
                 yield from _flat_metrics(prefix, item)
             else:
@@ -76,8 +77,8 @@ def comparison_metrics(comparison: Mapping[str, Any] | None) -> dict[str, float]
 
     Examples
     --------
-    >>> comparison_metrics({"outcome": "compared", "gain": {"auc": {"value": 0.01, "low": -0.01, "high": 0.03}}})
-    {'gain_over_champion/auc': 0.01, 'gain_over_champion/auc_low': -0.01, 'gain_over_champion/auc_high': 0.03}
+    >>> comparison_metrics({"outcome": "compared", "gain": {"auc": {"value": 0.01, "low": -0.01, "high": None}}})
+    {'gain_over_champion/auc': 0.01, 'gain_over_champion/intervals/auc_low': -0.01}
     """
     if comparison is None or comparison["outcome"] != "compared":
         return {}

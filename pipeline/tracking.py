@@ -73,6 +73,7 @@ REQUIREMENTS = (
     "scipy",
     "tzdata",
 )
+RESULTS = ("data.metrics/", "data.plots/")  # their hashes stand in data_hashes.json; as tags they would hide the others
 BATCH = 100  # the most parameters that MLflow takes at once
 
 
@@ -158,7 +159,7 @@ def track(
     git = git_state(workspace)
     tags = {
         **git,
-        **data,
+        **{key: md5 for key, md5 in data.items() if not key.startswith(RESULTS)},
         "source": source,
         "bundle_sha256": digest,
         "fingerprint": str(bundle.catalog.fingerprint),
