@@ -21,12 +21,13 @@ def fairness(
     tier_ab: np.ndarray,
     params: EvaluateParams,
     min_positives: int,
+    weights: np.ndarray | None = None,
 ) -> dict[str, list[Cell]]:
     """Compare how segments are treated: each beside all other rows, with 95 % intervals of the differences.
 
     Parameters
     ----------
-    labels, probabilities, groups, by, capacity_rows, params, min_positives
+    labels, probabilities, groups, by, capacity_rows, params, min_positives, weights
         As for `segments`.
     tier_ab : ndarray of bool
         Whether the row is in tier A or B.
@@ -41,7 +42,7 @@ def fairness(
         ``calibration_gap`` asks for calibration within groups. They can't all be equal where base rates differ (Kleinberg,
         Mullainathan and Raghavan 2017). Capacity's cut stays where it is in every resample.
     """
-    y, p, w = checked(labels, probabilities, None)
+    y, p, w = checked(labels, probabilities, weights)
     worked = selected(probabilities_only(p), capacity_rows)
     ones = np.ones(len(y))
     shares = {
@@ -50,7 +51,7 @@ def fairness(
         "true_positive_rate": (worked * y, y),
         "calibration_gap": (p - y, ones),
     }
-    cells = {dimension: count_cells(y, values, min_positives) for dimension, values in by.items()}
+    cells = {dimension: count_cells(y, values, min_positives, w) for dimension, values in by.items()}
     measured = [cell for found in cells.values() for cell in found if cell["measured"]]
     inside = np.zeros((len(y), len(measured)))
     for column, cell in enumerate(measured):

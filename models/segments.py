@@ -94,6 +94,7 @@ def segments(
     capacity_rows: int,
     params: EvaluateParams,
     min_positives: int,
+    weights: np.ndarray | None = None,
 ) -> dict[str, list[Cell]]:
     """Measure a probability in every segment, with 95 % intervals.
 
@@ -113,6 +114,8 @@ def segments(
         Resamples and seed.
     min_positives : int
         A segment with fewer positives, or fewer negatives, is counted and not measured.
+    weights : ndarray of float64, optional
+        One per row, as `models.prior.population_weights` gives them; None weighs all rows 1.
 
     Returns
     -------
@@ -126,19 +129,19 @@ def segments(
     DataError, ParameterError
         As `models.metrics.evaluate`.
     """
-    y, p, w = checked(labels, probabilities, None)
+    y, p, w = checked(labels, probabilities, weights)
     share = float(selected(probabilities_only(p), capacity_rows).mean())
     loss = row_log_loss(y, p)
-    cells = {dimension: count_cells(y, values, min_positives) for dimension, values in by.items()}
+    cells = {dimension: count_cells(y, values, min_positives, w) for dimension, values in by.items()}
     measured = [cell for found in cells.values() for cell in found if cell["measured"]]
     ranked = [Ranked.of(y[cell["at"]], p[cell["at"]]) for cell in measured]
 
     def measure(block: np.ndarray, cell: Cell, order: Ranked) -> dict[str, np.ndarray]:
         at = cell["at"]
-        weights = block[:, at]
-        found = order.metrics(weights, share)
+        drawn = block[:, at]
+        found = order.metrics(drawn, share)
         with np.errstate(divide="ignore", invalid="ignore"):
-            mean, rate, lost = (weights @ values / weights.sum(axis=1) for values in (p[at], y[at], loss[at]))
+            mean, rate, lost = (drawn @ values / drawn.sum(axis=1) for values in (p[at], y[at], loss[at]))
         return {
             "base_rate_interval": rate,
             "mean_probability": mean,
@@ -149,11 +152,11 @@ def segments(
         }
 
     values = [measure(w[None, :], *one) for one in zip(measured, ranked, strict=True)]
-    drawn: list[list[dict[str, np.ndarray]]] = [[] for _ in measured]
+    resamples: list[list[dict[str, np.ndarray]]] = [[] for _ in measured]
     for block in resample_weights(groups, w, params.bootstrap, params.seed) if measured else ():
-        for found, one in zip(drawn, zip(measured, ranked, strict=True), strict=True):
+        for found, one in zip(resamples, zip(measured, ranked, strict=True), strict=True):
             found.append(measure(block, *one))
-    for cell, value, blocks in zip(measured, values, drawn, strict=True):
+    for cell, value, blocks in zip(measured, values, resamples, strict=True):
         for name in value:
             resampled = np.concatenate([block[name] for block in blocks])
             cell[name] = interval(float(value[name][0]), resampled)
@@ -163,7 +166,7 @@ def segments(
     return without_rows(cells)
 
 
-def count_cells(labels: np.ndarray, values: pd.Categorical, min_positives: int) -> list[Cell]:
+def count_cells(labels: np.ndarray, values: pd.Categorical, min_positives: int, weights: np.ndarray) -> list[Cell]:
     """Count rows and positives of each value that occurs, the missing one last; ``at`` holds the row numbers."""
     found = []
     names = [str(name) for name in values.categories]
@@ -177,7 +180,7 @@ def count_cells(labels: np.ndarray, values: pd.Categorical, min_positives: int) 
                 "value": names[code] if code >= 0 else None,
                 "rows": len(at),
                 "positives": positives,
-                "base_rate": positives / len(at),
+                "base_rate": float(np.average(labels[at], weights=weights[at])),
                 "measured": min(positives, len(at) - positives) >= min_positives,
                 "at": at,
             }

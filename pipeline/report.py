@@ -22,6 +22,7 @@ from pipeline.report_parts import (
     metrics_table_html,
     plots_with_words,
     say,
+    verdict_part,
     warnings,
 )
 from pipeline.report_segments import segment_figures, segment_tables, segments_text
@@ -135,6 +136,7 @@ def _body(trained: Trained, language: str) -> str:
     parts = [
         warnings(trained, language),
         headline_tiles(trained, language),
+        verdict_part(trained, language),
         section(
             say(language, "Product and baselines", "Produkt und Vergleichsmodelle"),
             f"<p>{_rows_text(trained, result, language)}</p>",

@@ -18,6 +18,8 @@ __all__ = [
     "metrics_table_html",
     "plots_with_words",
     "say",
+    "verdict_part",
+    "verdict_sentence",
     "warnings",
 ]
 
@@ -151,9 +153,24 @@ def headline_tiles(trained: Trained, language: str) -> str:
             note.append(f"{words}: {number(beside[best], digits, language)}")
         elif metric == "ece":
             shift = number(trained.result.get("ece_base_rate_shift"), digits, language)
-            note.append(say(language, f"of it base-rate shift: {shift}", f"davon Grundratenverschiebung: {shift}"))
+            note.append(say(language, f"the base rate moved by {shift}", f"die Grundrate verschob sich um {shift}"))
         shown.append((say(language, en, de), number(own["value"], digits, language), note))
     return tiles(shown)
+
+
+def verdict_sentence(result: Mapping[str, Any], language: str) -> str:
+    """Say whether the model finds a signal on later leads, in the words of `evaluate.json`; empty where it has none."""
+    verdict = result.get("verdict")
+    words = verdict.get("sentence") if isinstance(verdict, Mapping) else None
+    return str(words.get(language, "")) if isinstance(words, Mapping) else ""
+
+
+def verdict_part(trained: Trained, language: str) -> str:
+    """Show the verdict, as a warning where it is one; HTML, empty where there is none."""
+    sentence = verdict_sentence(trained.result, language)
+    if not sentence:
+        return ""
+    return f"<p>{escape(sentence)}</p>" if trained.result["verdict"].get("code") == "forward_signal" else box(sentence)
 
 
 def metrics_table_html(result: Mapping[str, Any], language: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.comparison import comparison_sentence
+from pipeline.report_parts import verdict_sentence
 from pipeline.run_segments import segments_sentence
 from pipeline.target_words import WORDS, target_of
 
@@ -142,9 +143,9 @@ def run_description(
         f"{result['rows']:,} test {words.rows[0]}, base rate {result['base_rate']:.1%}. 95 % intervals in brackets.",
         "",
     ]
-    verdict = result.get("verdict")
-    if isinstance(verdict, Mapping) and verdict.get("sentence_en"):
-        lines += [f"**Verdict:** {verdict['sentence_en']}", ""]
+    verdict = verdict_sentence(result, "en")
+    if verdict:
+        lines += [f"**Verdict:** {verdict}", ""]
     lines += ["| model | " + " | ".join(shown.values()) + " |", "|---" * (len(shown) + 1) + "|"]
     for name, metrics in {"product": result["product"], **result["baselines"]}.items():
         if metrics is not None:

@@ -9,14 +9,15 @@ import pyarrow.parquet as pq
 from rich.table import Table
 
 from models.bundle import Bundle
+from models.capacity import capacity_rows
 from models.fairness import fairness
 from models.fitting import row_groups
 from models.params import EvaluateParams
+from models.prior import population_weights
 from models.segments import segments
 from models.stability import population_stability
 from models.tiers import tier
 from pipeline.console import console, run_main
-from pipeline.evaluate import capacity_rows
 from pipeline.files import write_json
 from pipeline.params import SegmentsParams, load_params
 from pipeline.segment_rows import ALL, plot_rows
@@ -36,6 +37,7 @@ def measure_segments(
     capacity: int,
     params: SegmentsParams,
     evaluate: EvaluateParams,
+    rates: tuple[float, float | None] = (0.5, None),
 ) -> dict[str, Any]:
     """Measure the test's headline rows by segment, and compare how segments are treated.
 
@@ -53,6 +55,8 @@ def measure_segments(
         By what to cut.
     evaluate : EvaluateParams
         Bootstrap settings.
+    rates : pair of float
+        Share of positives among the rows trained on, and in the population; None: the same, and all rows count the same.
 
     Returns
     -------
@@ -72,10 +76,13 @@ def measure_segments(
     labels = test["label"].to_numpy(dtype=np.float64)
     probability = test["probability"].to_numpy(dtype=np.float64)
     groups = row_groups(test)
+    weights = population_weights(labels, *rates)
     by = segment_values(canonical, test, training, params.by)
-    measured = segments(labels, probability, groups, by, capacity, evaluate, params.min_positives)
+    measured = segments(labels, probability, groups, by, capacity, evaluate, params.min_positives, weights)
     whole: pd.Categorical[Any] = pd.Categorical([ALL] * len(test))
-    overall = segments(labels, probability, groups, {ALL: whole}, capacity, evaluate, params.min_positives)[ALL][0]
+    overall = segments(labels, probability, groups, {ALL: whole}, capacity, evaluate, params.min_positives, weights)[
+        ALL
+    ][0]
     protected = segment_values(canonical, test, training, params.fairness, "segments.fairness")
     tier_ab = np.isin(tier(probability, cutoffs), ("A", "B"))
     cells = [cell for found in measured.values() for cell in found if cell["measured"]]
@@ -86,7 +93,9 @@ def measure_segments(
         "flagged": sum(cell["flagged"] for cell in cells),
         "all": overall,
         "by": measured,
-        "fairness": fairness(labels, probability, groups, protected, capacity, tier_ab, evaluate, params.min_positives),
+        "fairness": fairness(
+            labels, probability, groups, protected, capacity, tier_ab, evaluate, params.min_positives, weights
+        ),
     }
 
 
@@ -139,6 +148,7 @@ def main() -> None:
             capacity_rows(test, params.capacity),
             params.segments,
             params.evaluate,
+            (bundle.metadata["base_rate"], bundle.metadata["population_rate"]),
         )
         result["population"] = population(predictions, data / "features" / "matrix.parquet", bundle)
     write_json(data / "segments.json", result)

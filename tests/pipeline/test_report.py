@@ -268,6 +268,21 @@ def test_the_report_lays_out_every_segment(trained: Trained) -> None:
     assert "No segments are configured for it" in card
 
 
+def test_the_verdict_and_the_intervals_promise_are_shown_where_they_are_known(trained: Trained) -> None:
+    sentence = {"en": "No <signal>.", "de": "Kein <Signal>."}
+    coverage = {"share": 0.94, "nominal": 0.9, "groups": 50, "width": 0.11}
+    result = {**trained.result, "verdict": {"code": "no_forward_signal", "sentence": sentence}}
+    told = dataclasses.replace(trained, result={**result, "interval_coverage": coverage})
+    for write in (model_card, report):
+        html = write(told)
+        assert '<p class="box">No &lt;signal&gt;.</p>' in html
+        assert "Kein <Signal>." in read(html).text["de"]
+        assert "&lt;signal" not in write(trained)
+    assert "in 94 % of 50 groups" in read(model_card(told)).text["en"]
+    result["verdict"]["code"] = "forward_signal"
+    assert "<p>No &lt;signal&gt;.</p>" in model_card(dataclasses.replace(trained, result=result))
+
+
 def test_pages_without_segments_say_nothing_of_them(trained: Trained) -> None:
     without = dataclasses.replace(trained, segments=None)
     for write in (model_card, report):

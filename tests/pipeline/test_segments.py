@@ -161,6 +161,15 @@ def test_a_segment_is_measured_as_by_hand() -> None:
         assert cell["calibration_gap"]["low"] <= cell["calibration_gap"]["value"] <= cell["calibration_gap"]["high"]
 
 
+def test_rows_drawn_by_class_are_weighed_as_they_occur() -> None:
+    weights = np.where(LABELS == 1, 0.5, 2.0)
+    x = segments(LABELS, PROBABILITIES, GROUPS, {"kind": KIND}, 5, PARAMS, 2, weights)["kind"][1]
+    assert (x["rows"], x["positives"], x["base_rate"]) == (4, 2, 0.2)
+    assert x["mean_probability"]["value"] == pytest.approx((0.5 * 1.7 + 2.0 * 0.4) / 5.0)
+    fair = fairness(LABELS, PROBABILITIES, GROUPS, {"kind": KIND}, 2, LABELS == 1, PARAMS, 2, weights)["kind"][1]
+    assert fair["selection_rate"]["value"] == pytest.approx(0.2)
+
+
 def test_the_order_of_rows_changes_nothing() -> None:
     order = np.random.default_rng(1).permutation(len(LABELS))
     once = segments(LABELS, PROBABILITIES, GROUPS, {"kind": KIND}, 5, PARAMS, 2)

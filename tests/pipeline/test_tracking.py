@@ -92,7 +92,7 @@ def test_segments_are_runs_below_the_training_and_the_datasets_hold_no_row(
     params = {"train": {"learning_rate": 0.03}}
     folder = workspace / "data" / "bundle"
     plots = {**evaluated["plots"], "by_month": []}  # a source without a clock has no months
-    verdict = {"code": "useful", "sentence_en": "It helps.", "sentence_de": "Es hilft."}
+    verdict = {"code": "useful", "sentence": {"en": "It helps.", "de": "Es hilft."}}
     result = {**evaluated["result"], "verdict": verdict}
     record = track(workspace, "leads", folder, result, plots, params, segments=segments, slices=slices)
 
