@@ -49,12 +49,12 @@ def segments_text(trained: Trained, language: str) -> str:
         language,
         f"{compared} segments have enough positives to be measured. In {apart} of them the mean probability lies "
         f"apart from the observed rate by its own 95 % interval; about {number(0.05 * compared, 0, language)} would "
-        f"by chance. After Holm's correction for looking so often, {flagged} "
-        f"{'remains' if flagged == 1 else 'remain'}.",
+        f"by chance. After Holm's correction for looking so often, "
+        f"{flagged or 'none'} {'remain' if flagged > 1 else 'remains'}.",
         f"{compared} Segmente haben genug positive Fälle, um gemessen zu werden. In {apart} davon weicht die mittlere "
         "Wahrscheinlichkeit nach dem eigenen 95-%-Intervall von der beobachteten Quote ab; etwa "
         f"{number(0.05 * compared, 0, language)} wären es durch Zufall. Nach Holms Korrektur für so viele Vergleiche "
-        f"{'bleibt' if flagged == 1 else 'bleiben'} {flagged}.",
+        f"{'bleiben' if flagged > 1 else 'bleibt'} {flagged or 'keines'}.",
     )
     named = [
         f"<li>{escape(dimension_words(dimension, language))} <b>{escape(value_words(cell['value'], language))}</b>: "
