@@ -31,9 +31,9 @@ from pipeline.console import console, progress, run_main
 from pipeline.export import read_export
 from pipeline.files import write_json
 from pipeline.params import load_params
+from pipeline.run_store import open_store
 from pipeline.run_summary import flat_metrics
 from pipeline.tables import read_table
-from pipeline.tracking import open_store
 from pipeline.train import labelled_rows
 
 SECTIONS = (

@@ -7,6 +7,7 @@ from html import escape
 
 __all__ = [
     "LANGUAGES",
+    "STYLE",
     "box",
     "date",
     "facts",
@@ -40,6 +41,7 @@ input[name=language] { position: absolute; opacity: 0; }
 h1 { margin: 4px 0 4px; font-size: 29px; line-height: 1.2; letter-spacing: -0.01em; }
 .lead { margin: 0 0 22px; color: var(--soft); font-size: 16px; max-width: 56em; }
 h2 { margin: 38px 0 10px; padding-top: 16px; border-top: 1px solid var(--line); font-size: 19px; }
+h3 { margin: 22px 0 4px; font-size: 15px; }
 p { margin: 0 0 10px; max-width: 62em; }
 ul { margin: 0 0 10px; padding-left: 20px; max-width: 62em; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 14px; margin: 0 0 20px; }

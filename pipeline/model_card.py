@@ -3,6 +3,7 @@
 from html import escape
 
 from pipeline.card_definition import definition, split_rule
+from pipeline.card_review import audit_part, erasure_part, fairness_part, population_part
 from pipeline.html import date, facts, figure, number, page, percent, section, table
 from pipeline.plots import figure_png
 from pipeline.report_parts import (
@@ -11,8 +12,10 @@ from pipeline.report_parts import (
     importance_table,
     metrics_table_html,
     say,
+    verdict_part,
     warnings,
 )
+from pipeline.report_segments import segment_figures, segments_text
 
 __all__ = ["model_card"]
 
@@ -68,17 +71,40 @@ def _body(trained: Trained, language: str) -> str:
     return (
         warnings(trained, language)
         + headline_tiles(trained, language)
+        + verdict_part(trained, language)
         + section(say(language, "What it predicts", "Was vorhergesagt wird"), definition(trained, language))
         + section(say(language, "Data and time", "Daten und Zeit"), _data(trained, language))
+        + section(say(language, "Leakage findings", "Befunde der Leckprüfung"), audit_part(trained, language))
         + section(say(language, "How good it is", "Wie gut es ist"), *_quality(trained, language))
         + section(say(language, "Calibration and tiers", "Kalibrierung und Stufen"), _calibration(trained, language))
+        + _by_segment(trained, language)
         + section(
             say(language, "What it looks at", "Worauf es achtet"),
             importance_table(trained.features[:TOP], language),
         )
+        + _population(trained, language)
+        + section(say(language, "Fairness", "Fairness"), fairness_part(trained, language))
         + section(say(language, "Limits", "Grenzen"), _limits(trained, language))
+        + section(say(language, "Erased data", "Gelöschte Daten"), erasure_part(language))
         + section(say(language, "Origin", "Herkunft"), _origin(trained, language))
     )
+
+
+def _by_segment(trained: Trained, language: str) -> str:
+    if trained.segments is None:
+        return ""
+    figures = segment_figures(trained, ("by_month", "calibration_by_segment"), language)
+    return section(
+        say(language, "By month and by segment", "Nach Monaten und Segmenten"),
+        segments_text(trained, language),
+        f'<div class="figures">{figures}</div>',
+    )
+
+
+def _population(trained: Trained, language: str) -> str:
+    part = population_part(trained, language)
+    title = say(language, "Population: training and test", "Grundgesamtheit: Training und Test")
+    return section(title, part) if part else ""
 
 
 def _data(trained: Trained, language: str) -> str:
@@ -97,10 +123,12 @@ def _data(trained: Trained, language: str) -> str:
                 number(found["positives"], 0, language),
             ]
         )
+    # Of customers every first of a month is a look of its own; of a lead only its MQL moment is.
+    headline = ("customer-months", "Kundenmonate") if trained.customers else ("risk periods", "Risikoperioden")
     head = say(
         language,
-        "slice|first snapshot|last snapshot|snapshots|risk periods|positive snapshots",
-        "Abschnitt|erster Snapshot|letzter Snapshot|Snapshots|Risikoperioden|positive Snapshots",
+        f"slice|first snapshot|last snapshot|snapshots|{headline[0]}|positive snapshots",
+        f"Abschnitt|erster Snapshot|letzter Snapshot|Snapshots|{headline[1]}|positive Snapshots",
     )
     dropped = "; ".join(
         f"{say(language, *DROPPED[reason]) if reason in DROPPED else escape(reason)} ({number(count, 0, language)})"
@@ -139,13 +167,23 @@ def _calibration(trained: Trained, language: str) -> str:
         rows.append(["D", say(language, "below", "darunter")])
     ece = number(trained.result["product"]["ece"]["value"], 3, language)
     shift = number(trained.result["ece_base_rate_shift"], 3, language)
+    noisy = trained.result["product"].get("ece_with_noise")
+    beyond = (
+        ""
+        if noisy is None
+        else say(
+            language,
+            f" beyond the noise of its bins ({number(noisy['value'], 3, language)} with it)",
+            f" über das Rauschen der Klassen hinaus (mit ihm {number(noisy['value'], 3, language)})",
+        )
+    )
     text = say(
         language,
-        f"Method {trained.calibration}, fitted on rows that the trees had not seen. Expected calibration error {ece}, of "
-        f"which the base rate's own shift between training and test explains {shift}. Tiers are cut at stored "
+        f"Method {trained.calibration}, fitted on rows that the trees had not seen. Expected calibration error "
+        f"{ece}{beyond}; the base rate moved by {shift} between training and test. Tiers are cut at stored "
         "probabilities, never by rank within a request.",
         f"Verfahren {trained.calibration}, angepasst auf Zeilen, die die Bäume nicht gesehen hatten. Erwarteter "
-        f"Kalibrierungsfehler {ece}; davon erklärt die Verschiebung der Grundrate zwischen Training und Test {shift}. "
+        f"Kalibrierungsfehler {ece}{beyond}; die Grundrate verschob sich zwischen Training und Test um {shift}. "
         "Stufen werden an gespeicherten Wahrscheinlichkeiten geschnitten, nie nach Rang in einer Anfrage.",
     )
     picture = figure(
@@ -153,7 +191,18 @@ def _calibration(trained: Trained, language: str) -> str:
         say(language, "Calibration", "Kalibrierung"),
     )
     tiers = table([say(language, "tier", "Stufe"), say(language, "probability", "Wahrscheinlichkeit")], rows)
-    return f'<p>{escape(text)}</p><div class="figures">{picture}<div>{tiers}</div></div>'
+    covered = trained.result.get("interval_coverage")
+    promise = ""
+    if covered:
+        share, nominal = (percent(covered[key], language, 0) for key in ("share", "nominal"))
+        promise = say(
+            language,
+            f" Intervals of a probability: in {share} of {covered['groups']} groups of like probability the observed "
+            f"rate lies within (promised {nominal}).",
+            f" Intervalle einer Wahrscheinlichkeit: In {share} von {covered['groups']} Gruppen ähnlicher "
+            f"Wahrscheinlichkeit liegt die beobachtete Quote darin (versprochen {nominal}).",
+        )
+    return f'<p>{escape(text + promise)}</p><div class="figures">{picture}<div>{tiers}</div></div>'
 
 
 def _limits(trained: Trained, language: str) -> str:
@@ -166,10 +215,10 @@ def _limits(trained: Trained, language: str) -> str:
         ),
         words.learned,
         (
-            f"It holds for the source “{trained.metadata['source']}” and its time. {words.moved[0]} move the base rate: train "
-            "again, and let the gate decide.",
-            f"Es gilt für die Quelle „{trained.metadata['source']}“ und ihre Zeit. {words.moved[1]} verschieben die Grundrate: "
-            "neu trainieren und das Gate entscheiden lassen.",
+            f"It holds for the source “{trained.metadata['source']}” and its time. {words.moved[0]} move the base "
+            "rate: train again, and let the gate decide.",
+            f"Es gilt für die Quelle „{trained.metadata['source']}“ und ihre Zeit. {words.moved[1]} verschieben die "
+            "Grundrate: neu trainieren und das Gate entscheiden lassen.",
         ),
         (
             "Not for decisions about people outside of marketing and sales, such as credit or employment.",

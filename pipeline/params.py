@@ -29,6 +29,7 @@ __all__ = [
     "Params",
     "PathsParams",
     "Purchase",
+    "SegmentsParams",
     "SimulatorParams",
     "SnapshotsParams",
     "dump_yaml",
@@ -87,6 +88,18 @@ class LabelsParams(Frozen):
     purchase: Purchase = "again"
 
 
+class SegmentsParams(Frozen):
+    """The `segments` section: by what the test is cut when the model is reviewed.
+
+    `by` and `fairness` name `month`, `channel`, `campaign` or attributes. A segment with fewer than `min_positives`
+    positives, or negatives, is counted and not measured.
+    """
+
+    by: tuple[str, ...] = ()
+    fairness: tuple[str, ...] = ()
+    min_positives: int = Field(default=30, ge=1)
+
+
 class Params(Frozen):
     """All of `params.yaml`. A section that a stage did not ask for is absent there (None)."""
 
@@ -103,6 +116,7 @@ class Params(Frozen):
     tiers: TiersParams
     capacity: CapacityParams
     evaluate: EvaluateParams
+    segments: SegmentsParams
     publish: PublishParams
 
 

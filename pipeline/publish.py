@@ -19,13 +19,12 @@ from models.bundle import Bundle
 from models.fitting import BASELINES, row_groups
 from models.gate import GateDecision, decide_promotion
 from models.level_shift import month_blocks
+from pipeline.comparison import champion_probabilities, gate_rows, same_question
 from pipeline.console import console, run_main
 from pipeline.params import load_params
 from pipeline.provenance import bundle_hash, read_tracking
 from pipeline.registry import Registry, Version
-from pipeline.score import score_snapshots
 from pipeline.tables import read_table
-from pipeline.target_words import WORDS, target_of
 
 __all__ = ["REFUSED", "SECTIONS", "export", "gate_rows", "main", "publish", "rollback"]
 
@@ -33,34 +32,8 @@ SECTIONS = ("evaluate", "paths", "publish")
 REFUSED = 3
 
 
-def gate_rows(predictions: pd.DataFrame, champion: Bundle | None) -> pd.DataFrame:
-    """Pick the rows that the gate may judge by; one row per risk period (the MQL moment).
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        Rows of `predictions.parquet`, all matured.
-    champion : Bundle or None
-        Its metadata says until when data trained, tuned or calibrated it.
-
-    Returns
-    -------
-    DataFrame
-        The test rows with `snapshot_at` in (champion's `data_used_until`, end): what neither model has used.
-    """
-    rows = predictions[(predictions["slice"] == "test") & predictions["is_headline"]]
-    if champion is not None:
-        rows = rows[rows["snapshot_at"] > pd.Timestamp(champion.metadata["data_used_until"])]
-    return rows.reset_index(drop=True)
-
-
 def _judge(rows: pd.DataFrame, champion: Bundle | None, canonical: Path, params: Any, ordinal: bool) -> GateDecision:
-    beside = None
-    if champion is not None and len(rows):
-        scored = score_snapshots(champion, canonical, rows[["lead_id", "account_id", "snapshot_at"]])
-        beside = scored["probability"].to_numpy(dtype=np.float64)
-    elif champion is not None:
-        beside = np.empty(0)
+    beside = None if champion is None else champion_probabilities(rows, champion, canonical)
     return decide_promotion(
         rows["label"].to_numpy(dtype=np.float64),
         row_groups(rows),
@@ -154,7 +127,7 @@ def publish(workspace: Path, params: Any, target: Path, again: bool = False, wit
     new = Bundle.load(registry.bundle(challenger))
     old = None if champion is None else _readable(registry, champion, without_champion)
     if old is not None and champion is not None:
-        _same_question(new, old, name, champion.version)
+        same_question(new, old, name, champion.version)
     predictions = read_table(data / "predictions.parquet", "predictions").to_pandas()
     rows = gate_rows(predictions, old)
     with console.status("comparing at the gate"):
@@ -175,22 +148,6 @@ def publish(workspace: Path, params: Any, target: Path, again: bool = False, wit
     export(registry.bundle(challenger), target, registry.provenance(challenger))
     console.print(f"models:/{name}@champion is version {challenger.version}; its bundle is in {target}.")
     return 0
-
-
-def _same_question(new: Bundle, old: Bundle, name: str, version: str) -> None:
-    """Refuse to compare a model with a champion that predicts something else.
-
-    Raises
-    ------
-    DataError
-        If the targets differ.
-    """
-    asked, answered = (WORDS[target_of(bundle.metadata)].chance[0] for bundle in (new, old))
-    if asked != answered:
-        raise DataError(
-            f"publish: this model predicts {asked!r}, the champion {name} version {version} predicts {answered!r}. Nothing was "
-            "compared. Give each question a name of its own in publish.model_name."
-        )
 
 
 def _readable(registry: Registry, champion: Version, without_champion: bool) -> Bundle | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from features.errors import BundleError, LeadQualificationError
 from models.gate import GateDecision
-from pipeline.tracking import open_store
+from pipeline.run_store import open_store
 
 __all__ = ["Registry", "Version"]
 
@@ -56,6 +56,13 @@ class Registry:
                 name, description="Calibrated probability that a lead becomes sales-qualified, with reasons."
             )
         return cls(mlflow, client, name)
+
+    @classmethod
+    def find(cls, workspace: Path, name: str) -> "Registry | None":
+        """Connect without making anything; None when nothing was published under this name yet."""
+        mlflow, _ = open_store(workspace, name)
+        client = mlflow.MlflowClient()
+        return cls(mlflow, client, name) if client.search_registered_models(f"name = '{name}'") else None
 
     def _version(self, number: str) -> Version:
         # Read anew each time: tags change between the steps of a decision.

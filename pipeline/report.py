@@ -1,4 +1,4 @@
-"""Stage `report`: the model card and the report, two self-contained pages in English and German."""
+"""Stage `report`: the model card, the report and interactive figures, self-contained pages in English and German."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,13 @@ from typing import Any
 
 from features.errors import DataError
 from models.bundle import Bundle
+from pipeline.charts import read_plots
 from pipeline.console import console, run_main
 from pipeline.html import figure, number, page, percent, section
+from pipeline.interactive import interactive_page
 from pipeline.model_card import model_card
 from pipeline.params import load_params
-from pipeline.plots import figure_png, read_plots
+from pipeline.plots import figure_png
 from pipeline.provenance import bundle_hash, data_hashes
 from pipeline.report_parts import (
     Feature,
@@ -18,9 +20,12 @@ from pipeline.report_parts import (
     headline_tiles,
     importance_table,
     metrics_table_html,
+    plots_with_words,
     say,
+    verdict_part,
     warnings,
 )
+from pipeline.report_segments import segment_figures, segment_tables, segments_text
 
 __all__ = ["SECTIONS", "main", "report", "top_features"]
 
@@ -70,10 +75,10 @@ def _takeaway(trained: Trained, language: str) -> str:
     return say(
         language,
         f"Working the best {percent(share, 'en', 0)} of {number(result['rows'], 0, 'en')} {who} first finds "
-        f"{percent(found, 'en', 0)} of those with a positive outcome, "
+        f"{percent(found, 'en', 0)} of {trained.words.positives[0]}, "
         f"{number(result['product']['lift_at_capacity']['value'], 1, 'en')} times as many as without an order.",
-        f"Wer die besten {percent(share, 'de', 0)} von {number(result['rows'], 0, 'de')} {wer} zuerst bearbeitet, findet "
-        f"{percent(found, 'de', 0)} derer mit positivem Ausgang, "
+        f"Wer die besten {percent(share, 'de', 0)} von {number(result['rows'], 0, 'de')} {wer} zuerst bearbeitet, "
+        f"findet {percent(found, 'de', 0)} {trained.words.positives[1]}, "
         f"{number(result['product']['lift_at_capacity']['value'], 1, 'de')}-mal so viele wie ohne Reihenfolge.",
     )
 
@@ -87,11 +92,7 @@ def _found_at_capacity(trained: Trained) -> float | None:
 def _body(trained: Trained, language: str) -> str:
     result = trained.result
     every = result.get("all_snapshots")
-    words = {
-        feature.name: {f"text_{code}": text for code, text in feature.text.items()} for feature in trained.features
-    }
-    plots = {**trained.plots}
-    plots["feature_importance"] = [{**row, **words.get(row["feature"], {})} for row in plots["feature_importance"]]
+    plots = plots_with_words(trained)
 
     def picture(name: str, en: str, de: str, *, full: bool = False) -> str:
         caption = say(language, en, de)
@@ -135,12 +136,14 @@ def _body(trained: Trained, language: str) -> str:
     parts = [
         warnings(trained, language),
         headline_tiles(trained, language),
+        verdict_part(trained, language),
         section(
             say(language, "Product and baselines", "Produkt und Vergleichsmodelle"),
             f"<p>{_rows_text(trained, result, language)}</p>",
             metrics_table_html(result, language),
         ),
         section(say(language, "Curves", "Kurven"), f'<div class="figures">{"".join(curves)}</div>'),
+        *_segments(trained, language),
         section(
             say(language, "What the model looks at", "Worauf das Modell achtet"),
             importance_table(trained.features, language),
@@ -162,6 +165,35 @@ def _body(trained: Trained, language: str) -> str:
     return "".join(parts)
 
 
+def _segments(trained: Trained, language: str) -> list[str]:
+    if trained.segments is None:
+        return []
+    figures = segment_figures(trained, ("by_month", "by_segment", "calibration_by_segment"), language)
+    return [
+        section(
+            say(language, "By month and by segment", "Nach Monaten und Segmenten"),
+            segments_text(trained, language),
+            f'<div class="figures">{figures}</div>',
+            segment_tables(trained, language),
+        )
+    ]
+
+
+def _interactive(trained: Trained) -> str:
+    source, (english, german) = trained.metadata["source"], trained.words.task
+    return interactive_page(
+        plots_with_words(trained),
+        {"en": f"{english[0].upper()}{english[1:]}: figures, {source}", "de": f"{german}: Abbildungen, {source}"},
+        {
+            "en": "The figures of the report: point at a curve for its values, click a name in a legend to hide it, "
+            "drag to zoom.",
+            "de": "Die Abbildungen des Berichts: Auf eine Kurve zeigen für ihre Werte, auf einen Namen in der "
+            "Legende klicken zum Ausblenden, ziehen zum Vergrößern.",
+        },
+        trained.target,
+    )
+
+
 def _rows_text(trained: Trained, result: Any, language: str) -> str:
     who = say(language, *trained.words.rows)
     rows, positives = number(result["rows"], 0, language), number(result["positives"], 0, language)
@@ -169,7 +201,8 @@ def _rows_text(trained: Trained, result: Any, language: str) -> str:
     return say(
         language,
         f"{rows} test rows, {positives} positive, base rate {base}, capacity {capacity} {who}; 95 % intervals below.",
-        f"{rows} Testzeilen, {positives} positive, Grundrate {base}, Kapazität {capacity} {who}; darunter 95-%-Intervalle.",
+        f"{rows} Testzeilen, {positives} positive, Grundrate {base}, Kapazität {capacity} {who}; darunter "
+        "95-%-Intervalle.",
     )
 
 
@@ -180,11 +213,12 @@ def _read_json(path: Path, stage: str) -> Any:
 
 
 def main() -> None:
-    """Read the bundle, metrics and plot rows; write `model_card.html` and `report.html`."""
+    """Read the bundle, metrics and plot rows; write `model_card.html`, `report.html` and `figures.html`."""
     params = load_params(SECTIONS)
     paths = params.paths
     folder = paths.data_dir / "bundle"
     bundle = Bundle.load(folder)
+    audit = paths.data_dir / "audit" / "findings.json"
     trained = Trained(
         metadata=bundle.metadata,
         result=_read_json(paths.metrics_dir / "evaluate.json", "evaluate"),
@@ -199,11 +233,14 @@ def main() -> None:
         every_days=params.snapshots.every_days,
         expire_days=params.snapshots.expire_days,
         hashes=data_hashes(Path("dvc.lock")),
+        segments=_read_json(paths.data_dir / "segments.json", "segments"),
+        audit=json.loads(audit.read_text(encoding="utf-8")) if audit.exists() else None,
     )
     paths.reports_dir.mkdir(parents=True, exist_ok=True)
-    for name, text in (("model_card", model_card(trained)), ("report", report(trained))):
+    pages = {"model_card": model_card(trained), "report": report(trained), "figures": _interactive(trained)}
+    for name, text in pages.items():
         (paths.reports_dir / f"{name}.html").write_text(text, encoding="utf-8")
-    console.print(f"report: {paths.reports_dir}/model_card.html, {paths.reports_dir}/report.html")
+    console.print(f"report: {', '.join(f'{paths.reports_dir}/{name}.html' for name in pages)}")
 
 
 if __name__ == "__main__":

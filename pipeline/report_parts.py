@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+from pipeline.charts import MODEL_WORDS, with_words
 from pipeline.html import box, interval, number, percent, table, tiles
-from pipeline.plots import MODEL_WORDS
 from pipeline.target_words import WORDS, TargetWords, target_of
 
 __all__ = [
@@ -16,7 +16,10 @@ __all__ = [
     "headline_tiles",
     "importance_table",
     "metrics_table_html",
+    "plots_with_words",
     "say",
+    "verdict_part",
+    "verdict_sentence",
     "warnings",
 ]
 
@@ -77,6 +80,10 @@ class Trained:
         The `snapshots` section.
     hashes : mapping of str to str
         Path to content hash, from `dvc.lock`.
+    segments : mapping or None
+        `segments.json`; None: the test was not cut.
+    audit : mapping or None
+        `findings.json` of the leakage audit, with a list of ``findings``; None: there was no audit.
     """
 
     metadata: Mapping[str, Any]
@@ -92,6 +99,8 @@ class Trained:
     every_days: int | None
     expire_days: int | None
     hashes: Mapping[str, str] = field(default_factory=dict)
+    segments: Mapping[str, Any] | None = None
+    audit: Mapping[str, Any] | None = None
 
     @property
     def ordinal(self) -> bool:
@@ -112,6 +121,13 @@ class Trained:
     def words(self) -> TargetWords:
         """How to speak of it."""
         return WORDS[self.target]
+
+
+def plots_with_words(trained: Trained) -> dict[str, list[dict[str, Any]]]:
+    """Give the rows behind the figures, features with their plain words."""
+    words = {item.name: {f"text_{code}": text for code, text in item.text.items()} for item in trained.features}
+    plots = dict(trained.plots)
+    return plots | {"feature_importance": with_words(plots["feature_importance"], words)}
 
 
 def say(language: str, en: str, de: str) -> str:
@@ -137,9 +153,24 @@ def headline_tiles(trained: Trained, language: str) -> str:
             note.append(f"{words}: {number(beside[best], digits, language)}")
         elif metric == "ece":
             shift = number(trained.result.get("ece_base_rate_shift"), digits, language)
-            note.append(say(language, f"of it base-rate shift: {shift}", f"davon Grundratenverschiebung: {shift}"))
+            note.append(say(language, f"the base rate moved by {shift}", f"die Grundrate verschob sich um {shift}"))
         shown.append((say(language, en, de), number(own["value"], digits, language), note))
     return tiles(shown)
+
+
+def verdict_sentence(result: Mapping[str, Any], language: str) -> str:
+    """Say whether the model finds a signal on later leads, in the words of `evaluate.json`; empty where it has none."""
+    verdict = result.get("verdict")
+    words = verdict.get("sentence") if isinstance(verdict, Mapping) else None
+    return str(words.get(language, "")) if isinstance(words, Mapping) else ""
+
+
+def verdict_part(trained: Trained, language: str) -> str:
+    """Show the verdict, as a warning where it is one; HTML, empty where there is none."""
+    sentence = verdict_sentence(trained.result, language)
+    if not sentence:
+        return ""
+    return f"<p>{escape(sentence)}</p>" if trained.result["verdict"].get("code") == "forward_signal" else box(sentence)
 
 
 def metrics_table_html(result: Mapping[str, Any], language: str) -> str:

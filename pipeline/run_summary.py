@@ -4,9 +4,19 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline.comparison import comparison_sentence
+from pipeline.report_parts import verdict_sentence
+from pipeline.run_segments import segments_sentence
 from pipeline.target_words import WORDS, target_of
 
-__all__ = ["flat_metrics", "flat_params", "run_description", "run_name"]
+__all__ = [
+    "comparison_metrics",
+    "flat_metrics",
+    "flat_params",
+    "review_tags",
+    "run_description",
+    "run_name",
+]
 
 VALUE_LENGTH = 6000  # the longest parameter value that MLflow takes
 
@@ -35,12 +45,16 @@ def _flat_params(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def flat_metrics(result: Mapping[str, Any]) -> dict[str, float]:
-    """Flatten `evaluate.json`: a metric with an interval becomes three; what is null or not a number is left out.
+    """Flatten `evaluate.json`: the product's metrics under their own names, those of others as `<who>/<metric>`.
+
+    A metric with an interval becomes three; what is null or not a number is left out. MLflow's pages draw metrics with the same
+    part before the last slash together; so the short names, by which people sort runs, stand alone, and intervals elsewhere.
 
     Examples
     --------
-    >>> flat_metrics({"rows": 9, "baselines": {"points": {"auc": {"value": 0.5, "low": 0.4, "high": None}}}})
-    {'rows': 9.0, 'points.auc': 0.5, 'points.auc_low': 0.4}
+    >>> flat_metrics({"rows": 9, "product": {"auc": {"value": 0.7, "low": 0.6, "high": None}},
+    ...               "baselines": {"points": {"auc": {"value": 0.5, "low": 0.4, "high": None}}}})
+    {'rows': 9.0, 'auc': 0.7, 'intervals/auc_low': 0.6, 'points/auc': 0.5, 'points/intervals/auc_low': 0.4}
     """
     return dict(_flat_metrics("", result))
 
@@ -49,13 +63,42 @@ def _flat_metrics(prefix: str, value: Any) -> Iterator[tuple[str, float]]:
     if isinstance(value, Mapping):
         for key, item in value.items():
             if key in ("low", "high"):
-                yield from _flat_metrics(f"{prefix}_{key}", item)
-            elif key in ("value", "baselines"):
+                who, slash, name = prefix.rpartition("/")
+                yield from _flat_metrics(f"{who}{slash}intervals/{name}_{key}", item)
+            elif key in ("value", "product", "baselines"):
                 yield from _flat_metrics(prefix, item)
             else:
-                yield from _flat_metrics(f"{prefix}.{key}" if prefix else key, item)
+                yield from _flat_metrics(f"{prefix}/{key}" if prefix else key, item)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield prefix, float(value)
+
+
+def comparison_metrics(comparison: Mapping[str, Any] | None) -> dict[str, float]:
+    """Give the gains over the champion as metrics; empty where nothing was compared.
+
+    Examples
+    --------
+    >>> comparison_metrics({"outcome": "compared", "gain": {"auc": {"value": 0.01, "low": -0.01, "high": None}}})
+    {'gain_over_champion/auc': 0.01, 'gain_over_champion/intervals/auc_low': -0.01}
+    """
+    if comparison is None or comparison["outcome"] != "compared":
+        return {}
+    return flat_metrics({"gain_over_champion": comparison["gain"]})
+
+
+def review_tags(
+    result: Mapping[str, Any], segments: Mapping[str, Any] | None, comparison: Mapping[str, Any] | None
+) -> dict[str, str]:
+    """Give what a list of runs should tell in a word: the verdict, segments out of calibration, the champion then."""
+    tags = {}
+    verdict = result.get("verdict")
+    if isinstance(verdict, Mapping) and verdict.get("code"):
+        tags["verdict"] = str(verdict["code"])
+    if segments is not None:
+        tags["segments_out_of_calibration"] = f"{segments['flagged']} of {segments['compared']}"
+    if comparison is not None:
+        tags["champion_then"] = "none" if comparison["version"] is None else f"version {comparison['version']}"
+    return tags
 
 
 def run_name(metadata: Mapping[str, Any], result: Mapping[str, Any], learning_rate: float) -> str:
@@ -72,14 +115,20 @@ def run_name(metadata: Mapping[str, Any], result: Mapping[str, Any], learning_ra
     return f"{metadata['source']}{when} | AUC {'-' if auc is None else f'{auc:.2f}'} | lr {learning_rate:g}"
 
 
-def run_description(metadata: Mapping[str, Any], result: Mapping[str, Any]) -> str:
-    """Describe a run in Markdown: what is predicted, and the product beside its baselines."""
+def run_description(
+    metadata: Mapping[str, Any],
+    result: Mapping[str, Any],
+    segments: Mapping[str, Any] | None = None,
+    comparison: Mapping[str, Any] | None = None,
+) -> str:
+    """Describe a run in Markdown: what is predicted, the verdict, the product beside its baselines, segments, the champion."""
     words = WORDS[target_of(metadata)]
     shown = {
         "auc": "AUC",
         "average_precision": "average precision",
         "lift_at_capacity": "lift at capacity",
-        "ece": "ECE",
+        "log_loss": "log loss",
+        "ece": "calibration error",
     }
 
     def cell(metric: Mapping[str, float | None] | None) -> str:
@@ -93,10 +142,17 @@ def run_description(metadata: Mapping[str, Any], result: Mapping[str, Any]) -> s
         f"P({words.chance[0]} within {metadata['label_days']} days of the snapshot), source **{metadata['source']}**, "
         f"{result['rows']:,} test {words.rows[0]}, base rate {result['base_rate']:.1%}. 95 % intervals in brackets.",
         "",
-        "| model | " + " | ".join(shown.values()) + " |",
-        "|---" * (len(shown) + 1) + "|",
     ]
+    verdict = verdict_sentence(result, "en")
+    if verdict:
+        lines += [f"**Verdict:** {verdict}", ""]
+    lines += ["| model | " + " | ".join(shown.values()) + " |", "|---" * (len(shown) + 1) + "|"]
     for name, metrics in {"product": result["product"], **result["baselines"]}.items():
         if metrics is not None:
-            lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cell(metrics[key]) for key in shown) + " |")
-    return "\n".join([*lines, "", "The model card and the report are under Artifacts, `reports/`."])
+            lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cell(metrics.get(key)) for key in shown) + " |")
+    if segments is not None:
+        lines += ["", segments_sentence(segments)]
+    if comparison is not None:
+        lines += ["", comparison_sentence(comparison)]
+    where = "under Artifacts, `reports/`"
+    return "\n".join([*lines, "", f"The model card, the report and interactive figures are {where}."])

@@ -4,7 +4,6 @@
 """
 
 import json
-import logging
 import os
 import sys
 import tempfile
@@ -15,18 +14,33 @@ from typing import Any
 
 import features
 import models
-from features.errors import DataError, LeadQualificationError
+from features.errors import BundleError, DataError
 from models.bundle import Bundle
 from models.frames import COLUMNS, example_frame, score_frame
+from pipeline.charts import feature_words, read_plots, with_words
+from pipeline.comparison import compare, comparison_sentence
 from pipeline.console import console, run_main
 from pipeline.files import write_json
 from pipeline.params import load_params
-from pipeline.plots import figure_png, read_plots
-from pipeline.provenance import bundle_hash, data_hashes, git_state, store_addresses
-from pipeline.run_summary import flat_metrics, flat_params, run_description, run_name
+from pipeline.plots import figure_png
+from pipeline.provenance import bundle_hash, data_hashes, git_state
+from pipeline.registry import Registry
+from pipeline.run_datasets import datasets
+from pipeline.run_segments import segment_metrics, segments_description
+from pipeline.run_store import open_store, show_pages
+from pipeline.run_summary import (
+    comparison_metrics,
+    flat_metrics,
+    flat_params,
+    review_tags,
+    run_description,
+    run_name,
+)
+from pipeline.segment_rows import dimension_words
+from pipeline.tables import read_table
 from pipeline.target_words import target_of
 
-__all__ = ["SECTIONS", "main", "open_store", "track"]
+__all__ = ["SECTIONS", "main", "track"]
 
 SECTIONS = (
     "calibration",
@@ -38,13 +52,14 @@ SECTIONS = (
     "paths",
     "points",
     "publish",
+    "segments",
     "simulator",
     "snapshots",
     "split",
     "tiers",
     "train",
 )
-NOT_LOGGED = ("paths", "publish")  # they decide nothing about a model
+NOT_LOGGED = ("paths", "publish", "segments")  # they decide nothing about a model
 # What the logged code imports, in the versions that it was trained with.
 REQUIREMENTS = (
     "lightgbm",
@@ -58,57 +73,8 @@ REQUIREMENTS = (
     "scipy",
     "tzdata",
 )
-EXPERIMENT_TAGS = {
-    "mlflow.experimentKind": "custom_model_development",  # opens the pages on training runs
-    "mlflow.note.content": "One run per training, experiments included. The champion is under Models.",
-}
+RESULTS = ("data.metrics/", "data.plots/")  # their hashes stand in data_hashes.json; as tags they would hide the others
 BATCH = 100  # the most parameters that MLflow takes at once
-
-
-def open_store(workspace: Path, model_name: str) -> tuple[Any, str]:
-    """Connect to the store of runs and find the experiment named like the model; both are created on first use.
-
-    Parameters
-    ----------
-    workspace : Path
-        Decides where the store is; see `store_addresses`.
-    model_name : str
-        Name of the experiment, and of the registered model.
-
-    Returns
-    -------
-    mlflow : module
-        Imported here and not on top: its telemetry is decided on import, and must be off by then.
-    experiment_id : str
-
-    Raises
-    ------
-    LeadQualificationError
-        If the store can't be reached.
-    """
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    for name in ("alembic", "mlflow"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    address, artifacts = store_addresses(workspace)
-    mlflow.set_tracking_uri(address)
-    mlflow.set_registry_uri(address)
-    try:
-        experiment = mlflow.get_experiment_by_name(model_name)
-        if experiment is None:
-            place = None if artifacts is None else Path(artifacts, model_name).as_uri()
-            return mlflow, str(mlflow.create_experiment(model_name, artifact_location=place, tags=EXPERIMENT_TAGS))
-    except MlflowException as error:
-        raise LeadQualificationError(
-            f"MLflow store {address}: {error}. Check MLFLOW_TRACKING_URI, or unset it to use the file beside the repository."
-        ) from error
-    if experiment.lifecycle_stage == "deleted":
-        mlflow.MlflowClient().restore_experiment(experiment.experiment_id)
-    return mlflow, str(experiment.experiment_id)
 
 
 def _chunks(values: Mapping[str, str]) -> Iterator[dict[str, str]]:
@@ -149,8 +115,12 @@ def track(
     plots: Mapping[str, list[dict[str, Any]]],
     params: Mapping[str, Any],
     reports: Iterable[Path] = (),
+    *,
+    segments: Mapping[str, Any] | None = None,
+    slices: Mapping[str, Any] | None = None,
+    comparison: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
-    """Record one training as an MLflow run.
+    """Record one training as an MLflow run, and below it one run per dimension that the test was cut by.
 
     Parameters
     ----------
@@ -163,11 +133,17 @@ def track(
     result : mapping
         Content of `evaluate.json`.
     plots : mapping of str to list of rows
-        As `read_plots` returns them.
+        As `read_plots` returns them; a figure without rows is left out.
     params : mapping
         Parameter sections, as plain values.
     reports : iterable of Path
         Files to attach.
+    segments : mapping, optional
+        Content of `segments.json`.
+    slices : mapping, optional
+        `slices` of `split.json`: what the datasets of the run hold.
+    comparison : mapping, optional
+        As `pipeline.comparison.compare` returns it.
 
     Returns
     -------
@@ -183,29 +159,39 @@ def track(
     git = git_state(workspace)
     tags = {
         **git,
-        **data,
+        **{key: md5 for key, md5 in data.items() if not key.startswith(RESULTS)},
         "source": source,
         "bundle_sha256": digest,
         "fingerprint": str(bundle.catalog.fingerprint),
         "mlflow.source.name": "python -m pipeline.tracking",
         **({"mlflow.source.git.commit": git["git_commit"]} if git else {}),
         **({"dvc_experiment": os.environ["DVC_EXP_NAME"]} if os.environ.get("DVC_EXP_NAME") else {}),
+        **review_tags(result, segments, comparison),
     }
-    description = run_description(bundle.metadata, result)
+    description = run_description(bundle.metadata, result, segments, comparison)
     with mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags, description=description) as run:
         for chunk in _chunks(flat_params(params)):
             mlflow.log_params(chunk)
-        mlflow.log_input(_dataset(bundle.metadata), context="training")
-        mlflow.log_metrics(flat_metrics(result))
+        for dataset, context in datasets(bundle, slices or {}):
+            mlflow.log_input(dataset, context=context)
+        mlflow.log_metrics(flat_metrics(result) | comparison_metrics(comparison))
         mlflow.log_dict(dict(result), "metrics/evaluate.json")
+        words = feature_words(bundle)
         for plot, rows in plots.items():
+            if not rows:
+                continue
             mlflow.log_dict({"rows": rows}, f"plots/{plot}.json")
-            picture = figure_png(plot, rows, target=target_of(bundle.metadata))
-            _log_bytes(mlflow, picture, f"plots/{plot}.png")
+            shown = with_words(rows, words) if plot == "feature_importance" else rows
+            _log_bytes(mlflow, figure_png(plot, shown, target=target_of(bundle.metadata)), f"plots/{plot}.png")
         for path in reports:
             mlflow.log_artifact(str(path), "reports")
+        if comparison is not None:
+            mlflow.log_dict(dict(comparison), "metrics/comparison_with_champion.json")
         if data:
             mlflow.log_dict(data, "data_hashes.json")
+        if segments is not None:
+            mlflow.log_dict(dict(segments), "metrics/segments.json")
+            _log_segments(mlflow, experiment, segments)
         info = _log_model(mlflow, bundle, folder)
     return {
         "run_id": run.info.run_id,
@@ -217,14 +203,17 @@ def track(
     }
 
 
-def _dataset(metadata: Mapping[str, Any]) -> Any:
-    """Name the rows that training saw, by their hash; the rows themselves stay where they are."""
-    from mlflow.data import meta_dataset
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-
-    source = CodeDatasetSource({"data_sha256": metadata["data_sha256"]})
-    dataset: Any = meta_dataset.MetaDataset  # its type hints call it abstract
-    return dataset(source, name=str(metadata["source"]), digest=str(metadata["data_sha256"])[:12])
+def _log_segments(mlflow: Any, experiment: str, segments: Mapping[str, Any]) -> None:
+    """Record one run per dimension below the present one; the pages draw metrics named `<metric>/<segment>` as bars."""
+    for dimension, cells in segments["by"].items():
+        with mlflow.start_run(
+            experiment_id=experiment,
+            run_name=f"by {dimension_words(dimension, 'en')}",
+            nested=True,
+            tags={"dimension": dimension, "mlflow.source.name": "python -m pipeline.tracking"},
+            description=segments_description(dimension, cells, segments["min_positives"]),
+        ):
+            mlflow.log_metrics(segment_metrics(cells))
 
 
 def _log_bytes(mlflow: Any, content: bytes, path: str) -> None:
@@ -234,53 +223,57 @@ def _log_bytes(mlflow: Any, content: bytes, path: str) -> None:
         mlflow.log_artifact(str(file), str(Path(path).parent))
 
 
-def _ui(workspace: Path) -> None:
-    """Replace this process by MLflow's pages, on loopback."""
-    address, artifacts = store_addresses(workspace)
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "ui",
-        "--backend-store-uri",
-        address,
-        "--host",
-        "127.0.0.1",
-        "--workers",
-        "1",
-    ]
-    if artifacts is not None:
-        command += ["--default-artifact-root", artifacts]
-    console.print(f"MLflow on http://127.0.0.1:5000, store {address}; stop with Ctrl-C", markup=False)
-    os.execv(sys.executable, command)
+def _read_json(path: Path, stage: str) -> Any:
+    if not path.exists():
+        raise DataError(f"{path}: no such file. Run `dvc repro {stage}`.")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _beside_champion(data: Path, sections: Any) -> dict[str, Any]:
+    """Compare the bundle with the present champion, if there is one that this code can read."""
+    new = Bundle.load(data / "bundle")
+    registry = Registry.find(Path.cwd(), sections.publish.model_name)
+    version = None if registry is None else registry.alias("champion")
+    champion: Bundle | BundleError | None = None
+    if registry is not None and version is not None:
+        try:
+            champion = Bundle.load(registry.bundle(version))
+        except BundleError as error:
+            champion = error
+    predictions = read_table(data / "predictions.parquet", "predictions").to_pandas()
+    number = None if version is None else version.version
+    return compare(new, predictions, champion, number, data / "canonical", sections.evaluate)
 
 
 def main() -> None:
     """Read everything that the stages before left, record the run, write `tracking.json`."""
     if "--ui" in sys.argv[1:]:
-        return _ui(Path.cwd())
+        return show_pages(Path.cwd())
     sections = load_params(SECTIONS)
     paths = sections.paths
-    metrics = paths.metrics_dir / "evaluate.json"
-    if not metrics.exists():
-        raise DataError(f"{metrics}: no such file. Run `dvc repro evaluate`.")
+    result = _read_json(paths.metrics_dir / "evaluate.json", "evaluate")
     params = {key: value for key, value in sections.model_dump(mode="json").items() if key not in NOT_LOGGED}
     if sections.ingest.source != "simulated":
         del params["simulator"]
+    data = paths.data_dir
+    with console.status("comparing with the champion"):
+        comparison = _beside_champion(data, sections)
     with console.status("recording the run in MLflow"):
         record = track(
             Path.cwd(),
             sections.publish.model_name,
-            paths.data_dir / "bundle",
-            json.loads(metrics.read_text(encoding="utf-8")),
+            data / "bundle",
+            result,
             read_plots(paths.plots_dir),
             params,
             sorted(paths.reports_dir.glob("*.html")),
+            segments=_read_json(data / "segments.json", "segments"),
+            slices=_read_json(paths.metrics_dir / "split.json", "split")["slices"],
+            comparison=comparison,
         )
-    write_json(paths.data_dir / "tracking.json", record)
+    write_json(data / "tracking.json", record)
     console.print(f"tracking: run [bold]{record['run_name']}[/bold] in experiment {record['experiment']}")
+    console.print(comparison_sentence(comparison).replace("**", ""), markup=False)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,14 @@ import pytest
 from models.params import CalibrationParams, EvaluateParams, PublishParams, SplitParams, TiersParams, TrainParams
 
 ROWS = 900
+SEGMENT = {
+    "auc": (0.7, 0.6, 0.8),
+    "log_loss": (0.5, 0.4, 0.6),
+    "lift_at_capacity": (2.0, 1.5, 2.5),
+    "calibration_gap": (0.01, -0.02, 0.04),
+    "mean_probability": (0.31, 0.28, 0.34),
+    "observed": (0.3, 0.25, 0.35),
+}
 
 
 def _frame() -> pd.DataFrame:
@@ -169,13 +177,63 @@ def evaluated(frame: pd.DataFrame) -> dict[str, Any]:
             {"feature": "attribute__seniority", "gain": 1.0},
         ],
     }
+    plots["lift"] = plots["gain"]
+    cell = {"rows": 150, "positives": 40, "flagged": False}
+    for metric, (value, low, high) in SEGMENT.items():
+        cell |= {metric: value, f"{metric}_low": low, f"{metric}_high": high}
+    plots["by_month"] = [{"dimension": "month", "value": month, **cell} for month in ("2024-04", "2024-05")]
+    plots["by_segment"] = [
+        {"dimension": "all", "value": "all", **cell},
+        {"dimension": "channel", "value": "paid_search", **cell},
+        {"dimension": "channel", "value": None, **cell, "flagged": True},
+    ]
+    plots["calibration_by_segment"] = plots["by_segment"]
     return {"result": {"source": "simulated", **result, "all_snapshots": result}, "plots": plots}
+
+
+@pytest.fixture(scope="session")
+def segments() -> dict[str, Any]:
+    """Return what `segments` writes: a channel that is off, one with few positives, and fairness."""
+    low_high = {name: dict(zip(("value", "low", "high"), given, strict=True)) for name, given in SEGMENT.items()}
+    measured = {
+        "measured": True,
+        "base_rate": 0.3,
+        "apart": False,
+        "flagged": False,
+        "p": 0.5,
+        "p_holm": 1.0,
+        "base_rate_interval": low_high.pop("observed"),
+        **low_high,
+    }
+    off = {**measured, "apart": True, "flagged": True, "calibration_gap": {"value": 0.0981, "low": 0.04, "high": 0.15}}
+    share = {**low_high["auc"], "difference": {"value": -0.21, "low": -0.3, "high": -0.09}}
+    fair = dict.fromkeys(("selection_rate", "tier_ab_rate", "true_positive_rate"), share)
+    few = {"value": "trade_fair", "rows": 87, "positives": 17, "base_rate": 0.2, "measured": False}
+    return {
+        "min_positives": 30,
+        "compared": 2,
+        "apart": 1,
+        "flagged": 1,
+        "all": {"value": "all", "rows": 300, "positives": 80, **measured},
+        "by": {
+            "channel": [
+                {"value": "paid_search", "rows": 150, "positives": 40, **measured},
+                {"value": None, "rows": 63, "positives": 40, **off},
+                few,
+            ]
+        },
+        "fairness": {"channel": [{"value": "paid_search", "rows": 150, "positives": 40, **measured, **fair}, few]},
+        "population": [
+            {"feature": "probability", "psi": 0.008, "chance": 0.003},
+            {"feature": "count__pricing__7d", "psi": 0.31, "chance": 0.003, "text_en": "views", "text_de": "Aufrufe"},
+        ],
+    }
 
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a fresh MLflow database; making its tables takes seconds, so tests copy it."""
-    from pipeline.tracking import open_store
+    from pipeline.run_store import open_store
 
     folder = tmp_path_factory.mktemp("store")
     before = os.environ.pop("MLFLOW_TRACKING_URI", None)

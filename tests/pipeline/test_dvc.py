@@ -14,7 +14,19 @@ from pipeline.publish import publish
 from pipeline.score import open_leads
 from pipeline.workspace import CODE, FILES
 
-STAGES = ["simulate", "ingest", "snapshots", "labels", "split", "features", "train", "evaluate", "report", "tracking"]
+STAGES = [
+    "simulate",
+    "ingest",
+    "snapshots",
+    "labels",
+    "split",
+    "features",
+    "train",
+    "evaluate",
+    "segments",
+    "report",
+    "tracking",
+]
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +84,16 @@ def test_the_metrics_have_the_promised_shape(repository: Path) -> None:
     result = json.loads((repository / "metrics" / "evaluate.json").read_text())
     assert result["source"] == "simulated"
     assert set(result["baselines"]) >= {"base_rate", "logistic_regression", "points", "odoo_formula"}
-    names = {"auc", "average_precision", "log_loss", "brier", "ece", "precision_at_capacity", "lift_at_capacity"}
+    names = {
+        "auc",
+        "average_precision",
+        "log_loss",
+        "brier",
+        "ece",
+        "ece_with_noise",
+        "precision_at_capacity",
+        "lift_at_capacity",
+    }
     assert result["baselines"].pop("rfm") is None, "a rule for customers, not for leads"
     for metrics in (result["product"], *result["baselines"].values()):
         assert set(metrics) == names

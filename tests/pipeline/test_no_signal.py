@@ -18,8 +18,7 @@ from models.params import CalibrationParams, EvaluateParams, PublishParams, Spli
 from models.random_folds import random_fold_probabilities
 from models.scoring import probabilities
 from models.splits import assign_slices
-from pipeline import evaluate
-from pipeline import publish as module
+from pipeline import comparison, evaluate
 from pipeline.publish import REFUSED, publish
 from pipeline.registry import Registry
 from pipeline.tables import read_table, write_table
@@ -118,7 +117,7 @@ def test_shuffled_labels_are_not_promoted_and_the_champion_stays(
     def score(bundle: Any, canonical: Path, snapshots: pd.DataFrame) -> pd.DataFrame:
         return snapshots[["lead_id", "snapshot_at"]].assign(probability=np.float32(0.9))  # a hopeless champion
 
-    monkeypatch.setattr(module, "score_snapshots", score)
+    monkeypatch.setattr(comparison, "score_snapshots", score)
     assert publish(workspace, sections, target) == REFUSED
     assert (target / "provenance.json").read_text() == served
     registry = Registry.open(workspace, "lead-qualification")

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from features.errors import BundleError, DataError, LeadQualificationError
+from pipeline import comparison
 from pipeline import publish as module
 from pipeline.publish import REFUSED, gate_rows, publish, rollback
 from pipeline.registry import Registry
@@ -31,7 +32,7 @@ def champion_scores(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> dic
             probability=(1.0 / (1.0 + np.exp(-logit))).astype(np.float32)
         )
 
-    monkeypatch.setattr(module, "score_snapshots", score)
+    monkeypatch.setattr(comparison, "score_snapshots", score)
     return asked
 
 

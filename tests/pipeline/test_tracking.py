@@ -12,8 +12,9 @@ import pytest
 
 from features.errors import BundleError, DataError, LeadQualificationError
 from pipeline.provenance import bundle_hash, data_hashes, find_repository, git_state, read_tracking, store_addresses
+from pipeline.run_store import open_store
 from pipeline.run_summary import flat_metrics, flat_params
-from pipeline.tracking import open_store, track
+from pipeline.tracking import track
 
 PICKLES = ("*.pkl", "*.pickle", "*.joblib", "*.cloudpickle", "*.dill", "*.npy", "*.nbi", "*.nbc", "*.pyc")
 
@@ -45,7 +46,7 @@ def test_a_run_carries_parameters_metrics_figures_reports_and_origin(
     report.write_text("<p>card</p>")
     (workspace / "dvc.lock").write_text(
         "stages:\n  ingest:\n    deps:\n    - {path: data/raw, md5: 0a.dir}\n    - {path: pipeline/ingest.py, md5: 0b}\n"
-        "    outs:\n    - {path: data/canonical, md5: 0c.dir}\n"
+        "    outs:\n    - {path: data/canonical, md5: 0c.dir}\n    - {path: metrics/ingest.json, md5: 0d}\n"
     )
     params = {"train": {"learning_rate": 0.03}, "wide": {f"p{i}": i for i in range(150)}}
     record = track(
@@ -60,13 +61,17 @@ def test_a_run_carries_parameters_metrics_figures_reports_and_origin(
     assert run.info.run_name == f"simulated 2024-05 | AUC {auc['value']:.2f} | lr 0.03" == record["run_name"]
     assert run.data.params["train.learning_rate"] == "0.03"
     assert run.data.params["wide.p149"] == "149"
-    assert run.data.metrics["product.auc"] == auc["value"]
-    assert run.data.metrics["product.auc_low"] == auc["low"]
-    assert run.data.metrics["points.auc_high"] == evaluated["result"]["baselines"]["points"]["auc"]["high"]
-    assert "points.log_loss" not in run.data.metrics
+    assert run.data.metrics["auc"] == auc["value"]
+    assert run.data.metrics["intervals/auc_low"] == auc["low"]
+    assert run.data.metrics["points/intervals/auc_high"] == evaluated["result"]["baselines"]["points"]["auc"]["high"]
+    assert "points/log_loss" not in run.data.metrics
+    assert {name for name in run.data.metrics if "/" not in name} == {
+        *("rows", "positives", "base_rate", "capacity", "ece_base_rate_shift"),
+        *evaluated["result"]["product"],
+    }
     assert run.data.tags["data.data/raw"] == "0a.dir"
     assert run.data.tags["data.data/canonical"] == "0c.dir"
-    assert not [tag for tag in run.data.tags if "ingest.py" in tag]
+    assert not [tag for tag in run.data.tags if "ingest" in tag]
     assert run.data.tags["bundle_sha256"] == bundle_hash(workspace / "data" / "bundle") == record["bundle_sha256"]
     assert "| product |" in run.data.tags["mlflow.note.content"]
     assert {item.path for item in client.list_artifacts(record["run_id"], "plots")} == {
@@ -74,6 +79,118 @@ def test_a_run_carries_parameters_metrics_figures_reports_and_origin(
     }
     assert [item.path for item in client.list_artifacts(record["run_id"], "reports")] == ["reports/model_card.html"]
     assert str(workspace / "mlartifacts") in run.info.artifact_uri
+
+
+def test_segments_are_runs_below_the_training_and_the_datasets_hold_no_row(
+    workspace: Path, make_bundle: Any, evaluated: dict[str, Any], segments: dict[str, Any]
+) -> None:
+    make_bundle().save(workspace / "data" / "bundle")
+    slices = {
+        name: {"rows": rows, "headline": rows, "positives": 9, "first": "2024-01-01", "last": "2024-02-01"}
+        for name, rows in (("train", 360), ("early_stopping", 0), ("calibration", 120), ("test", 300))
+    }
+    params = {"train": {"learning_rate": 0.03}}
+    folder = workspace / "data" / "bundle"
+    plots = {**evaluated["plots"], "by_month": []}  # a source without a clock has no months
+    verdict = {"code": "useful", "sentence": {"en": "It helps.", "de": "Es hilft."}}
+    result = {**evaluated["result"], "verdict": verdict}
+    record = track(workspace, "leads", folder, result, plots, params, segments=segments, slices=slices)
+
+    mlflow, experiment = open_store(workspace, "leads")
+    client = mlflow.MlflowClient()
+    run = client.get_run(record["run_id"])
+    children = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{record['run_id']}'")
+    assert [(child.info.run_name, child.info.status) for child in children] == [("by channel", "FINISHED")]
+    assert children[0].data.metrics["auc/paid search"] == 0.7
+    assert children[0].data.metrics["calibration_gap/not known"] == 0.0981
+    assert not [name for name in children[0].data.metrics if "trade" in name]
+    assert "| trade fair | 87 | 17 | too few" in children[0].data.tags["mlflow.note.content"]
+    assert not [name for name in run.data.metrics if "paid" in name]
+
+    description = run.data.tags["mlflow.note.content"]
+    assert "**Verdict:** It helps." in description
+    assert "off by more than chance in 1 of 2" in description
+    assert "channel not known (+9.8 points)" in description
+    assert run.data.tags["verdict"] == "useful"
+    assert run.data.tags["segments_out_of_calibration"] == "1 of 2"
+    assert "plots/by_month.png" not in {item.path for item in client.list_artifacts(record["run_id"], "plots")}
+
+    inputs = {item.tags[0].value: item.dataset for item in run.inputs.dataset_inputs}
+    assert set(inputs) == {"training", "calibration", "test"}
+    assert len({dataset.digest for dataset in inputs.values()}) == 3
+    test = inputs["test"]
+    assert test.name == "simulated test"
+    assert json.loads(test.profile) == {
+        "num_rows": 300,
+        "headline": 300,
+        "positives": 9,
+        "first": "2024-01-01",
+        "last": "2024-02-01",
+    }
+    columns = {column["name"]: column["type"] for column in json.loads(test.schema)["mlflow_colspec"]}
+    assert columns["label"] == "integer"
+    assert columns["count__all__7d"] == "float"
+    for dataset in inputs.values():
+        assert "L-" not in dataset.schema + dataset.profile + dataset.source
+
+
+def test_the_description_says_how_the_model_stands_beside_the_champion(
+    workspace: Path, make_bundle: Any, lay_out: Any, sections: Any, frame: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipeline import comparison as module
+    from pipeline.comparison import compare, comparison_sentence
+    from pipeline.publish import publish
+    from pipeline.registry import Registry
+    from pipeline.run_summary import comparison_metrics
+    from pipeline.tables import read_table
+
+    bundle = make_bundle()
+    assert Registry.find(workspace, "lead-qualification") is None
+    lay_out(bundle)
+    assert publish(workspace, sections, workspace / "champion") == 0
+    registry = Registry.find(workspace, "lead-qualification")
+    assert registry is not None
+    version = registry.alias("champion")
+    assert version is not None
+    predictions = read_table(workspace / "data" / "predictions.parquet", "predictions").to_pandas()
+    canonical = workspace / "data" / "canonical"
+
+    def beside(champion: Any, rows: Any = predictions, new: Any = bundle) -> dict[str, Any]:
+        return compare(new, rows, champion, None if champion is None else version.version, canonical, sections.evaluate)
+
+    # The champion's probabilities come from its own features; here they are the base rate, and nothing is read.
+    monkeypatch.setattr(module, "champion_probabilities", lambda rows, champion, folder: rows["base_rate"].to_numpy())
+    found = beside(registry.bundle(version) and make_bundle())
+    assert (found["outcome"], found["rows"], found["version"]) == ("compared", 300, "1")
+    gain = found["gain"]["log_loss"]
+    assert gain["value"] == pytest.approx(found["champion"]["log_loss"] - found["model"]["log_loss"])
+    assert 0 < gain["low"] < gain["value"] < gain["high"]
+    assert comparison_metrics(found)["gain_over_champion/log_loss"] == gain["value"]
+    sentence = comparison_sentence(found)
+    assert "better than the champion (version 1) on 300 test rows" in sentence
+    worse = {**found, "gain": {name: {"value": -0.1, "low": -0.2, "high": -0.05} for name in ("log_loss", "auc")}}
+    assert "worse than the champion" in comparison_sentence(worse)
+    even = {**found, "gain": {name: {"value": 0.1, "low": -0.2, "high": 0.3} for name in ("log_loss", "auc")}}
+    assert "can't be told apart from the champion" in comparison_sentence(even)
+
+    for champion, outcome, words in (
+        (None, "no_champion", "there was none to compare with"),
+        (
+            BundleError("format 9"),
+            "unreadable",
+            "can't read the champion (version 1), so nothing was compared: format 9",
+        ),
+        (make_bundle(data_used_until="2030-01-01T00:00:00+00:00"), "no_rows", "0 test rows are newer than its data"),
+    ):
+        said = beside(champion)
+        assert said["outcome"] == outcome
+        assert words in comparison_sentence(said)
+        assert comparison_metrics(said) == {}
+    upsell = make_bundle()
+    upsell.metadata["risk_set"] = "customers"
+    said = beside(upsell)
+    assert said["outcome"] == "other_question"
+    assert "Nothing was compared" in comparison_sentence(said)
 
 
 def test_the_logged_model_scores_as_the_product_does_and_holds_no_pickle(

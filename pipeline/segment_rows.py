@@ -1,0 +1,91 @@
+"""What segments are called, and the rows behind their figures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["ALL", "dimension_words", "plot_rows", "value_words"]
+
+Both = tuple[str, str]
+
+DIMENSIONS: dict[str, Both] = {
+    "month": ("month", "Monat"),
+    "channel": ("channel", "Kanal"),
+    "campaign": ("campaign", "Kampagne"),
+    "country": ("country", "Land"),
+    "employees": ("account size (employees)", "Unternehmensgröße (Beschäftigte)"),
+    "free_mail": ("private mail address", "private Mailadresse"),
+    "industry": ("industry", "Branche"),
+    "origin": ("origin", "Herkunft"),
+    "role": ("role", "Rolle"),
+    "seniority": ("seniority", "Position"),
+}
+VALUES: dict[str, Both] = {"true": ("yes", "ja"), "false": ("no", "nein")}
+ALL = "all"  # all rows as one segment
+MISSING: Both = ("not known", "unbekannt")
+
+
+def dimension_words(name: str, language: str) -> str:
+    """Name a dimension for people.
+
+    Examples
+    --------
+    >>> dimension_words("channel", "de"), dimension_words("lead_source", "de")
+    ('Kanal', 'lead source')
+    """
+    words = DIMENSIONS.get(name)
+    return name.replace("_", " ") if words is None else words[language == "de"]
+
+
+def value_words(value: str | None, language: str) -> str:
+    """Name a segment's value for people; None is a missing one.
+
+    Examples
+    --------
+    >>> value_words("true", "en"), value_words(None, "de"), value_words("paid_search", "en")
+    ('yes', 'unbekannt', 'paid search')
+    """
+    if value is None:
+        return MISSING[language == "de"]
+    words = VALUES.get(value)
+    return value.replace("_", " ") if words is None else words[language == "de"]
+
+
+def plot_rows(result: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Make the rows behind the figures by month and by segment; one row per measured segment.
+
+    Parameters
+    ----------
+    result : mapping
+        As `pipeline.segments.measure_segments` returns it.
+
+    Returns
+    -------
+    dict of str to list of rows
+        ``by_month`` and ``by_segment`` (all rows first): dimension, value, rows, positives, flagged, and of each metric its
+        value under its name, and ``<metric>_low`` and ``<metric>_high``.
+    """
+    rows = [
+        {
+            "dimension": dimension,
+            "value": cell["value"],
+            "rows": cell["rows"],
+            "positives": cell["positives"],
+            "flagged": cell["flagged"],
+            **_metric("auc", cell["auc"]),
+            **_metric("lift_at_capacity", cell["lift_at_capacity"]),
+            **_metric("calibration_gap", cell["calibration_gap"]),
+            **_metric("mean_probability", cell["mean_probability"]),
+            **_metric("observed", cell["base_rate_interval"]),
+        }
+        for dimension, cells in {ALL: [result["all"]], **result["by"]}.items()
+        for cell in cells
+        if cell["measured"]
+    ]
+    return {
+        "by_month": [row for row in rows if row["dimension"] == "month"],
+        "by_segment": [row for row in rows if row["dimension"] != "month"],
+    }
+
+
+def _metric(name: str, metric: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {name: metric["value"], f"{name}_low": metric["low"], f"{name}_high": metric["high"]}
