@@ -18,9 +18,11 @@ from models.params import (
     EvaluateParams,
     PointsParams,
     PublishParams,
+    ServingParams,
     SplitParams,
     TiersParams,
     TrainParams,
+    TuningParams,
 )
 
 __all__ = [
@@ -99,6 +101,8 @@ class Params(Frozen):
     points: PointsParams | None
     split: SplitParams
     train: TrainParams
+    tuning: TuningParams
+    serving: ServingParams
     calibration: CalibrationParams
     tiers: TiersParams
     capacity: CapacityParams
