@@ -86,18 +86,18 @@ def predictions(some: ModelSet) -> dict[str, np.ndarray]:
         predict=some.test,
     )
     found = {name: baselines[name] for name in CURVE if name in baselines}
-    for folds in FOLDS:
-        split = some.params.split.model_copy(update={"cross_fit_folds": folds})
-        try:
-            product = predict_product(
-                replace(some, params=some.params.model_copy(update={"split": split})), some.params.train
-            )
-        except DataError:
-            if folds == FOLDS[-1]:
-                raise
-        else:
-            return {"product": product, **found}
-    raise AssertionError  # not reached: the last number of folds returns or raises
+    return {"product": _with_most_folds(some, FOLDS), **found}
+
+
+def _with_most_folds(some: ModelSet, folds: tuple[int, ...]) -> np.ndarray:
+    split = some.params.split.model_copy(update={"cross_fit_folds": folds[0]})
+    params = some.params.model_copy(update={"split": split})
+    try:
+        return predict_product(replace(some, params=params), params.train)
+    except DataError:
+        if len(folds) == 1:
+            raise
+        return _with_most_folds(some, folds[1:])
 
 
 def curve(some: ModelSet) -> list[dict[str, Any]]:
