@@ -7,7 +7,7 @@ from scipy.special import ndtri
 
 from features.errors import DataError
 
-__all__ = ["covered_rates", "covered_means", "score_groups"]
+__all__ = ["covered_means", "covered_rates", "score_groups"]
 
 SMALLEST = 20  # rows of a group
 

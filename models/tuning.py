@@ -14,7 +14,7 @@ import pandas as pd
 from features.errors import ParameterError
 from models.classifier import Classifier, FoldData, fit_folds, fold_data, mean_losses
 from models.cuts import micros
-from models.fitting import lead_weights
+from models.fitting import snapshot_weights
 from models.params import SplitParams, TrainParams, TuningParams
 from models.splits import FITTED, linked_groups, time_folds
 
@@ -181,7 +181,7 @@ def prepared_folds(
         If the fit or the validation rows of a fold have one label only.
     """
     labels = frame["label"].to_numpy(dtype=np.float64)[rows]
-    return fold_data(matrix[rows], labels, lead_weights(frame)[rows], folds, names, categorical)
+    return fold_data(matrix[rows], labels, snapshot_weights(frame)[rows], folds, names, categorical)
 
 
 def reason_cost(

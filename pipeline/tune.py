@@ -25,7 +25,7 @@ from rich.table import Table
 
 from features.catalog import Catalog
 from models.classifier import FoldData, train
-from models.fitting import lead_weights
+from models.fitting import snapshot_weights
 from models.params import TrainParams
 from models.tuning import SPACE, Outcome, measured_cost, prepared_folds, run_trial, tried_params, tuning_folds
 from pipeline.console import console, progress, run_main
@@ -257,7 +257,7 @@ def main() -> None:
         some = train(
             matrix[rows],
             known,
-            lead_weights(frame)[rows],
+            snapshot_weights(frame)[rows],
             sections.train,
             catalog.names,
             catalog.categorical,

@@ -13,7 +13,7 @@ import numpy as np
 from bench.models.sets import ModelSet
 from features.errors import DataError
 from models.classifier import train
-from models.fitting import fit_baselines, fit_product, lead_weights
+from models.fitting import fit_baselines, fit_product, snapshot_weights
 from models.params import TrainParams
 from models.tuning import measured_cost, prepared_folds, tuning_folds
 from pipeline.tune import COST_TREES, applied_values, best_trials, open_study, search
@@ -53,7 +53,7 @@ def tuned(some: ModelSet, seconds: float, folder: Path) -> tuple[TrainParams, di
     )
     names, categorical = some.columns.names, some.columns.categorical
     prepared = prepared_folds(some.matrix, some.frame, rows, folds, names, categorical)
-    weights = lead_weights(some.frame)[rows]
+    weights = snapshot_weights(some.frame)[rows]
     first = train(some.matrix[rows], some.labels[rows], weights, params.train, names, categorical, rounds=COST_TREES)
     cost = measured_cost(first, some.matrix[rows])
     study = open_study(folder / "tuning.db", some.name, params.tuning.seed, params.tuning.startup_trials)
@@ -110,7 +110,7 @@ def predict_automl(some: ModelSet, seconds: float, folder: Path) -> tuple[np.nda
         It failed.
     """
     order = some.fitted[np.argsort(some.frame["snapshot_at"].iloc[some.fitted].to_numpy(), kind="stable")]
-    weights = lead_weights(some.frame.iloc[order])
+    weights = snapshot_weights(some.frame.iloc[order])
     np.savez(folder / "fit.npz", x=some.matrix[order], y=some.labels[order], w=weights)
     np.savez(folder / "test.npz", x=some.matrix[some.test])
     columns = {"names": list(some.columns.names), "categorical": [int(i) for i in some.columns.categorical]}

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from features.errors import DataError
+from models.capacity import capacity_rows
 from models.params import CapacityParams, SplitParams
 from models.splits import FITTED, assign_slices
-from pipeline.evaluate import capacity_rows
 from pipeline.params import load_params
 from pipeline.tune import read_rows
 from pipeline.workspace import data_folder, make_workspace

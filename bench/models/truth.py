@@ -1,7 +1,7 @@
 """How far from the truth: the simulator knows the probability that each test row really had.
 
-The expected log loss of a probability ``p`` where the truth is ``t`` is ``-(t ln p + (1 - t) ln(1 - p))``. The truth's own is the
-least that anyone can reach; what lies above it is the gap (the Kullback-Leibler divergence), free of the luck of the outcomes.
+The expected log loss of a probability ``p`` where the truth is ``t`` is ``-(t ln p + (1 - t) ln(1 - p))``. The truth's own is
+the least that anyone can reach; what lies above it is the gap (the Kullback-Leibler divergence), free of the outcomes' luck.
 """
 
 from typing import Any

@@ -6,7 +6,7 @@ from scipy.special import expit, logit
 
 from models.calibration import fit_calibration
 from models.classifier import train
-from models.interval_coverage import covered_rates, covered_means, score_groups
+from models.interval_coverage import covered_means, covered_rates, score_groups
 from models.level_shift import level_shift, month_blocks
 from models.params import CalibrationParams, TrainParams
 from models.prior import moved, population_weights, prior_offset
