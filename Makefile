@@ -18,7 +18,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUTF8 := 1
 
-.PHONY: help demo test spark-test java check format serve ui catalog score bento lock system env bench bench-peers clean
+.PHONY: help demo test spark-test java check format serve ui catalog score bento lock system env bench bench-peers bench-models clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -65,6 +65,9 @@ bench: env ## benchmarks; bench.published_split runs inside runs/<source>, as ma
 bench-peers: env $(PEERS) ## the engine against pandas, Polars, DuckDB and Featuretools, in environments of their own
 	@python -m bench.feature_peers
 
+bench-models: env .venv-bench/automl/.installed ## the product against its contenders on every set; minutes per set, see --help
+	@python -m bench.models
+
 .venv-bench/%/.installed: bench/requirements-%.lock
 	$(PYTHON) -m venv .venv-bench/$*
 	.venv-bench/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
@@ -73,7 +76,7 @@ bench-peers: env $(PEERS) ## the engine against pandas, Polars, DuckDB and Featu
 lock: env ## compile requirements.lock from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra spark --extra postgres --extra crm --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header -o requirements.lock
-	for name in peers featuretools; do uv pip compile bench/requirements-$$name.txt --universal --python-version 3.11 \
+	for name in peers featuretools automl; do uv pip compile bench/requirements-$$name.txt --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header -o bench/requirements-$$name.lock || exit 1; done
 
 env: $(INSTALLED) # the environment; nothing to do when the lock file has not changed

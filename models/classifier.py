@@ -5,7 +5,7 @@ Longer than other modules because all that calls LightGBM stands here; nothing e
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,19 @@ import numpy as np
 from features.errors import BundleError, DataError
 from models.params import TrainParams
 
-__all__ = ["Classifier", "UntunedModel", "cross_fit", "train", "train_untuned"]
+__all__ = [
+    "Classifier",
+    "FoldData",
+    "FoldFit",
+    "UntunedModel",
+    "cross_fit",
+    "fit_folds",
+    "fold_data",
+    "mean_losses",
+    "train",
+    "train_untuned",
+    "tree_work",
+]
 
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]  # matrix, labels, weights
 
@@ -44,6 +56,11 @@ class Classifier:
     def rounds(self) -> int:
         """Number of trees."""
         return int(self.booster.num_trees())
+
+    @property
+    def work(self) -> np.ndarray:
+        """Per tree, leaves x levels: what exact reasons of one row cost; see `tree_work`."""
+        return tree_work(self.booster)
 
     @cached_property
     def base_value(self) -> float:
@@ -261,6 +278,109 @@ def _finished(booster: Any, rounds: int, names: Sequence[str]) -> Classifier:
     return Classifier.from_text(booster.model_to_string(num_iteration=rounds), names)
 
 
+@dataclass(frozen=True, eq=False)
+class FoldData:
+    """Rows of one fold as LightGBM takes them, binned once for many fits; `mass` is the weight that validates."""
+
+    fit: Any
+    valid: Any
+    mass: float
+
+
+@dataclass(frozen=True, eq=False)
+class FoldFit:
+    """A fold's booster, with the weighted log loss of its validation rows after each round."""
+
+    booster: Any
+    losses: np.ndarray
+
+    @property
+    def work(self) -> np.ndarray:
+        """Per tree, leaves x levels: what exact reasons of one row cost."""
+        return tree_work(self.booster)
+
+
+def fold_data(
+    matrix: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    names: Sequence[str],
+    categorical: Sequence[int],
+) -> list[FoldData]:
+    """Prepare the rows of each fold; parameters as for `cross_fit`.
+
+    Raises
+    ------
+    DataError
+        If the fit or the validation rows of a fold have one label only.
+    """
+    prepared = []
+    for number, (fit, valid) in enumerate(folds, 1):
+        _check(labels[fit], f"cross-fitting, fold {number}")
+        _check(labels[valid], f"cross-fitting, validation of fold {number}")
+        data = _dataset((matrix[fit], labels[fit], weights[fit]), names, categorical)
+        after = _dataset((matrix[valid], labels[valid], weights[valid]), names, categorical, data)
+        prepared.append(FoldData(data, after, float(weights[valid].sum())))
+    return prepared
+
+
+def fit_folds(prepared: Sequence[FoldData], params: TrainParams) -> Iterator[FoldFit]:
+    """Fit fold after fold; each stops once its own loss has not improved for three times `early_stopping_rounds`."""
+    for fold in prepared:
+        history: dict[str, dict[str, list[float]]] = {}
+        booster = lightgbm.train(
+            {**_settings(params), **_FIXED, "metric": "binary_logloss"},
+            fold.fit,
+            num_boost_round=params.max_rounds,
+            valid_sets=[fold.valid],
+            keep_training_booster=True,  # else it keeps no tree after its own best round, and the common one may lie there
+            callbacks=[
+                lightgbm.early_stopping(3 * params.early_stopping_rounds, verbose=False),
+                lightgbm.record_evaluation(history),
+            ],
+        )
+        yield FoldFit(booster, np.array(history["valid_0"]["binary_logloss"]))
+
+
+def mean_losses(losses: Sequence[np.ndarray], mass: Sequence[float]) -> np.ndarray:
+    """Average the folds' losses round by round; where a fold has stopped, its last loss counts on.
+
+    Examples
+    --------
+    >>> mean_losses([np.array([0.5, 0.4]), np.array([0.6])], [1.0, 1.0]).tolist()
+    [0.55, 0.5]
+    """
+    longest = max(map(len, losses))
+    curves = np.array([np.append(loss, np.full(longest - len(loss), loss[-1])) for loss in losses])
+    return np.asarray(np.average(curves, axis=0, weights=mass))
+
+
+def tree_work(booster: Any) -> np.ndarray:
+    """Count, per tree, its leaves times the levels of its deepest leaf.
+
+    Exact TreeSHAP walks a path of growing length to every leaf of a tree, and at each leaf goes over it once
+    (Lundberg et al. 2018), so its time per row grows with this product; a tree without a split costs nothing.
+    """
+    work = []
+    for left, right in zip(*(_children(booster, side) for side in ("left_child", "right_child")), strict=True):
+        level = np.zeros(len(left), dtype=np.int64)  # a node is numbered after its parent
+        for node, children in enumerate(zip(left, right, strict=True)):
+            for child in children:
+                if child > 0:
+                    level[child] = level[node] + 1
+        work.append((len(left) + 1) * (int(level.max()) + 1) if len(left) else 0)
+    return np.array(work, dtype=np.float64)
+
+
+def _children(booster: Any, side: str) -> list[list[int]]:
+    found = []
+    for tree in booster.model_to_string(num_iteration=-1).split("\nTree=")[1:]:
+        line = re.search(rf"^{side}=(.+)$", tree, re.MULTILINE)
+        found.append([int(child) for child in line[1].split()] if line else [])
+    return found
+
+
 def cross_fit(
     matrix: np.ndarray,
     labels: np.ndarray,
@@ -296,30 +416,10 @@ def cross_fit(
     DataError
         If the fit or the validation rows of a fold have one label only.
     """
-    losses: list[np.ndarray] = []
-    boosters: list[Any] = []
-    mass: list[float] = []
-    for fit, valid in folds:
-        _check(labels[fit], f"cross-fitting, fold {len(losses) + 1}")
-        _check(labels[valid], f"cross-fitting, validation of fold {len(losses) + 1}")
-        data = _dataset((matrix[fit], labels[fit], weights[fit]), names, categorical)
-        history: dict[str, dict[str, list[float]]] = {}
-        booster = lightgbm.train(
-            {**_settings(params), **_FIXED, "metric": "binary_logloss"},
-            data,
-            num_boost_round=params.max_rounds,
-            valid_sets=[_dataset((matrix[valid], labels[valid], weights[valid]), names, categorical, data)],
-            callbacks=[
-                lightgbm.early_stopping(3 * params.early_stopping_rounds, verbose=False),
-                lightgbm.record_evaluation(history),
-            ],
-        )
-        losses.append(np.array(history["valid_0"]["binary_logloss"]))
-        boosters.append(booster)
-        mass.append(float(weights[valid].sum()))
-    longest = max(map(len, losses))
-    curves = np.array([np.append(loss, np.full(longest - len(loss), loss[-1])) for loss in losses])
-    rounds = int(np.argmin(np.average(curves, axis=0, weights=mass))) + 1
+    prepared = fold_data(matrix, labels, weights, folds, names, categorical)
+    fits = list(fit_folds(prepared, params))
+    rounds = int(np.argmin(mean_losses([fit.losses for fit in fits], [fold.mass for fold in prepared]))) + 1
+    boosters = [fit.booster for fit in fits]
     log_odds = np.full(len(matrix), np.nan)
     for booster, (_, valid) in zip(boosters, folds, strict=True):
         used = min(rounds, booster.current_iteration())

@@ -13,9 +13,11 @@ __all__ = [
     "EvaluateParams",
     "PointsParams",
     "PublishParams",
+    "ServingParams",
     "SplitParams",
     "TiersParams",
     "TrainParams",
+    "TuningParams",
 ]
 
 Share = Field(ge=0.0, le=1.0)
@@ -62,6 +64,26 @@ class TrainParams(Frozen):
     lambda_l2: float = Field(default=5.0, ge=0.0)
     max_rounds: int = Field(default=1500, ge=1)
     early_stopping_rounds: int = Field(default=60, ge=1)
+
+
+class ServingParams(Frozen):
+    """The `serving` section: what an answer may take. `reason_budget_ms` is of one row's exact reasons, on one processor."""
+
+    reason_budget_ms: float = Field(default=0.6, gt=0.0)
+
+
+class TuningParams(Frozen):
+    """The `tuning` section: how parameters of `train` are searched for.
+
+    `folds` are time-ordered folds of the rows before the test, unless `split.cross_fit_folds` says how many; `max_rounds` is of
+    every trial; the first `startup_trials` are drawn at random and none of them is pruned.
+    """
+
+    folds: int = Field(default=4, ge=2, le=20)
+    minutes: float = Field(default=10.0, gt=0.0)
+    max_rounds: int = Field(default=1500, ge=1)
+    startup_trials: int = Field(default=8, ge=1)
+    seed: int = 17
 
 
 class CalibrationParams(Frozen):

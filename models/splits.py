@@ -19,7 +19,7 @@ from features.errors import DataError, ParameterError
 from models.cuts import DAY_US, NEVER, ceil_day, floor_day, inner_cuts, known, micros, midnight, outer_cut
 from models.params import SplitParams
 
-__all__ = ["DROPPED", "FITTED", "SLICES", "Slices", "assign_slices", "describe_slices", "time_folds"]
+__all__ = ["DROPPED", "FITTED", "SLICES", "Slices", "assign_slices", "describe_slices", "linked_groups", "time_folds"]
 
 FITTED = ("train", "early_stopping", "calibration")
 SLICES = (*FITTED, "test")
@@ -98,7 +98,7 @@ def assign_slices(
             f"({int((reason == 'immature').sum()):,} are immature). Use a longer export, or a smaller labels.label_days"
         )
     test = midnight(params.test_from) if params.test_from else outer_cut(moments, params.test_share, real)
-    groups = _groups(frame) if params.mode == "grouped" else None
+    groups = linked_groups(frame) if params.mode == "grouped" else None
     owner = at if groups is None else _first_headline(groups, at, headline, usable)
     if params.cross_fit_folds:
         names: tuple[str, ...] = ("train", "test")
@@ -212,8 +212,18 @@ def _check(frame: pd.DataFrame, params: SplitParams) -> None:
             raise ParameterError(f"split.{before} is {low}, not before split.{after} ({high}). Change one of them")
 
 
-def _groups(frame: pd.DataFrame) -> np.ndarray:
-    """Assign a number to each group: leads that share an account, directly or through another lead, are one group."""
+def linked_groups(frame: pd.DataFrame) -> np.ndarray:
+    """Assign a number to each group: leads that share an account, directly or through another lead, are one group.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        lead_id, account_id (may be missing).
+
+    Returns
+    -------
+    ndarray of int, one per row
+    """
     lead, _ = pd.factorize(frame["lead_id"])
     account, accounts = pd.factorize(frame["account_id"])  # a missing account is -1
     has = account >= 0

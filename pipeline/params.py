@@ -18,9 +18,11 @@ from models.params import (
     EvaluateParams,
     PointsParams,
     PublishParams,
+    ServingParams,
     SplitParams,
     TiersParams,
     TrainParams,
+    TuningParams,
 )
 
 __all__ = [
@@ -112,6 +114,8 @@ class Params(Frozen):
     points: PointsParams | None
     split: SplitParams
     train: TrainParams
+    tuning: TuningParams
+    serving: ServingParams
     calibration: CalibrationParams
     tiers: TiersParams
     capacity: CapacityParams

@@ -1,0 +1,164 @@
+"""Behaviour against the size of training: the product, logistic regression and the Odoo formula from 50 positive leads up.
+
+Leads are drawn from the rows before the test, several times per size; the test stays as it is. A small training has no room for
+slices of its own for stopping and calibration, so at every size the product cross-fits in time, with as many folds as the draw
+bears. The features' buyer profile was learned from all training leads; nothing else of the leads left out is used.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from bench.models.contenders import predict_product
+from bench.models.sets import ModelSet
+from features.errors import DataError
+from models.fitting import fit_baselines, row_groups
+from models.metrics import evaluate
+from models.splits import FITTED
+
+__all__ = ["CURVE", "POSITIVES", "curve", "curve_table", "draw_leads", "predictions", "sizes"]
+
+CURVE = {"product": "product", "logistic_regression": "logistic regression", "odoo_formula": "Odoo formula"}
+POSITIVES = (50, 100, 200, 500, 1000, 2000, 5000)
+FOLDS = (5, 3, 2)
+SEED = 23
+
+
+def draw_leads(some: ModelSet, leads: np.ndarray) -> ModelSet:
+    """Keep the rows of some leads before the test, and the test; the product cross-fits."""
+    kept = some.frame["lead_id"].isin(leads).to_numpy() & some.frame["slice"].isin(FITTED).to_numpy()
+    test = np.zeros(len(some.frame), dtype=bool)
+    test[some.test] = True
+    rows = np.flatnonzero(kept | test)
+    frame = some.frame.iloc[rows].reset_index(drop=True)
+    frame["slice"] = np.where(test[rows], "test", "train")
+    split = some.params.split.model_copy(update={"cross_fit_folds": FOLDS[0]})
+    calibration = some.params.calibration.model_copy(update={"bootstrap": 20})  # the interval is not looked at
+    params = some.params.model_copy(update={"split": split, "calibration": calibration})
+    return replace(some, matrix=some.matrix[rows], frame=frame, params=params)
+
+
+def positive_leads(some: ModelSet) -> tuple[np.ndarray, np.ndarray]:
+    """List the leads before the test, and whether each is ever positive."""
+    fitted = some.frame.iloc[some.fitted]
+    ever = fitted.groupby(fitted["lead_id"].astype(object), sort=True)["label"].max()
+    return ever.index.to_numpy(), ever.to_numpy(dtype=bool)
+
+
+def sizes(positives: int) -> tuple[int, ...]:
+    """Choose the sizes that a set has, and all of it.
+
+    Examples
+    --------
+    >>> sizes(632)
+    (50, 100, 200, 500, 632)
+    """
+    return (*(size for size in POSITIVES if size < positives), positives)
+
+
+def draws_of(size: int, positives: int) -> int:
+    """Draw small sizes more often: they differ more. All of the set is there once.
+
+    Examples
+    --------
+    >>> draws_of(50, 632), draws_of(500, 632), draws_of(632, 632)
+    (5, 3, 1)
+    """
+    return 1 if size == positives else 5 if size <= 200 else 3 if size <= 1000 else 2
+
+
+def predictions(some: ModelSet) -> dict[str, np.ndarray]:
+    """Fit the three on a draw and predict its test; the product with the most folds that the draw bears.
+
+    Raises
+    ------
+    DataError
+        The product can't be fitted even with two folds.
+    """
+    baselines = fit_baselines(
+        some.matrix,
+        some.frame,
+        some.columns,
+        points=None,
+        observation_days=some.params.features.observation_days,
+        predict=some.test,
+    )
+    found = {name: baselines[name] for name in CURVE if name in baselines}
+    return {"product": _with_most_folds(some, FOLDS), **found}
+
+
+def _with_most_folds(some: ModelSet, folds: tuple[int, ...]) -> np.ndarray:
+    split = some.params.split.model_copy(update={"cross_fit_folds": folds[0]})
+    params = some.params.model_copy(update={"split": split})
+    try:
+        return predict_product(replace(some, params=params), params.train)
+    except DataError:
+        if len(folds) == 1:
+            raise
+        return _with_most_folds(some, folds[1:])
+
+
+def curve(some: ModelSet) -> list[dict[str, Any]]:
+    """Measure every size.
+
+    Returns
+    -------
+    list of dict
+        One per size: positives, leads (mean over draws), draws, unfitted (draws that the product can't be fitted on), and per
+        contender ``auc`` and ``log_loss``, each the mean over draws of value, low and high.
+    """
+    leads, ever = positive_leads(some)
+    labels, groups = some.labels[some.test], row_groups(some.frame.iloc[some.test])
+    total = int(ever.sum())
+    points = []
+    for size in sizes(total):
+        measured: list[dict[str, Any]] = []
+        used, unfitted = [], 0
+        for draw in range(draws_of(size, total)):
+            order = np.random.default_rng([SEED, size, draw]).permutation(len(leads))
+            chosen = order[: int(np.searchsorted(np.cumsum(ever[order]), size)) + 1] if size < total else order
+            try:
+                found = predictions(draw_leads(some, leads[chosen]))
+            except DataError:
+                unfitted += 1
+                continue
+            used.append(len(chosen))
+            params = some.params.evaluate
+            measured.append({n: evaluate(labels, p, groups, None, some.capacity, params) for n, p in found.items()})
+        point = {"positives": size, "draws": len(measured), "unfitted": unfitted}
+        if measured:
+            point["leads"] = int(np.mean(used))
+            point |= {
+                name: {
+                    metric: {
+                        end: float(np.mean([m[name][metric][end] for m in measured]))
+                        for end in ("value", "low", "high")
+                    }
+                    for metric in ("auc", "log_loss")
+                }
+                for name in CURVE
+            }
+        points.append(point)
+    return points
+
+
+def curve_table(name: str, points: list[dict[str, Any]]) -> Table:
+    """Lay out a curve; one row per size."""
+    table = Table(title=f"{name}: against training size, means over draws of values and of 95 % intervals")
+    table.add_column("positive leads", justify="right")
+    for metric in ("log loss", "AUC"):
+        for words in CURVE.values():
+            table.add_column(f"{metric}\n{words}", justify="right")
+    for point in points:
+        cells = [
+            f"{point[contender][metric]['value']:.3f}\n[dim]{point[contender][metric]['low']:.3f}..{point[contender][metric]['high']:.3f}[/dim]"
+            if contender in point
+            else "-"
+            for metric in ("log_loss", "auc")
+            for contender in CURVE
+        ]
+        missing = f"\n[dim]{point['unfitted']} draws too small[/dim]" if point["unfitted"] else ""
+        table.add_row(f"{point['positives']:,}{missing}", *cells)
+    return table
