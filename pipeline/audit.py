@@ -12,7 +12,7 @@ from rich.table import Table
 
 from features.errors import ParameterError
 from pipeline.console import console, run_main
-from pipeline.engines.leakage_counts import count_touchpoints
+from pipeline.engines.leakage_counts import count_touchpoints, first_touchpoint
 from pipeline.export import Export, read_export
 from pipeline.files import write_json
 from pipeline.leakage.audit_table import Profile
@@ -26,13 +26,12 @@ from pipeline.leakage.beginnings import (
 from pipeline.leakage.columns import audit_columns
 from pipeline.leakage.duplicates import repeated_rows, straddling
 from pipeline.leakage.finding import Finding, open_blocks, settle, stale
-from pipeline.leakage.histories import earliest, read_at_export, set_after_outcome
+from pipeline.leakage.histories import read_at_export, set_after_outcome
 from pipeline.leakage.page import audit_page
 from pipeline.leakage.stage_rows import StageRows, stage_rows
 from pipeline.leakage.table_file import audit_file
 from pipeline.leakage.touchpoints import after_outcome, future_touchpoints, rushing_touchpoints, telling_touchpoints
 from pipeline.params import AuditParams, load_params
-from pipeline.tables import read_table
 
 __all__ = ["SECTIONS", "main"]
 
@@ -80,7 +79,7 @@ def audit_source(found: StageRows, data: Path, export: Export, params: Any) -> t
     used = (found.rows["slice"] != "dropped").to_numpy()
     intended = params.split.mode == "time"
     for key in ("lead_id", "account_id"):
-        findings += straddling(found.rows.loc[used, key].to_numpy(), is_test[used], key, intended=intended)
+        findings += straddling(found.rows.loc[used, key].tolist(), is_test[used], key, intended=intended)
     findings += read_at_export(found.read_at_export, ordinal=export.ordinal)
     if not export.ordinal:
         findings += _with_a_clock(found, data, thresholds, params.labels.label_days)
@@ -108,16 +107,15 @@ def _with_a_clock(found: StageRows, data: Path, thresholds: AuditParams, label_d
         findings += set_after_outcome(found.changes, found.ended_at, thresholds)
     path = data / "canonical" / "touchpoints.parquet"
     if path.exists():
-        first = earliest(read_table(path, "touchpoints").select(["occurred_at"]).to_pandas()["occurred_at"])
         created = found.created_at.astype("datetime64[us, UTC]").astype("int64").to_numpy()
-        findings += touchpoints_begin_late(created, first, thresholds)
+        findings += touchpoints_begin_late(created, first_touchpoint(data / "canonical"), thresholds)
         findings += telling_touchpoints(found.visible, found.table.label, thresholds)
         findings += repeated_journeys(found, thresholds)
         if (data / "canonical" / "stage_changes.parquet").exists():
             counts = count_touchpoints(data / "canonical")
             findings += after_outcome(counts, found.visible, thresholds)
             findings += rushing_touchpoints(counts, thresholds)
-            findings += future_touchpoints(counts)
+            findings += future_touchpoints(counts, thresholds)
     return findings
 
 
@@ -152,10 +150,10 @@ def main() -> None:
     findings = settle(raw, found.withheld, params.audit.accepted)
     unmet = stale(findings, params.audit.accepted)
     if unmet:
+        found_open = sorted({finding.subject for finding in findings if finding.status != "withheld"})
         raise ParameterError(
-            f"params.yaml: audit.accepted names {', '.join(map(repr, unmet))}, of which nothing is found that needs it. Allowed are "
-            f"subjects of open findings: {', '.join(sorted({f.subject for f in findings if f.status != 'withheld'})) or 'none'}. "
-            "Remove the stale entries."
+            f"params.yaml: audit.accepted names {', '.join(map(repr, unmet))}, of which nothing is found that needs it. "
+            f"Allowed are subjects of open findings: {', '.join(found_open) or 'none'}. Remove the stale entries."
         )
     blocks = open_blocks(findings)
     ranking = ranking_of(profiles)
@@ -215,14 +213,14 @@ def table_main(arguments: argparse.Namespace) -> None:
     audited = audit_file(
         arguments.table,
         arguments.label,
-        AuditParams(),
+        load_params(("audit",)).audit,
         positive=arguments.positive,
         time=arguments.time,
         ids=arguments.id,
         separator=arguments.separator,
     )
     findings = settle(audited.findings, arguments.id)
-    show(findings, f"{arguments.table.name}: {audited.rows:,} rows, {audited.positives:,} with {arguments.label}")
+    show(findings, f"{arguments.table.name}: {audited.rows:,} rows, {audited.positives:,} with the outcome")
     ranking = ranking_of(audited.profiles)
     best = ", ".join(f"{row['column']} {row['auc']:.3f}" for row in ranking[:8])
     console.print(f"single-column AUC: {best}", markup=False)

@@ -107,7 +107,7 @@ class AuditParams(Frozen):
     duplicate_share: float = Field(default=0.01, ge=0.0, le=1.0)
     rarity: float = Field(default=0.001, gt=0.0, lt=0.5)
     max_rows: int = Field(default=100_000, ge=1_000)
-    accepted: dict[str, str] = {}
+    accepted: dict[str, str] = Field(default_factory=dict)
 
 
 class Params(Frozen):

@@ -7,7 +7,7 @@ import pandas as pd
 from features.errors import DataError
 from pipeline.engines.duckdb import SqlError, connect, text_literal
 
-__all__ = ["count_touchpoints", "read_delimited", "visible_touchpoints"]
+__all__ = ["count_touchpoints", "first_touchpoint", "read_delimited", "visible_touchpoints"]
 
 FIELDS = ("kind", "channel")
 JUST_BEFORE_DAYS = 1
@@ -15,7 +15,10 @@ BEFORE_DAYS = 28
 
 COUNTS = """
 WITH qualified AS (
-    SELECT lead_id, min(occurred_at) AS qualified_at FROM read_parquet({stages}) WHERE stage = 'sales_qualified' GROUP BY lead_id
+    SELECT lead_id, min(occurred_at) AS qualified_at
+    FROM read_parquet({stages})
+    WHERE stage = 'sales_qualified'
+    GROUP BY lead_id
 ),
 placed AS (
     SELECT t.{field} AS value, t.lead_id, q.qualified_at IS NOT NULL AS is_qualified,
@@ -50,8 +53,8 @@ def count_touchpoints(canonical: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        field (kind or channel), value, touchpoints, leads, after_outcome (at or after the qualification), just_before (within the last
-        day before it), before (1 to 28 days before it), in_future (at or after the export).
+        field (kind or channel), value, touchpoints, leads, after_outcome (at or after the qualification), just_before (within
+        the last day before it), before (1 to 28 days before it), in_future (at or after the export).
     """
     day = 86_400_000_000
     with connect() as connection:
@@ -73,7 +76,16 @@ def count_touchpoints(canonical: Path) -> pd.DataFrame:
             ).df()
             for field in FIELDS
         ]
-    return pd.concat(frames, ignore_index=True)
+    counts: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    return counts
+
+
+def first_touchpoint(canonical: Path) -> int | None:
+    """Give the moment of the first touchpoint of all, in microseconds UTC; None without any."""
+    with connect() as connection:
+        path = text_literal(canonical / "touchpoints.parquet")
+        found = connection.execute(f"SELECT epoch_us(min(occurred_at)) FROM read_parquet({path})").fetchone()
+    return None if found is None else found[0]
 
 
 def visible_touchpoints(canonical: Path, snapshots: pd.DataFrame, observation_days: int) -> pd.DataFrame:
@@ -106,7 +118,8 @@ def visible_touchpoints(canonical: Path, snapshots: pd.DataFrame, observation_da
             .assign(field=field)
             for field in FIELDS
         ]
-    return pd.concat(frames, ignore_index=True)
+    seen: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    return seen
 
 
 def read_delimited(path: Path, separator: str) -> pd.DataFrame:

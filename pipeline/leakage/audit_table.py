@@ -1,7 +1,7 @@
 """One row per thing that has an outcome, as the detectors of columns look at it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -34,6 +34,9 @@ class AuditTable:
         Microseconds UTC; None where times are only an order.
     days_to_outcome : ndarray of float64 [rows] or None
         From the snapshot on; NaN for rows without outcome.
+    eventual : ndarray of int8 [rows] or None
+        Whether the outcome ever came, also after the label's window: what is written because of it follows this, not the label.
+        None: the label says it.
     beside : DataFrame or None
         What else a model will know of each row, such as counts of touchpoints: compared with, not judged.
     """
@@ -43,7 +46,13 @@ class AuditTable:
     order: np.ndarray
     snapshot_at: np.ndarray | None = None
     days_to_outcome: np.ndarray | None = None
-    beside: pd.DataFrame | None = field(default=None)
+    eventual: np.ndarray | None = None
+    beside: pd.DataFrame | None = None
+
+    @property
+    def outcome(self) -> np.ndarray:
+        """Whether the outcome ever came, as far as it is known."""
+        return self.label if self.eventual is None else self.eventual
 
 
 @dataclass(frozen=True)

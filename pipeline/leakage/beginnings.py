@@ -11,9 +11,19 @@ from pipeline.leakage.finding import Finding, Words
 from pipeline.leakage.phrases import words
 from pipeline.params import AuditParams
 
-__all__ = ["ChangePoint", "change_point", "left_truncation", "rate_jumps", "right_censoring", "touchpoints_begin_late"]
+__all__ = [
+    "ChangePoint",
+    "change_point",
+    "empty_ends",
+    "left_truncation",
+    "month_periods",
+    "rate_jumps",
+    "right_censoring",
+    "touchpoints_begin_late",
+]
 
 US = "datetime64[us]"
+JUMP = 2.0  # a rate that at least doubles, or halves
 
 
 class ChangePoint(NamedTuple):
@@ -28,8 +38,8 @@ class ChangePoint(NamedTuple):
 def change_point(positives: np.ndarray, rows: np.ndarray) -> ChangePoint | None:
     """Find the most likely single change of a rate over periods; None with fewer than two.
 
-    The largest binomial log-likelihood ratio over all cuts; its chance is that of chi-square with one degree of freedom times the
-    number of cuts (Bonferroni), at most 1.
+    The largest binomial log-likelihood ratio over all cuts; its chance is that of chi-square with one degree of freedom times
+    the number of cuts (Bonferroni), at most 1.
 
     Examples
     --------
@@ -44,9 +54,9 @@ def change_point(positives: np.ndarray, rows: np.ndarray) -> ChangePoint | None:
         parts = (slice(None, cut), slice(cut, None))
         gains.append(sum(_log_likelihood(positives[part].sum(), rows[part].sum()) for part in parts) - whole)
     cut = int(np.argmax(gains)) + 1
-    rates = (float(positives[part].sum() / max(rows[part].sum(), 1)) for part in (slice(None, cut), slice(cut, None)))
+    before, after = (float(positives[part].sum() / max(rows[part].sum(), 1)) for part in (slice(cut), slice(cut, None)))
     chance = min(1.0, float(chi2.sf(2.0 * gains[cut - 1], 1)) * len(gains))
-    return ChangePoint(cut, *rates, chance)
+    return ChangePoint(cut, before, after, chance)
 
 
 def _log_likelihood(positives: float, rows: float) -> float:
@@ -76,7 +86,8 @@ def left_truncation(
     label_days : int
         How far a label looks.
     used : ndarray of bool [snapshots]
-        Whether the snapshot is in a slice; what the split drops is withheld.
+        Whether the snapshot is in a slice. The finding is withheld where the split drops so many of the early ones that those
+        left miss no more outcomes than chance explains.
     """
     happened = np.isfinite(outcome_at)
     if not happened.any():
@@ -88,7 +99,8 @@ def left_truncation(
     delay = np.where(happened, outcome_at - snapshot_at, np.inf)[~early]
     delay = np.sort(np.where(delay < label_days * DAY_US, delay, np.inf))
     waited = np.minimum(first - snapshot_at[early], label_days * DAY_US)
-    expected = float((np.searchsorted(delay, waited, "left") / len(delay)).sum())
+    missed = np.searchsorted(delay, waited, "left") / len(delay)
+    expected, of_used = float(missed.sum()), float(missed[used[early]].sum())
     chance = float(np.exp(-expected))
     if chance >= params.rarity:
         return []
@@ -107,6 +119,7 @@ def left_truncation(
                 "snapshots_before": rows,
                 "of_them_used": inside,
                 "expected_outcomes": expected,
+                "expected_of_used": of_used,
                 "chance": chance,
                 "change_point": None if jump is None else {"month": str(month_names[jump.position]), **jump._asdict()},
             },
@@ -115,17 +128,18 @@ def left_truncation(
                 "Ausgänge werden erst später aufgezeichnet, als die Leads beginnen: Frühere Leads sehen verloren aus.",
             ),
             words(
-                "{rows} snapshots lie before the first outcome ({day}); {expected} outcomes were to be expected by then. {inside} of these "
-                "snapshots are used.",
-                "{rows} Snapshots liegen vor dem ersten Ausgang ({day}); bis dahin waren {expected} Ausgänge zu erwarten. {inside} "
-                "dieser Snapshots werden genutzt.",
+                "{rows} snapshots lie before the first outcome ({day}); {expected} outcomes were to be expected by then. "
+                "{inside} of these snapshots are used, which miss {lost}.",
+                "{rows} Snapshots liegen vor dem ersten Ausgang ({day}); bis dahin waren {expected} Ausgänge zu erwarten. "
+                "{inside} dieser Snapshots werden genutzt; ihnen fehlen {lost}.",
                 rows=rows,
                 day=day,
                 expected=round(expected),
+                lost=round(of_used),
                 inside=inside,
             ),
             Words(f"Set split.train_from to {day} or later.", f"split.train_from auf {day} oder später setzen."),
-            status="open" if inside else "withheld",
+            status="open" if np.exp(-of_used) < params.rarity else "withheld",
         )
     ]
 
@@ -172,23 +186,18 @@ def rate_jumps(order: np.ndarray, label: np.ndarray, names: np.ndarray, params: 
     if jump is None or jump.chance >= params.rarity:
         return []
     low, high = sorted((jump.before, jump.after))
-    if high < 2.0 * low:
+    if high < JUMP * low:
         return []
     since = str(names[jump.position])
-    never = jump.before == 0.0
     return [
         Finding(
             "label",
             "rate_jumps",
-            "block" if never else "warn",
+            "warn",
             {"since": since, "rate_before": jump.before, "rate_after": jump.after, "chance": jump.chance},
             Words(
-                "The outcome never occurs in the first periods: it was not recorded then."
-                if never
-                else "The outcome's rate jumps: the recording or the world changed.",
-                "In den ersten Zeiträumen gibt es keinen Ausgang: Er wurde da nicht aufgezeichnet."
-                if never
-                else "Die Rate des Ausgangs springt: Die Erfassung oder die Welt hat sich geändert.",
+                "The outcome's rate jumps: the recording or the world changed.",
+                "Die Rate des Ausgangs springt: Die Erfassung oder die Welt hat sich geändert.",
             ),
             words(
                 "{before} before {since}, {after} from then on.",
@@ -202,6 +211,48 @@ def rate_jumps(order: np.ndarray, label: np.ndarray, names: np.ndarray, params: 
                 "Nach Zeit teilen und klären, ob Ausgänge vorher erfasst wurden.",
             ),
         )
+    ]
+
+
+def empty_ends(order: np.ndarray, label: np.ndarray, names: np.ndarray, params: AuditParams) -> list[Finding]:
+    """Find first and last periods without any outcome, where many were to be expected: not recorded yet, or not yet come.
+
+    Parameters
+    ----------
+    order, label, names
+        As for `rate_jumps`.
+    """
+    positives, rows = np.bincount(order, label, len(names)), np.bincount(order, minlength=len(names))
+    periods = np.flatnonzero(positives)
+    if not len(periods):
+        return []
+    first, last = int(periods[0]), int(periods[-1])
+    rate = float(positives.sum() / rows[first : last + 1].sum())
+    ends = (
+        (rows[:first].sum(), names[first], "left_truncation", Words("first", "ersten")),
+        (rows[last + 1 :].sum(), names[last], "right_censoring", Words("last", "letzten")),
+    )
+    return [
+        Finding(
+            "label",
+            detector,
+            "block",
+            {"rows": int(count), "expected_outcomes": float(count) * rate, "outcomes_until_or_from": str(name)},
+            Words(
+                f"The {which.en} periods have no outcome at all: it was not recorded yet, or has not come yet.",
+                f"In den {which.de} Zeiträumen gibt es gar keinen Ausgang: noch nicht erfasst oder noch nicht eingetreten.",
+            ),
+            words(
+                "{rows} rows, in which {expected} outcomes were to be expected; the nearest are of {name}.",
+                "{rows} Zeilen, in denen {expected} Ausgänge zu erwarten waren; die nächsten sind von {name}.",
+                rows=int(count),
+                expected=round(float(count) * rate),
+                name=str(name),
+            ),
+            Words("Leave these rows out.", "Diese Zeilen weglassen."),
+        )
+        for count, name, detector, which in ends
+        if np.exp(-float(count) * rate) < params.rarity
     ]
 
 
@@ -240,7 +291,7 @@ def touchpoints_begin_late(created_at: np.ndarray, first_touchpoint: int | None,
 
 
 def month_periods(snapshot_at: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Number the calendar months (UTC) of moments; returns each row's number, and the months' names."""
+    """Give the calendar month (UTC) of each moment as a number, and the months' names."""
     months = snapshot_at.dt.tz_convert("UTC").dt.strftime("%Y-%m").to_numpy(dtype=object)
     names, codes = np.unique(months.astype(str), return_inverse=True)
     return codes, names

@@ -143,8 +143,8 @@ def clock_columns(table: AuditTable, params: AuditParams) -> list[Finding]:
 def fill_switches(table: AuditTable, profiles: Mapping[str, Profile], params: AuditParams) -> list[Finding]:
     """Find columns that some process filled in for a while only, and the columns that it filled with them.
 
-    `block` where the filled values of one of them tell the outcome; such a process looks back on leads, often long after. Columns that
-    are filled on exactly the same rows are of one process, and share the verdict.
+    `block` where the filled values of one of them tell the outcome; such a process looks back on leads, often long after.
+    Columns that are filled on exactly the same rows are of one process, and share the verdict.
     """
     tenth = pd.Series(table.order).rank(method="first").to_numpy()
     tenth = ((tenth - 1) * TENTHS // len(tenth)).astype(int)
@@ -154,7 +154,7 @@ def fill_switches(table: AuditTable, profiles: Mapping[str, Profile], params: Au
         share = np.bincount(tenth, filled, TENTHS) / np.bincount(tenth, minlength=TENTHS)
         if np.abs(np.diff(share)).max() >= params.fill_jump:
             groups.setdefault(filled.tobytes(), []).append(name)
-    findings = []
+    findings: list[Finding] = []
     for names in groups.values():
         filled = profiles[names[0]].codes > 0
         share = np.bincount(tenth, filled, TENTHS) / np.bincount(tenth, minlength=TENTHS)
@@ -181,10 +181,10 @@ def fill_switches(table: AuditTable, profiles: Mapping[str, Profile], params: Au
                     + (", und was es schrieb, verrät den Ausgang." if knows else "."),
                 ),
                 words(
-                    "Filled between {low} and {high} of a tenth of time's rows; filled together with {others} other column(s), of "
-                    "which the best reaches an AUC of {auc} where filled.",
-                    "Je Zehntel der Zeit zu {low} bis {high} gefüllt; gemeinsam mit {others} weiteren Spalte(n), deren beste "
-                    "gefüllt eine AUC von {auc} erreicht.",
+                    "Filled on {low} to {high} of the rows of each tenth of time; together with {others} other column(s). "
+                    "The best of them reaches an AUC of {auc} where filled.",
+                    "Je Zehntel der Zeit auf {low} bis {high} der Zeilen gefüllt; gemeinsam mit {others} weiteren Spalte(n). "
+                    "Die beste erreicht, wo gefüllt, eine AUC von {auc}.",
                     low=float(share.min()),
                     high=float(share.max()),
                     others=len(names) - 1,

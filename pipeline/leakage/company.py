@@ -33,8 +33,8 @@ def outweighing_columns(
 ) -> list[Finding]:
     """Find columns that alone predict the outcome better than all other columns together.
 
-    Only columns whose AUC is suspicious are tried, the best first; one that is found is no longer among the others of the next. Others
-    exclude those in `known` (they know the outcome already) and twins of the candidate.
+    Only columns whose AUC is suspicious are tried, the best first; one that is found is no longer among the others of the next.
+    Others exclude those in `known` (they know the outcome already) and twins of the candidate.
     """
     strata = time_strata(table.order, table.label)
     out, findings = set(known), []
@@ -83,8 +83,7 @@ def _outweighing(name: str, profile: Profile, rest: float, gain: dict[str, float
 
 
 def _twins(one: Profile, two: Profile) -> bool:
-    ranks = (pd.Series(profile.rates).rank().to_numpy() for profile in (one, two))
-    return bool(abs(np.corrcoef(*ranks)[0, 1]) >= TWINS)
+    return bool(abs(pd.Series(one.rates).corr(pd.Series(two.rates), method="spearman")) >= TWINS)
 
 
 def _plain(values: pd.Series) -> tuple[np.ndarray, bool]:
@@ -122,12 +121,12 @@ def companions(
 ) -> list[Finding]:
     """Find columns that speak of the same as one whose values know the outcome, beyond what the outcome explains.
 
-    Who writes a status when the outcome is known writes the fields beside it then, too: also those whose own AUC is ordinary. Only
-    rows in which both are filled are compared, so that a shared form, or a shared gap, counts for nothing; and only those of one
-    stratum of time, for who is on duty changes with it. Columns in `known` are found already.
+    Who writes a status when the outcome is known writes the fields beside it then, too: also those whose own AUC is ordinary.
+    Only rows in which both are filled are compared, so that a shared form, or a shared gap, counts for nothing; and only those
+    of one stratum of time, for who is on duty changes with it. Columns in `known` are found already.
     """
     findings = []
-    groups = table.label + 2 * time_strata(table.order, table.label)
+    groups = table.outcome + 2 * time_strata(table.order, table.label)
     for name, profile in profiles.items():
         if name in known:
             continue

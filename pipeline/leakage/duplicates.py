@@ -5,16 +5,23 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pipeline.leakage.finding import Finding, Words
+from pipeline.leakage.finding import Finding, Severity, Words
 from pipeline.leakage.phrases import words
 from pipeline.params import AuditParams
 
 __all__ = ["repeated_rows", "straddling"]
 
+LESS: dict[Severity, Severity] = {"block": "warn", "warn": "info", "info": "info"}
 MERGE = Words("Merge duplicates before the split.", "Dubletten vor der Teilung zusammenführen.")
 
 
-def repeated_rows(rows: pd.DataFrame, is_test: np.ndarray, telling: np.ndarray, params: AuditParams) -> list[Finding]:
+def repeated_rows(
+    rows: pd.DataFrame,
+    is_test: np.ndarray,
+    telling: np.ndarray,
+    params: AuditParams,
+    worst: Severity = "block",
+) -> list[Finding]:
     """Find test rows that repeat a training row under another id.
 
     Parameters
@@ -25,6 +32,10 @@ def repeated_rows(rows: pd.DataFrame, is_test: np.ndarray, telling: np.ndarray, 
         Test rows; all others train.
     telling : ndarray of bool [rows]
         Rows that say enough to be one lead's alone; the others may agree by chance.
+    params : AuditParams
+        Uses duplicate_share.
+    worst : {"block", "warn", "info"}
+        Severity from that share of the test rows on; below it is one less.
     """
     keys = pd.util.hash_pandas_object(
         rows.astype(object).map(str, na_action="ignore").fillna(""), index=False
@@ -39,7 +50,7 @@ def repeated_rows(rows: pd.DataFrame, is_test: np.ndarray, telling: np.ndarray, 
         Finding(
             "table:leads",
             "duplicates_across_split",
-            "block" if share >= params.duplicate_share else "warn",
+            worst if share >= params.duplicate_share else LESS[worst],
             {"test_rows": repeated, "share": share},
             Words(
                 "Test rows repeat training rows under another id.",
@@ -61,7 +72,7 @@ def straddling(ids: Sequence[object], is_test: np.ndarray, field: str, *, intend
         return []
     return [
         Finding(
-            field,
+            f"split:{field}",
             "straddles_split",
             "info" if intended else "block",
             {"on_both_sides": both, "all": len(names)},

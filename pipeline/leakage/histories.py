@@ -1,6 +1,5 @@
 """Detectors of attributes by the history of their values: set only after the outcome, or known only as of the export."""
 
-import numpy as np
 import pandas as pd
 
 from pipeline.leakage.finding import Finding, Words
@@ -71,10 +70,3 @@ def read_at_export(names: list[str], *, ordinal: bool) -> list[Finding]:
         )
         for name in names
     ]
-
-
-def earliest(moments: pd.Series) -> int | None:
-    """Give the earliest of some moments in microseconds UTC; None without any."""
-    if not len(moments):
-        return None
-    return int(np.datetime64(moments.min().tz_convert("UTC").tz_localize(None), "us").astype(np.int64))

@@ -35,7 +35,7 @@ def ranking_png(ranking: Sequence[Mapping[str, Any]], findings: Sequence[Finding
     Parameters
     ----------
     ranking : sequence of mappings
-        column, auc, low, high; best first.
+        column, auc, low, high, near_auc and far_auc (of sooner and later outcomes; None without times); best first.
     findings : sequence of Finding
         Settled.
     """
@@ -47,6 +47,9 @@ def ranking_png(ranking: Sequence[Mapping[str, Any]], findings: Sequence[Finding
     for place, row in enumerate(shown):
         colour = COLOURS[status[row["column"]]]
         ax.barh(place, row["auc"] - 0.5, left=0.5, color=colour, height=0.66)
+        for name, shape in (("near_auc", "<"), ("far_auc", ">")):
+            if row[name] is not None:
+                ax.plot(row[name], place, shape, color="white", markeredgecolor="#22303c", markersize=5.5, zorder=3)
         ax.plot([max(row["low"], 0.4), min(row["high"], 1.0)], [place, place], color="#22303c", linewidth=1.1)
     ax.set_yticks(range(len(shown)), [row["column"] for row in shown], fontsize=8)
     ax.set_xlim(min([0.48, *(row["auc"] - 0.01 for row in shown)]), 1.005)
@@ -55,11 +58,15 @@ def ranking_png(ranking: Sequence[Mapping[str, Any]], findings: Sequence[Finding
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
     ax.tick_params(length=0, colors="#22303c")
-    ax.set_xlabel(
-        "AUC of the column alone, within strata of time; line: 95 % interval"
-        if language == "en"
-        else "AUC der Spalte allein, innerhalb von Zeitschichten; Linie: 95-%-Intervall"
+    german = language == "de"
+    axis = (
+        "AUC der Spalte allein, innerhalb von Zeitschichten; Linie: Intervall"
+        if german
+        else ("AUC of the column alone, within strata of time; line: interval")
     )
+    if any(row["near_auc"] is not None for row in shown):
+        axis += "\n◁ frühere, ▷ spätere Hälfte der Ausgänge" if german else "\n◁ sooner, ▷ later half of the outcomes"
+    ax.set_xlabel(axis)
     used = [name for name in COLOURS if name in status.values()]
     if used:
         ax.legend(

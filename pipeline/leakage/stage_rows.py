@@ -125,6 +125,7 @@ def stage_rows(
                 None,
                 stage_changes=stages,
             ),
+            rows[["lead_id", "account_id"]],
             _beside_the_end(rows, read),
         ],
         axis=1,
@@ -133,6 +134,7 @@ def stage_rows(
         visible_touchpoints(canonical, rows, observation_days) if (canonical / "touchpoints.parquet").exists() else None
     )
     ordinal = export.ordinal
+    eventual = (label == 1) | rows["outcome_at"].notna().to_numpy()
     table = AuditTable(
         columns,
         label,
@@ -141,9 +143,13 @@ def stage_rows(
         days_to_outcome=None
         if ordinal
         else np.where(label == 1, (_micros(rows["outcome_at"]) - moments) / DAY_US, np.nan),
+        # A customer's next purchase is always to come; a lead is qualified once.
+        eventual=eventual.astype(np.int8) if snapshots_params.risk_set == "mql" else None,
         beside=None if visible is None else _counts(visible, len(rows)),
     )
-    ends = pd.Series(dtype="datetime64[us, UTC]") if periods is None else periods.dropna(subset="ended_at")
+    ended_at = pd.Series(dtype="datetime64[us, UTC]")
+    if periods is not None:
+        ended_at = periods.dropna(subset="ended_at").groupby("lead_id")["ended_at"].min()
     return StageRows(
         table=table,
         rows=rows,
@@ -152,7 +158,7 @@ def stage_rows(
         read_at_export=_without_history(eligible, changes),
         snapshots=everything,
         changes=changes,
-        ended_at=ends if periods is None else ends.groupby("lead_id")["ended_at"].min(),
+        ended_at=ended_at,
         created_at=leads["created_at"],
     )
 

@@ -23,6 +23,7 @@ PRIOR = 10.0  # rows' worth of evidence at the base rate, so that a rare value s
 NUMERIC_SHARE = 0.99  # text is taken for numbers when so many of its values are
 MANY_VALUES = 20  # a number of more different values is cut into bins
 LEAST_INFORMATION = 0.05  # nats; less is a column of almost one value, of which any share is noise
+MOSTLY_UNIQUE = 0.5  # of the filled values: text of more different ones is an id
 MIN_PER_STRATUM = 50  # of the rarer class: fewer make a stratum's AUC all noise
 
 
@@ -60,7 +61,8 @@ def column_codes(values: pd.Series, bins: int = MANY_VALUES) -> np.ndarray:
     """Code a column for counting; one int64 per row, 0 where missing.
 
     A number of many values is cut at quantiles, and a value that is a quantile itself (such as a heap at 0) keeps a code of its
-    own; any other column has one code per value.
+    own. So is text of mostly unique values, in alphabetical order: ids whose beginning or size follows the outcome show it. Any
+    other column has one code per value.
 
     Examples
     --------
@@ -68,6 +70,9 @@ def column_codes(values: pd.Series, bins: int = MANY_VALUES) -> np.ndarray:
     [2, 0, 1, 2]
     """
     found = numbers(values)
+    text = values.astype(object).where(values.notna(), None).map(str, na_action="ignore")
+    if found is None and text.nunique() > max(MANY_VALUES, MOSTLY_UNIQUE * text.notna().sum()):
+        found = text.rank(method="dense")
     if found is not None and found.nunique() > MANY_VALUES:
         filled = found.notna().to_numpy()
         edges = np.unique(np.quantile(found[filled], np.linspace(0.0, 1.0, bins + 1)))
@@ -177,8 +182,8 @@ def _entropy(codes: np.ndarray) -> float:
 def shared_information(one: np.ndarray, two: np.ndarray, groups: np.ndarray, seed: int = 0) -> float:
     """Share of the poorer column's information that the other one holds, among rows of one group.
 
-    Mutual information within the groups over the smaller of the two entropies (so that a coarse summary of a fine column counts in
-    full), both less what shuffled values share: many codes and few rows always seem to share something (Vinh, Epps and
+    Mutual information within the groups over the smaller of the two entropies (so that a coarse summary of a fine column counts
+    in full), both less what shuffled values share: many codes and few rows always seem to share something (Vinh, Epps and
     Bailey 2010, adjusted mutual information).
 
     Parameters

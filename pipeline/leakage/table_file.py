@@ -10,9 +10,10 @@ import pandas as pd
 from features.errors import ParameterError
 from pipeline.engines.leakage_counts import read_delimited
 from pipeline.leakage.audit_table import AuditTable, Profile
-from pipeline.leakage.beginnings import month_periods, rate_jumps
+from pipeline.leakage.beginnings import empty_ends, month_periods, rate_jumps
 from pipeline.leakage.clocks import moments_of
 from pipeline.leakage.columns import audit_columns
+from pipeline.leakage.duplicates import repeated_rows
 from pipeline.leakage.finding import Finding
 from pipeline.leakage.statistics import numbers
 from pipeline.params import AuditParams
@@ -20,6 +21,7 @@ from pipeline.params import AuditParams
 __all__ = ["AuditedFile", "audit_file"]
 
 POSITIVE = ("1", "1.0", "true", "yes", "y", "t")
+TEST_SHARE = 0.25  # the newest rows, as if they were the test: a file has no split of its own
 NEGATIVE = ("0", "0.0", "false", "no", "n", "f")
 
 
@@ -36,19 +38,15 @@ class AuditedFile:
 def _labels(values: pd.Series, name: str, positive: str | None) -> np.ndarray:
     """Read the outcome as 0 and 1, NaN where missing."""
     found = sorted(values.dropna().astype(str).unique())
+    got = f"--label {name}: got the values {', '.join(map(repr, found[:6]))}{' ...' if len(found) > 6 else ''}"
     if positive is None:
         yes = [value for value in found if value.lower() in POSITIVE]
         no = [value for value in found if value.lower() in NEGATIVE]
         if len(found) != 2 or len(yes) != 1 or len(no) != 1:
-            raise ParameterError(
-                f"--label {name}: got the values {', '.join(map(repr, found[:6]))}{' ...' if len(found) > 6 else ''}; which of them "
-                "means yes? Name it with --positive."
-            )
+            raise ParameterError(f"{got}; which of them means yes? Name it with --positive.")
         positive = yes[0]
     if positive not in found or len(found) < 2:
-        raise ParameterError(
-            f"--label {name}: got the values {', '.join(map(repr, found[:6]))}; --positive {positive!r} must be one of at least two."
-        )
+        raise ParameterError(f"{got}; --positive {positive!r} must be one of at least two.")
     return np.where(values.isna(), np.nan, (values.astype(str) == positive).astype(float))
 
 
@@ -88,8 +86,8 @@ def audit_file(
     positive : str, optional
         The label's value that means yes.
     time : str, optional
-        A column of moments or of numbers in the order of time: the moment from which a row is looked at. Default: rows are taken to be in
-        the order of time, which does no harm where they are in none.
+        A column of moments or of numbers in the order of time: the moment at which a row is looked at. Default: rows are taken
+        to be in the order of time, which does no harm where they are in none.
     ids : sequence of str
         Columns that never are features; they are judged all the same.
     separator : str
@@ -118,12 +116,11 @@ def audit_file(
     columns = frame.iloc[kept].drop(columns=[label, *([time] if time else [])]).reset_index(drop=True)
     table = AuditTable(columns, y, order[kept].astype(np.int64), order[kept].astype(np.int64) if is_moment else None)
     findings, profiles = audit_columns(table, params)
+    newest = np.arange(len(y)) >= (1.0 - TEST_SHARE) * len(y)
+    judged = columns.drop(columns=list(ids))
+    findings += repeated_rows(judged, newest, np.ones(len(y), dtype=bool), params, worst="warn")
     if is_moment:
         moments = pd.Series(pd.to_datetime(order[kept].astype(np.int64), unit="us", utc=True))
-        findings += rate_jumps(*_periods(moments, y), params)
+        months, names = month_periods(moments)
+        findings += rate_jumps(months, y, names, params) + empty_ends(months, y, names, params)
     return AuditedFile(findings, profiles, len(y), int(y.sum()))
-
-
-def _periods(moments: pd.Series, label: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    codes, names = month_periods(moments)
-    return codes, label, names

@@ -39,13 +39,13 @@ def is_pure(exceptions: int, rows: int, elsewhere: float, params: AuditParams) -
 def fill_follows_outcome(table: AuditTable, profiles: Mapping[str, Profile], params: AuditParams) -> list[Finding]:
     """Find columns whose being filled, or being empty, decides the outcome; `warn` where it only says a lot."""
     findings = []
-    share = float(table.label.mean())
+    share = float(table.outcome.mean())
     for name, profile in profiles.items():
         filled = profile.codes > 0
         if filled.all() or not filled.any():
             continue
         for side in (True, False):
-            rows = table.label[filled == side]
+            rows = table.outcome[filled == side]
             outcome = int(rows.mean() > 0.5)
             exceptions = int((rows != outcome).sum())
             if is_pure(exceptions, len(rows), (1 - share) if outcome else share, params):
@@ -101,13 +101,13 @@ def pure_values(table: AuditTable, profiles: Mapping[str, Profile], params: Audi
 
     The more frequent outcome proves nothing: who never came can't have bought, and that is honest.
     """
-    rarer = int(table.label.mean() <= 0.5)
-    elsewhere = float((table.label != rarer).mean())
-    total = int((table.label == rarer).sum())
+    rarer = int(table.outcome.mean() <= 0.5)
+    elsewhere = float((table.outcome != rarer).mean())
+    total = int((table.outcome == rarer).sum())
     findings = []
     for name, profile in profiles.items():
         rows = np.bincount(profile.codes)
-        exceptions = np.bincount(profile.codes, table.label != rarer, len(rows)).astype(np.int64)
+        exceptions = np.bincount(profile.codes, table.outcome != rarer, len(rows)).astype(np.int64)
         pure = [
             code
             for code in np.flatnonzero(rows)
@@ -169,7 +169,7 @@ def certain_columns(profiles: Mapping[str, Profile], params: AuditParams) -> lis
 
 
 def fading_columns(profiles: Mapping[str, Profile], params: AuditParams) -> list[Finding]:
-    """Find columns that know outcomes which are about to come and say little of later ones: signs of the outcome's own making."""
+    """Find columns that know outcomes about to come and say little of later ones: often part of the outcome's own making."""
     findings = []
     for name, profile in profiles.items():
         near, far = profile.near, profile.far

@@ -14,7 +14,19 @@ from pipeline.publish import publish
 from pipeline.score import open_leads
 from pipeline.workspace import CODE, FILES
 
-STAGES = ["simulate", "ingest", "snapshots", "labels", "split", "features", "train", "evaluate", "report", "tracking"]
+STAGES = [
+    "simulate",
+    "ingest",
+    "snapshots",
+    "labels",
+    "split",
+    "audit",
+    "features",
+    "train",
+    "evaluate",
+    "report",
+    "tracking",
+]
 
 
 @pytest.fixture(scope="module")
