@@ -99,6 +99,7 @@ class AuditParams(Frozen):
     exception_ratio: float = Field(default=0.1, gt=0.0, le=1.0)
     pure_share: float = Field(default=0.1, gt=0.0, le=1.0)
     certain_auc: float = Field(default=0.95, gt=0.5, le=1.0)
+    excellent_auc: float = Field(default=0.8, gt=0.5, le=1.0)
     suspicious_auc: float = Field(default=0.69, gt=0.5, le=1.0)
     companion_share: float = Field(default=0.1, gt=0.0, le=1.0)
     fill_jump: float = Field(default=0.5, gt=0.0, le=1.0)

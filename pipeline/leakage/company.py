@@ -5,11 +5,13 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 from pipeline.leakage.audit_table import AuditTable, Profile
-from pipeline.leakage.finding import Finding, Words
+from pipeline.leakage.finding import Finding, Severity, Words
 from pipeline.leakage.phrases import WITHHOLD, words
 from pipeline.leakage.statistics import (
+    Auc,
     auc_gain,
     column_codes,
     numbers,
@@ -33,8 +35,9 @@ def outweighing_columns(
 ) -> list[Finding]:
     """Find columns that alone predict the outcome better than all other columns together.
 
-    Only columns whose AUC is suspicious are tried, the best first; one that is found is no longer among the others of the next.
-    Others exclude those in `known` (they know the outcome already) and twins of the candidate.
+    `block` from `excellent_auc` on; below it a `warn`, for among weak columns an honest one may well be the best. Only columns
+    whose AUC is suspicious are tried, the best first; one that is found is no longer among the others of the next. Others
+    exclude those in `known` (they know the outcome already) and twins of the candidate.
     """
     strata = time_strata(table.order, table.label)
     out, findings = set(known), []
@@ -55,17 +58,18 @@ def outweighing_columns(
         if not gain.low > 0:
             break
         reached = stratified_auc(rest, table.label, strata, params.confidence)
-        findings.append(_outweighing(name, profiles[name], reached.value, gain._asdict(), len(frame.columns)))
+        strength: Severity = "block" if profiles[name].auc.low >= params.excellent_auc else "warn"
+        findings.append(_outweighing(name, strength, profiles[name], reached.value, gain, len(frame.columns)))
         out.add(name)
     return findings
 
 
-def _outweighing(name: str, profile: Profile, rest: float, gain: dict[str, float], others: int) -> Finding:
+def _outweighing(name: str, strength: Severity, profile: Profile, rest: float, gain: Auc, others: int) -> Finding:
     return Finding(
         name,
         "outweighs_the_rest",
-        "block",
-        {"auc": profile.auc._asdict(), "rest_auc": rest, "gain": gain, "others": others},
+        strength,
+        {"auc": profile.auc._asdict(), "rest_auc": rest, "gain": gain._asdict(), "others": others},
         Words(
             "It alone predicts the outcome better than all other columns together.",
             "Es sagt den Ausgang allein besser voraus als alle anderen Spalten zusammen.",
@@ -76,7 +80,7 @@ def _outweighing(name: str, profile: Profile, rest: float, gain: dict[str, float
             auc=profile.auc.value,
             rest_auc=rest,
             others=others,
-            low_value=gain["low"],
+            low_value=gain.low,
         ),
         WITHHOLD,
     )
@@ -107,8 +111,10 @@ def _out_of_fold(frame: pd.DataFrame, label: np.ndarray, seed: int = 0) -> np.nd
         trees = HistGradientBoostingClassifier(
             max_iter=100, random_state=seed, categorical_features=[is_category for _, is_category in plain]
         )
-        trees.fit(matrix[used], label[used])
-        scores[~used] = trees.predict_proba(matrix[~used])[:, 1]
+        # On a busy machine threads that wait for one another take minutes; alone, one thread takes seconds.
+        with threadpool_limits(limits=1):
+            trees.fit(matrix[used], label[used])
+            scores[~used] = trees.predict_proba(matrix[~used])[:, 1]
     return scores
 
 

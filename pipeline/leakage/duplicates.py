@@ -37,9 +37,7 @@ def repeated_rows(
     worst : {"block", "warn", "info"}
         Severity from that share of the test rows on; below it is one less.
     """
-    keys = pd.util.hash_pandas_object(
-        rows.astype(object).map(str, na_action="ignore").fillna(""), index=False
-    ).to_numpy()
+    keys = pd.util.hash_pandas_object(rows.astype("string").fillna(""), index=False).to_numpy()
     train = np.unique(keys[~is_test & telling])
     test = is_test & telling
     repeated = int(np.isin(keys[test], train).sum())

@@ -22,8 +22,12 @@ def set_after_outcome(changes: pd.DataFrame, ended_at: pd.Series, params: AuditP
     """
     findings = []
     filled = changes[changes["value"].notna() & changes["lead_id"].notna()]
-    end = filled["lead_id"].astype(object).map(ended_at)
-    after = (filled["occurred_at"] >= end).to_numpy()
+    end = (
+        filled[["lead_id"]]
+        .astype(object)
+        .merge(ended_at.rename("ended_at"), left_on="lead_id", right_index=True, how="left")
+    )
+    after = filled["occurred_at"].to_numpy() >= end["ended_at"].to_numpy()
     for name, rows in filled.groupby("attribute", sort=True, observed=True).indices.items():
         exceptions = int((~after[rows]).sum())
         if not is_pure(exceptions, len(rows), 1.0, params):

@@ -15,8 +15,10 @@ from pipeline.leakage.finding import Finding, open_blocks
 __all__ = ["audit_page", "findings_section", "ranking_png"]
 
 SHOWN = 28
-COLOURS = {"open": "#c0392b", "accepted": "#d68a1e", "withheld": "#9aa3ad", "none": "#0b5fa5"}
+COLOURS = {"block": "#c0392b", "warn": "#e3b23c", "accepted": "#c9722e", "withheld": "#9aa3ad", "none": "#0b5fa5"}
 STATUS = {
+    "block": {"en": "stops training", "de": "stoppt das Training"},
+    "warn": {"en": "warning", "de": "Warnung"},
     "open": {"en": "open", "de": "offen"},
     "accepted": {"en": "accepted with a reason", "de": "mit Grund akzeptiert"},
     "withheld": {"en": "withheld from features", "de": "von Merkmalen ferngehalten"},
@@ -81,30 +83,43 @@ def ranking_png(ranking: Sequence[Mapping[str, Any]], findings: Sequence[Finding
 
 
 def _status(column: str, findings: Sequence[Finding]) -> str:
-    found = [finding.status for finding in findings if finding.subject == column and finding.strength != "info"]
-    return next((status for status in ("open", "accepted", "withheld") if status in found), "none")
+    found = {
+        finding.severity if finding.status == "open" else finding.status
+        for finding in findings
+        if finding.subject == column and finding.strength != "info"
+    }
+    return next((status for status in COLOURS if status in found), "none")
 
 
 def findings_table(findings: Sequence[Finding], language: str) -> str:
-    """List findings: subject, what and evidence, what to do or why it stays."""
+    """List findings, one row per subject: what and evidence, what to do or why it stays."""
     german = language == "de"
-    rows = []
+    subjects: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
-        what, shown, todo = (getattr(text, language) for text in (finding.what, finding.shown, finding.todo))
-        if finding.status == "accepted":
-            todo = ("Akzeptiert: " if german else "Accepted: ") + finding.reason
-        elif finding.status == "withheld":
-            todo = "Nichts: wird schon ferngehalten." if german else "Nothing: it is withheld already."
+        subjects.setdefault((finding.subject, finding.status), []).append(finding)
+    rows = []
+    for (subject, status), found in subjects.items():
+        worst = found[0]
+        todo = list(dict.fromkeys(escape(getattr(finding.todo, language)) for finding in found))
+        if status == "accepted":
+            todo = [escape(("Akzeptiert: " if german else "Accepted: ") + worst.reason)]
+        elif status == "withheld":
+            todo = ["Nichts: wird schon ferngehalten." if german else "Nothing: it is withheld already."]
         rows.append(
             [
-                f"<code>{escape(finding.subject)}</code>",
-                f"{SEVERITY[finding.severity][language]}<br><small>{STATUS[finding.status][language]}</small>",
-                f"{escape(what)}<br><small>{escape(shown)} ({escape(finding.detector)})</small>",
-                escape(todo),
+                f'<code style="white-space: nowrap">{escape(subject)}</code>',
+                f"{SEVERITY[worst.severity][language]}<br><small>{STATUS[status][language]}</small>",
+                "<br>".join(_told(finding, language) for finding in found),
+                "<br>".join(todo),
             ]
         )
     head = "Gegenstand|Schwere|Befund|Was zu tun ist" if german else "subject|severity|finding|what to do"
     return table(head.split("|"), rows, left=4)
+
+
+def _told(finding: Finding, language: str) -> str:
+    what, shown = getattr(finding.what, language), getattr(finding.shown, language)
+    return f"{escape(what)}<br><small>{escape(shown)} ({escape(finding.detector)})</small>"
 
 
 def findings_section(findings: Sequence[Finding], language: str) -> str:
@@ -210,6 +225,6 @@ def _body(
     return (
         alarm
         + counted
-        + section("Befunde" if german else "Findings", listed)
         + section("Was jede Spalte allein verrät" if german else "What each column tells by itself", picture)
+        + section("Befunde" if german else "Findings", listed)
     )

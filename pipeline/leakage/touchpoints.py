@@ -129,7 +129,7 @@ def future_touchpoints(counts: pd.DataFrame, params: AuditParams) -> list[Findin
             "warn" if row["in_future"] >= params.future_share * row["touchpoints"] else "info",
             {"touchpoints": int(row["in_future"])},
             Words("Some lie at or after the export.", "Manche liegen zum Zeitpunkt des Exports oder danach."),
-            words("{count} touchpoints.", "{count} Kontaktpunkte.", count=int(row["in_future"])),
+            words("Touchpoints: {count}.", "Kontaktpunkte: {count}.", count=int(row["in_future"])),
             LEAVE_OUT,
         )
         for row in records(counts)
