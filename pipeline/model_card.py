@@ -4,6 +4,7 @@ from html import escape
 
 from pipeline.card_definition import definition, split_rule
 from pipeline.html import date, facts, figure, number, page, percent, section, table
+from pipeline.leakage.page import findings_section
 from pipeline.plots import figure_png
 from pipeline.report_parts import (
     Trained,
@@ -76,6 +77,7 @@ def _body(trained: Trained, language: str) -> str:
             say(language, "What it looks at", "Worauf es achtet"),
             importance_table(trained.features[:TOP], language),
         )
+        + findings_section(trained.findings, language)
         + section(say(language, "Limits", "Grenzen"), _limits(trained, language))
         + section(say(language, "Origin", "Herkunft"), _origin(trained, language))
     )

@@ -8,6 +8,7 @@ from features.errors import DataError
 from models.bundle import Bundle
 from pipeline.console import console, run_main
 from pipeline.html import figure, number, page, percent, section
+from pipeline.leakage.finding import read_findings
 from pipeline.model_card import model_card
 from pipeline.params import load_params
 from pipeline.plots import figure_png, read_plots
@@ -199,6 +200,7 @@ def main() -> None:
         every_days=params.snapshots.every_days,
         expire_days=params.snapshots.expire_days,
         hashes=data_hashes(Path("dvc.lock")),
+        findings=read_findings(paths.data_dir / "audit" / "findings.json"),
     )
     paths.reports_dir.mkdir(parents=True, exist_ok=True)
     for name, text in (("model_card", model_card(trained)), ("report", report(trained))):

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from pipeline.html import box, interval, number, percent, table, tiles
+from pipeline.leakage.finding import Finding
 from pipeline.plots import MODEL_WORDS
 from pipeline.target_words import WORDS, TargetWords, target_of
 
@@ -77,6 +78,8 @@ class Trained:
         The `snapshots` section.
     hashes : mapping of str to str
         Path to content hash, from `dvc.lock`.
+    findings : sequence of Finding
+        Of the leakage audit.
     """
 
     metadata: Mapping[str, Any]
@@ -92,6 +95,7 @@ class Trained:
     every_days: int | None
     expire_days: int | None
     hashes: Mapping[str, str] = field(default_factory=dict)
+    findings: Sequence[Finding] = ()
 
     @property
     def ordinal(self) -> bool:

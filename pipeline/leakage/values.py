@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pipeline.leakage.audit_table import AuditTable, Profile
-from pipeline.leakage.finding import Finding, Words
+from pipeline.leakage.finding import Finding, Severity, Words
 from pipeline.leakage.phrases import WITHHOLD, words
 from pipeline.leakage.statistics import rate_upper
 from pipeline.params import AuditParams
@@ -37,9 +37,14 @@ def is_pure(exceptions: int, rows: int, elsewhere: float, params: AuditParams) -
 
 
 def fill_follows_outcome(table: AuditTable, profiles: Mapping[str, Profile], params: AuditParams) -> list[Finding]:
-    """Find columns whose being filled, or being empty, decides the outcome; `warn` where it only says a lot."""
+    """Find columns whose being filled, or being empty, decides the outcome; `warn` where it only says a lot.
+
+    A `warn`, too, where being empty means the more frequent outcome: who never did anything has nothing filled in, and did not
+    buy either. Whether that was known at the snapshot is for people to say.
+    """
     findings = []
     share = float(table.outcome.mean())
+    rarer = int(share <= 0.5)
     for name, profile in profiles.items():
         filled = profile.codes > 0
         if filled.all() or not filled.any():
@@ -49,7 +54,8 @@ def fill_follows_outcome(table: AuditTable, profiles: Mapping[str, Profile], par
             outcome = int(rows.mean() > 0.5)
             exceptions = int((rows != outcome).sum())
             if is_pure(exceptions, len(rows), (1 - share) if outcome else share, params):
-                findings.append(_fill_finding(name, side, outcome, exceptions, len(rows), profile))
+                strength: Severity = "warn" if not side and outcome != rarer else "block"
+                findings.append(_fill_finding(name, strength, side, outcome, exceptions, len(rows), profile))
                 break
         else:
             if profile.fill_auc.low >= params.suspicious_auc:
@@ -75,12 +81,14 @@ def fill_follows_outcome(table: AuditTable, profiles: Mapping[str, Profile], par
     return findings
 
 
-def _fill_finding(name: str, side: bool, outcome: int, exceptions: int, rows: int, profile: Profile) -> Finding:
+def _fill_finding(
+    name: str, strength: Severity, side: bool, outcome: int, exceptions: int, rows: int, profile: Profile
+) -> Finding:
     state = Words("filled", "gefüllt") if side else Words("empty", "leer")
     return Finding(
         name,
         "fill_follows_outcome",
-        "block",
+        strength,
         {"filled": side, "outcome": outcome, "rows": rows, "exceptions": exceptions, "auc": profile.auc._asdict()},
         Words(
             f"It is {state.en} only for rows {OUTCOMES[outcome].en}.",

@@ -294,3 +294,35 @@ def test_the_command_prints_the_findings_and_writes_the_page(root: Path, csv: Pa
     assert "deal" in done.stdout
     assert "AUC" in (csv.parent / "page" / "audit.html").read_text()
     shutil.rmtree(csv.parent / "page")
+
+
+def test_the_model_card_shows_what_was_accepted_and_what_is_withheld(
+    evaluated: dict[str, Any],
+) -> None:
+    from pipeline.model_card import model_card
+    from pipeline.report_parts import Trained
+
+    findings = settle([finding("tags", "block"), finding("budget", "block")], ["tags"], {"budget": "asked on the form"})
+    trained = Trained(
+        metadata={"source": "leaky", "label_days": 30, "clock": "real", "risk_set": "mql", "label_purge": True}
+        | {"recording_delay_days": 0, "observation_days": 30, "split_mode": "grouped", "cross_fit_folds": 0, "rows": 1}
+        | {"leads": 1, "positives": 1, "base_rate": 0.5, "rounds": 1, "known_at_export": [], "data_sha256": "ab"}
+        | {"exported_at": "2025-01-01T00:00:00+00:00", "data_used_from": "2024-01-01T00:00:00+00:00"}
+        | {"data_used_until": "2024-02-01T00:00:00+00:00"},
+        result=evaluated["result"],
+        split={"slices": {}, "dropped": {}},
+        features=[],
+        cutoffs={"A": 0.5},
+        calibration="sigmoid",
+        fingerprint="ab",
+        bundle_sha256="cd",
+        feature_count=1,
+        plots=evaluated["plots"],
+        every_days=7,
+        expire_days=None,
+        findings=findings,
+    )
+    card = model_card(trained)
+    assert "Accepted: asked on the form" in card
+    assert "Akzeptiert: asked on the form" in card
+    assert "Found, and withheld already: <code>tags</code>" in card

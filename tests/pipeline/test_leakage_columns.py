@@ -61,6 +61,12 @@ def test_empty_for_winners_only_is_found_too() -> None:
     assert subjects(by(fill_follows_outcome, table(lost_reason=filled_for(LABEL == 0)))) == ["lost_reason"]
 
 
+def test_empty_for_losers_only_is_a_warning_for_who_never_came_has_nothing_filled_in() -> None:
+    first_visit = filled_for((LABEL == 1) | (np.arange(ROWS) % 3 == 0))
+    found = by(fill_follows_outcome, table(first_visit=first_visit))
+    assert [(f.detector, f.strength) for f in found] == [("fill_follows_outcome", "warn")]
+
+
 def test_a_fill_that_only_says_a_lot_is_a_warning() -> None:
     random = np.random.default_rng(1)
     filled = random.random(ROWS) < np.where(LABEL == 1, 0.85, 0.25)
