@@ -27,7 +27,7 @@ FOLDS = 3
 MIN_OTHERS = 3  # against fewer other columns, an honest one may well be the best
 MAX_CODES = 200  # rarer values of a category share one code; the trees take up to 255
 TWINS = 0.9  # rank correlation from which a column says the same as the candidate
-ROUNDS = 5
+TRIED = 8  # columns at most: each takes trees of its own
 
 
 def outweighing_columns(
@@ -36,31 +36,35 @@ def outweighing_columns(
     """Find columns that alone predict the outcome better than all other columns together.
 
     `block` from `excellent_auc` on; below it a `warn`, for among weak columns an honest one may well be the best. Only columns
-    whose AUC is suspicious are tried, the best first; one that is found is no longer among the others of the next. Others
-    exclude those in `known` (they know the outcome already) and twins of the candidate.
+    whose AUC is suspicious are tried, the best first. The others exclude those in `known` (they know the outcome already),
+    twins of the candidate, and whatever reaches `excellent_auc` by itself: two leaks would hide one another.
     """
     strata = time_strata(table.order, table.label)
-    out, findings = set(known), []
-    for _ in range(ROUNDS):
-        left = [name for name in profiles if name not in out]
-        candidates = sorted(left, key=lambda name: -profiles[name].auc.value)[:1]
-        if not candidates or profiles[candidates[0]].auc.low < params.suspicious_auc:
-            break
-        name = candidates[0]
-        others = [other for other in left if other != name and not _twins(profiles[name], profiles[other])]
-        if len(others) + (0 if table.beside is None else len(table.beside.columns)) < MIN_OTHERS:
-            break
-        frame = table.columns[others]
-        if table.beside is not None:
-            frame = pd.concat([frame, table.beside], axis=1)
+    left = [name for name in profiles if name not in known]
+    excellent = {name for name in left if profiles[name].auc.low >= params.excellent_auc}
+    suspicious = [name for name in left if profiles[name].auc.low >= params.suspicious_auc]
+    findings: list[Finding] = []
+    for name in sorted(suspicious, key=lambda name: -profiles[name].auc.value)[:TRIED]:
+        if name not in excellent and any(finding.strength == "warn" for finding in findings):
+            break  # the best of the ordinary ones is found; the next has it among its others
+        others = [
+            other
+            for other in left
+            if other != name and other not in excellent and not _twins(profiles[name], profiles[other])
+        ]
+        frame = (
+            table.columns[others] if table.beside is None else pd.concat([table.columns[others], table.beside], axis=1)
+        )
+        if len(frame.columns) < MIN_OTHERS:
+            continue
         rest = _out_of_fold(frame, table.label)
         gain = auc_gain(profiles[name].rates, rest, table.label, strata, params.confidence)
-        if not gain.low > 0:
-            break
-        reached = stratified_auc(rest, table.label, strata, params.confidence)
-        strength: Severity = "block" if profiles[name].auc.low >= params.excellent_auc else "warn"
-        findings.append(_outweighing(name, strength, profiles[name], reached.value, gain, len(frame.columns)))
-        out.add(name)
+        if gain.low > 0:
+            reached = stratified_auc(rest, table.label, strata, params.confidence)
+            strength: Severity = "block" if name in excellent else "warn"
+            findings.append(_outweighing(name, strength, profiles[name], reached.value, gain, len(frame.columns)))
+        elif name not in excellent:
+            break  # weaker ones can't beat what a better one does not
     return findings
 
 

@@ -326,3 +326,25 @@ def test_the_model_card_shows_what_was_accepted_and_what_is_withheld(
     assert "Accepted: asked on the form" in card
     assert "Akzeptiert: asked on the form" in card
     assert "Found, and withheld already: <code>tags</code>" in card
+
+
+def test_the_simulator_s_trap_is_found_undeclared_and_nothing_beside_it(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = tmp_path / "pipeline" / "sources"
+    sources.mkdir(parents=True)
+    sql = (root / "pipeline" / "sources" / "simulated.sql").read_text()
+    assert "'sales_rating', 'category', 'after'" in sql
+    (sources / "simulated.sql").write_text(
+        sql.replace("'sales_rating', 'category', 'after'", "'sales_rating', 'category', 'creation'")
+    )
+    params = read_yaml(root / "params.yaml")
+    params["simulator"] |= {"leads": 2_500, "days": 600}
+    params["split"] |= {"cross_fit_folds": 2}
+    (tmp_path / "params.yaml").write_text(dump_yaml(params), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for stage in ("simulate", *STAGES):
+        importlib.import_module(f"pipeline.{stage}").main()
+    findings = read_findings(tmp_path / "data" / "audit" / "findings.json")
+    assert {f.subject for f in findings if f.severity == "block"} == {"sales_rating"}
+    assert {f.subject for f in findings if f.severity == "warn"} <= {"sales_rating"}

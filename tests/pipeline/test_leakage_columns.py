@@ -108,6 +108,13 @@ def test_one_column_that_outweighs_all_others_together() -> None:
     assert findings[0].evidence["gain"]["low"] > 0
 
 
+def test_two_leaks_do_not_hide_one_another() -> None:
+    others = {f"honest_{i}": 0.4 * LABEL + noise(40 + i) for i in range(4)}
+    audited = table(rating=2.0 * LABEL + noise(45), reason=2.0 * LABEL + noise(46), **others)
+    found = outweighing_columns(audited, profile_columns(audited, PARAMS), (), PARAMS)
+    assert {finding.subject: finding.strength for finding in found} == {"rating": "block", "reason": "block"}
+
+
 def test_the_best_of_weak_columns_is_a_warning_only() -> None:
     others = {f"weak_{i}": noise(30 + i) for i in range(4)}
     audited = table(visits=1.0 * LABEL + noise(35), **others)
