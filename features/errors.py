@@ -3,11 +3,12 @@
 LeadQualificationError
 ├── ParameterError      params.yaml says something that can't be
 ├── DataError           a table, file or row breaks the data contract
-│   └── JourneyError    a touchpoint, stage change or attribute handed in breaks it
+│   ├── JourneyError    a touchpoint, stage change or attribute handed in breaks it
+│   └── LeakageError    a table knows the outcome, and nobody has said why it may
 └── BundleError         a bundle is incomplete, altered or made by another catalog
 """
 
-__all__ = ["BundleError", "DataError", "JourneyError", "LeadQualificationError", "ParameterError"]
+__all__ = ["BundleError", "DataError", "JourneyError", "LeadQualificationError", "LeakageError", "ParameterError"]
 
 
 class LeadQualificationError(Exception):
@@ -37,6 +38,10 @@ class JourneyError(DataError):
         super().__init__(message)
         self.field = field
         self.hint = hint
+
+
+class LeakageError(DataError):
+    """A table knows the outcome that is to be predicted, and nobody has said why it may."""
 
 
 class BundleError(LeadQualificationError):

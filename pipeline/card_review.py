@@ -1,6 +1,6 @@
 """Parts of the model card for who must answer for the model: population, fairness, leakage findings, erased data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -9,7 +9,7 @@ from pipeline.report_parts import Trained, say
 from pipeline.report_segments import points, too_few_text
 from pipeline.segment_rows import dimension_words, value_words
 
-__all__ = ["audit_part", "erasure_part", "fairness_part", "population_part"]
+__all__ = ["erasure_part", "fairness_part", "population_part"]
 
 STABLE, CHANGED = 0.1, 0.25  # the usual marks of credit scoring (Siddiqi 2006)
 
@@ -120,53 +120,6 @@ def _fairness_row(cell: Mapping[str, Any], language: str) -> list[str]:
         *shares,
         points(cell["calibration_gap"], language),
     ]
-
-
-def audit_part(trained: Trained, language: str) -> str:
-    """Count the leakage audit's findings, and list what was accepted, or withheld, with the reason; HTML."""
-    if trained.audit is None:
-        text = say(
-            language,
-            "No leakage audit was run on this data: data/audit/findings.json isn't there.",
-            "Auf diesen Daten lief keine Leckprüfung: data/audit/findings.json fehlt.",
-        )
-        return f"<p>{text}</p>"
-    findings: Sequence[Mapping[str, Any]] = trained.audit.get("findings", [])
-    words = {
-        "block": ("blocking", "sperrend"),
-        "warn": ("warning", "Warnung"),
-        "info": ("note", "Hinweis"),
-        "open": ("open", "offen"),
-        "withheld": ("withheld from the model", "dem Modell vorenthalten"),
-        "accepted": ("accepted", "hingenommen"),
-    }
-
-    def word(key: Any) -> str:
-        return say(language, *words[key]) if key in words else escape(str(key))
-
-    counts: dict[tuple[Any, Any], int] = {}
-    for finding in findings:
-        key = (finding.get("severity"), finding.get("status"))
-        counts[key] = counts.get(key, 0) + 1
-    told = ", ".join(f"{count} {word(severity)} ({word(status)})" for (severity, status), count in counts.items())
-    if not findings:
-        text = say(language, "The leakage audit found nothing.", "Die Leckprüfung hat nichts gefunden.")
-    else:
-        text = say(language, f"The leakage audit's findings: {told}.", f"Befunde der Leckprüfung: {told}.")
-    rows = [
-        [
-            f"<code>{escape(str(finding.get('subject', '')))}</code>",
-            f"{word(finding.get('severity'))}, {word(finding.get('status'))}",
-            escape(str((finding.get("what") or {}).get(language, ""))),
-            escape(str(finding.get("reason") or "")) or "–",
-        ]
-        for finding in findings
-        if finding.get("status") in ("withheld", "accepted") or finding.get("severity") in ("block", "warn")
-    ]
-    head = say(language, "what|how grave|found|why it is accepted", "Was|wie schwer|Befund|warum hingenommen").split(
-        "|"
-    )
-    return f"<p>{text}</p>" + (table(head, rows, left=4) if rows else "")
 
 
 def erasure_part(language: str) -> str:

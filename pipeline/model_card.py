@@ -3,8 +3,9 @@
 from html import escape
 
 from pipeline.card_definition import definition, split_rule
-from pipeline.card_review import audit_part, erasure_part, fairness_part, population_part
+from pipeline.card_review import erasure_part, fairness_part, population_part
 from pipeline.html import date, facts, figure, number, page, percent, section, table
+from pipeline.leakage.page import findings_section
 from pipeline.plots import figure_png
 from pipeline.report_parts import (
     Trained,
@@ -74,7 +75,7 @@ def _body(trained: Trained, language: str) -> str:
         + verdict_part(trained, language)
         + section(say(language, "What it predicts", "Was vorhergesagt wird"), definition(trained, language))
         + section(say(language, "Data and time", "Daten und Zeit"), _data(trained, language))
-        + section(say(language, "Leakage findings", "Befunde der Leckprüfung"), audit_part(trained, language))
+        + findings_section(trained.findings, language)
         + section(say(language, "How good it is", "Wie gut es ist"), *_quality(trained, language))
         + section(say(language, "Calibration and tiers", "Kalibrierung und Stufen"), _calibration(trained, language))
         + _by_segment(trained, language)

@@ -26,6 +26,7 @@ from models.params import (
 )
 
 __all__ = [
+    "AuditParams",
     "IngestParams",
     "LabelsParams",
     "Params",
@@ -102,6 +103,29 @@ class SegmentsParams(Frozen):
     min_positives: int = Field(default=30, ge=1)
 
 
+class AuditParams(Frozen):
+    """The `audit` section: what the leakage audit calls knowing the outcome. Sources and reasons: docs/leakage-audit.md.
+
+    `accepted` maps a finding's subject to the reason why it may stay; each must meet a finding.
+    """
+
+    confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
+    max_exceptions: float = Field(default=0.05, gt=0.0, lt=0.5)
+    exception_ratio: float = Field(default=0.1, gt=0.0, le=1.0)
+    pure_share: float = Field(default=0.1, gt=0.0, le=1.0)
+    certain_auc: float = Field(default=0.95, gt=0.5, le=1.0)
+    excellent_auc: float = Field(default=0.8, gt=0.5, le=1.0)
+    suspicious_auc: float = Field(default=0.69, gt=0.5, le=1.0)
+    companion_share: float = Field(default=0.1, gt=0.0, le=1.0)
+    fill_jump: float = Field(default=0.5, gt=0.0, le=1.0)
+    clock_correlation: float = Field(default=0.95, gt=0.0, le=1.0)
+    future_share: float = Field(default=0.01, ge=0.0, le=1.0)
+    duplicate_share: float = Field(default=0.01, ge=0.0, le=1.0)
+    rarity: float = Field(default=0.001, gt=0.0, lt=0.5)
+    max_rows: int = Field(default=100_000, ge=1_000)
+    accepted: dict[str, str] = Field(default_factory=dict)
+
+
 class Params(Frozen):
     """All of `params.yaml`. A section that a stage did not ask for is absent there (None)."""
 
@@ -110,6 +134,7 @@ class Params(Frozen):
     simulator: SimulatorParams
     snapshots: SnapshotsParams
     labels: LabelsParams
+    audit: AuditParams
     features: FeaturesParams
     points: PointsParams | None
     split: SplitParams

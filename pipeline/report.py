@@ -10,6 +10,7 @@ from pipeline.charts import read_plots
 from pipeline.console import console, run_main
 from pipeline.html import figure, number, page, percent, section
 from pipeline.interactive import interactive_page
+from pipeline.leakage.finding import read_findings
 from pipeline.model_card import model_card
 from pipeline.params import load_params
 from pipeline.plots import figure_png
@@ -218,7 +219,6 @@ def main() -> None:
     paths = params.paths
     folder = paths.data_dir / "bundle"
     bundle = Bundle.load(folder)
-    audit = paths.data_dir / "audit" / "findings.json"
     trained = Trained(
         metadata=bundle.metadata,
         result=_read_json(paths.metrics_dir / "evaluate.json", "evaluate"),
@@ -234,7 +234,7 @@ def main() -> None:
         expire_days=params.snapshots.expire_days,
         hashes=data_hashes(Path("dvc.lock")),
         segments=_read_json(paths.data_dir / "segments.json", "segments"),
-        audit=json.loads(audit.read_text(encoding="utf-8")) if audit.exists() else None,
+        findings=read_findings(paths.data_dir / "audit" / "findings.json"),
     )
     paths.reports_dir.mkdir(parents=True, exist_ok=True)
     pages = {"model_card": model_card(trained), "report": report(trained), "figures": _interactive(trained)}

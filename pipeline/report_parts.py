@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.charts import MODEL_WORDS, with_words
 from pipeline.html import box, interval, number, percent, table, tiles
+from pipeline.leakage.finding import Finding
 from pipeline.target_words import WORDS, TargetWords, target_of
 
 __all__ = [
@@ -82,8 +83,8 @@ class Trained:
         Path to content hash, from `dvc.lock`.
     segments : mapping or None
         `segments.json`; None: the test was not cut.
-    audit : mapping or None
-        `findings.json` of the leakage audit, with a list of ``findings``; None: there was no audit.
+    findings : sequence of Finding
+        Of the leakage audit.
     """
 
     metadata: Mapping[str, Any]
@@ -100,7 +101,7 @@ class Trained:
     expire_days: int | None
     hashes: Mapping[str, str] = field(default_factory=dict)
     segments: Mapping[str, Any] | None = None
-    audit: Mapping[str, Any] | None = None
+    findings: Sequence[Finding] = ()
 
     @property
     def ordinal(self) -> bool:

@@ -14,6 +14,7 @@ from models.splits import FITTED
 from pipeline.console import console, run_main
 from pipeline.export import read_export
 from pipeline.files import hash_files
+from pipeline.leakage.finding import read_findings, refuse_leaks
 from pipeline.params import load_params
 from pipeline.tables import read_table, write_table
 
@@ -71,6 +72,7 @@ def main() -> None:
     """Read features, labels and slices; write `bundle/` and `predictions.parquet`."""
     params = load_params(SECTIONS)
     data = params.paths.data_dir
+    refuse_leaks(read_findings(data / "audit" / "findings.json"))
     catalog = Catalog.from_json((data / "features" / "catalog.json").read_text(encoding="utf-8"))
     export = read_export(data / "canonical")
     tables = [read_table(data / f"{name}.parquet", name).to_pandas() for name in ("snapshots", "labels", "slices")]

@@ -20,6 +20,7 @@ STAGES = [
     "snapshots",
     "labels",
     "split",
+    "audit",
     "features",
     "train",
     "evaluate",

@@ -289,18 +289,6 @@ def test_pages_without_segments_say_nothing_of_them(trained: Trained) -> None:
         assert "By month and by segment" not in write(without)
 
 
-def test_leakage_findings_are_counted_and_what_was_accepted_says_why(trained: Trained) -> None:
-    finding = {"subject": "visits", "severity": "block", "status": "accepted", "reason": "read <before> the MQL"}
-    words = {"what": {"en": "It knows the outcome.", "de": "Es kennt das Ergebnis."}}
-    audit = {"findings": [{**finding, **words}, {"subject": "x", "severity": "info", "status": "open", **words}]}
-    text = read(model_card(dataclasses.replace(trained, audit=audit))).text
-    assert "1 blocking (accepted), 1 note (open)" in text["en"]
-    assert "read <before> the MQL" in text["en"]
-    assert "Es kennt das Ergebnis." in text["de"]
-    clean = read(model_card(dataclasses.replace(trained, audit={"findings": []}))).text["en"]
-    assert "The leakage audit found nothing." in clean
-
-
 def test_the_interactive_page_needs_no_network_and_holds_every_figure_twice(trained: Trained) -> None:
     html = interactive_page(trained.plots, {"en": "F </script>", "de": "A"}, {"en": "", "de": ""})
     assert html == interactive_page(trained.plots, {"en": "F </script>", "de": "A"}, {"en": "", "de": ""})

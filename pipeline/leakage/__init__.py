@@ -1,0 +1,1 @@
+"""The leakage audit: small detectors of columns, touchpoint kinds and histories that know the outcome."""
