@@ -16,7 +16,7 @@ import numpy as np
 from features.errors import BundleError, DataError
 from models.params import TrainParams
 from models.tree_shap import TreeShap
-from models.trees import read_trees
+from models.trees import Trees, read_trees
 
 __all__ = ["Classifier", "UntunedModel", "cross_fit", "train", "train_untuned"]
 
@@ -50,11 +50,15 @@ class Classifier:
     @cached_property
     def base_value(self) -> float:
         """Log-odds before any contribution; the same for every row."""
-        return self._shap.base
+        return self._trees.base
+
+    @cached_property
+    def _trees(self) -> Trees:
+        return read_trees(self.to_text())
 
     @cached_property
     def _shap(self) -> TreeShap:
-        return TreeShap(read_trees(self.to_text()), len(self.names))
+        return TreeShap(self._trees, len(self.names))
 
     def predict_log_odds(self, matrix: np.ndarray) -> np.ndarray:
         """Give raw log-odds; one per row, no row depends on another.

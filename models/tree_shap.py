@@ -19,6 +19,8 @@ TreeShap", arXiv:2209.08192); LightGBM's is quadratic. All features of a leaf wi
 import numpy as np
 
 from features.kernels.compiled import compiled, entry
+from features.threads import in_parts
+from models.tree_groups import TABLE_BYTES, group
 from models.trees import Trees
 
 __all__ = ["TreeShap"]
@@ -27,6 +29,8 @@ __all__ = ["TreeShap"]
 BLOCK = 4
 # As LightGBM has it: smaller numbers are zero
 ZERO = float(np.float32(1e-35))
+# What one row costs, compared to the engine's touchpoints; decides whether threads are worth it
+TOUCHPOINTS_PER_ROW = 200
 CATEGORICAL, DEFAULT_LEFT = 1, 2
 MISSING_ZERO, MISSING_NAN = 1, 2
 
@@ -40,19 +44,31 @@ class TreeShap:
         Of the model.
     features : int
         How many columns its rows have.
+    table_bytes : int
+        How much memory tables may take; the contributions are the same but for rounding.
     """
 
-    def __init__(self, trees: Trees, features: int) -> None:
-        self.trees = trees
-        self.features = features
+    def __init__(self, trees: Trees, features: int, table_bytes: int = TABLE_BYTES) -> None:
+        self._base = trees.base
+        self._features = features
+        groups = group(trees, table_bytes)
         longest = int(np.diff(trees.begin).max(initial=0))
-        blocks = max(1, -(-longest // (2 * BLOCK)))
-        self._points, self._powers = _quadrature(blocks, longest)
-
-    @property
-    def base(self) -> float:
-        """Log-odds before any contribution."""
-        return self.trees.base
+        leaves = (trees.feature, trees.share, trees.value, trees.begin, trees.way)
+        rule = _quadrature(max(1, -(-longest // (2 * BLOCK))), longest)
+        table = np.zeros(groups.parts[-1, 2])
+        _fill(leaves, rule, trees.above, groups.parts, groups.splits, groups.answers, groups.columns, features, table)
+        splits = (trees.threshold, trees.decision, trees.words, trees.categories, trees.above)
+        self._kernel = (
+            leaves,
+            rule,
+            splits,
+            groups.edges,
+            groups.parts,
+            groups.answers,
+            groups.columns,
+            groups.lone,
+            table,
+        )
 
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
         """Split raw log-odds over features; no row depends on another.
@@ -67,22 +83,19 @@ class TreeShap:
         ndarray of float64 [rows, features + 1]
             The last column is the base value.
         """
-        out = np.zeros((len(matrix), self.features + 1), dtype=np.float64)
-        trees = self.trees
-        _explain(
-            np.ascontiguousarray(matrix, dtype=np.float32),
-            (trees.feature, trees.threshold, trees.decision, trees.words, trees.categories),
-            (trees.above, trees.share, trees.value, trees.begin, trees.path),
-            self._points,
-            self._powers,
-            out,
-        )
-        out[:, -1] = trees.base
+        rows = np.ascontiguousarray(matrix, dtype=np.float32)
+        out = np.zeros((len(rows), self._features + 1), dtype=np.float64)
+        out[:, -1] = self._base
+
+        def run(begin: int, end: int) -> None:
+            _explain(rows[begin:end], *self._kernel, out[begin:end])
+
+        in_parts(run, len(rows), lambda: np.ones(len(rows)), TOUCHPOINTS_PER_ROW * len(rows))
         return out
 
 
 def _quadrature(blocks: int, longest: int) -> tuple[np.ndarray, np.ndarray]:
-    """Give, for 1, 2, ... blocks, the points t in (0, 1) and their weights times (1 - t)^k, for k from -1 to the longest path."""
+    """Give, per number of blocks, the points t in (0, 1), and their weights times (1 - t)^k for k = -1, 0, ..., longest."""
     points = np.zeros((blocks, blocks * BLOCK))
     powers = np.zeros((blocks, longest + 2, blocks * BLOCK))
     for block in range(blocks):
@@ -121,63 +134,100 @@ def _goes_left(value, split, threshold, decision, words, categories):  # type: i
     return value <= threshold[split]
 
 
+@compiled
+def _add_leaf(leaf, leaves, rule, taken, known, unknown, out):  # type: ignore[no-untyped-def]
+    """Add what a leaf gives to each feature, given which edges were taken."""
+    feature, share, value, begin, way = leaves
+    points, powers = rule
+    knowns = 0
+    unknowns = 0
+    scale = value[leaf]
+    for k in range(begin[leaf], begin[leaf + 1]):
+        edge = way[k]
+        known[knowns] = edge
+        unknown[unknowns] = edge
+        knowns += taken[edge]
+        unknowns += 1 - taken[edge]
+        scale *= 1.0 if taken[edge] else share[edge]
+    block = (knowns + unknowns - 1) // (2 * BLOCK)
+    # (1 - t) to the number of unknown features, and to one less
+    weights, one_less = powers[block, unknowns + 1], powers[block, unknowns]
+    for q in range(0, (block + 1) * BLOCK, BLOCK):
+        t0, t1, t2, t3 = points[block, q], points[block, q + 1], points[block, q + 2], points[block, q + 3]
+        p0, p1, p2, p3 = scale, scale, scale, scale
+        for k in range(knowns):
+            z = share[known[k]]
+            p0 *= z + (1.0 - z) * t0
+            p1 *= z + (1.0 - z) * t1
+            p2 *= z + (1.0 - z) * t2
+            p3 *= z + (1.0 - z) * t3
+        rest = (p0 * one_less[q] + p1 * one_less[q + 1]) + (p2 * one_less[q + 2] + p3 * one_less[q + 3])
+        for k in range(unknowns):
+            out[feature[unknown[k] >> 1]] -= rest
+        p0 *= weights[q]
+        p1 *= weights[q + 1]
+        p2 *= weights[q + 2]
+        p3 *= weights[q + 3]
+        for k in range(knowns):
+            edge = known[k]
+            z = share[edge]
+            left = p0 / (z + (1.0 - z) * t0) + p1 / (z + (1.0 - z) * t1)
+            right = p2 / (z + (1.0 - z) * t2) + p3 / (z + (1.0 - z) * t3)
+            out[feature[edge >> 1]] += (1.0 - z) * (left + right)
+
+
 @entry
-def _explain(matrix, splits, edges, points, powers, out):  # type: ignore[no-untyped-def]
-    feature, threshold, decision, words, categories = splits
-    above, share, value, begin, path = edges
-    taken = np.zeros(len(above), dtype=np.uint8)
-    known = np.zeros(len(points[0]) * 2 + 1, dtype=np.int64)
-    unknown = np.zeros(len(points[0]) * 2 + 1, dtype=np.int64)
+def _fill(leaves, rule, above, parts, splits, answers, columns, features, table):  # type: ignore[no-untyped-def]
+    """Compute the table of every group: cases by columns."""
+    edges = len(above)
+    state = np.zeros(edges + edges // 2, dtype=np.uint8)
+    known = np.zeros(len(rule[1][0]), dtype=np.int64)
+    unknown = np.zeros(len(rule[1][0]), dtype=np.int64)
+    sums = np.zeros(features)
+    for g in range(len(splits)):
+        first, count = splits[g]
+        begin, end = parts[g, 0], parts[g + 1, 0]
+        left, right = parts[g, 1], parts[g + 1, 1]
+        at = parts[g, 2]
+        for case in range(1 << (end - begin)):
+            for k in range(begin, end):
+                state[answers[k]] = (case >> (k - begin)) & 1
+            for edge in range(2 * first, 2 * (first + count)):
+                yes = state[edges + edge // 2] ^ (edge & 1)
+                state[edge] = yes if above[edge] < 0 else yes & state[above[edge]]
+            for leaf in range(parts[g, 3], parts[g, 3] + count + 1):
+                _add_leaf(leaf, leaves, rule, state, known, unknown, sums)
+            for k in range(left, right):
+                table[at] = sums[columns[k]]
+                sums[columns[k]] = 0.0
+                at += 1
+
+
+@entry
+def _explain(matrix, leaves, rule, splits, edges, parts, answers, columns, lone, table, out):  # type: ignore[no-untyped-def]
+    """Add each row's contributions to its row of `out`."""
+    feature = leaves[0]
+    threshold, decision, words, categories, above = splits
+    state = np.zeros(3 * len(feature), dtype=np.uint8)
+    decided = state[2 * len(feature) :]
+    known = np.zeros(len(rule[1][0]), dtype=np.int64)
+    unknown = np.zeros(len(rule[1][0]), dtype=np.int64)
     for row in range(len(matrix)):
         for split in range(len(feature)):
-            left = _goes_left(np.float64(matrix[row, feature[split]]), split, threshold, decision, words, categories)
-            up = above[2 * split]
-            open_ = up < 0 or taken[up] != 0
-            taken[2 * split] = open_ and left
-            taken[2 * split + 1] = open_ and not left
-        for leaf in range(len(value)):
-            knowns = 0
-            unknowns = 0
-            scale = value[leaf]
-            for k in range(begin[leaf], begin[leaf + 1]):
-                edge = path[k]
-                known[knowns] = edge
-                unknown[unknowns] = edge
-                knowns += taken[edge]
-                unknowns += 1 - taken[edge]
-                scale *= 1.0 if taken[edge] else share[edge]
-            block = (knowns + unknowns - 1) // (2 * BLOCK)
-            for q in range(0, (block + 1) * BLOCK, BLOCK):
-                t0, t1, t2, t3 = points[block, q], points[block, q + 1], points[block, q + 2], points[block, q + 3]
-                weight = powers[block, unknowns + 1]
-                p0, p1, p2, p3 = scale * weight[q], scale * weight[q + 1], scale * weight[q + 2], scale * weight[q + 3]
-                for k in range(knowns):
-                    z = share[known[k]]
-                    p0 *= z + (1.0 - z) * t0
-                    p1 *= z + (1.0 - z) * t1
-                    p2 *= z + (1.0 - z) * t2
-                    p3 *= z + (1.0 - z) * t3
-                for k in range(knowns):
-                    edge = known[k]
-                    z = share[edge]
-                    a = p0 / (z + (1.0 - z) * t0) + p1 / (z + (1.0 - z) * t1)
-                    b = p2 / (z + (1.0 - z) * t2) + p3 / (z + (1.0 - z) * t3)
-                    out[row, feature[edge >> 1]] += (1.0 - z) * (a + b)
-                if unknowns:
-                    rest = 0.0
-                    weight = powers[block, unknowns]
-                    w0, w1, w2, w3 = (
-                        scale * weight[q],
-                        scale * weight[q + 1],
-                        scale * weight[q + 2],
-                        scale * weight[q + 3],
-                    )
-                    for k in range(knowns):
-                        z = share[known[k]]
-                        w0 *= z + (1.0 - z) * t0
-                        w1 *= z + (1.0 - z) * t1
-                        w2 *= z + (1.0 - z) * t2
-                        w3 *= z + (1.0 - z) * t3
-                    rest = (w0 + w1) + (w2 + w3)
-                    for k in range(unknowns):
-                        out[row, feature[unknown[k] >> 1]] -= rest
+            value = np.float64(matrix[row, feature[split]])
+            decided[split] = _goes_left(value, split, threshold, decision, words, categories)
+        for edge in edges:
+            yes = decided[edge >> 1] ^ (edge & 1)
+            state[edge] = yes if above[edge] < 0 else yes & state[above[edge]]
+        sums = out[row]
+        for g in range(len(parts) - 1):
+            begin, left, right = parts[g, 0], parts[g, 1], parts[g + 1, 1]
+            case = 0
+            for k in range(begin, parts[g + 1, 0]):
+                case |= np.int64(state[answers[k]]) << (k - begin)
+            at = parts[g, 2] + case * (right - left)
+            for k in range(left, right):
+                sums[columns[k]] += table[at]
+                at += 1
+        for leaf in lone:
+            _add_leaf(leaf, leaves, rule, state, known, unknown, sums)

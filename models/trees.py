@@ -1,7 +1,8 @@
-"""LightGBM's trees as flat arrays, read from the model's text, in the shape that `models.tree_shap` runs over.
+"""LightGBM's trees as flat arrays, read from the model's text.
 
-Every split has two edges, one to each side. An edge holds what the Shapley values of its leaves need of it: its feature, and the
-share of training rows that took the edge, times the shares of all edges above it with the same feature.
+Every split has two edges, one to each side. An edge holds what the Shapley values of its leaves need of it: its feature, and
+the share of training rows that took it, times the shares of all edges above it with the same feature. The way to a split or a
+leaf is the lowest edge of each feature above it.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ __all__ = ["Trees", "read_trees"]
 
 
 class Trees(NamedTuple):
-    """All trees of a model; split `s` owns the edges `2 s` (left) and `2 s + 1` (right), and stands after all splits above it.
+    """All trees of a model, splits and leaves in the order of a walk down; split `s` has the edges `2 s` (left) and `2 s + 1`.
 
     Attributes
     ----------
@@ -36,9 +37,15 @@ class Trees(NamedTuple):
     value : ndarray of float64 [leaves]
         Log-odds.
     begin : ndarray of int64 [leaves + 1]
-        Where a leaf's edges begin in `path`.
-    path : ndarray of int32
-        For each leaf, the lowest edge above it of each feature.
+        Where a leaf's way begins in `way`.
+    way : ndarray of int32
+        Edges.
+    split_begin, split_way : ndarray of int64 [splits + 1], ndarray of int32
+        The same for splits.
+    below : ndarray of int64 [splits]
+        How many splits a split and all below it are; they follow one another.
+    first_leaf : ndarray of int64 [splits]
+        The first of the `below + 1` leaves below it.
     base : float
         Mean of all leaves, weighted by training rows.
     """
@@ -52,7 +59,11 @@ class Trees(NamedTuple):
     share: np.ndarray
     value: np.ndarray
     begin: np.ndarray
-    path: np.ndarray
+    way: np.ndarray
+    split_begin: np.ndarray
+    split_way: np.ndarray
+    below: np.ndarray
+    first_leaf: np.ndarray
     base: float
 
 
@@ -69,7 +80,11 @@ class _Building:
         self.share: list[float] = []
         self.value: list[float] = []
         self.begin: list[int] = [0]
-        self.path: list[int] = []
+        self.way: list[int] = []
+        self.split_begin: list[int] = [0]
+        self.split_way: list[int] = []
+        self.below: list[int] = []
+        self.first_leaf: list[int] = []
         self.base = 0.0
 
     def add(self, tree: dict[str, str]) -> None:
@@ -87,29 +102,36 @@ class _Building:
         borders, offset = _ints(tree, "cat_boundaries"), len(self.categories)
         self.categories += _ints(tree, "cat_threshold")
         self.base += sum(count / inner[0] * leaf for count, leaf in zip(outer, value, strict=True))
-        # what is left to visit: node, and the lowest edge of each feature on the way to it
-        waiting: list[tuple[int, dict[int, int]]] = [(0, {})]
+        first, parents = len(self.feature), []
+        # what is left to visit: node, the split above it, and the lowest edge of each feature on the way to it
+        waiting: list[tuple[int, int, dict[int, int]]] = [(0, -1, {})]
         while waiting:
-            node, lowest = waiting.pop()
+            node, parent, way = waiting.pop()
             if node < 0:
                 self.value.append(value[~node])
-                self.path += lowest.values()
-                self.begin.append(len(self.path))
+                self.way += way.values()
+                self.begin.append(len(self.way))
                 continue
             split, column = len(self.feature), feature[node]
+            parents.append(parent)
             self.feature.append(column)
             self.decision.append(decision[node])
             self.threshold.append(threshold[node])
-            categorical = int(threshold[node]) if decision[node] & 1 else -1
-            self.words.append(
-                (offset + borders[categorical], offset + borders[categorical + 1]) if categorical >= 0 else (0, 0)
-            )
-            above = lowest.get(column, -1)
+            words = int(threshold[node]) if decision[node] & 1 else None
+            self.words.append((0, 0) if words is None else (offset + borders[words], offset + borders[words + 1]))
+            self.split_way += way.values()
+            self.split_begin.append(len(self.split_way))
+            self.below.append(1)
+            self.first_leaf.append(len(self.value))
+            above = way.get(column, -1)
             for side, child in enumerate(children[node]):
                 count = inner[child] if child >= 0 else outer[~child]
                 self.above.append(above)
                 self.share.append(count / inner[node] * (self.share[above] if above >= 0 else 1.0))
-                waiting.append((child, {**lowest, column: 2 * split + side}))
+                waiting.append((child, split, {**way, column: 2 * split + side}))
+        for split, parent in reversed(list(enumerate(parents, first))):
+            if parent >= 0:
+                self.below[parent] += self.below[split]
 
 
 def read_trees(text: str) -> Trees:
@@ -152,7 +174,11 @@ def read_trees(text: str) -> Trees:
         np.array(building.share, dtype=np.float64),
         np.array(building.value, dtype=np.float64),
         np.array(building.begin, dtype=np.int64),
-        np.array(building.path, dtype=np.int32),
+        np.array(building.way, dtype=np.int32),
+        np.array(building.split_begin, dtype=np.int64),
+        np.array(building.split_way, dtype=np.int32),
+        np.array(building.below, dtype=np.int64),
+        np.array(building.first_leaf, dtype=np.int64),
         building.base,
     )
 
