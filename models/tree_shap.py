@@ -5,15 +5,16 @@ with certainty (o_j = 1) or never (o_j = 0). With every feature known with proba
 
     v * prod_j (z_j (1 - t) + o_j t),
 
-and the Shapley value of feature i is the integral over t in [0, 1] of the derivative by i (Owen 1972, "Multilinear extensions of
-games"), summed over leaves:
+and the Shapley value of feature i is the integral over t in [0, 1] of the derivative by i (Owen 1972, "Multilinear extensions
+of games"), summed over leaves:
 
     v * (o_i - z_i) * integral of prod_{j != i} (z_j (1 - t) + o_j t).
 
-That is what Lundberg et al. (2018, arXiv:1802.03888, algorithm 2) define and LightGBM computes. The integrand is a polynomial of
-a degree below the number of features on the leaf's path, so Gauss-Legendre quadrature with half as many points is exact, and all
-its terms are positive, so nothing cancels. The work per leaf is linear in the features on its path (as in Yu et al. 2022, "Linear
-TreeShap", arXiv:2209.08192); LightGBM's is quadratic. All features of a leaf with o = 0 share one value.
+That is what Lundberg et al. (2018, arXiv:1802.03888, algorithm 2) define and LightGBM computes. The integrand is a polynomial
+of a degree below the number of features on the way to the leaf, so Gauss-Legendre quadrature with half as many points is exact,
+and all its terms have one sign, so nothing cancels. The work per leaf is linear in those features (as in Yu et al. 2022,
+"Linear TreeShap", arXiv:2209.08192); LightGBM's is quadratic. All features of a leaf with o = 0 share one value. Most leaves
+need not even that: `models.tree_groups` says which are looked up.
 """
 
 import numpy as np
