@@ -11,6 +11,8 @@ from features.compute import warm_up as warm_up_features
 from features.errors import JourneyError
 from features.timeline import from_micros
 from models.bundle import Bundle
+from models.changes import Change, changes
+from models.reasons import Reason
 from models.requests import parse_lead
 from models.scoring import Score, score_requests
 from serving import examples
@@ -96,32 +98,49 @@ class Scorer:
                 explain=options.reasons > 0,
                 debug=options.debug,
             )
+            changed = changes(self.bundle, leads, n_reasons=options.reasons, language=options.language)
         except JourneyError as error:
             raise explain(value, error) from None
         names = self.bundle.catalog.names
-        answer = {"leads": [_entry(item, names) for item in scores], "model": self.model}
+        answer = {
+            "leads": [_entry(item, change, names) for item, change in zip(scores, changed, strict=True)],
+            "model": self.model,
+        }
         return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _entry(item: Score, names: tuple[str, ...]) -> dict[str, Any]:
+def _entry(item: Score, change: Change | None, names: tuple[str, ...]) -> dict[str, Any]:
     """Write one lead's part of the answer."""
     interval = None if item.low is None else [item.low, item.high]
     entry: dict[str, Any] = {
         "lead_id": item.lead_id,
-        "snapshot_at": from_micros(item.snapshot_at).isoformat().replace("+00:00", "Z"),
+        "snapshot_at": _moment(item.snapshot_at),
         "probability": item.probability,
         "interval": interval,
         "tier": item.tier,
         "fit": item.fit,
         "engagement": item.engagement,
-        "reasons": [
-            {"feature": reason.feature, "text": reason.text, "contribution": reason.contribution}
-            for reason in item.reasons
-        ],
+        "reasons": _reasons(item.reasons),
         "warnings": [{"code": found.code, "message": found.message, "field": found.field} for found in item.warnings],
         "not_scored": item.not_scored,
     }
+    if change is not None:
+        entry["change"] = {
+            "since": _moment(change.since),
+            "probability_before": change.probability_before,
+            "difference": change.difference,
+            "reasons": _reasons(change.reasons),
+            "not_scored": change.not_scored,
+        }
     if item.vector is not None:
         values = item.vector.astype(np.float64).tolist()
         entry["features"] = {n: None if math.isnan(v) else v for n, v in zip(names, values, strict=True)}
     return entry
+
+
+def _reasons(reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
+    return [{"feature": reason.feature, "text": reason.text, "contribution": reason.contribution} for reason in reasons]
+
+
+def _moment(micros: int) -> str:
+    return from_micros(micros).isoformat().replace("+00:00", "Z")
