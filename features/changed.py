@@ -3,10 +3,21 @@
 from features.feature import Feature
 from features.leaning import leaning
 from features.wording.attribute import attribute_value
-from features.wording.change import attribute_change, count_change, other_change, since_change, unchanged
+from features.wording.change import (
+    attribute_change,
+    count_change,
+    other_change,
+    since_change,
+    time_passed,
+    unchanged,
+)
 from features.wording.counted import COUNTED
 
 __all__ = ["change_leaning", "change_text", "is_same"]
+
+
+# A stage that a lead is in is not waited for again
+_HAPPEN_ONCE = ("stages",)
 
 
 def is_same(before: float, after: float) -> bool:
@@ -37,18 +48,23 @@ def change_text(
     now = feature.text(after, language)
     if is_same(before, after):
         return unchanged(now, more, language)
+    label = feature.label.de if language == "de" else feature.label.en
     if feature.operation == "attribute":
-        label = feature.label.de if language == "de" else feature.label.en
         words = [attribute_value(feature.unit, feature.categories, value, language) for value in (before, after)]
         if words[0] == words[1]:  # numbers that differ in decimals that are not said
             return unchanged(now, more, language)
         return attribute_change(label, words[0], words[1], language)
-    if feature.operation in COUNTED:
+    if feature.operation in (*COUNTED, "decayed_count"):
         return count_change(now, before, after, since, language)
-    if _again(feature, before, after, elapsed_days) is not None:
-        return since_change(now, bool(_again(feature, before, after, elapsed_days)), since, language)
+    again = _again(feature, before, after, elapsed_days)
+    if again or (again is False and feature.operation == "days_since_last" and feature.group not in _HAPPEN_ONCE):
+        return since_change(now, again, since, language)
+    if again is False:
+        return time_passed(now, since, language)
     then = feature.text(before, language)
-    return unchanged(now, more, language) if then == now else other_change(now, then, since, language)
+    if then == now:
+        return unchanged(now, more, language)
+    return other_change(now, then.removeprefix(f"{label}: "), since, language)
 
 
 def change_leaning(feature: Feature, before: float, after: float, elapsed_days: float) -> int:
@@ -57,15 +73,16 @@ def change_leaning(feature: Feature, before: float, after: float, elapsed_days: 
         return 0
     again = _again(feature, before, after, elapsed_days)
     if again is not None:
-        return 0 if feature.group in ("stages", "sales") else 1 if again else -1
+        neutral = feature.group in (*_HAPPEN_ONCE, "sales") or feature.operation == "days_since_first"
+        return 0 if neutral else 1 if again else -1
     first, second = leaning(feature, before), leaning(feature, after)
-    if first == second != 0 and feature.operation in COUNTED:
+    if first == second != 0 and feature.operation in (*COUNTED, "decayed_count"):
         return 1 if after > before else -1
     return (second > first) - (second < first)
 
 
 def _again(feature: Feature, before: float, after: float, elapsed_days: float) -> bool | None:
     """Tell whether something happened again since; None: that is not what the feature tells."""
-    if feature.operation != "days_since_last" or feature.selector == "created" or before != before or after != after:
+    if feature.operation not in ("days_since_last", "days_since_first") or before != before or after != after:
         return None
     return after < elapsed_days

@@ -2,7 +2,7 @@
 
 from features.wording.units import number
 
-__all__ = ["attribute_change", "count_change", "other_change", "since_change", "unchanged"]
+__all__ = ["attribute_change", "count_change", "other_change", "since_change", "time_passed", "unchanged"]
 
 
 def count_change(now: str, before: float, after: float, since: str, language: str) -> str:
@@ -50,6 +50,11 @@ def since_change(now: str, again: bool, since: str, language: str) -> str:
     return f"{now}, seit dem {since} {'erneut' if again else 'nicht mehr'}"
 
 
+def time_passed(now: str, since: str, language: str) -> str:
+    """Say that all that changed is how long ago something was."""
+    return f"{now}, longer ago than on {since}" if language == "en" else f"{now}, länger her als am {since}"
+
+
 def attribute_change(label: str, before: str, after: str, language: str) -> str:
     """Say what an attribute changed from and to; empty: not known.
 
@@ -78,7 +83,7 @@ def other_change(now: str, before: str, since: str, language: str) -> str:
 
     Examples
     --------
-    >>> other_change("touchpoints: 40% at weekends", "touchpoints: 10% at weekends", "12 March 2026", "en")
-    'touchpoints: 40% at weekends; on 12 March 2026: touchpoints: 10% at weekends'
+    >>> other_change("touchpoints: 40% at weekends", "10% at weekends", "12 March 2026", "en")
+    'touchpoints: 40% at weekends; on 12 March 2026: 10% at weekends'
     """
     return f"{now}; {'on' if language == 'en' else 'am'} {since}: {before}"

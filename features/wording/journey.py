@@ -78,12 +78,15 @@ def journey_text(
     return counted_text(operation, label, days, value, language)
 
 
+_OFTEN = {1: "once", 2: "twice"}
+
+
 def _times(did: str, days: int, count: int, language: str) -> str:
     if not count:
         return _none("", days, language, did)
     often = number(count, language)
     if language == "en":
-        return f"{did} {'once' if count == 1 else f'{often} times'} {window_words(days, language)}"
+        return f"{did} {_OFTEN.get(count, f'{often} times')} {window_words(days, language)}"
     return f"hat {window_words(days, language)} {often}-mal {did}"
 
 
@@ -121,8 +124,9 @@ def _created(seen_days: int, value: float, language: str) -> str:
 def _lately(label: str, days: int, value: float, language: str) -> str:
     size = number(value, language)
     if language == "en":
-        return f"recent {label}: weight {size} (halves every {'day' if days == 1 else f'{days} days'})"
-    return f"{label} in letzter Zeit: Gewicht {size} (halbiert sich {'täglich' if days == 1 else f'alle {days} Tage'})"
+        return f"about {size} recent {label}, those {'1 day' if days == 1 else f'{days} days'} old counting half"
+    old = "1 Tag" if days == 1 else f"{days} Tage"
+    return f"{label} in letzter Zeit: etwa {size}, {old} alte zählen halb"
 
 
 def _before(label: str, other: str, seen_days: int, value: float, language: str) -> str:

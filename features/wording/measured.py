@@ -13,6 +13,8 @@ _LEVELS = {
 RISING, FALLING = 0.55, 0.45
 """From where on a trend counts as one; 0.5 is steady."""
 
+MANY_DAYS = 10
+
 # what a likeness compares, and what it says: for a buyer, nothing, against
 _LIKENESS = {
     "transition": {"en": "order of steps", "de": "Reihenfolge der Schritte"},
@@ -26,12 +28,14 @@ _LIKE = {
 
 
 def _trend(label: str, days: int, value: float, language: str) -> str:
-    recent, before = window_words(days / 4, language), number(3 * days / 4, language)
+    # a quarter of a window of many days needs no decimals
+    recent, before = (round(part) if part >= MANY_DAYS else part for part in (days / 4, 3 * days / 4))
+    lately, rest = window_words(recent, language), number(before, language)
     if language == "en":
         how = "more often" if value > RISING else "less often" if value < FALLING else "as often"
-        return f"{label}: {how} {recent} {'as' if how == 'as often' else 'than'} in the {before} days before"
+        return f"{label}: {how} {lately} {'as' if how == 'as often' else 'than'} in the {rest} days before"
     how = "häufiger als" if value > RISING else "seltener als" if value < FALLING else "so oft wie"
-    return f"{label}: {recent} {how} in den {before} Tagen davor"
+    return f"{label}: {lately} {how} in den {rest} Tagen davor"
 
 
 def _acceleration(label: str, days: int, value: float, language: str) -> str:
