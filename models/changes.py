@@ -14,7 +14,7 @@ from features.timeline import DAY_US, before, from_micros
 from features.wording.direction import despite
 from features.wording.units import moment_words
 from models.bundle import Bundle
-from models.reasons import NEARLY, Reason, merged_topics, topics
+from models.reasons import HARD_TO_READ, NEARLY, Reason, merged_topics, topics
 from models.requests import LeadRequest, build
 from models.scoring import probabilities, why_not_scored
 
@@ -112,10 +112,11 @@ def _speaker(
     elapsed = (later.at - earlier.at) / DAY_US
     able = members[moved[members] * sign >= NEARLY * (moved[members] * sign).max()].tolist()
 
-    def fitness(member: int) -> tuple[bool, float, float]:
+    def fitness(member: int) -> tuple[bool, float, bool, float]:
+        feature = catalog.features[member]
         then, now = float(earlier.values[member]), float(later.values[member])
-        sounds = change_leaning(catalog.features[member], then, now, elapsed)
-        return not is_same(then, now), sounds * sign, abs(float(moved[member]))
+        sounds = change_leaning(feature, then, now, elapsed) * sign
+        return not is_same(then, now), sounds, feature.operation not in HARD_TO_READ, abs(float(moved[member]))
 
     return int(max(able, key=fitness))
 

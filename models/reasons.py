@@ -14,6 +14,7 @@ __all__ = ["Reason", "merged_topics", "parts", "top_reasons", "topics"]
 FIT_GROUPS = ("attributes",)
 # A member may speak for its topic when it contributed at least this share of what the strongest did
 NEARLY = 0.5
+HARD_TO_READ = ("decayed_count",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +158,13 @@ def _speaker(members: np.ndarray, signed: np.ndarray, values: np.ndarray, catalo
     """
     pull = signed[members] * np.sign(sign)
     able = members[pull >= NEARLY * pull.max()].tolist()
-    # the strongest of those that sound best; the first in the catalog's order where they are equal
-    return int(
-        max(able, key=lambda m: (leaning(catalog.features[m], float(values[m])) * np.sign(sign), abs(signed[m])))
-    )
+
+    def fitness(member: int) -> tuple[float, bool, float]:
+        feature = catalog.features[member]
+        sounds = leaning(feature, float(values[member])) * (1.0 if sign > 0.0 else -1.0)
+        return sounds, feature.operation not in HARD_TO_READ, abs(float(signed[member]))
+
+    return int(max(able, key=fitness))
 
 
 def top_reasons(

@@ -214,8 +214,8 @@ def test_window_of_the_whole_observation_is_not_doubled(params: FeaturesParams) 
         (
             "decayed_count__ebook__7d",
             1.26,
-            "recent e-book downloads: weight 1.3 (halves every 7 days)",
-            "E-Book-Downloads in letzter Zeit: Gewicht 1,3 (halbiert sich alle 7 Tage)",
+            "about 1.3 recent e-book downloads, those 7 days old counting half",
+            "E-Book-Downloads in letzter Zeit: etwa 1,3, 7 Tage alte zählen halb",
         ),
         (
             "days_since_last__pricing",
@@ -266,8 +266,8 @@ def test_window_of_the_whole_observation_is_not_doubled(params: FeaturesParams) 
         (
             "count__stage_recycled__365d",
             2,
-            "2 changes to stage “recycled” in the last 365 days",
-            "2 Wechsel in die Stufe „zurückgestellt“ in den letzten 365 Tagen",
+            "reached stage “recycled” twice in the last 365 days",
+            "hat in den letzten 365 Tagen 2-mal die Stufe „zurückgestellt“ erreicht",
         ),
         ("attribute__industry", 1, "industry: manufacturing", "industry: manufacturing"),
         ("attribute__industry", 2, "industry: rare or new", "industry: selten oder neu"),
