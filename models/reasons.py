@@ -15,6 +15,8 @@ FIT_GROUPS = ("attributes",)
 # A member may speak for its topic when it contributed at least this share of what the strongest did
 NEARLY = 0.5
 HARD_TO_READ = ("decayed_count",)
+# Groups whose selectors don't pick the lead's own touchpoints, or are no selectors
+_NOT_OWN = ("account", "orders", "attributes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +65,31 @@ class Topics:
 
 @lru_cache(maxsize=8)
 def topics(catalog: Catalog) -> Topics:
-    """Sort a catalog's columns by topic."""
+    """Sort a catalog's columns by topic; selectors with equal rules are one."""
+    rules: dict[tuple[object, ...], str] = {}
+    first_alike = {
+        name: rules.setdefault((rule.kind, rule.channel, rule.asset, rule.campaign, rule.by), name)
+        for name, rule in catalog.selectors.items()
+    }
     names: dict[tuple[str, str], int] = {}
-    of = np.array([names.setdefault((f.group, f.selector), len(names)) for f in catalog.features], dtype=np.int64)
-    found: dict[int, list[int]] = {}
+    of: list[int] = []
+    measures: dict[str, list[int]] = {}
     for column, feature in enumerate(catalog.features):
-        if feature.operation in ("count", "decayed_count", "days_since_last") and feature.group == "engagement":
-            found.setdefault(int(of[column]), []).append(column)
-    most = max(map(len, found.values()), default=0)
-    whole = {topic: columns for topic, columns in found.items() if len(columns) == most}
+        own = feature.group not in _NOT_OWN
+        selector = first_alike.get(feature.selector, feature.selector) if own else feature.selector
+        of.append(names.setdefault((feature.group, selector), len(names)))
+        if feature.group == "engagement" and feature.operation in ("count", "decayed_count", "days_since_last"):
+            measures.setdefault(feature.selector, []).append(column)
+    most = max(map(len, measures.values()), default=0)
+    same = np.array([columns for columns in measures.values() if len(columns) == most], dtype=np.int64)
+    same = same.reshape(-1, most)
+    topic = np.array(of, dtype=np.int64)
     return Topics(
-        of,
-        tuple(np.flatnonzero(of == topic) for topic in range(len(names))),
+        topic,
+        tuple(np.flatnonzero(topic == number) for number in range(len(names))),
         np.array([f.group in FIT_GROUPS for f in catalog.features], dtype=bool),
-        np.array(list(whole.values()), dtype=np.int64).reshape(len(whole), most),
-        np.array(list(whole), dtype=np.int64),
+        same,
+        topic[same[:, 0]] if most else np.zeros(0, dtype=np.int64),
     )
 
 
@@ -97,7 +109,7 @@ def merged_topics(values: np.ndarray, catalog: Catalog) -> np.ndarray:
     Returns
     -------
     ndarray of int64 [topics]
-        For each topic the one that it belongs to; of those joined, the last in the catalog's order, which is the narrowest.
+        For each topic the one that it belongs to; of those joined, the last in the order of the catalog.
     """
     columns = topics(catalog)
     onto = np.arange(len(columns.members))

@@ -119,8 +119,9 @@ def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None =
     ----------
     value : object
         lead_id; optionally snapshot_at, changed_since, created_at, attributes, account (account_id, attributes,
-        touchpoints, stage_changes, orders), touchpoints, stage_changes. Those of the account may name their lead_id and
-        role, and what is the lead's own among them is left out. Null counts as missing. Moments are ISO 8601 text with an offset.
+        touchpoints, stage_changes, orders), touchpoints, stage_changes. Those of the account may name their lead_id
+        and role, and what is the lead's own among them is left out. Null counts as missing. Moments are ISO 8601 text with an
+        offset.
     path : str
         Where the lead stands, such as ``leads[0]``.
     default_snapshot_at : int, optional
