@@ -102,14 +102,15 @@ class Scorer:
         except JourneyError as error:
             raise explain(value, error) from None
         names = self.bundle.catalog.names
-        answer = {
-            "leads": [_entry(item, change, names) for item, change in zip(scores, changed, strict=True)],
-            "model": self.model,
-        }
+        entries = [_entry(item, names) for item in scores]
+        for entry, lead, change in zip(entries, leads, changed, strict=True):
+            if lead.changed_since is not None:
+                entry["change"] = None if change is None else _change(change)
+        answer = {"leads": entries, "model": self.model}
         return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _entry(item: Score, change: Change | None, names: tuple[str, ...]) -> dict[str, Any]:
+def _entry(item: Score, names: tuple[str, ...]) -> dict[str, Any]:
     """Write one lead's part of the answer."""
     interval = None if item.low is None else [item.low, item.high]
     entry: dict[str, Any] = {
@@ -124,18 +125,20 @@ def _entry(item: Score, change: Change | None, names: tuple[str, ...]) -> dict[s
         "warnings": [{"code": found.code, "message": found.message, "field": found.field} for found in item.warnings],
         "not_scored": item.not_scored,
     }
-    if change is not None:
-        entry["change"] = {
-            "since": _moment(change.since),
-            "probability_before": change.probability_before,
-            "difference": change.difference,
-            "reasons": _reasons(change.reasons),
-            "not_scored": change.not_scored,
-        }
     if item.vector is not None:
         values = item.vector.astype(np.float64).tolist()
         entry["features"] = {n: None if math.isnan(v) else v for n, v in zip(names, values, strict=True)}
     return entry
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "since": _moment(change.since),
+        "probability_before": change.probability_before,
+        "difference": change.difference,
+        "reasons": _reasons(change.reasons),
+        "not_scored": change.not_scored,
+    }
 
 
 def _reasons(reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
