@@ -9,14 +9,13 @@ import numpy as np
 
 from features.catalog import Catalog
 from features.changed import change_leaning, change_text, is_same
-from features.compute import compute_features
 from features.timeline import DAY_US, before, from_micros
 from features.wording.direction import despite
 from features.wording.units import moment_words
 from models.bundle import Bundle
 from models.reasons import HARD_TO_READ, NEARLY, Reason, merged_topics, topics
 from models.requests import LeadRequest, build
-from models.scoring import probabilities, why_not_scored
+from models.scoring import score
 
 __all__ = ["Change", "change_reasons", "changes"]
 
@@ -39,7 +38,7 @@ class Change:
     reasons : tuple of Reason
         Largest first.
     not_scored : str or None
-        Why there is nothing to compare with: ``already_qualified``, ``disqualified``, ``not_yet_created`` or ``not_yet_mql``.
+        Why there is nothing to compare with: ``not_yet_created``, ``not_yet_mql``, or why a lead is not scored.
     """
 
     since: int
@@ -152,23 +151,22 @@ def changes(
     if not both:
         return answers
     journeys, snapshots, attributes = build(both, bundle.catalog)
-    matrix = compute_features(journeys, snapshots, bundle.catalog, attributes)
-    probability, _, _ = probabilities(bundle, matrix)
+    scores = score(bundle, journeys, snapshots, attributes, explain=False, debug=True)
+    matrix = np.array([item.vector for item in scores], dtype=np.float32)
     contributions = bundle.classifier.contributions(matrix)
-    not_scored = why_not_scored(bundle, journeys, snapshots)
     rows = [Moment(*row) for row in zip(snapshots.snapshot_at.tolist(), matrix, contributions, strict=True)]
     for k, (position, lead, since) in enumerate(item for item in asked if item[2] is not None):
         earlier, later = rows[2 * k], rows[2 * k + 1]
-        if since is None or not_scored[2 * k + 1]:
+        if since is None or scores[2 * k + 1].not_scored:
             continue
-        missing = not_scored[2 * k] or _not_yet(bundle, lead, since)
+        missing = _not_yet(bundle, lead, since) or scores[2 * k].not_scored
         if missing:
             answers[position] = Change(since, None, None, (), missing)
             continue
         reasons = change_reasons(earlier, later, bundle.catalog, language)
         difference = sum(reason.contribution for reason in reasons)
         found = tuple(reasons[:n_reasons])
-        answers[position] = Change(since, float(probability[2 * k]), difference, found, None)
+        answers[position] = Change(since, scores[2 * k].probability, difference, found, None)
     return answers
 
 

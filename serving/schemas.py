@@ -198,9 +198,10 @@ class Change(BaseModel):
         description="Uncalibrated log-odds now less those before; the contributions of all reasons sum to it."
     )
     reasons: list[Reason] = Field(description="Of the change, largest first, as many as asked for.")
-    not_scored: Literal["already_qualified", "disqualified", "not_yet_created", "not_yet_mql"] | None = Field(
-        description="Why there is nothing to compare with."
-    )
+    not_scored: (
+        Literal["already_qualified", "disqualified", "objected", "too_little_data", "not_yet_created", "not_yet_mql"]
+        | None
+    ) = Field(description="Why there is nothing to compare with.")
 
 
 class ScoredLead(BaseModel):
