@@ -60,6 +60,9 @@ def stage_selectors() -> dict[str, SelectorParams]:
             label=Label(
                 en=f"changes to stage “{STAGE_WORDS[stage][0]}”", de=f"Wechsel in die Stufe „{STAGE_WORDS[stage][1]}“"
             ),
+            did=Label(
+                en=f"reached stage “{STAGE_WORDS[stage][0]}”", de=f"die Stufe „{STAGE_WORDS[stage][1]}“ erreicht"
+            ),
         )
         for stage in STAGES
     }

@@ -162,9 +162,7 @@ class Catalog:
             "definition": DEFINITION,
             **self.params.model_dump(mode="json", exclude=_NO_MEANING),
             # a list: the order gives the bits and the columns, and sorted keys would lose it
-            "selectors": [
-                {"name": name, **rule.model_dump(mode="json")} for name, rule in self.params.selectors.items()
-            ],
+            "selectors": [{"name": name, **_content_of(rule)} for name, rule in self.params.selectors.items()],
             "attributes": [asdict(spec) for spec in self.attributes],
             "known_kinds": list(self.known_kinds),
             "known_channels": list(self.known_channels),
@@ -214,6 +212,11 @@ class Catalog:
         if fingerprint != catalog.fingerprint or names != list(catalog.names):
             raise _refusal(f"have fingerprint {catalog.fingerprint[:12]}", DEFINITION, fingerprint, definition)
         return catalog
+
+
+def _content_of(rule: SelectorParams) -> dict[str, Any]:
+    # without the words that it does not have, so that bundles from before there were such words stay readable
+    return rule.model_dump(mode="json", exclude={"did"} if rule.did is None else None)
 
 
 def _refusal(rebuilt: str, definition: int, stored: object, stored_definition: object) -> BundleError:

@@ -18,7 +18,8 @@ from features.meaning import MEANINGS
 from features.operations import ACCOUNT_OPERATIONS, GROUPS, OPERATIONS, SELECTOR_OPERATIONS, Group
 from features.params import FeaturesParams, Label, SelectorParams
 from features.records import CREATED
-from features.wording import attribute_text, category_text, default_label, journey_text, missing_text
+from features.wording.attribute import attribute_text, attribute_value, default_label, missing_text
+from features.wording.journey import journey_text
 
 __all__ = ["Feature", "list_features", "operations_of"]
 
@@ -57,6 +58,8 @@ class Feature:
         The second selector of `days_before`.
     other_label : Label or None
         What that picks.
+    did : Label or None
+        What a lead did that the selector picks; None: the label says it.
     settings : mapping of str to object
         Parameters that its meaning depends on.
     """
@@ -73,6 +76,7 @@ class Feature:
     categories: tuple[str, ...] = ()
     other: str = ""
     other_label: Label | None = None
+    did: Label | None = None
     settings: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
 
     def text(self, value: float, language: str = "en") -> str:
@@ -93,11 +97,12 @@ class Feature:
         if self.unit == "category" and value == value:
             which = {"en": ("first", "latest"), "de": ("erster", "letzter")}[language][self.operation == "last_channel"]
             channel = {"en": "channel", "de": "Kanal"}[language]
-            return category_text(f"{label}, {which} {channel}", self.categories, float(value), language)
+            return f"{label}, {which} {channel}: {attribute_value('category', self.categories, float(value), language)}"
         days = self.window_days or self.observation_days
         other = self._label(self.other_label, language) if self.other_label else ""
+        did = self._label(self.did, language) if self.did else ""
         return journey_text(
-            self.operation, self.selector, label, days, self.observation_days, float(value), language, other
+            self.operation, self.selector, label, days, self.observation_days, float(value), language, other, did
         )
 
     def meaning(self, language: str = "en") -> str:
@@ -240,6 +245,7 @@ def _spanned(
             observation_days=params.observation_days,
             label=rule.label or Label(en=words, de=words),
             categories=categories,
+            did=rule.did,
             settings=_settings(params),
         )
 

@@ -33,7 +33,7 @@ class SelectorParams(Frozen):
 
     Patterns are case-sensitive with ``*`` and ``?``. A field that is not named matches everything, missing included;
     a named one never matches a missing value. `operations` says what is measured of them; None: `features.operations`, for
-    the selector `all` every operation.
+    the selector `all` every operation. `label` and `did` are its words; see `features.wording`.
     """
 
     kind: tuple[str, ...] | None = None
@@ -42,6 +42,7 @@ class SelectorParams(Frozen):
     campaign: tuple[str, ...] | None = None
     by: tuple[By, ...] = ("lead",)
     label: Label | None = None
+    did: Label | None = None
     operations: tuple[SelectorOperation, ...] | None = None
 
 

@@ -15,6 +15,8 @@ import numpy as np
 
 from features.errors import BundleError, DataError
 from models.params import TrainParams
+from models.tree_shap import TreeShap
+from models.trees import Trees, read_trees
 
 __all__ = [
     "Classifier",
@@ -65,7 +67,15 @@ class Classifier:
     @cached_property
     def base_value(self) -> float:
         """Log-odds before any contribution; the same for every row."""
-        return float(self.contributions(np.zeros((1, len(self.names)), dtype=np.float32))[0, -1])
+        return self._trees.base
+
+    @cached_property
+    def _trees(self) -> Trees:
+        return read_trees(self.to_text())
+
+    @cached_property
+    def _shap(self) -> TreeShap:
+        return TreeShap(self._trees, len(self.names))
 
     def predict_log_odds(self, matrix: np.ndarray) -> np.ndarray:
         """Give raw log-odds; one per row, no row depends on another.
@@ -84,10 +94,14 @@ class Classifier:
         DataError
             The matrix has another number of columns.
         """
-        return self._predict(matrix, raw_score=True).reshape(len(matrix))
+        self._check(matrix)
+        if not len(matrix):
+            return np.zeros(0)
+        found = self.booster.predict(matrix, raw_score=True, num_threads=_threads(len(matrix)))
+        return np.asarray(found, dtype=np.float64)
 
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
-        """Split raw log-odds over features, by exact TreeSHAP (Lundberg et al. 2018, as LightGBM computes it).
+        """Split raw log-odds over features, by exact TreeSHAP; see `models.tree_shap`.
 
         Parameters
         ----------
@@ -104,17 +118,15 @@ class Classifier:
         DataError
             The matrix has another number of columns.
         """
-        return self._predict(matrix, pred_contrib=True).reshape(len(matrix), len(self.names) + 1)
+        self._check(matrix)
+        return self._shap.contributions(matrix)
 
-    def _predict(self, matrix: np.ndarray, **what: bool) -> np.ndarray:
+    def _check(self, matrix: np.ndarray) -> None:
         if matrix.ndim != 2 or matrix.shape[1] != len(self.names):
             raise DataError(
                 f"classifier: a matrix of shape {matrix.shape} for {len(self.names)} features. Compute it with the catalog of "
                 "the same bundle."
             )
-        if not len(matrix):
-            return np.zeros(0)
-        return np.asarray(self.booster.predict(matrix, num_threads=_threads(len(matrix)), **what), dtype=np.float64)
 
     def importance(self) -> dict[str, float]:
         """Total gain of each feature over all splits."""

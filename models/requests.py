@@ -25,6 +25,7 @@ from features.journeys import (
     TouchpointRecord,
 )
 from features.selectors import BY
+from features.timeline import before
 from models.request_fields import (
     check_list,
     check_object,
@@ -53,7 +54,16 @@ MAX_TOUCHPOINTS = 10_000
 MAX_STAGE_CHANGES = 1_000
 MAX_ORDERS = 10_000
 MAX_ATTRIBUTES = 500
-_LEAD = ("lead_id", "snapshot_at", "created_at", "attributes", "account", "touchpoints", "stage_changes")
+_LEAD = (
+    "lead_id",
+    "snapshot_at",
+    "changed_since",
+    "created_at",
+    "attributes",
+    "account",
+    "touchpoints",
+    "stage_changes",
+)
 _ACCOUNT = ("account_id", "attributes", "touchpoints", "stage_changes", "orders")
 _TOUCHPOINT = ("kind", "occurred_at", "recorded_at", "channel", "asset", "campaign", "value", "by", "touchpoint_id")
 _STAGE_CHANGE = ("stage", "occurred_at", "recorded_at", "reason", "owner", "team")
@@ -83,6 +93,8 @@ class LeadRequest:
         How many touchpoints and stage changes were sent twice, and left out of the journey.
     path : str
         Where the lead stands in the request, such as ``leads[0]``; for messages.
+    changed_since : int or None
+        UTC microseconds, before `snapshot_at`; None: what changed is not asked for.
     """
 
     journey: LeadJourney
@@ -93,6 +105,7 @@ class LeadRequest:
     orders: Sequence[OrderRecord] = ()
     repeats: int = 0
     path: str = "lead"
+    changed_since: int | None = None
 
 
 def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None = None) -> LeadRequest:
@@ -105,9 +118,10 @@ def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None =
     Parameters
     ----------
     value : object
-        lead_id; optionally snapshot_at, created_at, attributes, account (account_id, attributes, touchpoints, stage_changes,
-        orders), touchpoints, stage_changes. Those of the account may name their lead_id and role, and what is the lead's own
-        among them is left out. Null counts as missing. Moments are ISO 8601 text with an offset.
+        lead_id; optionally snapshot_at, changed_since, created_at, attributes, account (account_id, attributes,
+        touchpoints, stage_changes, orders), touchpoints, stage_changes. Those of the account may name their lead_id
+        and role, and what is the lead's own among them is left out. Null counts as missing. Moments are ISO 8601 text with an
+        offset.
     path : str
         Where the lead stands, such as ``leads[0]``.
     default_snapshot_at : int, optional
@@ -133,6 +147,10 @@ def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None =
     at = default_snapshot_at if at is None else at
     if at is None:
         fail(f"{path}.snapshot_at", "is missing", "Send the moment to score at, with an offset.")
+    since = optional_moment(raw.get("changed_since"), f"{path}.changed_since")
+    if since is not None and not before(since, at):
+        where, text = f"{path}.changed_since", f"is {shown(raw['changed_since'])}, not before the lead's snapshot_at"
+        fail(where, text, "Send an earlier moment, or leave it out.")
     account: Mapping[str, Any] = {}
     if raw.get("account") is not None:
         account = check_object(raw["account"], f"{path}.account", _ACCOUNT)
@@ -151,6 +169,7 @@ def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None =
         _orders(account.get("orders"), f"{path}.account.orders"),
         len(sent) - len(touchpoints) + len(changes_sent) - len(changes),
         path,
+        since,
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.run_summary import flat_params
-from pipeline.tracking import open_store
+from pipeline.run_store import open_store
 
 __all__ = ["TuningRuns"]
 

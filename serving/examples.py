@@ -36,12 +36,12 @@ ANSWER: dict[str, Any] = {
             "reasons": [
                 {
                     "feature": "count__pricing__7d",
-                    "text": "1 view of the pricing page in the last 7 days",
+                    "text": "opened the pricing page once in the last 7 days",
                     "contribution": 0.41,
                 },
                 {
                     "feature": "days_since_last__webinar",
-                    "text": "6 days since the last webinar",
+                    "text": "last attended a webinar 5 days ago",
                     "contribution": 0.11,
                 },
             ],

@@ -7,7 +7,15 @@ import datetime as dt
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from features.journeys import MAX_VALUE
@@ -132,11 +140,22 @@ class Lead(_Strict):
     snapshot_at: Moment | None = Field(
         None, description="The moment to score at; nothing at or after it counts. Missing: now."
     )
+    changed_since: Moment | None = Field(
+        None, description="An earlier moment: the answer says what changed since. Missing: it does not."
+    )
     created_at: Moment | None = Field(None, description="When the lead was created in the CRM.")
     attributes: Attributes | None = Field(None, description="The lead's own; the model's catalog says which it takes.")
     account: Account | None = None
     touchpoints: Touchpoints | None = None
     stage_changes: StageChanges | None = None
+
+    @field_validator("changed_since")
+    @classmethod
+    def _earlier(cls, since: dt.datetime | None, found: ValidationInfo) -> dt.datetime | None:
+        at = found.data.get("snapshot_at")
+        if since is not None and at is not None and since >= at:
+            raise PydanticCustomError("not_before", "expected a moment before snapshot_at")
+        return since
 
 
 class Options(_Strict):
@@ -170,6 +189,21 @@ class Notice(BaseModel):
     field: str | None
 
 
+class Change(BaseModel):
+    """What is different from an earlier moment."""
+
+    since: str = Field(description="The earlier moment, in UTC.")
+    probability_before: float | None = Field(description="As at that moment; null: the lead was not to be scored then.")
+    difference: float | None = Field(
+        description="Uncalibrated log-odds now less those before; the contributions of all reasons sum to it."
+    )
+    reasons: list[Reason] = Field(description="Of the change, largest first, as many as asked for.")
+    not_scored: (
+        Literal["already_qualified", "disqualified", "objected", "too_little_data", "not_yet_created", "not_yet_mql"]
+        | None
+    ) = Field(description="Why there is nothing to compare with.")
+
+
 class ScoredLead(BaseModel):
     """The answer for one lead."""
 
@@ -187,6 +221,7 @@ class ScoredLead(BaseModel):
     not_scored: Literal["already_qualified", "disqualified", "objected", "too_little_data"] | None = Field(
         None, description="Why there is no probability."
     )
+    change: Change | None = Field(None, description="With changed_since; null: not asked for, or not scored.")
     features: dict[str, float | None] | None = Field(None, description="With debug: the vector; null is missing.")
 
 

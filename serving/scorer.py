@@ -11,6 +11,8 @@ from features.compute import warm_up as warm_up_features
 from features.errors import JourneyError
 from features.timeline import from_micros
 from models.bundle import Bundle
+from models.changes import Change, changes
+from models.reasons import Reason
 from models.requests import parse_lead
 from models.scoring import Score, score_requests
 from serving import examples
@@ -96,10 +98,15 @@ class Scorer:
                 explain=options.reasons > 0,
                 debug=options.debug,
             )
+            changed = changes(self.bundle, leads, n_reasons=options.reasons, language=options.language)
         except JourneyError as error:
             raise explain(value, error) from None
         names = self.bundle.catalog.names
-        answer = {"leads": [_entry(item, names) for item in scores], "model": self.model}
+        entries = [_entry(item, names) for item in scores]
+        for entry, lead, change in zip(entries, leads, changed, strict=True):
+            if lead.changed_since is not None:
+                entry["change"] = None if change is None else _change(change)
+        answer = {"leads": entries, "model": self.model}
         return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
@@ -108,16 +115,13 @@ def _entry(item: Score, names: tuple[str, ...]) -> dict[str, Any]:
     interval = None if item.low is None else [item.low, item.high]
     entry: dict[str, Any] = {
         "lead_id": item.lead_id,
-        "snapshot_at": from_micros(item.snapshot_at).isoformat().replace("+00:00", "Z"),
+        "snapshot_at": _moment(item.snapshot_at),
         "probability": item.probability,
         "interval": interval,
         "tier": item.tier,
         "fit": item.fit,
         "engagement": item.engagement,
-        "reasons": [
-            {"feature": reason.feature, "text": reason.text, "contribution": reason.contribution}
-            for reason in item.reasons
-        ],
+        "reasons": _reasons(item.reasons),
         "warnings": [{"code": found.code, "message": found.message, "field": found.field} for found in item.warnings],
         "not_scored": item.not_scored,
     }
@@ -125,3 +129,21 @@ def _entry(item: Score, names: tuple[str, ...]) -> dict[str, Any]:
         values = item.vector.astype(np.float64).tolist()
         entry["features"] = {n: None if math.isnan(v) else v for n, v in zip(names, values, strict=True)}
     return entry
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "since": _moment(change.since),
+        "probability_before": change.probability_before,
+        "difference": change.difference,
+        "reasons": _reasons(change.reasons),
+        "not_scored": change.not_scored,
+    }
+
+
+def _reasons(reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
+    return [{"feature": reason.feature, "text": reason.text, "contribution": reason.contribution} for reason in reasons]
+
+
+def _moment(micros: int) -> str:
+    return from_micros(micros).isoformat().replace("+00:00", "Z")

@@ -25,6 +25,7 @@ CODES = {
     "string_too_long": "too_long",
     "timezone_aware": "no_time_zone",
     "moment": "invalid_time",
+    "not_before": "out_of_range",
     "literal_error": "not_allowed",
     "greater_than_equal": "out_of_range",
     "less_than_equal": "out_of_range",

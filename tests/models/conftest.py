@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,14 @@ import pytest
 from features.attributes import AttributeSpec
 from features.catalog import Catalog, Learned, build_catalog
 from features.compute import compute_features
+from features.operations import GROUPS
 from features.params import FeaturesParams, Label, SelectorParams
+from features.wording.counted import COUNTED
 from models.bundle import Bundle
 from models.fitting import fit_product
 from models.params import CalibrationParams, SplitParams, TiersParams, TrainParams
 from models.requests import LeadRequest, build, parse_lead
+from pipeline.params import load_params
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 ROWS = 400
@@ -77,6 +81,44 @@ def small_catalog() -> Catalog:
         AttributeSpec("lead", "newsletter", "boolean", "creation"),
     ]
     return build_catalog(params, specs, Learned(kinds=("mail_click", "page_view", "webinar"), channels=("web",)))
+
+
+@pytest.fixture(scope="session")
+def big_catalog() -> Catalog:
+    """Return the catalog of the default parameters, with every group, some roles and attributes."""
+    params = load_params(("features",), Path(__file__).parents[2] / "params.yaml").features
+    specs = [
+        AttributeSpec("account", "employees", "number", "creation"),
+        AttributeSpec("account", "industry", "category", "creation", ("energy", "retail")),
+        AttributeSpec("lead", "newsletter", "boolean", "creation"),
+        AttributeSpec("lead", "seniority", "category", "creation", ("director",)),
+    ]
+    learned = Learned(("mail_open",), ("mail", "web"), ("mail_open", "phone_call"), ("web",), ("purchasing",))
+    return build_catalog(params.model_copy(update={"groups": GROUPS}), specs, learned)
+
+
+@pytest.fixture(scope="session")
+def draw_values(big_catalog: Catalog) -> Callable[[np.random.Generator], np.ndarray]:
+    """Return a function that draws values of every feature: none, one, few, many, missing where it may be."""
+
+    def draw(random: np.random.Generator) -> np.ndarray:
+        values = np.zeros(len(big_catalog), dtype=np.float32)
+        for column, feature in enumerate(big_catalog.features):
+            if feature.operation in ("count", *COUNTED) or feature.operation == "missing":
+                values[column] = random.choice([0, 1, 2, 5, 1234])
+            elif feature.operation == "deepest_content" or feature.unit in ("category", "boolean"):
+                values[column] = random.integers(0, 2)
+            elif feature.operation.endswith(("_likeness", "acceleration", "days_before")):
+                values[column] = random.choice([0.0, -1.5, 0.02, 2.0])
+            elif feature.unit == "share":
+                values[column] = random.choice([0.0, 0.5, 0.51, 1.0])
+            else:
+                values[column] = random.choice([0.0, 0.3, 1.0, 1.5, 12.0, 43.0, 300.25])
+            if feature.empty != 0 and random.random() < 0.3:
+                values[column] = np.nan
+        return values
+
+    return draw
 
 
 @pytest.fixture(scope="session")

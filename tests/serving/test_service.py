@@ -107,6 +107,38 @@ def test_qualified_and_disqualified_leads_are_not_scored(service: Any) -> None:
         assert (item["interval"], item["tier"], item["reasons"]) == (None, None, [])
 
 
+def test_what_changed_is_the_difference_of_two_scores(service: Any, leads: list[Lead]) -> None:
+    asked = []
+    for lead in leads[:20]:
+        since = dt.datetime.fromisoformat(lead["snapshot_at"]) - dt.timedelta(days=3)
+        asked.append({**lead, "changed_since": since.isoformat()})
+    then = service.scores([{**lead, "snapshot_at": lead["changed_since"]} | {"changed_since": None} for lead in asked])
+    compared = 0
+    for lead, before, now in zip(asked, then, service.scores(asked, reasons=10), strict=True):
+        change = now.pop("change")
+        assert "change" not in before
+        assert dt.datetime.fromisoformat(change["since"]) == dt.datetime.fromisoformat(lead["changed_since"])
+        if change["not_scored"]:
+            assert (change["probability_before"], change["difference"], change["reasons"]) == (None, None, [])
+            continue
+        compared += 1
+        assert change["probability_before"] == before["probability"]
+        difference = (now["fit"] + now["engagement"]) - (before["fit"] + before["engagement"])
+        assert change["difference"] == pytest.approx(difference, abs=1e-9)
+        if len(change["reasons"]) < 10:
+            assert sum(one["contribution"] for one in change["reasons"]) == pytest.approx(difference, abs=1e-9)
+    assert compared > 5
+
+
+def test_a_change_since_a_moment_that_is_not_earlier_is_refused(service: Any, leads: list[Lead]) -> None:
+    status, answer = service.post({"leads": [{**leads[0], "changed_since": leads[0]["snapshot_at"]}]})
+    assert (status, answer["error"]["code"], answer["error"]["field"]) == (
+        422,
+        "out_of_range",
+        "leads[0].changed_since",
+    )
+
+
 def test_what_is_sent_twice_counts_once(service: Any) -> None:
     visit = {"touchpoint_id": "T-1", "occurred_at": "2026-03-01T10:00:00Z", "kind": "page_view"}
     nameless = {"occurred_at": "2026-03-01T10:00:00Z", "kind": "page_view"}

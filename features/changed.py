@@ -1,0 +1,88 @@
+"""What became of a feature between two moments: in words, and how they sound."""
+
+from features.feature import Feature
+from features.leaning import leaning
+from features.wording.attribute import attribute_value
+from features.wording.change import (
+    attribute_change,
+    count_change,
+    other_change,
+    since_change,
+    time_passed,
+    unchanged,
+)
+from features.wording.counted import COUNTED
+
+__all__ = ["change_leaning", "change_text", "is_same"]
+
+
+# A stage that a lead is in is not waited for again
+_HAPPEN_ONCE = ("stages",)
+
+
+def is_same(before: float, after: float) -> bool:
+    """Tell whether two values are equal, missing ones included."""
+    return before == after or (before != before and after != after)
+
+
+def change_text(
+    feature: Feature, before: float, after: float, elapsed_days: float, more: bool, since: str, language: str
+) -> str:
+    """Say what is different.
+
+    Parameters
+    ----------
+    feature : Feature
+        Of the catalog.
+    before, after : float
+        Its values; NaN: there was nothing.
+    elapsed_days : float
+        Between the two moments.
+    more : bool
+        Whether it speaks more for the lead than before; said where the value is the same.
+    since : str
+        The earlier moment in words.
+    language : {"en", "de"}
+        Of the answer.
+    """
+    now = feature.text(after, language)
+    if is_same(before, after):
+        return unchanged(now, more, language)
+    label = feature.label.de if language == "de" else feature.label.en
+    if feature.operation == "attribute":
+        words = [attribute_value(feature.unit, feature.categories, value, language) for value in (before, after)]
+        if words[0] == words[1]:  # numbers that differ in decimals that are not said
+            return unchanged(now, more, language)
+        return attribute_change(label, words[0], words[1], language)
+    if feature.operation in (*COUNTED, "decayed_count"):
+        return count_change(now, before, after, since, language)
+    again = _again(feature, before, after, elapsed_days)
+    if again or (again is False and feature.operation == "days_since_last" and feature.group not in _HAPPEN_ONCE):
+        return since_change(now, again, since, language)
+    if again is False:
+        return time_passed(now, since, language)
+    then = feature.text(before, language)
+    if then == now:
+        return unchanged(now, more, language)
+    return other_change(now, then.removeprefix(f"{label}: "), since, language)
+
+
+def change_leaning(feature: Feature, before: float, after: float, elapsed_days: float) -> int:
+    """Say how the words for a change sound: 1 for the lead, -1 against, 0 neither; as `leaning`."""
+    if is_same(before, after):
+        return 0
+    again = _again(feature, before, after, elapsed_days)
+    if again is not None:
+        neutral = feature.group in (*_HAPPEN_ONCE, "sales") or feature.operation == "days_since_first"
+        return 0 if neutral else 1 if again else -1
+    first, second = leaning(feature, before), leaning(feature, after)
+    if first == second != 0 and feature.operation in (*COUNTED, "decayed_count"):
+        return 1 if after > before else -1
+    return (second > first) - (second < first)
+
+
+def _again(feature: Feature, before: float, after: float, elapsed_days: float) -> bool | None:
+    """Tell whether something happened again since; None: that is not what the feature tells."""
+    if feature.operation not in ("days_since_last", "days_since_first") or before != before or after != after:
+        return None
+    return after < elapsed_days
