@@ -16,6 +16,7 @@ from models.params import (
     CalibrationParams,
     CapacityParams,
     EvaluateParams,
+    MonitorParams,
     PointsParams,
     PublishParams,
     SplitParams,
@@ -103,6 +104,7 @@ class Params(Frozen):
     tiers: TiersParams
     capacity: CapacityParams
     evaluate: EvaluateParams
+    monitor: MonitorParams
     publish: PublishParams
 
 

@@ -12,6 +12,7 @@ from features.errors import JourneyError
 from features.timeline import from_micros
 from models.bundle import Bundle
 from models.requests import parse_lead
+from models.score_log_writer import ScoreLogWriter
 from models.scoring import Score, score_requests
 from serving import examples
 from serving.errors import RequestError
@@ -30,10 +31,16 @@ class Scorer:
         The model.
     name, version : str
         What to call it in answers.
+
+    Attributes
+    ----------
+    log : ScoreLogWriter or None
+        Where answers are handed to; None: nowhere.
     """
 
     def __init__(self, bundle: Bundle, name: str, version: str) -> None:
         self.bundle = bundle
+        self.log: ScoreLogWriter | None = None
         self.model = {
             "name": name,
             "version": version,
@@ -94,16 +101,18 @@ class Scorer:
                 n_reasons=options.reasons,
                 language=options.language,
                 explain=options.reasons > 0,
-                debug=options.debug,
+                debug=options.debug or self.log is not None,
             )
         except JourneyError as error:
             raise explain(value, error) from None
-        names = self.bundle.catalog.names
+        if self.log is not None:
+            self.log.add(now, scores)
+        names = self.bundle.catalog.names if options.debug else None
         answer = {"leads": [_entry(item, names) for item in scores], "model": self.model}
         return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _entry(item: Score, names: tuple[str, ...]) -> dict[str, Any]:
+def _entry(item: Score, names: tuple[str, ...] | None) -> dict[str, Any]:
     """Write one lead's part of the answer."""
     interval = None if item.low is None else [item.low, item.high]
     entry: dict[str, Any] = {
@@ -121,7 +130,7 @@ def _entry(item: Score, names: tuple[str, ...]) -> dict[str, Any]:
         "warnings": [{"code": found.code, "message": found.message, "field": found.field} for found in item.warnings],
         "not_scored": item.not_scored,
     }
-    if item.vector is not None:
+    if names is not None and item.vector is not None:
         values = item.vector.astype(np.float64).tolist()
         entry["features"] = {n: None if math.isnan(v) else v for n, v in zip(names, values, strict=True)}
     return entry
