@@ -71,8 +71,8 @@ class Bundle:
             )
         if self.reference is not None and len(self.reference.features) != len(self.catalog):
             raise BundleError(
-                f"bundle: the reference describes {len(self.reference.features)} features, the catalog has {len(self.catalog)}. "
-                "Train anew."
+                f"bundle: the reference describes {len(self.reference.features)} features, the catalog has {len(self.catalog)}."
+                " Train anew."
             )
         if not isinstance(self.metadata.get("label_days"), int):
             raise BundleError("bundle: the metadata do not say label_days. Train anew.")

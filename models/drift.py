@@ -66,8 +66,8 @@ def population_stability(reference: np.ndarray, counts: np.ndarray) -> np.ndarra
 def expected_psi(bins: int, reference_rows: float, rows: float) -> float:
     """Give the index to expect of independent rows without any drift: (bins - 1) (1/n + 1/m).
 
-    Without drift n m / (n + m) times the index is about chi-squared with bins - 1 degrees of freedom (Yurdakul 2018, "Statistical
-    Properties of Population Stability Index", Western Michigan University).
+    Without drift n m / (n + m) times the index is about chi-squared with bins - 1 degrees of freedom (Yurdakul 2018,
+    "Statistical Properties of Population Stability Index", Western Michigan University).
 
     Examples
     --------

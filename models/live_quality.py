@@ -18,7 +18,7 @@ ONE_CLASS = ("auc", "average_precision", "lift_at_capacity", "precision_at_capac
 
 def months_of(snapshot_at: pd.Series) -> pd.Series:
     """Give each moment its calendar month in UTC, as text that sorts, such as 2026-03."""
-    return snapshot_at.dt.strftime("%Y-%m")
+    return pd.Series(snapshot_at.dt.strftime("%Y-%m"))
 
 
 def calibration_ratio(

@@ -1,4 +1,4 @@
-"""What the rows looked like that a model was trained on: bins and counts per feature, kept in the bundle to compare with later."""
+"""What the rows of a training looked like: bins and counts per feature, kept in the bundle to compare later rows with."""
 
 import json
 from collections.abc import Sequence

@@ -91,8 +91,9 @@ def decide_retrain(
     (3) a feature that matters, or the score, has drifted (lower end above `psi_alarm`), and at least `min_positives` positives
         have matured since: without them a retraining would learn nothing about the change, so it is only watched;
     (4) the model is older than `max_age_days`, and there are `min_positives` new positives to learn from.
-    The same in a weaker form (the ratio itself beyond the gap and 1 outside of its interval; live upper end below the promised value; drift above `psi_watch`), and unknown
-    kinds or categories in more than `unknown_share` of the leads, are watched.
+    The same in a weaker form is watched: the ratio itself beyond the gap, and 1 outside of its interval; the live upper end
+    below the promised value; drift above `psi_watch`. So are unknown kinds or categories in more than
+    `unknown_share` of the leads.
 
     Parameters
     ----------

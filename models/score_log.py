@@ -1,6 +1,6 @@
-"""The score log: one row per lead that was scored, as Parquet files in a folder. Its format, its pseudonyms, and its reader.
+"""The score log: one row per lead that was scored, as Parquet files in a folder. Its format and its pseudonyms.
 
-The service and batch scoring write it (`models.score_log_writer`), the monitor reads it.
+The service writes it beside scoring (`models.score_log_writer`), the monitor reads it (`models.score_log_reader`).
 """
 
 import hashlib
@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.errors import DataError, ParameterError
+from features.errors import ParameterError
 from features.timeline import from_micros
 
 __all__ = [
@@ -25,11 +24,10 @@ __all__ = [
     "LogSettings",
     "Model",
     "Record",
-    "ScoreLog",
     "in_sample",
+    "log_schema",
     "log_table",
     "pseudonym",
-    "read_log",
     "write_log_file",
     "writer_name",
 ]
@@ -39,10 +37,12 @@ SHARE = "LEAD_SCORE_LOG_SHARE"
 SECONDS = "LEAD_SCORE_LOG_SECONDS"
 KEY = "LEAD_PSEUDONYM_KEY"
 ENDING = ".parquet"
+"""Of a file of the log that is complete."""
 TIME = pa.timestamp("us", tz="UTC")
 
 
-def _schema(features: int) -> pa.Schema:
+def log_schema(features: int) -> pa.Schema:
+    """Give the columns of a log of a model with so many features."""
     return pa.schema(
         [
             ("scored_at", TIME),
@@ -210,7 +210,7 @@ def log_table(records: Iterable[Record], model: Model, origin: str, settings: Lo
         "fingerprint": [model.fingerprint] * len(kept),
         "features": pa.FixedSizeListArray.from_arrays(pa.array(flat.astype(np.float32)), width),
     }
-    schema = _schema(width)
+    schema = log_schema(width)
     arrays = [
         pa.array(columns[field.name], field.type) if isinstance(columns[field.name], list) else columns[field.name]
         for field in schema
@@ -249,92 +249,3 @@ def write_log_file(folder: Path, writer: str, number: int, table: pa.Table) -> P
 def writer_name() -> str:
     """Make a name that no other writer has, on any machine."""
     return uuid.uuid4().hex[:16]
-
-
-@dataclass(frozen=True, eq=False)
-class ScoreLog:
-    """What was read of a log, for one model.
-
-    Attributes
-    ----------
-    rows : DataFrame
-        All columns of the log but `features`, for the model asked for; in the order of snapshot_at, scored_at, lead_id.
-    matrix : ndarray of float32 [rows, features]
-        Row for row.
-    others : dict of str to int
-        Rows of other models, by "name version".
-    files : int
-        How many files were read.
-    """
-
-    rows: pd.DataFrame
-    matrix: np.ndarray
-    others: dict[str, int]
-    files: int
-
-
-def read_log(folder: Path, model: Model, features: int) -> ScoreLog:
-    """Read the rows that a model answered; those of other models are counted.
-
-    Parameters
-    ----------
-    folder : Path
-        The log, with its folders per day.
-    model : Model
-    features : int
-        How many the model has.
-
-    Raises
-    ------
-    DataError
-        If there is no log, or a file in it is none of the log's.
-    """
-    paths = sorted(folder.rglob(f"*{ENDING}"))
-    if not paths:
-        raise DataError(
-            f"{folder}: no score log here. Start the service with {FOLDER}={folder}, score with `python -m pipeline.score --log "
-            f"{folder}`, or try `python -m pipeline.monitor --replay`."
-        )
-    others: dict[str, int] = {}
-    parts, vectors = [], []
-    for path in paths:
-        table = _read(path)
-        own = np.ones(len(table), dtype=bool)
-        for name, wanted in (
-            ("model_name", model.name),
-            ("model_version", model.version),
-            ("fingerprint", model.fingerprint),
-        ):
-            own &= np.asarray(table[name].to_numpy(zero_copy_only=False) == wanted)
-        if not own.all():
-            foreign = table.filter(pa.array(~own))
-            for name, version in zip(
-                foreign["model_name"].to_pylist(), foreign["model_version"].to_pylist(), strict=True
-            ):
-                others[f"{name} {version}"] = others.get(f"{name} {version}", 0) + 1
-        table = table.filter(pa.array(own))
-        if not len(table):
-            continue
-        if table.schema.field("features").type.list_size != features:
-            raise DataError(
-                f"{path}: {table.schema.field('features').type} for a model of {features} features. Remove it."
-            )
-        vectors.append(table["features"].combine_chunks().flatten().to_numpy().reshape(-1, features))
-        parts.append(table.drop_columns(["features"]).to_pandas())
-    if not parts:
-        empty = _schema(features).empty_table().drop_columns(["features"]).to_pandas()
-        return ScoreLog(empty, np.empty((0, features), dtype=np.float32), others, len(paths))
-    rows = pd.concat(parts, ignore_index=True).sort_values(["snapshot_at", "scored_at", "lead_id"], kind="stable")
-    order = rows.index.to_numpy()
-    return ScoreLog(rows.reset_index(drop=True), np.concatenate(vectors)[order], others, len(paths))
-
-
-def _read(path: Path) -> pa.Table:
-    try:
-        table = pq.read_table(path, partitioning=None)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DataError(f"{path}: not readable as Parquet ({error}). Remove it from the log.") from error
-    expected = [name for name in _schema(1).names if name not in table.column_names]
-    if expected:
-        raise DataError(f"{path}: column(s) {', '.join(expected)} missing; it is no file of a score log. Remove it.")
-    return table

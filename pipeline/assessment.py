@@ -16,7 +16,7 @@ from models.live_quality import live_quality, quality_by_month
 from models.params import CapacityParams, MonitorParams
 from models.reference import Reference
 from models.retrain_verdict import DriftRun, decide_retrain
-from models.score_log import ScoreLog
+from models.score_log_reader import ScoreLog
 from pipeline.export import Export
 from pipeline.monitored_rows import Monitored
 

@@ -13,8 +13,10 @@ from typing import Any
 from features.errors import DataError
 from models.bundle import Bundle
 from models.retrain_verdict import RETRAIN
-from models.score_log import FOLDER, KEY, LogSettings, Model, read_log
+from models.score_log import FOLDER, KEY, LogSettings, Model
+from models.score_log_reader import read_log
 from pipeline.assessment import assess
+from pipeline.batch_log import log_snapshots, model_of, replayed_snapshots
 from pipeline.console import console, run_main
 from pipeline.export import read_export
 from pipeline.files import write_json
@@ -23,11 +25,10 @@ from pipeline.monitor_words import summary_lines, verdict_word
 from pipeline.monitored_rows import monitored_rows
 from pipeline.params import load_params
 from pipeline.provenance import bundle_hash
-from pipeline.replay import log_snapshots, replayed_snapshots
 from pipeline.tables import read_table
 from pipeline.target_words import target_of
 
-__all__ = ["RECOMMENDED", "SECTIONS", "main", "model_of", "monitor", "promise_of"]
+__all__ = ["RECOMMENDED", "SECTIONS", "main", "monitor", "promise_of"]
 
 SECTIONS = ("capacity", "monitor", "paths", "publish", "snapshots")
 RECOMMENDED = 4
@@ -51,15 +52,6 @@ def promise_of(folder: Path, workspace: Path, params: Any) -> dict[str, Any] | N
         **{name: measured[name] for name in ("rows", "capacity", "base_rate")},
         **{name: measured["product"][name] for name in ("auc", "ece", "lift_at_capacity")},
     }
-
-
-def model_of(folder: Path, bundle: Bundle, name: str) -> Model:
-    """Name the model in a folder as the service does."""
-    beside = folder / "provenance.json"
-    known = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else {}
-    return Model(
-        str(known.get("name") or name), str(known.get("version") or "unregistered"), bundle.catalog.fingerprint
-    )
 
 
 def replay(bundle: Bundle, model: Model, canonical: Path, snapshots: Path, folder: Path) -> None:
@@ -106,8 +98,8 @@ def monitor(
     if log.rows.empty:
         others = ", ".join(f"{name} ({rows:,} rows)" for name, rows in sorted(log.others.items()))
         raise DataError(
-            f"{log_folder}: no row of {model.name} version {model.version}; the log holds {others or 'nothing'}. Name the model's "
-            "bundle with --bundle, or let the service restart with the new champion."
+            f"{log_folder}: no row of {model.name} version {model.version}; the log holds {others or 'nothing'}. Name the "
+            "model's bundle with --bundle, or let the service restart with the new champion."
         )
     found = monitored_rows(log, canonical, export, bundle.metadata, params.snapshots.expire_days, key)
     promise = promise_of(bundle_dir, Path.cwd(), params)

@@ -57,12 +57,12 @@ def verdict_sentence(result: Mapping[str, Any], language: str) -> str:
             if german
             else "The predictions agree with what happened, and the rows look as they did in training."
         )
-    missing = []
+    missing, positives = [], number(result["pool"]["positives"], 0, language)
     if not result["quality_known"]:
         missing.append(
-            f"erst {number(result['pool']['positives'], 0, 'de')} positive Ausgänge bekannt (Ausgänge bis {known} stehen fest)"
+            f"erst {positives} positive Ausgänge sind bekannt (bis {known} stehen sie fest)"
             if german
-            else f"only {number(result['pool']['positives'], 0, 'en')} positive outcomes are known (outcomes up to {known} are settled)"
+            else f"only {positives} positive outcomes are known (up to {known} they are settled)"
         )
     if not result["drift_known"]:
         missing.append(
@@ -101,9 +101,9 @@ def _calibration(found: Mapping[str, Any], result: Mapping[str, Any], german: bo
     promise = result["promise"]
     before = "" if promise is None else percent(promise["base_rate"], language)
     if german:
-        text = f"{_months(found, True)} sagte das Modell im Mittel {said}, eingetreten sind {seen}: das {ratio}-Fache (95 %: {ends})."
+        text = f"{_months(found, True)} sagte das Modell im Mittel {said}, es wurden {seen}: das {ratio}-Fache (95 %: {ends})."
         return text + (f" In den Testdaten waren es {before}." if before else "")
-    text = f"{_months(found, False)} the model said {said} on average, and {seen} came true: {ratio} times as much (95 %: {ends})."
+    text = f"{_months(found, False)} the model said {said} on average, it was {seen}: {ratio} times as much (95 %: {ends})."
     return text + (f" In the test rows it was {before}." if before else "")
 
 
@@ -115,12 +115,12 @@ def _lift(found: Mapping[str, Any], result: Mapping[str, Any], german: bool) -> 
     share = percent(result["capacity_share"], language, 0)
     if german:
         return (
-            f"{_months(found, True)} waren die besten {share} {live}-mal so gut wie alle zusammen (95 %: {ends}); versprochen war das "
-            f"{was}-Fache ({was_ends})."
+            f"{_months(found, True)} waren die besten {share} {live}-mal so gut wie alle zusammen (95 %: {ends}); versprochen "
+            f"war das {was}-Fache ({was_ends})."
         )
     return (
-        f"{_months(found, False)} the best {share} were {live} times as good as all together (95 %: {ends}); promised were {was} times "
-        f"({was_ends})."
+        f"{_months(found, False)} the best {share} were {live} times as good as all together (95 %: {ends}); promised were "
+        f"{was} times ({was_ends})."
     )
 
 
@@ -162,11 +162,11 @@ def _drifted(code: str, found: Mapping[str, Any], result: Mapping[str, Any], ger
         )
     if found["waits"]:
         text += (
-            f" Seit {found['since']}; von den Leads seither sind erst {found['positives_since']} positive Ausgänge bekannt, aus denen "
-            "ein neues Modell lernen könnte."
+            f" Seit {found['since']}; erst {found['positives_since']} positive Ausgänge seither sind bekannt, aus denen ein "
+            "neues Modell lernen könnte."
             if german
-            else f" Since {found['since']}; only {found['positives_since']} positive outcomes since then are known that a new model "
-            "could learn from."
+            else f" Since {found['since']}; only {found['positives_since']} positive outcomes since then are known that a new "
+            "model could learn from."
         )
     elif found["since"]:
         text += f" Seit {found['since']}." if german else f" Since {found['since']}."

@@ -12,7 +12,8 @@ from features.errors import DataError
 from features.timeline import DAY_US
 from models.fitting import row_groups
 from models.live_quality import months_of
-from models.score_log import KEY, ScoreLog, pseudonym
+from models.score_log import KEY, pseudonym
+from models.score_log_reader import ScoreLog
 from pipeline.export import Export
 from pipeline.labels import label_snapshots, period_outcomes, purchase_outcomes
 from pipeline.params import LabelsParams
@@ -29,8 +30,8 @@ class Monitored:
     Attributes
     ----------
     rows : DataFrame
-        One per lead and risk period: lead_id, account_id, snapshot_at, month, group, probability, label (Int8, missing: immature),
-        matured, warnings; in the order of snapshot_at.
+        One per lead and risk period: lead_id, account_id, snapshot_at, month, group, probability, label (Int8; missing:
+        immature), matured, warnings; in the order of snapshot_at.
     matrix : ndarray of float32 [rows, features]
         Row for row.
     left_out : dict of str to int
@@ -54,8 +55,8 @@ def monitored_rows(
     """Pick the first score of each lead in each risk period, and label it.
 
     A lead is at risk as in training: from its MQL, until the period ends or expires; of existing customers every calendar month
-    is a risk period. Leads that are scored every minute so count no more than others, and the row is looked at about as early as
-    the training's headline rows.
+    is a risk period. Leads that are scored every minute so count no more than others, and a row is looked at about as early as
+    the headline rows of the training.
 
     Parameters
     ----------
@@ -131,8 +132,8 @@ def _real_ids(rows: pd.DataFrame, lead_ids: pd.Series, key: str) -> pd.Series:
         return plain
     if not key:
         raise DataError(
-            f"the score log holds pseudonyms ({int(rows['keyed'].sum()):,} rows), and {KEY} is not set, so no outcome can be found. "
-            "Set it to the key that the service has."
+            f"the score log holds pseudonyms ({int(rows['keyed'].sum()):,} rows), and {KEY} is not set, so no outcome can be "
+            "found. Set it to the key that the service has."
         )
     behind = {pseudonym(key, lead_id): lead_id for lead_id in lead_ids}
     found = rows["lead_id"].map(behind)

@@ -1,5 +1,6 @@
-"""A score log without production: snapshots after a model's training, scored as if they had been served."""
+"""Score logs of batches: what `pipeline.score` scored, or snapshots after a training as if they had been served."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from models.scoring import probabilities
 from models.tiers import tier
 from pipeline.build_features import matrix_batches
 
-__all__ = ["log_snapshots", "replayed_snapshots"]
+__all__ = ["log_snapshots", "model_of", "replayed_snapshots"]
 
 
 def log_snapshots(
@@ -96,3 +97,12 @@ def replayed_snapshots(snapshots: pd.DataFrame, metadata: Any, clock: str) -> pd
             "newer data, or train with an earlier split.test_from."
         )
     return later
+
+
+def model_of(folder: Path, bundle: Bundle, name: str) -> Model:
+    """Name the model in a folder as the service does."""
+    beside = folder / "provenance.json"
+    known = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else {}
+    return Model(
+        str(known.get("name") or name), str(known.get("version") or "unregistered"), bundle.catalog.fingerprint
+    )
