@@ -18,7 +18,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUTF8 := 1
 
-.PHONY: help demo test spark-test java check format serve ui catalog score bento lock system env bench bench-peers bench-models clean
+.PHONY: help demo test spark-test check format serve ui catalog score monitor retrain bento bench bench-peers bench-models lock env java system clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,6 +54,12 @@ catalog: env ## every feature with its meaning; of the last model, or of params.
 
 score: env ## score every open lead with the champion into data/scores.csv
 	@python -m pipeline.score --out data/scores.csv
+
+monitor: env ## drift and live quality from the score log: reports/monitor.html (REPLAY=1 to try it without one)
+	@python -m pipeline.monitor $(if $(REPLAY),--replay)
+
+retrain: env ## fresh raw data, the monitor, and if it recommends it: train, gate, publish; for a schedule
+	@python -m pipeline.retrain
 
 bento: env ## pack the champion and the service into a Bento
 	@test -d data/champion || { echo "No champion to pack. Run make demo, or python -m pipeline.publish."; exit 1; }

@@ -12,13 +12,14 @@ from features.catalog import Catalog
 from features.errors import BundleError
 from models.calibration import Calibration
 from models.classifier import Classifier
+from models.reference import Reference
 from models.spread import Spread
 from models.tiers import TIERS
 
 __all__ = ["FILES", "Bundle"]
 
 FORMAT = 2
-FILES = ("model.txt", "spread.txt", "calibration.json", "tiers.json", "catalog.json", "metadata.json")
+FILES = ("model.txt", "spread.txt", "calibration.json", "tiers.json", "catalog.json", "metadata.json", "reference.json")
 CHECKSUMS = "checksums.json"
 # What decides the bits of a prediction besides the data.
 LIBRARIES = ("lightgbm", "numba", "numpy", "scikit-learn")
@@ -42,6 +43,8 @@ class Bundle:
         The features, in the classifier's column order.
     metadata : mapping
         What it was made from: source, label definition, time range, counts, versions. Plain JSON values.
+    reference : Reference or None
+        What its training rows looked like, for monitoring; None: nothing to compare later rows with.
     """
 
     classifier: Classifier
@@ -50,6 +53,7 @@ class Bundle:
     cutoffs: dict[str, float]
     catalog: Catalog
     metadata: Mapping[str, Any]
+    reference: Reference | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -64,6 +68,11 @@ class Bundle:
         ):
             raise BundleError(
                 f"bundle: tier cut-offs are {self.cutoffs}; A, B and C within 0..1 are needed. Train anew."
+            )
+        if self.reference is not None and len(self.reference.features) != len(self.catalog):
+            raise BundleError(
+                f"bundle: the reference describes {len(self.reference.features)} features, the catalog has {len(self.catalog)}."
+                " Train anew."
             )
         if not isinstance(self.metadata.get("label_days"), int):
             raise BundleError("bundle: the metadata do not say label_days. Train anew.")
@@ -100,6 +109,7 @@ class Bundle:
             "tiers.json": _json(self.cutoffs),
             "catalog.json": self.catalog.to_json(),
             "metadata.json": _json(metadata),
+            "reference.json": "null\n" if self.reference is None else self.reference.to_json(),
         }
         for name, text in texts.items():
             (folder / name).write_bytes(text.encode("utf-8"))
@@ -144,6 +154,7 @@ class Bundle:
             cutoffs=_parsed(place / "tiers.json", texts["tiers.json"]),
             catalog=catalog,
             metadata=metadata,
+            reference=None if texts["reference.json"] == "null\n" else Reference.from_json(texts["reference.json"]),
         )
 
 

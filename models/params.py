@@ -11,6 +11,7 @@ __all__ = [
     "CalibrationParams",
     "CapacityParams",
     "EvaluateParams",
+    "MonitorParams",
     "PointsParams",
     "PublishParams",
     "ServingParams",
@@ -150,3 +151,25 @@ class PublishParams(Frozen):
     min_positives: int = Field(default=50, ge=1)
     min_auc: float = Field(default=0.55, ge=0.5, lt=1.0)
     permutations: int = Field(default=999, ge=99)
+
+
+class MonitorParams(Frozen):
+    """The `monitor` section: from when on live rows say that a model should be trained anew."""
+
+    months: int = Field(default=3, ge=1)
+    min_rows: int = Field(default=100, ge=10)
+    min_positives: int = Field(default=30, ge=5)
+    psi_watch: float = Field(default=0.1, gt=0.0)
+    psi_alarm: float = Field(default=0.25, gt=0.0)
+    importance: float = Field(default=0.02, ge=0.0, le=1.0)
+    calibration_gap: float = Field(default=0.15, ge=0.0, lt=1.0)
+    max_age_days: int = Field(default=365, ge=1)
+    unknown_share: float = Field(default=0.05, ge=0.0, le=1.0)
+    bootstrap: int = Field(default=300, ge=20)
+    seed: int = 17
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "MonitorParams":
+        if self.psi_watch > self.psi_alarm:
+            raise ValueError(f"psi_watch is {self.psi_watch}, above psi_alarm ({self.psi_alarm}); it must not be")
+        return self

@@ -16,6 +16,7 @@ from models.params import (
     CalibrationParams,
     CapacityParams,
     EvaluateParams,
+    MonitorParams,
     PointsParams,
     PublishParams,
     ServingParams,
@@ -146,6 +147,7 @@ class Params(Frozen):
     capacity: CapacityParams
     evaluate: EvaluateParams
     segments: SegmentsParams
+    monitor: MonitorParams
     publish: PublishParams
 
 

@@ -138,7 +138,8 @@ class Registry:
 
     def provenance(self, version: Version) -> dict[str, Any]:
         """Say where a version came from."""
-        tags = self.client.get_run(version.run_id).data.tags
+        data = self.client.get_run(version.run_id).data
+        tags = data.tags
         return {
             "name": self.name,
             "version": version.version,
@@ -148,6 +149,7 @@ class Registry:
             "git_dirty": tags.get("git_dirty") == "true",
             "bundle_sha256": version.tags.get("bundle_sha256"),
             "decision": version.tags.get("decision"),
+            "promise": _promise(data.metrics),
         }
 
     def tag(self, version: Version, tags: dict[str, str]) -> None:
@@ -209,3 +211,18 @@ class Registry:
         self.tag(champion, {"rolled_back": "true", "rolled_back_to_version": previous.version})
         self.tag(previous, {"restored_from_version": champion.version})
         return self._version(champion.version), self._version(previous.version)
+
+
+def _promise(metrics: dict[str, float]) -> dict[str, Any] | None:
+    """Gather what a model was published with, which monitoring holds it to; None for a run that was not measured."""
+    if "product.lift_at_capacity" not in metrics:
+        return None
+    measured = {
+        name: {
+            "value": metrics.get(f"product.{name}"),
+            "low": metrics.get(f"product.{name}_low"),
+            "high": metrics.get(f"product.{name}_high"),
+        }
+        for name in ("auc", "ece", "lift_at_capacity")
+    }
+    return {**{name: metrics.get(name) for name in ("rows", "capacity", "base_rate")}, **measured}

@@ -1,6 +1,8 @@
 """Command `score`: every open lead, or customer, at the moment of the export, scored with the champion, as CSV or Parquet."""
 
 import argparse
+import datetime as dt
+import os
 from pathlib import Path
 from typing import get_args
 
@@ -11,7 +13,9 @@ import pyarrow as pa
 from features.errors import DataError
 from features.params import Engine
 from models.bundle import Bundle
+from models.score_log import FOLDER, LogSettings
 from models.scoring import probabilities
+from pipeline.batch_log import log_snapshots, model_of
 from pipeline.build_features import matrix_batches
 from pipeline.console import console, progress, run_main
 from pipeline.engines.account_batches import snapshot_batches
@@ -23,7 +27,7 @@ from pipeline.tables import read_table
 
 __all__ = ["main", "open_leads", "score_open_leads", "score_snapshots"]
 
-SECTIONS = ("features", "paths", "snapshots")
+SECTIONS = ("features", "paths", "publish", "snapshots")
 COST_PER_BATCH = 200_000  # the contributions behind the reasons take far more memory than the features
 
 
@@ -150,6 +154,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--bundle", type=Path, help="model to use (default: the champion in data/champion)")
     parser.add_argument("--language", choices=["en", "de"], default="en", help="of the reasons")
     parser.add_argument("--engine", choices=get_args(Engine), help="where to compute (default: features.engine)")
+    parser.add_argument("--log", type=Path, metavar="FOLDER", help="also write the scores to this score log")
     return parser.parse_args()
 
 
@@ -160,14 +165,22 @@ def main() -> None:
     if arguments.out.suffix not in (".csv", ".parquet"):
         raise DataError(f"--out {arguments.out}: unknown ending {arguments.out.suffix!r}; use .csv or .parquet")
     canonical = arguments.canonical or params.paths.data_dir / "canonical"
-    bundle = Bundle.load(arguments.bundle or params.paths.data_dir / "champion")
+    bundle_dir = arguments.bundle or params.paths.data_dir / "champion"
+    bundle = Bundle.load(bundle_dir)
     engine = arguments.engine or params.features.engine
-    scores = score_open_leads(bundle, canonical, open_leads(canonical, params.snapshots), arguments.language, engine)
+    leads = open_leads(canonical, params.snapshots)
+    scores = score_open_leads(bundle, canonical, leads, arguments.language, engine)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     if arguments.out.suffix == ".csv":
         scores.to_csv(arguments.out, index=False)
     else:
         scores.to_parquet(arguments.out, index=False)
+    settings = LogSettings.from_environment({**os.environ, FOLDER: str(arguments.log or "")})
+    if settings is not None:
+        answered = leads.merge(scores[["lead_id", "not_scored"]], on="lead_id")
+        now = pd.Series([pd.Timestamp(dt.datetime.now(dt.UTC))] * len(answered), dtype="datetime64[us, UTC]")
+        model = model_of(bundle_dir, bundle, params.publish.model_name)
+        log_snapshots(bundle, canonical, answered, settings, model, "batch", now)
     tiers = scores["tier"].value_counts().sort_index().to_dict()
     who = "customers" if params.snapshots.risk_set == "customers" else "open leads"
     console.print(f"score: {len(scores):,} {who} in {arguments.out}, tiers {tiers or 'none'}")

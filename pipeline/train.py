@@ -1,5 +1,7 @@
 """Stage `train`: fit the product and its baselines on the same rows, pack the bundle, predict every labelled row."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -9,6 +11,7 @@ from features.catalog import Catalog
 from models.bundle import Bundle
 from models.fitting import fit_baselines, fit_product, sample_rate
 from models.random_folds import random_fold_probabilities
+from models.reference import fit_reference
 from models.scoring import probabilities
 from models.splits import FITTED
 from pipeline.console import console, run_main
@@ -127,8 +130,13 @@ def main() -> None:
             ),
         },
     )
-    bundle.save(data / "bundle")
     probability, low, high = probabilities(bundle, matrix)
+    headline = frame["is_headline"].to_numpy(dtype=bool)
+    unseen = (frame["slice"] == "test").to_numpy()
+    known = [len(catalog.features[column].categories) + 1 for column in catalog.categorical]
+    fitted = matrix[headline & frame["slice"].isin(FITTED).to_numpy()]
+    reference = fit_reference(fitted, probability[headline & unseen], catalog.categorical, known)
+    replace(bundle, reference=reference).save(data / "bundle")
     baselines = fit_baselines(
         matrix,
         frame,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.run_summary import flat_params
 from pipeline.run_store import open_store
+from pipeline.run_summary import flat_params
 
 __all__ = ["TuningRuns"]
 

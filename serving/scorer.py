@@ -14,6 +14,7 @@ from models.bundle import Bundle
 from models.changes import Change, changes
 from models.reasons import Reason
 from models.requests import parse_lead
+from models.score_log_writer import ScoreLogWriter
 from models.scoring import Score, score_requests
 from serving import examples
 from serving.errors import RequestError
@@ -32,10 +33,16 @@ class Scorer:
         The model.
     name, version : str
         What to call it in answers.
+
+    Attributes
+    ----------
+    log : ScoreLogWriter or None
+        Where answers are handed to; None: nowhere.
     """
 
     def __init__(self, bundle: Bundle, name: str, version: str) -> None:
         self.bundle = bundle
+        self.log: ScoreLogWriter | None = None
         self.model = {
             "name": name,
             "version": version,
@@ -96,12 +103,14 @@ class Scorer:
                 n_reasons=options.reasons,
                 language=options.language,
                 explain=options.reasons > 0,
-                debug=options.debug,
+                debug=options.debug or self.log is not None,
             )
             changed = changes(self.bundle, leads, n_reasons=options.reasons, language=options.language)
         except JourneyError as error:
             raise explain(value, error) from None
-        names = self.bundle.catalog.names
+        if self.log is not None:
+            self.log.add(now, scores)
+        names = self.bundle.catalog.names if options.debug else None
         entries = [_entry(item, names) for item in scores]
         for entry, lead, change in zip(entries, leads, changed, strict=True):
             if lead.changed_since is not None:
@@ -110,7 +119,7 @@ class Scorer:
         return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _entry(item: Score, names: tuple[str, ...]) -> dict[str, Any]:
+def _entry(item: Score, names: tuple[str, ...] | None) -> dict[str, Any]:
     """Write one lead's part of the answer."""
     interval = None if item.low is None else [item.low, item.high]
     entry: dict[str, Any] = {
@@ -125,7 +134,7 @@ def _entry(item: Score, names: tuple[str, ...]) -> dict[str, Any]:
         "warnings": [{"code": found.code, "message": found.message, "field": found.field} for found in item.warnings],
         "not_scored": item.not_scored,
     }
-    if item.vector is not None:
+    if names is not None and item.vector is not None:
         values = item.vector.astype(np.float64).tolist()
         entry["features"] = {n: None if math.isnan(v) else v for n, v in zip(names, values, strict=True)}
     return entry

@@ -27,6 +27,8 @@ from starlette.routing import Route
 
 from features.errors import LeadQualificationError
 from features.timeline import to_micros
+from models.score_log import LogSettings, Model
+from models.score_log_writer import ScoreLogWriter
 from serving.champion import Champion, find_champion
 from serving.edge import CODE_HEADER, Edge, configure_access_log
 from serving.errors import RequestError, error_body
@@ -136,6 +138,10 @@ class _LeadQualification:
             champion = _find()
         self.scorer = Scorer.load(champion.folder, champion.name, champion.version)
         self.scorer.warm_up()
+        settings = LogSettings.from_environment(os.environ)
+        if settings is not None:  # after the warm-up, whose leads nobody asked about
+            model = Model(champion.name, champion.version, self.scorer.bundle.catalog.fingerprint)
+            self.scorer.log = ScoreLogWriter(settings, model)
         _log.info("serving %s version %s", champion.name, champion.version)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator, unused-ignore]
@@ -151,9 +157,16 @@ class _LeadQualification:
         try:
             champion = _find()
             Scorer.load(champion.folder, champion.name, champion.version)
+            LogSettings.from_environment(os.environ)
         except LeadQualificationError as error:
             raise SystemExit(f"The service can't start: {error}") from None
         os.environ[CHAMPION] = json.dumps({key: str(value) for key, value in asdict(champion).items()})
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator, unused-ignore]
+    def close_log(self) -> None:
+        """Write what the score log still holds."""
+        if self.scorer.log is not None:
+            self.scorer.log.close()
 
     @bentoml.api(route="/score", input_spec=ScoreInput, output_spec=ScoreOutput)  # type: ignore[untyped-decorator, unused-ignore]
     def score(self, incoming: Incoming, /) -> Response:

@@ -1,0 +1,170 @@
+"""Command `monitor`: drift and live quality from the score log and what became of the leads; says whether to retrain.
+
+Exit codes: 0 nothing to do, 4 retraining is recommended, 1 something is wrong.
+"""
+
+import argparse
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from features.errors import DataError
+from models.bundle import Bundle
+from models.retrain_verdict import RETRAIN
+from models.score_log import FOLDER, KEY, LogSettings, Model
+from models.score_log_reader import read_log
+from pipeline.assessment import assess
+from pipeline.batch_log import log_snapshots, model_of, replayed_snapshots
+from pipeline.console import console, run_main
+from pipeline.export import read_export
+from pipeline.files import write_json
+from pipeline.monitor_page import monitor_page
+from pipeline.monitor_words import summary_lines, verdict_word
+from pipeline.monitored_rows import monitored_rows
+from pipeline.params import load_params
+from pipeline.provenance import bundle_hash
+from pipeline.tables import read_table
+from pipeline.target_words import target_of
+
+__all__ = ["RECOMMENDED", "SECTIONS", "main", "monitor", "promise_of"]
+
+SECTIONS = ("capacity", "monitor", "paths", "publish", "snapshots")
+RECOMMENDED = 4
+
+
+def promise_of(folder: Path, workspace: Path, params: Any) -> dict[str, Any] | None:
+    """Find what the model was published with: beside the bundle, else in the workspace that trained this very bundle."""
+    beside = folder / "provenance.json"
+    if beside.exists() and (known := json.loads(beside.read_text(encoding="utf-8")).get("promise")):
+        return dict(known)
+    result, tracked = (
+        workspace / params.paths.metrics_dir / "evaluate.json",
+        workspace / params.paths.data_dir / "tracking.json",
+    )
+    if not result.exists() or not tracked.exists():
+        return None
+    if json.loads(tracked.read_text(encoding="utf-8")).get("bundle_sha256") != bundle_hash(folder):
+        return None
+    measured = json.loads(result.read_text(encoding="utf-8"))
+    return {
+        **{name: measured[name] for name in ("rows", "capacity", "base_rate")},
+        **{name: measured["product"][name] for name in ("auc", "ece", "lift_at_capacity")},
+    }
+
+
+def replay(bundle: Bundle, model: Model, canonical: Path, snapshots: Path, folder: Path) -> None:
+    """Make a score log of the snapshots after the model's training; an older one in the same folder is replaced."""
+    export = read_export(canonical)
+    table = read_table(snapshots, "snapshots").to_pandas()
+    rows = replayed_snapshots(table, bundle.metadata, export.clock)
+    shutil.rmtree(folder, ignore_errors=True)
+    with console.status(f"scoring {len(rows):,} snapshots"):
+        log_snapshots(bundle, canonical, rows, LogSettings(folder), model, "replay", rows["snapshot_at"])
+
+
+def monitor(
+    bundle_dir: Path, log_folder: Path, canonical: Path, out: Path, params: Any, key: str = ""
+) -> dict[str, Any]:
+    """Read log and tables, assess, write the page and its figures as JSON beside it; return the figures.
+
+    Parameters
+    ----------
+    bundle_dir : Path
+        The model whose answers are judged.
+    log_folder : Path
+        The score log.
+    canonical : Path
+        Folder of canonical tables.
+    out : Path
+        The page; the JSON has the same name.
+    params : object
+        The sections `SECTIONS`.
+    key : str
+        Of the log's pseudonyms, where it has any.
+
+    Raises
+    ------
+    DataError, BundleError
+        If there is no log, a file in it is damaged, or the model can't be compared with.
+    """
+    bundle = Bundle.load(bundle_dir)
+    model = model_of(bundle_dir, bundle, params.publish.model_name)
+    export = read_export(canonical)
+    if export.ordinal:
+        raise DataError("monitor: this source has no clock, only an order; there is nothing to watch over time.")
+    log = read_log(log_folder, model, len(bundle.catalog))
+    if log.rows.empty:
+        others = ", ".join(f"{name} ({rows:,} rows)" for name, rows in sorted(log.others.items()))
+        raise DataError(
+            f"{log_folder}: no row of {model.name} version {model.version}; the log holds {others or 'nothing'}. Name the "
+            "model's bundle with --bundle, or let the service restart with the new champion."
+        )
+    found = monitored_rows(log, canonical, export, bundle.metadata, params.snapshots.expire_days, key)
+    promise = promise_of(bundle_dir, Path.cwd(), params)
+    with console.status("comparing with the training"):
+        result = assess(bundle, log, found, export, promise, params.capacity, params.monitor)
+    result = {
+        "model": {"name": model.name, "version": model.version, "fingerprint": model.fingerprint},
+        "source": bundle.metadata["source"],
+        "target": target_of(bundle.metadata),
+        **result,
+    }
+    write_json(out.with_suffix(".json"), result)
+    out.write_text(monitor_page(result), encoding="utf-8")
+    return result
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.monitor", description=__doc__)
+    parser.add_argument("--log", type=Path, help=f"folder of the score log (default: {FOLDER}, else data/score_log)")
+    parser.add_argument("--in", dest="canonical", type=Path, help="folder of canonical tables (data/canonical)")
+    parser.add_argument("--bundle", type=Path, help="the model (default: the champion in data/champion)")
+    parser.add_argument(
+        "--out", type=Path, help="page to write (reports/monitor.html); its figures go beside it as .json"
+    )
+    parser.add_argument(
+        "--replay",
+        action="store_true",
+        help="score the snapshots after the training now, as if they had been served, into data/replayed_log, and judge these",
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Monitor the champion.
+
+    Raises
+    ------
+    SystemExit
+        With `RECOMMENDED` when retraining is recommended.
+    """
+    arguments = _arguments()
+    params = load_params(SECTIONS)
+    data = params.paths.data_dir
+    canonical = arguments.canonical or data / "canonical"
+    bundle_dir = arguments.bundle or data / "champion"
+    log = arguments.log or Path(os.environ.get(FOLDER) or data / "score_log")
+    if arguments.replay:
+        log = arguments.log or data / "replayed_log"
+        if arguments.log and log.exists():
+            raise DataError(
+                f"--replay --log {log}: this folder exists, and a replay begins with an empty one. Name a new one."
+            )
+        bundle = Bundle.load(bundle_dir)
+        replay(
+            bundle, model_of(bundle_dir, bundle, params.publish.model_name), canonical, data / "snapshots.parquet", log
+        )
+    out = arguments.out or params.paths.reports_dir / "monitor.html"
+    result = monitor(bundle_dir, log, canonical, out, params, os.environ.get(KEY, ""))
+    for line in summary_lines(result, "en"):
+        console.print(line, markup=False)
+    style = "bold red" if result["verdict"] == RETRAIN else "bold"
+    console.print(f"monitor: {verdict_word(result['verdict'], 'en')}; {out}", style=style, markup=False)
+    if result["verdict"] == RETRAIN:
+        raise SystemExit(RECOMMENDED)
+
+
+if __name__ == "__main__":
+    run_main(main)
