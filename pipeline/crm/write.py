@@ -56,7 +56,7 @@ def capacity_cutoff(scores: pd.DataFrame, params: CapacityParams) -> float | Non
     0.5
     """
     best = scores["probability"].dropna().sort_values(ascending=False)
-    size = params.leads_per_week if params.leads_per_week is not None else round((params.share or 0.0) * len(best))
+    size = round(params.leads_per_week if params.leads_per_week is not None else (params.share or 0.0) * len(best))
     return float(best.iloc[min(size, len(best)) - 1]) if size and len(best) else None
 
 

@@ -11,8 +11,10 @@ import pytest
 
 from models.params import CalibrationParams, SplitParams, TiersParams, TrainParams
 from pipeline.crm.hubspot import HubSpot
+from pipeline.crm.salesforce import Salesforce
 from pipeline.params import load_params
 from tests.crm.fake_hubspot import TOKEN, FakeHubSpot
+from tests.crm.fake_salesforce import SESSION, FakeSalesforce, session
 from tests.crm.server import serving
 
 
@@ -37,6 +39,22 @@ def hubspot(params: Any, pauses: list[float]) -> Iterator[Any]:
             section = params.crm.hubspot.model_copy(update=changes)
             quiet = {"sleep": pauses.append, "jitter": lambda low, high: high}
             return HubSpot(params.crm.model_copy(update={"hubspot": section}), token, address, **quiet)
+
+        yield SimpleNamespace(fake=fake, make=make)
+
+
+@pytest.fixture
+def salesforce(params: Any, pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The fake, and a function that makes an adapter for it."""
+    monkeypatch.setenv("LEAD_PSEUDONYM_KEY", "k")
+    fake = FakeSalesforce()
+    with serving(fake) as address:
+
+        def make(**changes: Any) -> Salesforce:
+            client = {"session": session(), "session_id": changes.pop("session_id", SESSION), "instance_url": address}
+            section = params.crm.salesforce.model_copy(update=changes)
+            quiet = {"sleep": pauses.append, "jitter": lambda low, high: high}
+            return Salesforce(params.crm.model_copy(update={"salesforce": section}), client, **quiet)
 
         yield SimpleNamespace(fake=fake, make=make)
 
