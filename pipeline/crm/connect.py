@@ -1,6 +1,6 @@
 """Which CRM: the adapters share one shape, and each is imported only when it is asked for."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from pipeline.crm.pages import Pull
@@ -18,7 +18,7 @@ class Crm(Protocol):
 
     name: str
     batch_size: int
-    attributes: Mapping[str, CrmAttribute]
+    attributes: dict[str, CrmAttribute]
     fields: CrmFields
     notes: list[str]
     pause: Callable[..., None]

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from features.errors import CrmError, ParameterError
@@ -112,9 +113,7 @@ class HubSpot:
         self.attributes, self.fields = self.params.attributes, self.params.fields
         refuse_identifiers(self.attributes, "crm.hubspot")
         self._timeout = params.timeout_seconds
-        self._client = Client(
-            access_token=token, host=host, retry=0
-        )  # Caller repeats; it knows what asks for how long a pause
+        self._client = Client(access_token=token, host=host, retry=0)  # Caller repeats
         errors = (*REFUSED, urllib3.exceptions.HTTPError)
         self._caller = Caller(errors, explain, params.attempts, self.params.calls_per_10_seconds, **caller)
         self.pause = self._caller.pause
@@ -128,18 +127,11 @@ class HubSpot:
     def pull(self, pull: Pull, seen: Any) -> None:
         """Fetch the pages of every object."""
         for kind in OBJECTS:
-            fetch = self._changed_page if pull.since else self._page
-            pull.fetch(
-                kind,
-                lambda cursor, kind=kind, fetch=fetch: fetch(kind, cursor, pull.since),
-                lambda n, k=kind: seen(k, n),
-            )
+            page = partial(self._changed_page, kind, pull.since) if pull.since else partial(self._page, kind)
+            pull.fetch(kind, page, partial(seen, kind))
         for event_type in self.params.event_kinds:
-            pull.fetch(
-                f"event-{event_type}",
-                lambda cursor, of=event_type: self._event_page(of, cursor, pull.since),
-                lambda n: seen("events", n),
-            )
+            page = partial(self._event_page, event_type, pull.since)
+            pull.fetch(f"event-{event_type}", page, partial(seen, "events"))
 
     def rows(self, pull: Pull) -> Rows:
         """Turn the fetched pages into rows."""
@@ -151,7 +143,7 @@ class HubSpot:
                 tables.setdefault(table, []).extend(more)
         return tables
 
-    def _page(self, kind: str, cursor: str | None, _: str | None) -> Page:
+    def _page(self, kind: str, cursor: str | None) -> Page:
         history = history_properties(kind, self.params)
         links = LINKS.get(kind, ("contacts",))
         page = self._call(
@@ -166,11 +158,11 @@ class HubSpot:
         records = [_record(item, {k: _linked(item, k) for k in links}) for item in page.results]
         return Page(records, page.paging.next.after if page.paging and page.paging.next else None)
 
-    def _changed_page(self, kind: str, cursor: str | None, since: str | None) -> Page:
+    def _changed_page(self, kind: str, since: str, cursor: str | None) -> Page:
         """Search what changed, by ascending id (a search gives 10,000 results at most); read it with its history and links."""
         history = history_properties(kind, self.params)
         size = PAGE_WITH_HISTORY if history else PAGE
-        moment = str(int(datetime.fromisoformat(str(since)).timestamp() * 1000))
+        moment = str(int(datetime.fromisoformat(since).timestamp() * 1000))
         modified = {"propertyName": MODIFIED.get(kind, "hs_lastmodifieddate"), "operator": "GTE", "value": moment}
         after = {"propertyName": "hs_object_id", "operator": "GT", "value": cursor or "0"}
         found = self._call(
@@ -200,7 +192,7 @@ class HubSpot:
         )
         return {str(item._from.id): [str(to.to_object_id) for to in item.to] for item in found.results}
 
-    def _event_page(self, event_type: str, cursor: str | None, since: str | None) -> Page:
+    def _event_page(self, event_type: str, since: str | None, cursor: str | None) -> Page:
         try:
             page = self._call(
                 self._client.events.events_api.get_page,
@@ -253,7 +245,7 @@ class HubSpot:
         return []
 
     def send(self, batch: Sequence[Update]) -> Answer:
-        """Update contacts in one call; where HubSpot rejects all for one record, halve the batch until that one stands alone."""
+        """Update contacts in one call; where HubSpot rejects all for one record, halve until that one stands alone."""
         body = {
             "inputs": [
                 {"id": item.lead_id, "properties": {k: "" if v is None else str(v) for k, v in item.values.items()}}

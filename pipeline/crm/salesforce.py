@@ -1,8 +1,9 @@
-"""Salesforce through `simple-salesforce` (REST API v59.0: SOQL queries, sObject Collections); the only importer of simple_salesforce."""
+"""Salesforce through `simple-salesforce` (REST API v59.0: SOQL, sObject Collections); the only importer of the client."""
 
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from features.errors import CrmError, ParameterError
@@ -27,7 +28,7 @@ __all__ = ["Salesforce", "credentials"]
 BATCH = 200
 DOMAIN, CONSUMER_KEY, CONSUMER_SECRET = "SALESFORCE_DOMAIN", "SALESFORCE_CONSUMER_KEY", "SALESFORCE_CONSUMER_SECRET"
 USERNAME, PRIVATE_KEY_FILE = "SALESFORCE_USERNAME", "SALESFORCE_PRIVATE_KEY_FILE"
-PASSWORD, SECURITY_TOKEN = "SALESFORCE_PASSWORD", "SALESFORCE_SECURITY_TOKEN"  # noqa: S105
+PASSWORD, SECURITY_TOKEN = "SALESFORCE_PASSWORD", "SALESFORCE_SECURITY_TOKEN"
 AGAIN = ("UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_RUNNING_TOO_LONG", "TXN_SECURITY_METERING_ERROR")
 TYPES = {"probability": "Number(5, 4)", "tier": "Text(1)", "decision": "Text(80)", "reasons": "Text Area (Long)"}
 
@@ -120,8 +121,8 @@ class Salesforce:
         if usage is not None and usage.used > self.params.daily_share * usage.total:
             raise CrmError(
                 f"Salesforce: {usage.used:,} of the organisation's {usage.total:,} API calls of 24 hours are used, more than "
-                f"crm.salesforce.daily_share ({self.params.daily_share:.0%}) allows. Run the same command again later; it goes on "
-                "where it was."
+                f"crm.salesforce.daily_share ({self.params.daily_share:.0%}) allows. Run the same command again later; it "
+                "goes on where it was."
             )
         return self._caller(function, *args, timeout=self._timeout, **kwargs)
 
@@ -130,16 +131,14 @@ class Salesforce:
     def pull(self, pull: Pull, seen: Any) -> None:
         """Fetch the pages of every object."""
         for name in QUERIES:
-            pull.fetch(name, lambda cursor, of=name: self._page(of, cursor, pull.since), lambda n, of=name: seen(of, n))
-        if (
-            pull.since
-        ):  # a lead's first stage is what its first change came from: changed leads need their whole history
+            pull.fetch(name, partial(self._page, name, pull.since), partial(seen, name))
+        if pull.since:  # a lead's first stage is what its first change came from
             ids = sorted(
                 {item["Id"] for item in pull.records("Lead")} | {item["LeadId"] for item in pull.records("LeadHistory")}
             )
-            pull.fetch("whole", lambda cursor: self._whole_page(ids, int(cursor or 0)), lambda n: None)
+            pull.fetch("whole", partial(self._whole_page, ids), partial(seen, "whole histories"))
 
-    def _page(self, name: str, cursor: str | None, since: str | None) -> Page:
+    def _page(self, name: str, since: str | None, cursor: str | None) -> Page:
         result = None
         if cursor is not None:
             try:
@@ -163,7 +162,8 @@ class Salesforce:
             + f" ORDER BY {modified}, Id"
         )
 
-    def _whole_page(self, ids: list[str], start: int) -> Page:
+    def _whole_page(self, ids: list[str], cursor: str | None) -> Page:
+        start = int(cursor or 0)
         part = ids[start : start + BATCH]
         if not part:
             return Page([], None)

@@ -1,8 +1,8 @@
 """Salesforce's published REST API v59.0, as far as the adapter uses it: query, queryMore, describe, sObject Collections.
 
 Shapes as in the REST API Developer Guide (resources_query, resources_sobject_describe,
-resources_composite_sobjects_collections_update): `nextRecordsUrl` while `done` is false, records with `attributes`, errors as a list of
-`{message, errorCode}`, SaveResults in the order of the request, and the header `Sforce-Limit-Info` with every answer.
+resources_composite_sobjects_collections_update): `nextRecordsUrl` while `done` is false, records with `attributes`, errors as a
+list of `{message, errorCode}`, SaveResults in the order of the request, and the header `Sforce-Limit-Info` with every answer.
 """
 
 import re

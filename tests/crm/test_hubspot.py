@@ -123,9 +123,12 @@ def test_increments_merge_by_id(hubspot: Any, tmp_path: Path) -> None:
     pull_crm(hubspot.make(), tmp_path, NOW, None)
     for number in [3, *range(50, 104)]:  # more than one page of a search
         fake.add(
-            "contacts", number, {"createdate": iso(1)},
-            {"lifecyclestage": [(1, "lead"), (5, "marketingqualifiedlead"), (199, "opportunity")]}, modified=199,
-        )  # fmt: skip
+            "contacts",
+            number,
+            {"createdate": iso(1)},
+            {"lifecyclestage": [(1, "lead"), (5, "marketingqualifiedlead"), (199, "opportunity")]},
+            modified=199,
+        )
     fake.add(
         "contacts", 121, {"createdate": iso(199)}, {"lifecyclestage": [(199, "lead")]}, {"companies": [7]}, modified=199
     )
@@ -144,12 +147,12 @@ def test_an_interrupted_pull_goes_on_where_it_was(hubspot: Any, tmp_path: Path) 
     asked: list[str | None] = []
     page = adapter._page
 
-    def failing(kind: str, cursor: str | None, since: str | None) -> Any:
+    def failing(kind: str, cursor: str | None) -> Any:
         if kind == "contacts":
             asked.append(cursor)
             if cursor == "100":
                 raise KeyboardInterrupt
-        return page(kind, cursor, since)
+        return page(kind, cursor)
 
     adapter._page = failing
     with pytest.raises(KeyboardInterrupt):
@@ -206,10 +209,16 @@ def test_the_burst_limit_is_kept(hubspot: Any, pauses: list[float]) -> None:
     [
         (error(401, "INVALID_AUTHENTICATION"), "HUBSPOT_ACCESS_TOKEN is missing, wrong or expired"),
         (limited("DAILY"), "daily limit of API calls is used up"),
-        (error(403, "MISSING_SCOPES", errors=[{"message": "m", "context": {"requiredGranularScopes": ["crm.objects.deals.read"]}}]),
-         "lacks the scope.* crm.objects.deals.read"),
+        (
+            error(
+                403,
+                "MISSING_SCOPES",
+                errors=[{"message": "m", "context": {"requiredGranularScopes": ["crm.objects.deals.read"]}}],
+            ),
+            "lacks the scope.* crm.objects.deals.read",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_pass_is_said_at_once(
     hubspot: Any, tmp_path: Path, pauses: list[float], fault: Reply, words: str
 ) -> None:
@@ -272,8 +281,10 @@ def test_refused_records_are_reported_and_sent_again(hubspot: Any, tmp_path: Pat
         sent, refused = push_crm(hubspot.make(), wanted([*range(1, 11), 99]), ledger)
         assert sent == 11
         assert {number: why.reason for number, why in refused.items()} == {
-            "3": "RATE_LIMITS", "5": "VALIDATION_ERROR", "99": "OBJECT_NOT_FOUND",
-        }  # fmt: skip
+            "3": "RATE_LIMITS",
+            "5": "VALIDATION_ERROR",
+            "99": "OBJECT_NOT_FOUND",
+        }
         assert len(pauses) == 2  # three rounds for the one that may pass
         assert len(ledger.read()) == 8
         fake.refuse, fake.invalid = {}, set()

@@ -89,9 +89,18 @@ def test_history_becomes_stages_and_activities_touchpoints(salesforce: Any, tmp_
     )
     fake.add("Event", 1, "00U", WhoId=three, EndDateTime=at(20), CreatedDate=at(10), SystemModstamp=at(10))
     fake.add(
-        "CampaignMember", 1, "00v", LeadId=three, ContactId=None, CampaignId="701", Campaign={"Type": "Trade Show", "Name": "Ada's party"},
-        HasResponded=True, FirstRespondedDate=at(4)[:10], CreatedDate=at(3), SystemModstamp=at(4),
-    )  # fmt: skip
+        "CampaignMember",
+        1,
+        "00v",
+        LeadId=three,
+        ContactId=None,
+        CampaignId="701",
+        Campaign={"Type": "Trade Show", "Name": "Ada's party"},
+        HasResponded=True,
+        FirstRespondedDate=at(4)[:10],
+        CreatedDate=at(3),
+        SystemModstamp=at(4),
+    )
     pull_crm(salesforce.make(), tmp_path, NOW, None)
     days = {day: at(day)[:10] for day in (1, 2, 5, 8, 9)}
     assert stages(tmp_path, one) == [(days[1], "mql"), (days[5], "sal"), (days[9], "sales_qualified")]

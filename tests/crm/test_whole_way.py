@@ -1,4 +1,4 @@
-"""From a CRM and back: pull, the real ingest, snapshots and labels, scores of the real scorer, push, and the fields in the CRM."""
+"""From a CRM and back: pull, the real ingest, snapshots, labels and scorer, push, and the fields in the CRM."""
 
 import shutil
 from collections.abc import Callable
@@ -189,9 +189,17 @@ def fill_salesforce(fake: FakeSalesforce) -> None:
         if end != "open":
             fake.changed(lead_id, day + 10, "Status", ends["open"], ends[end])
         fake.add(
-            "Task", number, "00T", WhoId=lead_id, TaskSubtype="Call", CallType=None, CompletedDateTime=at(day + 1), CreatedDate=at(day + 1),
-            IsClosed=True, SystemModstamp=at(day + 1),
-        )  # fmt: skip
+            "Task",
+            number,
+            "00T",
+            WhoId=lead_id,
+            TaskSubtype="Call",
+            CallType=None,
+            CompletedDateTime=at(day + 1),
+            CreatedDate=at(day + 1),
+            IsClosed=True,
+            SystemModstamp=at(day + 1),
+        )
     fake.fields |= dict.fromkeys(("Lead_Probability__c", "Lead_Tier__c", "Lead_Decision__c", "Lead_Reasons__c"), True)
 
 
