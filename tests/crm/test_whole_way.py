@@ -188,18 +188,19 @@ def fill_salesforce(fake: FakeSalesforce) -> None:
         lead_id = fake.lead(number, day, ends[end], **more)
         if end != "open":
             fake.changed(lead_id, day + 10, "Status", ends["open"], ends[end])
-        fake.add(
-            "Task",
-            number,
-            "00T",
-            WhoId=lead_id,
-            TaskSubtype="Call",
-            CallType=None,
-            CompletedDateTime=at(day + 1),
-            CreatedDate=at(day + 1),
-            IsClosed=True,
-            SystemModstamp=at(day + 1),
-        )
+        for call in range(number % 5):
+            made = at(day - 5 + call)
+            times = {"CompletedDateTime": made, "CreatedDate": made, "SystemModstamp": made}
+            fake.add(
+                "Task",
+                number * 10 + call,
+                "00T",
+                WhoId=lead_id,
+                TaskSubtype="Call",
+                CallType="Inbound",
+                IsClosed=True,
+                **times,
+            )
     fake.fields |= dict.fromkeys(("Lead_Probability__c", "Lead_Tier__c", "Lead_Decision__c", "Lead_Reasons__c"), True)
 
 
