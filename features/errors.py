@@ -5,10 +5,19 @@ LeadQualificationError
 ├── DataError           a table, file or row breaks the data contract
 │   ├── JourneyError    a touchpoint, stage change or attribute handed in breaks it
 │   └── LeakageError    a table knows the outcome, and nobody has said why it may
-└── BundleError         a bundle is incomplete, altered or made by another catalog
+├── BundleError         a bundle is incomplete, altered or made by another catalog
+└── CrmError            a CRM refuses, is out of reach, or its allowance is used up
 """
 
-__all__ = ["BundleError", "DataError", "JourneyError", "LeadQualificationError", "LeakageError", "ParameterError"]
+__all__ = [
+    "BundleError",
+    "CrmError",
+    "DataError",
+    "JourneyError",
+    "LeadQualificationError",
+    "LeakageError",
+    "ParameterError",
+]
 
 
 class LeadQualificationError(Exception):
@@ -46,3 +55,7 @@ class LeakageError(DataError):
 
 class BundleError(LeadQualificationError):
     """A bundle is incomplete, altered, or does not match its fingerprint."""
+
+
+class CrmError(LeadQualificationError):
+    """A CRM refuses, is out of reach, or its allowance is used up; what it had acknowledged until then is kept."""

@@ -112,7 +112,7 @@ def _quality(result: Result, language: str) -> str:
         "is not yet known, and does not count, not even when the good outcome has come already: else the newest months would "
         f"look too good. One score per {period[0]} counts, the first.",
         f"Ein Ausgang steht {days} Tage nach der Bewertung fest, und {delay} weitere fürs Erfassen: bis zum {known}. Wer "
-        "später bewertet wurde, zählt noch nicht, auch nicht mit frühem gutem Ausgang: Sonst sähen die neuesten Monate zu gut aus. "
+        "später bewertet wurde, zählt noch nicht, auch nicht mit frühem gutem Ausgang: Sonst sähen neue Monate zu gut aus. "
         f"Es zählt je {period[1]} eine Bewertung, die erste.",
     )
     head = [

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, create_model
 
 from features.errors import ParameterError
 from features.params import FeaturesParams, Frozen
+from features.vocabulary import Stage
 from models.params import (
     CalibrationParams,
     CapacityParams,
@@ -28,11 +29,16 @@ from models.params import (
 
 __all__ = [
     "AuditParams",
+    "CrmAttribute",
+    "CrmFields",
+    "CrmParams",
+    "HubSpotParams",
     "IngestParams",
     "LabelsParams",
     "Params",
     "PathsParams",
     "Purchase",
+    "SalesforceParams",
     "SegmentsParams",
     "SimulatorParams",
     "SnapshotsParams",
@@ -127,6 +133,59 @@ class AuditParams(Frozen):
     accepted: dict[str, str] = Field(default_factory=dict)
 
 
+class CrmAttribute(Frozen):
+    """A field of the CRM that becomes an attribute; `entity` says whose."""
+
+    entity: Literal["lead", "account"] = "lead"
+    field: str
+    type: Literal["number", "category", "boolean"] = "category"
+    known_at: Literal["creation", "mql", "export", "after"] = "export"
+
+
+class CrmFields(Frozen):
+    """The fields of the CRM that scores are written to."""
+
+    probability: str
+    tier: str
+    decision: str
+    reasons: str
+
+
+class HubSpotParams(Frozen):
+    """The `crm.hubspot` section; see docs/crm-adapters.md.
+
+    The left sides are HubSpot's internal names, the right sides stages and kinds of touchpoints.
+    """
+
+    lifecycle_stages: dict[str, Stage]
+    lead_statuses: dict[str, Stage] = Field(default_factory=dict)
+    deal_created: Stage | None = None
+    event_kinds: dict[str, str] = Field(default_factory=dict)
+    history_kinds: dict[str, str] = Field(default_factory=dict)
+    attributes: dict[str, CrmAttribute] = Field(default_factory=dict)
+    fields: CrmFields
+    calls_per_10_seconds: int = Field(default=90, ge=1)
+
+
+class SalesforceParams(Frozen):
+    """The `crm.salesforce` section; see docs/crm-adapters.md."""
+
+    statuses: dict[str, Stage]
+    attributes: dict[str, CrmAttribute] = Field(default_factory=dict)
+    fields: CrmFields
+    daily_share: float = Field(default=0.8, gt=0.0, le=1.0)
+
+
+class CrmParams(Frozen):
+    """The `crm` section: what is read from and written to HubSpot and Salesforce."""
+
+    attempts: int = Field(default=6, ge=1)
+    timeout_seconds: float = Field(default=60.0, gt=0.0)
+    overlap_minutes: int = Field(default=60, ge=0)
+    hubspot: HubSpotParams
+    salesforce: SalesforceParams
+
+
 class Params(Frozen):
     """All of `params.yaml`. A section that a stage did not ask for is absent there (None)."""
 
@@ -149,6 +208,7 @@ class Params(Frozen):
     segments: SegmentsParams
     monitor: MonitorParams
     publish: PublishParams
+    crm: CrmParams
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

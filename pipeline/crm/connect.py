@@ -1,0 +1,58 @@
+"""Which CRM: the adapters share one shape, and each is imported only when it is asked for."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from pipeline.crm.pages import Pull
+from pipeline.crm.records import Rows
+from pipeline.crm.write import Answer, Update
+from pipeline.params import CrmAttribute, CrmFields, CrmParams
+
+__all__ = ["CRMS", "Crm", "connect"]
+
+CRMS = ("hubspot", "salesforce")
+
+
+class Crm(Protocol):
+    """What the commands need of a CRM."""
+
+    name: str
+    batch_size: int
+    attributes: dict[str, CrmAttribute]
+    fields: CrmFields
+    notes: list[str]
+    pause: Callable[..., None]
+
+    def pull(self, pull: Pull, seen: Callable[[str, int], None]) -> None:
+        """Fetch the pages of every object; `seen` hears of an object and how many of its records came."""
+
+    def rows(self, pull: Pull) -> Rows:
+        """Turn the fetched pages into rows of the raw tables."""
+
+    def missing_fields(self) -> list[str]:
+        """Name the fields that scores go to and that are not there, or not writable."""
+
+    def create_fields(self, names: Sequence[str]) -> list[str]:
+        """Create fields; returns what an administrator must do by hand."""
+
+    def send(self, batch: Sequence[Update]) -> Answer:
+        """Update records in one call."""
+
+
+def connect(crm: str, params: CrmParams) -> Crm:
+    """Connect with the credentials in the environment.
+
+    Raises
+    ------
+    ParameterError
+        If the client is not installed, or credentials are missing.
+    CrmError
+        If the CRM refuses them.
+    """
+    if crm == "hubspot":
+        from pipeline.crm.hubspot import HubSpot  # an extra
+
+        return HubSpot(params)
+    from pipeline.crm.salesforce import Salesforce  # an extra
+
+    return Salesforce(params)

@@ -1,0 +1,99 @@
+"""Command `pull_crm`: leads, touchpoints and stage changes out of HubSpot or Salesforce, as raw files for `ingest`."""
+
+import argparse
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from features.errors import ParameterError
+from pipeline.console import console, progress, run_main
+from pipeline.crm.connect import CRMS, Crm, connect
+from pipeline.crm.pages import Pull
+from pipeline.crm.records import merge
+from pipeline.files import write_json
+from pipeline.params import load_params
+
+__all__ = ["main", "pull_crm", "since_moment"]
+
+SECTIONS = ("crm",)
+LAST = "last"
+
+
+def since_moment(text: str | None, state: Path, overlap_minutes: int) -> str | None:
+    """Read `--since`: ISO 8601 with an offset, or `last` for the begin of the last finished pull less the overlap.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither. `last` without an earlier pull means all.
+    """
+    if text is None or (text == LAST and not state.exists()):
+        return None
+    if text == LAST:
+        text = str(json.loads(state.read_text(encoding="utf-8"))["began_at"])
+        return (datetime.fromisoformat(text) - timedelta(minutes=overlap_minutes)).isoformat()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ParameterError(
+            f"--since {text!r}: not a moment; write '2026-01-31T00:00:00+01:00' or '{LAST}'."
+        ) from error
+    if moment.tzinfo is None:
+        raise ParameterError(f"--since {text!r}: no time zone; add an offset, e.g. '+01:00'.")
+    return moment.astimezone(UTC).isoformat()
+
+
+def pull_crm(crm: Crm, out: Path, began_at: str, since: str | None) -> dict[str, int]:
+    """Pull into a folder; returns the rows that each table now has.
+
+    An interrupted pull goes on with its pages, and its own `since`; nothing in `out` changes before all pages are there.
+
+    Parameters
+    ----------
+    crm : Crm
+        The adapter.
+    out : Path
+        Folder of the raw files; `ingest.raw_dir`.
+    began_at : str
+        The present moment, ISO 8601.
+    since : str or None
+        Only what changed at or after it; None: everything, and rows of earlier pulls go.
+    """
+    pull = Pull(out / f".pull-{crm.name}", began_at, since)
+    if pull.resumed:
+        console.print(f"pull_crm: going on with the pull that began at {pull.began_at} (since {pull.since or 'ever'})")
+    with progress() as bar:
+        tasks: dict[str, object] = {}
+        counts: Counter[str] = Counter()
+
+        def seen(kind: str, records: int) -> None:
+            if kind not in tasks:
+                tasks[kind] = bar.add_task(kind, total=None)
+            counts[kind] += records
+            bar.update(tasks[kind], completed=counts[kind])  # type: ignore[arg-type]
+
+        crm.pull(pull, seen)
+    for note in crm.notes:
+        console.print(f"[yellow]{note}[/yellow]")
+    rows = merge(out, crm.rows(pull), crm.attributes, pull.began_at, keep=pull.since is not None)
+    write_json(out / f"{crm.name}.json", {"began_at": pull.began_at, "since": pull.since, "rows": rows})
+    pull.finish()
+    return rows
+
+
+def main() -> None:
+    """Pull; see docs/crm-adapters.md."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.pull_crm", description=__doc__)
+    parser.add_argument("--crm", choices=CRMS, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the raw files, as ingest.raw_dir names it")
+    parser.add_argument("--since", help=f"only what changed since then (ISO 8601 with an offset), or '{LAST}'")
+    arguments = parser.parse_args()
+    params = load_params(SECTIONS).crm
+    since = since_moment(arguments.since, arguments.out / f"{arguments.crm}.json", params.overlap_minutes)
+    rows = pull_crm(connect(arguments.crm, params), arguments.out, datetime.now(UTC).isoformat(), since)
+    console.print(f"pull_crm: {arguments.out} has " + ", ".join(f"{n:,} {table}" for table, n in rows.items()))
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,32 @@
+-- Any CRM: three CSV files, leads.csv, touchpoints.csv and stage_changes.csv, with the names of the data contract as headers.
+-- Copy it, and declare the further columns of leads.csv in `attributes`. See docs/crm-adapters.md and docs/your-own-data.md.
+-- The moment of the export is the latest one in the files: nothing later is known.
+
+CREATE OR REPLACE VIEW leads AS
+SELECT * FROM read_lines(getvariable('raw_dir') || '/leads.csv');
+
+CREATE OR REPLACE VIEW touchpoints AS
+SELECT * FROM read_lines(getvariable('raw_dir') || '/touchpoints.csv');
+
+CREATE OR REPLACE VIEW stage_changes AS
+SELECT * FROM read_lines(getvariable('raw_dir') || '/stage_changes.csv');
+
+CREATE OR REPLACE VIEW accounts AS
+SELECT DISTINCT account_id FROM leads WHERE coalesce(account_id, '') <> '';
+
+CREATE OR REPLACE VIEW export AS
+SELECT max(try_cast(moment AS TIMESTAMPTZ)) AS exported_at, 'real' AS clock
+FROM (
+    SELECT created_at AS moment FROM leads
+    UNION ALL
+    SELECT occurred_at FROM touchpoints
+    UNION ALL
+    SELECT occurred_at FROM stage_changes
+);
+
+CREATE OR REPLACE VIEW attributes AS
+SELECT * FROM (
+    VALUES
+        ('lead', 'role', 'category', 'creation'),
+        ('lead', 'source', 'category', 'creation')
+) AS declared (entity, attribute, type, known_at);

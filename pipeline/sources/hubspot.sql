@@ -1,0 +1,53 @@
+-- HubSpot, as `python -m pipeline.pull_crm --crm hubspot` wrote it. See docs/crm-adapters.md.
+-- What happened while the pull was running is left to the next one: `export` is the moment at which this one began.
+-- Values stay text, so that what does not parse goes to quarantine as it came.
+
+CREATE OR REPLACE VIEW export AS
+SELECT exported_at, clock FROM read_parquet(getvariable('raw_dir') || '/export.parquet');
+
+CREATE OR REPLACE VIEW attributes AS
+SELECT entity, attribute, type, known_at FROM read_parquet(getvariable('raw_dir') || '/attributes.parquet');
+
+CREATE OR REPLACE MACRO not_yet(moment) AS
+coalesce(try_cast(moment AS TIMESTAMPTZ) > (SELECT exported_at::TIMESTAMPTZ FROM export), false);
+
+CREATE OR REPLACE VIEW accounts AS
+SELECT id AS account_id, * EXCLUDE (id)
+FROM read_parquet(getvariable('raw_dir') || '/accounts.parquet');
+
+CREATE OR REPLACE VIEW leads AS
+SELECT
+    id AS lead_id,
+    if(account_id IN (SELECT a.account_id FROM accounts AS a), account_id, NULL) AS account_id,
+    * EXCLUDE (id, account_id, contact_id, opportunity_id, crm_account_id)
+FROM read_parquet(getvariable('raw_dir') || '/leads.parquet')
+WHERE NOT not_yet(created_at);
+
+CREATE OR REPLACE VIEW touchpoints AS
+SELECT
+    id AS touchpoint_id,
+    lead_id,
+    occurred_at,
+    coalesce(recorded_at, occurred_at) AS recorded_at,
+    kind,
+    channel,
+    asset,
+    campaign,
+    "by"
+FROM read_parquet(getvariable('raw_dir') || '/touchpoints.parquet')
+WHERE NOT not_yet(greatest(try_cast(occurred_at AS TIMESTAMPTZ), try_cast(recorded_at AS TIMESTAMPTZ)));
+
+CREATE OR REPLACE VIEW stage_changes AS
+SELECT lead_id, stage, occurred_at, reason, owner
+FROM read_parquet(getvariable('raw_dir') || '/stage_changes.parquet')
+WHERE NOT not_yet(occurred_at);
+
+CREATE OR REPLACE VIEW attribute_changes AS
+SELECT lead_id, account_id, attribute, value, occurred_at
+FROM read_parquet(getvariable('raw_dir') || '/attribute_changes.parquet')
+WHERE NOT not_yet(occurred_at);
+
+CREATE OR REPLACE VIEW orders AS
+SELECT account_id, ordered_at, amount
+FROM read_parquet(getvariable('raw_dir') || '/orders.parquet')
+WHERE NOT not_yet(ordered_at);

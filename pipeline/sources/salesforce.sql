@@ -1,0 +1,74 @@
+-- Salesforce, as `python -m pipeline.pull_crm --crm salesforce` wrote it. See docs/crm-adapters.md.
+-- What happened while the pull was running is left to the next one: `export` is the moment at which this one began.
+-- Values stay text, so that what does not parse goes to quarantine as it came.
+
+CREATE OR REPLACE VIEW export AS
+SELECT exported_at, clock FROM read_parquet(getvariable('raw_dir') || '/export.parquet');
+
+CREATE OR REPLACE VIEW attributes AS
+SELECT entity, attribute, type, known_at FROM read_parquet(getvariable('raw_dir') || '/attributes.parquet');
+
+CREATE OR REPLACE MACRO not_yet(moment) AS
+coalesce(try_cast(moment AS TIMESTAMPTZ) > (SELECT exported_at::TIMESTAMPTZ FROM export), false);
+
+CREATE OR REPLACE VIEW accounts AS
+SELECT DISTINCT account_id
+FROM read_parquet(getvariable('raw_dir') || '/leads.parquet')
+WHERE account_id IS NOT NULL;
+
+CREATE OR REPLACE VIEW leads AS
+SELECT id AS lead_id, * EXCLUDE (id, contact_id, opportunity_id, crm_account_id)
+FROM read_parquet(getvariable('raw_dir') || '/leads.parquet')
+WHERE NOT not_yet(created_at);
+
+-- What happened to the contact that a lead was converted into happened to the lead.
+CREATE OR REPLACE VIEW contacts AS
+SELECT contact_id, min(id) AS lead_id
+FROM read_parquet(getvariable('raw_dir') || '/leads.parquet')
+WHERE contact_id IS NOT NULL
+GROUP BY contact_id;
+
+-- Salesforce keeps activities of other people, too: partners, customers of old. They are nobody's in the funnel.
+CREATE OR REPLACE VIEW touchpoints AS
+SELECT
+    t.id AS touchpoint_id,
+    coalesce(c.lead_id, t.lead_id) AS lead_id,
+    t.occurred_at,
+    coalesce(t.recorded_at, t.occurred_at) AS recorded_at,
+    t.kind,
+    t.channel,
+    t.asset,
+    t.campaign,
+    t."by"
+FROM read_parquet(getvariable('raw_dir') || '/touchpoints.parquet') AS t
+LEFT JOIN contacts AS c ON c.contact_id = t.lead_id
+WHERE
+    (c.lead_id IS NOT NULL OR starts_with(t.lead_id, '00Q'))
+    AND NOT not_yet(greatest(try_cast(t.occurred_at AS TIMESTAMPTZ), try_cast(t.recorded_at AS TIMESTAMPTZ)));
+
+-- A converted lead is a customer once the opportunity of its conversion is won.
+CREATE OR REPLACE VIEW stage_changes AS
+SELECT lead_id, stage, occurred_at, reason, owner
+FROM read_parquet(getvariable('raw_dir') || '/stage_changes.parquet')
+WHERE NOT not_yet(occurred_at)
+UNION ALL
+SELECT l.id, 'customer', o.ordered_at, NULL, NULL
+FROM read_parquet(getvariable('raw_dir') || '/orders.parquet') AS o
+INNER JOIN read_parquet(getvariable('raw_dir') || '/leads.parquet') AS l ON l.opportunity_id = o.id
+WHERE NOT not_yet(o.ordered_at);
+
+CREATE OR REPLACE VIEW attribute_changes AS
+SELECT lead_id, account_id, attribute, value, occurred_at
+FROM read_parquet(getvariable('raw_dir') || '/attribute_changes.parquet')
+WHERE NOT not_yet(occurred_at);
+
+CREATE OR REPLACE VIEW orders AS
+SELECT l.account_id, o.ordered_at, o.amount
+FROM read_parquet(getvariable('raw_dir') || '/orders.parquet') AS o
+INNER JOIN (
+    SELECT crm_account_id, min(account_id) AS account_id
+    FROM read_parquet(getvariable('raw_dir') || '/leads.parquet')
+    WHERE account_id IS NOT NULL AND crm_account_id IS NOT NULL
+    GROUP BY crm_account_id
+) AS l ON l.crm_account_id = o.account_id
+WHERE o.amount IS NOT NULL AND NOT not_yet(o.ordered_at);
