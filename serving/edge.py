@@ -20,11 +20,12 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 ACCESS_LOG = "lead_qualification.access"
 CODE_HEADER = b"x-error-code"
 QUIET = ("/livez", "/readyz", "/healthz", "/metrics", "/static_content")
-KNOWN = ("/", "/score", "/docs.json", "/schema.json")
+KNOWN = ("/", "/score", "/docs.json", "/schema.json", "/touchpoints", "/leads", "/stage_changes", "/outcomes")
+LEAD_SCORE = ("/leads/", "/score")
 
 _FALLBACK = {
     404: ("not_found", "there is nothing at this address.", "POST /score scores leads; / describes the service."),
-    405: ("method_not_allowed", "this address does not answer to this method.", "Send POST to /score."),
+    405: ("method_not_allowed", "this address does not answer to this method.", "See /docs.json."),
     415: ("unsupported_media_type", "this content type is not taken.", "Send Content-Type: application/json."),
     503: ("not_ready", "the service is not ready.", "Try again shortly."),
 }
@@ -89,13 +90,20 @@ class Edge:
         line = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "method": scope["method"] if scope["method"] in ("GET", "POST", "HEAD", "OPTIONS") else "other",
-            "path": scope["path"] if scope["path"] in KNOWN else "other",
+            "path": _shown(scope["path"]),
             "status": seen["status"],
             "code": seen["code"],
             "bytes": seen["bytes"],
             "ms": round((time.perf_counter() - begin) * 1000.0, 2),
         }
         self.log.info(json.dumps(line))
+
+
+def _shown(path: str) -> str:
+    """Name an address without the id in it."""
+    if path.startswith(LEAD_SCORE[0]) and path.endswith(LEAD_SCORE[1]):
+        return "/leads/{lead_id}/score"
+    return path if path in KNOWN else "other"
 
 
 def _in_shape(message: Message, seen: dict[str, Any]) -> Message:

@@ -18,7 +18,7 @@ from serving.errors import RequestError
 from serving.strict_json import parse_json
 from serving.validation import explain, read_options
 
-__all__ = ["Scorer"]
+__all__ = ["Scorer", "score_entry"]
 
 
 class Scorer:
@@ -99,11 +99,11 @@ class Scorer:
         except JourneyError as error:
             raise explain(value, error) from None
         names = self.bundle.catalog.names
-        answer = {"leads": [_entry(item, names) for item in scores], "model": self.model}
+        answer = {"leads": [score_entry(item, names) for item in scores], "model": self.model}
         return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _entry(item: Score, names: tuple[str, ...]) -> dict[str, Any]:
+def score_entry(item: Score, names: tuple[str, ...]) -> dict[str, Any]:
     """Write one lead's part of the answer."""
     interval = None if item.low is None else [item.low, item.high]
     entry: dict[str, Any] = {

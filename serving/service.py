@@ -27,6 +27,7 @@ from starlette.routing import Route
 
 from features.errors import LeadQualificationError
 from features.timeline import to_micros
+from serving import events
 from serving.champion import Champion, find_champion
 from serving.edge import CODE_HEADER, Edge, configure_access_log
 from serving.errors import RequestError, error_body
@@ -120,7 +121,7 @@ async def _index(request: Request) -> Response:
     return FileResponse(Path(__file__).parent / "pages" / "index.html")
 
 
-_pages = Starlette(routes=[Route("/docs.json", _docs), Route("/", _index)])
+_pages = Starlette(routes=[Route("/docs.json", _docs), Route("/", _index), *events.routes], lifespan=events.lifespan)
 
 
 class _LeadQualification:
@@ -136,6 +137,7 @@ class _LeadQualification:
             champion = _find()
         self.scorer = Scorer.load(champion.folder, champion.name, champion.version)
         self.scorer.warm_up()
+        events.connect(ROOT, lambda: self.scorer)
         _log.info("serving %s version %s", champion.name, champion.version)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator, unused-ignore]
@@ -151,6 +153,7 @@ class _LeadQualification:
         try:
             champion = _find()
             Scorer.load(champion.folder, champion.name, champion.version)
+            events.prepare(ROOT)
         except LeadQualificationError as error:
             raise SystemExit(f"The service can't start: {error}") from None
         os.environ[CHAMPION] = json.dumps({key: str(value) for key, value in asdict(champion).items()})

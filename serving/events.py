@@ -1,0 +1,152 @@
+"""The addresses that tell what happens, and ask for the score of a lead as the store knows it."""
+
+import contextlib
+import datetime as dt
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from features.timeline import to_micros
+from serving.bodies import read_body
+from serving.edge import CODE_HEADER
+from serving.errors import RequestError, error_body
+from serving.intake import KINDS, accept
+from serving.online import score_lead
+from serving.scorer import Scorer
+from serving.store.connect import Store, StoreUnavailableError, store_url
+
+__all__ = ["SCOPES", "SCORE_ADDRESS", "connect", "lifespan", "prepare", "routes"]
+
+SCORE_ADDRESS = "/leads/{lead_id:path}/score"
+SCOPES = {**{("POST", f"/{kind}"): "write" for kind in KINDS}, ("GET", SCORE_ADDRESS): "score"}
+"""What a caller must be allowed to do, by method and address."""
+
+RETRY_AFTER = "5"
+THREADS = 8
+MOST_WAITING = 256
+
+_log = logging.getLogger("bentoml.lead_qualification.store")
+
+
+class _Ways:
+    """What the addresses of one process share."""
+
+    store: Store
+    scorer: Callable[[], Scorer]
+    limiter: anyio.CapacityLimiter
+
+
+_ways = _Ways()
+
+
+def prepare(root: Path) -> None:
+    """Bring the embedded store to this version before the workers start; a server's is migrated by its operator.
+
+    A store that does not answer is no reason to stay down: what needs it answers 503.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds the packages.
+
+    Raises
+    ------
+    LeadQualificationError
+        ``LEAD_STORE_URL`` can't be understood.
+    """
+    store = Store(store_url(root))
+    store.close()
+    if store.is_sqlite:
+        from serving.store.migrate import migrate  # alembic is slow to import, and workers don't need it
+
+        try:
+            migrate(store_url(root))
+        except StoreUnavailableError as error:
+            _log.warning("%s; serving without it.", error)
+
+
+def connect(root: Path, scorer: Callable[[], Scorer]) -> None:
+    """Say where the store is and what scores.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds the packages.
+    scorer : callable
+        Gives the scorer of the moment.
+    """
+    _ways.store, _ways.scorer = Store(store_url(root)), scorer
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    """Serve the addresses until the block ends."""
+    _ways.limiter = anyio.CapacityLimiter(THREADS)
+    try:
+        yield
+    finally:
+        _ways.store.close()
+
+
+async def _write(request: Request) -> Response:
+    kind = request.url.path.rsplit("/", 1)[-1]
+
+    async def answer() -> Any:
+        body = await read_body(request)
+        return await _in_thread(accept, _ways.store, kind, body, _now())
+
+    return await _answer(answer)
+
+
+async def _score(request: Request) -> Response:
+    async def answer() -> Any:
+        query = dict(request.query_params)
+        if len(query) != len(request.query_params.multi_items()):
+            raise RequestError(400, "duplicate_key", "a parameter stands twice in the address.", hint="Send each once.")
+        lead_id = request.path_params["lead_id"]
+        return await _in_thread(score_lead, _ways.store, _ways.scorer(), lead_id, query, _now())
+
+    return await _answer(answer)
+
+
+async def _answer(answer: Callable[[], Any]) -> Response:
+    headers = {}
+    try:
+        content = json.dumps(await answer(), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        return Response(content, media_type="application/json")
+    except RequestError as error:
+        failure = error
+    except StoreUnavailableError as error:
+        _log.warning("%s", error)
+        hint = "Try again later; what was accepted is kept. POST /score works without the store."
+        failure = RequestError(503, "store_unavailable", "the store does not answer; nothing was written.", hint=hint)
+    if failure.status == 503:
+        headers["retry-after"] = RETRY_AFTER
+    headers[CODE_HEADER.decode("ascii")] = failure.code
+    return Response(error_body(failure), failure.status, headers, media_type="application/json")
+
+
+async def _in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Work beside the event loop, on few threads: while the store is stuck, the others still answer."""
+    if _ways.limiter.statistics().tasks_waiting >= MOST_WAITING:
+        raise RequestError(503, "store_busy", "too many requests wait for the store.", hint="Try again later.")
+    return await anyio.to_thread.run_sync(lambda: work(*arguments), limiter=_ways.limiter)
+
+
+def _now() -> int:
+    return to_micros(dt.datetime.now(dt.UTC))
+
+
+routes = [
+    *(Route(f"/{kind}", _write, methods=["POST"]) for kind in KINDS),
+    Route(SCORE_ADDRESS, _score, methods=["GET"]),
+]

@@ -1,0 +1,78 @@
+"""Command `migrate`: bring the store's tables to this version; SQLite files are created where there are none."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from serving.store.connect import Store, StoreUnavailableError, store_url
+
+__all__ = ["is_current", "main", "migrate"]
+
+FOLDER = Path(__file__).parent / "migrations"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _config(connection: sa.Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def is_current(connection: sa.Connection) -> bool:
+    """Tell whether the tables are those of this version."""
+    head = ScriptDirectory.from_config(_config()).get_current_head()
+    return MigrationContext.configure(connection).get_current_revision() == head
+
+
+def migrate(url: str) -> str:
+    """Bring a store to this version, in one transaction; does nothing where it is already.
+
+    Parameters
+    ----------
+    url : str
+        As for `Store`.
+
+    Returns
+    -------
+    str
+        The revision.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store can't be reached or written.
+    """
+    store = Store(url)
+    try:
+        if store.file is not None:
+            store.file.parent.mkdir(parents=True, exist_ok=True)
+            store.file.touch(mode=0o600)
+        with store.engine.begin() as connection:
+            if not store.is_sqlite:  # several services may start at once
+                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7263413601)"))
+            command.upgrade(_config(connection), "head")
+            return str(MigrationContext.configure(connection).get_current_revision())
+    except (sa.exc.DBAPIError, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StoreUnavailableError(f"the store can't be brought to this version ({cause})") from error
+    finally:
+        store.close()
+
+
+def main() -> None:
+    """Migrate the store of ``LEAD_STORE_URL``."""
+    url = store_url(ROOT)
+    try:
+        revision = migrate(url)
+    except StoreUnavailableError as error:
+        raise SystemExit(f"{error}. Check LEAD_STORE_URL and that it can be written.") from error
+    print(f"migrate: {sa.make_url(url).render_as_string(hide_password=True)} is at {revision}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
