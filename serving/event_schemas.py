@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.limits import MAX_LEADS, MAX_ORDERS, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
+from serving.limits import MAX_LEADS, MAX_ORDERS, MAX_REASONS, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
 from serving.schemas import Attributes, Loose, Model, Moment, Order, ScoredLead, StageChange, Text, Touchpoint
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "LeadScore",
     "LeadsBody",
     "OutcomesBody",
+    "ScoreQuery",
     "StageChangesBody",
     "TouchpointsBody",
     "Verdict",
@@ -107,6 +108,16 @@ class Accepted(BaseModel):
     new: int = Field(description="Entries that said something new.")
     duplicate: int = Field(description="Entries that were known already, and changed nothing.")
     recorded_at: str = Field(description="Stands for every recorded_at that was not sent; UTC.")
+
+
+class ScoreQuery(_Strict):
+    """What may stand in the address that asks for a stored lead's score."""
+
+    language: Literal["en", "de"] = Field("en", description="Of reasons and warnings.")
+    reasons: int = Field(3, ge=0, le=MAX_REASONS, description="How many reasons to give.")
+    snapshot_at: Moment | None = Field(
+        None, description="The moment to score at, as far as it was known then; write + as %2B. Missing: now."
+    )
 
 
 class DecisionAnswer(BaseModel):

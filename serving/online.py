@@ -10,14 +10,13 @@ from models.request_fields import fail, optional_moment
 from models.requests import LeadRequest
 from models.scoring import Score, score_requests
 from serving.errors import RequestError
+from serving.event_schemas import ScoreQuery
 from serving.scorer import Scorer, score_entry
 from serving.store.connect import Store
 from serving.store.reading import read_lead
-from serving.validation import explain, read_options
+from serving.validation import explain, read_envelope
 
 __all__ = ["decision_of", "entry_of", "score_lead"]
-
-QUERY = ("language", "reasons", "snapshot_at")
 
 
 def score_lead(store: Store, scorer: Scorer, lead_id: str, query: Mapping[str, str], now: int) -> dict[str, Any]:
@@ -83,19 +82,15 @@ def decision_of(score: Score, bundle: Bundle) -> Decision | None:
 
 
 def _read_query(query: Mapping[str, str]) -> tuple[str, int, int | None]:
-    value: dict[str, Any] = {"leads": [{}]}
+    reasons = query.get("reasons", "")
+    # int() would take "1_0" and other scripts' digits
+    number = {"reasons": int(reasons)} if reasons.isascii() and reasons.isdecimal() and len(reasons) < 5 else {}
+    value = {**query, **number}
     try:
-        for name, text in query.items():
-            if name not in QUERY:
-                fail(name[:60], "is not a known parameter", f"Known are {', '.join(QUERY)}.")
-            if name != "snapshot_at":
-                # int() would take "1_0" and other scripts' digits
-                is_count = name == "reasons" and text.isascii() and text.isdecimal() and len(text) < 5
-                value[name] = int(text) if is_count else text
-        if "snapshot_at" in query and " " in query["snapshot_at"]:
+        if " " in query.get("snapshot_at", ""):
             fail("snapshot_at", "holds a blank", "In an address, write the + of an offset as %2B, or send UTC with Z.")
         at = optional_moment(query.get("snapshot_at"), "snapshot_at")
     except JourneyError as error:
-        raise explain({**value, **query}, error) from None
-    options = read_options(value)
+        raise explain(value, error, ScoreQuery) from None
+    options = read_envelope(value, ScoreQuery, "language")
     return options.language, options.reasons, at

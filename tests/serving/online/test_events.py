@@ -60,7 +60,10 @@ def test_now_is_the_snapshot_and_what_was_just_told_counts(online: Any) -> None:
 
 
 def test_an_outcome_ends_the_scoring_and_recycling_reopens(online: Any) -> None:
-    online.post({"touchpoints": [{"lead_id": "O-1", "occurred_at": "2026-01-05T10:00:00Z", "kind": "webinar"}]}, path="/touchpoints")
+    online.post(
+        {"touchpoints": [{"lead_id": "O-1", "occurred_at": "2026-01-05T10:00:00Z", "kind": "webinar"}]},
+        path="/touchpoints",
+    )
     change = {"lead_id": "O-1", "stage": "mql", "occurred_at": "2026-01-05T11:00:00Z"}
     online.post({"stage_changes": [change]}, path="/stage_changes")
     assert score_of(online, "O-1")[1]["lead"]["decision"]["tier"] in "ABCD"
@@ -81,7 +84,10 @@ def test_any_text_may_be_a_lead_id(online: Any, lead_id: str) -> None:
     attributes = {"😀" * 500: "😀" * 500, "other": 10**300}
     account = {"account_id": "😀" * 500, "attributes": attributes}
     assert online.post({"touchpoints": [item]}, path="/touchpoints")[0] == 200
-    assert online.post({"leads": [{"lead_id": lead_id, "attributes": attributes, "account": account}]}, path="/leads")[0] == 200
+    assert (
+        online.post({"leads": [{"lead_id": lead_id, "attributes": attributes, "account": account}]}, path="/leads")[0]
+        == 200
+    )
     status, answer = score_of(online, lead_id)
     assert (status, answer["lead"]["lead_id"]) == (200, lead_id)
 
@@ -93,21 +99,69 @@ ERRORS: dict[str, tuple[str, Any, int, str, str | None]] = {
     "other key": ("touchpoints", {"leads": []}, 422, "missing_field", "touchpoints"),
     "empty": ("touchpoints", {"touchpoints": []}, 422, "empty", "touchpoints"),
     "too many": ("stage_changes", {"stage_changes": [{}] * 1_001}, 422, "too_many", "stage_changes"),
-    "no lead": ("touchpoints", {"touchpoints": [T, {**T, "lead_id": None}]}, 422, "wrong_type", "touchpoints[1].lead_id"),
+    "no lead": (
+        "touchpoints",
+        {"touchpoints": [T, {**T, "lead_id": None}]},
+        422,
+        "wrong_type",
+        "touchpoints[1].lead_id",
+    ),
     "no lead at all": ("touchpoints", {"touchpoints": [{"kind": "x"}]}, 422, "missing_field", "touchpoints[0].lead_id"),
     "no entry": ("touchpoints", {"touchpoints": ["x"]}, 422, "wrong_type", "touchpoints[0]"),
-    "no zone": ("touchpoints", {"touchpoints": [{**T, "occurred_at": "2026-01-05T10:00"}]}, 422, "no_time_zone", "touchpoints[0].occurred_at"),
+    "no zone": (
+        "touchpoints",
+        {"touchpoints": [{**T, "occurred_at": "2026-01-05T10:00"}]},
+        422,
+        "no_time_zone",
+        "touchpoints[0].occurred_at",
+    ),
     "unknown": ("touchpoints", {"touchpoints": [{**T, "colour": 1}]}, 422, "unknown_field", "touchpoints[0].colour"),
     "nul": ("touchpoints", {"touchpoints": [{**T, "asset": "a\0"}]}, 422, "invalid_value", "touchpoints[0].asset"),
-    "stage": ("stage_changes", {"stage_changes": [{"lead_id": "L", "stage": "won", "occurred_at": T["occurred_at"]}]}, 422, "not_allowed", "stage_changes[0].stage"),
+    "stage": (
+        "stage_changes",
+        {"stage_changes": [{"lead_id": "L", "stage": "won", "occurred_at": T["occurred_at"]}]},
+        422,
+        "not_allowed",
+        "stage_changes[0].stage",
+    ),
     "verdict": ("outcomes", {"outcomes": [{**O, "outcome": "won"}]}, 422, "not_allowed", "outcomes[0].outcome"),
     "no reason": ("outcomes", {"outcomes": [{**O, "reason": ""}]}, 422, "invalid_value", "outcomes[0].reason"),
-    "no moment": ("outcomes", {"outcomes": [{**O, "occurred_at": None}]}, 422, "wrong_type", "outcomes[0].occurred_at"),
-    "account": ("leads", {"leads": [{"lead_id": "L", "account": {"attributes": {}}}]}, 422, "missing_field", "leads[0].account.account_id"),
-    "attribute": ("leads", {"leads": [{"lead_id": "L", "attributes": {"a": []}}]}, 422, "wrong_type", "leads[0].attributes.a"),
-    "attribute nul": ("leads", {"leads": [{"lead_id": "L", "attributes": {"a\0": 1}}]}, 422, "invalid_value", "leads[0].attributes.a\0"),
-    "order": ("leads", {"leads": [{"lead_id": "L", "account": {"account_id": "A", "orders": [{"amount": 1}]}}]}, 422, "missing_field", "leads[0].account.orders[0].ordered_at"),
-}  # fmt: skip
+    "no moment": (
+        "outcomes",
+        {"outcomes": [{**O, "occurred_at": None}]},
+        422,
+        "invalid_time",
+        "outcomes[0].occurred_at",
+    ),
+    "account": (
+        "leads",
+        {"leads": [{"lead_id": "L", "account": {"attributes": {}}}]},
+        422,
+        "missing_field",
+        "leads[0].account.account_id",
+    ),
+    "attribute": (
+        "leads",
+        {"leads": [{"lead_id": "L", "attributes": {"a": []}}]},
+        422,
+        "wrong_type",
+        "leads[0].attributes.a",
+    ),
+    "attribute nul": (
+        "leads",
+        {"leads": [{"lead_id": "L", "attributes": {"a\0": 1}}]},
+        422,
+        "invalid_value",
+        "leads[0].attributes.a\0",
+    ),
+    "order": (
+        "leads",
+        {"leads": [{"lead_id": "L", "account": {"account_id": "A", "orders": [{"amount": 1}]}}]},
+        422,
+        "missing_field",
+        "leads[0].account.orders[0].ordered_at",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", ERRORS)
@@ -124,7 +178,11 @@ def test_a_body_is_accepted_whole_or_not_at_all(online: Any) -> None:
     assert online.post({"touchpoints": [named]}, path="/touchpoints")[0] == 200
     body = {"touchpoints": [{**T, "lead_id": "W-2"}, {**named, "kind": "other"}]}
     status, answer = online.post(body, path="/touchpoints")
-    assert (status, answer["error"]["code"], answer["error"]["field"]) == (409, "conflict", "touchpoints[1].touchpoint_id")
+    assert (status, answer["error"]["code"], answer["error"]["field"]) == (
+        409,
+        "conflict",
+        "touchpoints[1].touchpoint_id",
+    )
     assert score_of(online, "W-2")[0] == 404
 
 
@@ -135,8 +193,8 @@ def test_the_query_is_checked(online: Any) -> None:
         "reasons=11": ("out_of_range", "reasons"),
         "reasons=two": ("wrong_type", "reasons"),
         "snapshot_at=2026-01-05": ("invalid_time", "snapshot_at"),
-        "snapshot_at=2026-01-05T10:00:00+01:00": ("invalid_value", "snapshot_at"),
-        "debug=true": ("invalid_value", "debug"),
+        "snapshot_at=2026-01-05T10:00:00+01:00": ("invalid_time", "snapshot_at"),
+        "debug=true": ("unknown_field", "debug"),
         "language=de&language=en": ("duplicate_key", None),
     }
     for query, (code, field) in cases.items():

@@ -145,7 +145,10 @@ def test_neither_order_nor_repeats_nor_parts_change_what_is_stored(
         tables = ("touchpoints", "stage_changes", "attribute_changes", "orders")
         with store.read() as connection:
             contents.append(
-                {name: sorted(map(repr, connection.execute(sa.select(schema.metadata.tables[name])))) for name in tables}
+                {
+                    name: sorted(map(repr, connection.execute(sa.select(schema.metadata.tables[name]))))
+                    for name in tables
+                }
             )
         store.close()
     assert len(contents[0]["touchpoints"]) > 50
@@ -174,12 +177,16 @@ def test_the_same_id_is_the_same_touchpoint(store: Store) -> None:
 @pytest.mark.parametrize("field", ["kind", "occurred_at", "recorded_at", "asset", "value", "by"])
 def test_the_same_id_with_other_content_is_refused_and_nothing_changes(store: Store, field: str) -> None:
     _add(store, TouchpointRow("L-1", VISIT))
-    other = VISIT._replace(**{field: {"kind": "webinar", "asset": None, "value": 1.0, "by": "sales"}.get(field, NOW - 9)})
+    other = VISIT._replace(
+        **{field: {"kind": "webinar", "asset": None, "value": 1.0, "by": "sales"}.get(field, NOW - 9)}
+    )
     with pytest.raises(ConflictError) as caught:
         _add(store, TouchpointRow("L-1", VISIT._replace(touchpoint_id="T-2")), TouchpointRow("L-1", other))
     assert (caught.value.position, caught.value.name) == (1, "touchpoint_id")
     with pytest.raises(ConflictError):
-        _add(store, *(TouchpointRow("L-3", item) for item in (VISIT, other._replace(recorded_at=other.recorded_at or 7))))
+        _add(
+            store, *(TouchpointRow("L-3", item) for item in (VISIT, other._replace(recorded_at=other.recorded_at or 7)))
+        )
     with store.read() as connection:
         (row,) = connection.execute(sa.select(schema.touchpoints)).mappings()
         assert connection.execute(sa.select(schema.leads.c.lead_id)).scalars().all() == ["L-1"]
@@ -282,7 +289,9 @@ def test_sqlite_is_durable_and_its_file_is_private(new_url: Callable[[str], str]
     migrate(address)
     store = Store(address)
     with store.read() as connection:
-        pragmas = [connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("journal_mode", "synchronous")]
+        pragmas = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("journal_mode", "synchronous")
+        ]
     assert pragmas == ["wal", 2]
     assert store.file is not None
     assert store.file.stat().st_mode & 0o777 == 0o600
