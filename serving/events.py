@@ -4,6 +4,7 @@ import contextlib
 import datetime as dt
 import json
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from starlette.routing import Route
 
 from features.timeline import to_micros
 from serving.bodies import read_body
+from serving.dispatcher import Dispatcher
 from serving.edge import CODE_HEADER
 from serving.errors import RequestError, error_body
 from serving.intake import KINDS, accept
 from serving.online import score_lead
 from serving.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError, store_url
+from serving.webhooks import WebhookSettings
 
 __all__ = ["SCOPES", "SCORE_ADDRESS", "connect", "lifespan", "prepare", "routes"]
 
@@ -43,6 +46,7 @@ class _Ways:
     store: Store
     scorer: Callable[[], Scorer]
     limiter: anyio.CapacityLimiter
+    dispatcher: Dispatcher | None = None
 
 
 _ways = _Ways()
@@ -61,8 +65,9 @@ def prepare(root: Path) -> None:
     Raises
     ------
     LeadQualificationError
-        ``LEAD_STORE_URL`` can't be understood.
+        ``LEAD_STORE_URL`` or a setting of the webhooks can't be understood.
     """
+    WebhookSettings.from_environ(os.environ)
     store = Store(store_url(root))
     store.close()
     if store.is_sqlite:
@@ -85,15 +90,21 @@ def connect(root: Path, scorer: Callable[[], Scorer]) -> None:
         Gives the scorer of the moment.
     """
     _ways.store, _ways.scorer = Store(store_url(root)), scorer
+    settings = WebhookSettings.from_environ(os.environ)
+    _ways.dispatcher = None if settings is None else Dispatcher(_ways.store, scorer, settings, _now)
 
 
 @contextlib.asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
-    """Serve the addresses until the block ends."""
+    """Serve the addresses, and tell of decisions, until the block ends."""
     _ways.limiter = anyio.CapacityLimiter(THREADS)
+    if _ways.dispatcher is not None:
+        _ways.dispatcher.start()
     try:
         yield
     finally:
+        if _ways.dispatcher is not None:
+            await anyio.to_thread.run_sync(_ways.dispatcher.stop)
         _ways.store.close()
 
 
@@ -102,7 +113,10 @@ async def _write(request: Request) -> Response:
 
     async def answer() -> Any:
         body = await read_body(request)
-        return await _in_thread(accept, _ways.store, kind, body, _now())
+        accepted = await _in_thread(accept, _ways.store, kind, body, _now())
+        if _ways.dispatcher is not None:
+            _ways.dispatcher.wake()
+        return accepted
 
     return await _answer(answer)
 

@@ -1,6 +1,7 @@
 """Scores from the online store: the same function, of the same request, as when the whole journey is sent."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from features.errors import JourneyError
@@ -16,7 +17,7 @@ from serving.store.connect import Store
 from serving.store.reading import read_lead
 from serving.validation import explain, read_envelope
 
-__all__ = ["decision_of", "entry_of", "score_lead"]
+__all__ = ["decision_of", "entry_of", "score_lead", "show_decision"]
 
 
 def score_lead(store: Store, scorer: Scorer, lead_id: str, query: Mapping[str, str], now: int) -> dict[str, Any]:
@@ -69,9 +70,13 @@ def entry_of(scorer: Scorer, lead: LeadRequest, language: str, reasons: int) -> 
         (score,) = score_requests(scorer.bundle, [lead], n_reasons=reasons, language=language, explain=reasons > 0)
     except JourneyError as error:
         raise RequestError(422, "invalid_value", str(error), error.field or None, error.hint or None) from None
-    decision = decision_of(score, scorer.bundle)
-    shown = None if decision is None else {"tier": decision.tier, "within_capacity": decision.within_capacity}
+    shown = show_decision(decision_of(score, scorer.bundle))
     return {**score_entry(score, scorer.bundle.catalog.names), "decision": shown}
+
+
+def show_decision(decision: Decision | None) -> dict[str, Any] | None:
+    """Write a decision as it stands in answers and webhooks."""
+    return None if decision is None else asdict(decision)
 
 
 def decision_of(score: Score, bundle: Bundle) -> Decision | None:
