@@ -1,6 +1,10 @@
-"""Command `score`: every open lead, or customer, at the moment of the export, scored with the champion, as CSV or Parquet."""
+"""Command `score`: score with the champion, into CSV or Parquet, what a CRM imports.
+
+Of a folder of canonical tables every open lead, or customer, at the moment of the export; of a file each lead in it.
+"""
 
 import argparse
+import datetime as dt
 from pathlib import Path
 from typing import get_args
 
@@ -11,12 +15,14 @@ import pyarrow as pa
 from features.errors import DataError
 from features.params import Engine
 from models.bundle import Bundle
+from models.request_fields import parse_moment
 from models.scoring import probabilities
 from pipeline.build_features import matrix_batches
 from pipeline.console import console, progress, run_main
 from pipeline.engines.account_batches import snapshot_batches
 from pipeline.export import read_export
 from pipeline.params import SnapshotsParams, load_params
+from pipeline.score_file import score_file
 from pipeline.score_rows import SCORES, score_rows
 from pipeline.snapshots import customers_since, risk_periods
 from pipeline.tables import read_table
@@ -144,7 +150,13 @@ def score_open_leads(
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m pipeline.score", description=__doc__)
     parser.add_argument(
-        "--in", dest="canonical", type=Path, help="folder of canonical tables (default: data/canonical)"
+        "--in",
+        dest="source",
+        type=Path,
+        help="folder of canonical tables (default: data/canonical), or file of leads as in POST /score: .jsonl, .csv, .parquet",
+    )
+    parser.add_argument(
+        "--snapshot-at", help="moment for the leads of a file that name none, with offset (default: now)"
     )
     parser.add_argument("--out", type=Path, required=True, help="file to write; .csv or .parquet")
     parser.add_argument("--bundle", type=Path, help="model to use (default: the champion in data/champion)")
@@ -154,22 +166,30 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Score the open leads of a folder of canonical tables."""
+    """Score the open leads of a folder of canonical tables, or the leads of a file."""
     arguments = _arguments()
     params = load_params(SECTIONS)
     if arguments.out.suffix not in (".csv", ".parquet"):
         raise DataError(f"--out {arguments.out}: unknown ending {arguments.out.suffix!r}; use .csv or .parquet")
-    canonical = arguments.canonical or params.paths.data_dir / "canonical"
+    source = arguments.source or params.paths.data_dir / "canonical"
     bundle = Bundle.load(arguments.bundle or params.paths.data_dir / "champion")
-    engine = arguments.engine or params.features.engine
-    scores = score_open_leads(bundle, canonical, open_leads(canonical, params.snapshots), arguments.language, engine)
+    who = "customers" if params.snapshots.risk_set == "customers" else "open leads"
+    if source.is_dir():
+        engine = arguments.engine or params.features.engine
+        scores = score_open_leads(bundle, source, open_leads(source, params.snapshots), arguments.language, engine)
+    elif source.exists():
+        at = parse_moment(arguments.snapshot_at or dt.datetime.now(dt.UTC), "--snapshot-at")
+        scores, who = score_file(bundle, source, at, arguments.language), "leads"
+    else:
+        raise DataError(
+            f"--in {source}: there is no such folder or file. Name one, or run `make demo` for data/canonical."
+        )
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     if arguments.out.suffix == ".csv":
         scores.to_csv(arguments.out, index=False)
     else:
         scores.to_parquet(arguments.out, index=False)
     tiers = scores["tier"].value_counts().sort_index().to_dict()
-    who = "customers" if params.snapshots.risk_set == "customers" else "open leads"
     console.print(f"score: {len(scores):,} {who} in {arguments.out}, tiers {tiers or 'none'}")
 
 
