@@ -217,3 +217,23 @@ def test_ids_stay_out_of_the_logs(online: Any) -> None:
     assert "example.org" not in text
     paths = {json.loads(line)["path"] for line in text.splitlines() if line.startswith("{")}
     assert {"/touchpoints", "/leads/{lead_id}/score"} <= paths
+
+
+def test_the_examples_of_the_document_are_accepted(online: Any) -> None:
+    document = json.loads(online.get("/docs.json")[1])
+    for kind in ("touchpoints", "leads", "stage_changes", "outcomes"):
+        post = document["paths"][f"/{kind}"]["post"]
+        body = post["requestBody"]["content"]["application/json"]["examples"]["typical"]["value"]
+        status, answer = online.post(body, path=f"/{kind}")
+        assert (status, answer["new"] + answer["duplicate"]) == (200, 1)
+        shown = post["responses"]["200"]["content"]["application/json"]["examples"]["typical"]["value"]
+        assert set(answer) == set(shown)
+        assert {"409", "422", "503"} <= set(post["responses"])
+    get = document["paths"]["/leads/{lead_id}/score"]["get"]
+    status, answer = score_of(online, "L-1001")
+    shown = get["responses"]["200"]["content"]["application/json"]["examples"]["typical"]["value"]
+    assert (status, set(answer), set(answer["lead"])) == (200, set(shown), set(shown["lead"]))
+    assert set(answer["lead"]["decision"]) == set(shown["lead"]["decision"])
+    assert [item["name"] for item in get["parameters"]] == ["lead_id", "language", "reasons", "snapshot_at"]
+    used = {part.split('"')[0] for part in json.dumps(document).split("#/components/schemas/")[1:]}
+    assert used <= set(document["components"]["schemas"])
