@@ -305,7 +305,7 @@ def serve(target: str, folder: Path, log: Path, environment: dict[str, str]) -> 
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**kept, **environment},
+            env={**kept, "LEAD_STORE_URL": f"sqlite:///{log.parent / 'store.db'}", **environment},
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
