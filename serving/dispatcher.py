@@ -147,7 +147,7 @@ class Dispatcher:
             if item.decision != _decision(known.get(item.lead_id))
         }
         with self.store.write() as connection:
-            before = known_decisions(connection, [item.lead_id for item in found])
+            before = known_decisions(connection, [item.lead_id for item in found], lock=True)
             for item in found:
                 mine = before.get(item.lead_id)
                 if item.decision != _decision(mine) and item.lead_id not in told:

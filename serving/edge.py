@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from serving.addresses import address_of
 from serving.errors import RequestError, error_body
 
 __all__ = ["ACCESS_LOG", "CODE_HEADER", "Edge", "configure_access_log"]
@@ -20,8 +21,6 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 ACCESS_LOG = "lead_qualification.access"
 CODE_HEADER = b"x-error-code"
 QUIET = ("/livez", "/readyz", "/healthz", "/metrics", "/static_content")
-KNOWN = ("/", "/score", "/docs.json", "/schema.json", "/touchpoints", "/leads", "/stage_changes", "/outcomes")
-LEAD_SCORE = ("/leads/", "/score")
 
 _FALLBACK = {
     404: ("not_found", "there is nothing at this address.", "POST /score scores leads; / describes the service."),
@@ -90,20 +89,13 @@ class Edge:
         line = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "method": scope["method"] if scope["method"] in ("GET", "POST", "HEAD", "OPTIONS") else "other",
-            "path": _shown(scope["path"]),
+            "path": address_of(scope["path"]),
             "status": seen["status"],
             "code": seen["code"],
             "bytes": seen["bytes"],
             "ms": round((time.perf_counter() - begin) * 1000.0, 2),
         }
         self.log.info(json.dumps(line))
-
-
-def _shown(path: str) -> str:
-    """Name an address without the id in it."""
-    if path.startswith(LEAD_SCORE[0]) and path.endswith(LEAD_SCORE[1]):
-        return "/leads/{lead_id}/score"
-    return path if path in KNOWN else "other"
 
 
 def _in_shape(message: Message, seen: dict[str, Any]) -> Message:

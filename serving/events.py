@@ -17,21 +17,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from features.timeline import to_micros
+from serving.addresses import LEAD_SCORE, TOLD
 from serving.bodies import read_body
 from serving.dispatcher import Dispatcher
 from serving.edge import CODE_HEADER
 from serving.errors import RequestError, error_body
-from serving.intake import KINDS, accept
+from serving.intake import accept
 from serving.online import score_lead
 from serving.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError, store_url
 from serving.webhooks import WebhookSettings
 
-__all__ = ["SCOPES", "SCORE_ADDRESS", "connect", "lifespan", "prepare", "routes"]
-
-SCORE_ADDRESS = "/leads/{lead_id:path}/score"
-SCOPES = {**{("POST", f"/{kind}"): "write" for kind in KINDS}, ("GET", SCORE_ADDRESS): "score"}
-"""What a caller must be allowed to do, by method and address."""
+__all__ = ["connect", "lifespan", "prepare", "routes"]
 
 RETRY_AFTER = "5"
 THREADS = 8
@@ -161,6 +158,6 @@ def _now() -> int:
 
 
 routes = [
-    *(Route(f"/{kind}", _write, methods=["POST"]) for kind in KINDS),
-    Route(SCORE_ADDRESS, _score, methods=["GET"]),
+    *(Route(f"/{kind}", _write, methods=["POST"]) for kind in TOLD),
+    Route(LEAD_SCORE.replace("{lead_id}", "{lead_id:path}"), _score, methods=["GET"]),  # an id may hold a slash
 ]

@@ -189,4 +189,4 @@ KINDS: Mapping[str, Kind] = {
     ),
     "outcomes": _kind("outcomes", event_schemas.OutcomesBody, MAX_STAGE_CHANGES, _outcomes, add_outcomes),
 }
-"""What may be told; each is the last part of its address and the key of its body's list."""
+"""How each of `serving.addresses.TOLD` is read and written."""

@@ -21,21 +21,20 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 import bentoml
 from bentoml._internal.utils.analytics import usage_stats
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from features.errors import LeadQualificationError
 from features.timeline import to_micros
 from serving import events
+from serving.bodies import read_body
 from serving.champion import Champion, find_champion
 from serving.edge import CODE_HEADER, Edge, configure_access_log
 from serving.errors import RequestError, error_body
-from serving.limits import MAX_BODY_BYTES
 from serving.openapi import openapi_document
 from serving.schemas import ScoreAnswer, ScoreRequest
 from serving.scorer import Scorer
-from serving.strict_json import too_large
 
 __all__ = ["LeadQualification"]
 
@@ -72,24 +71,10 @@ class ScoreInput(ScoreRequest, bentoml.IODescriptor):  # type: ignore[misc, unus
     @classmethod
     async def from_http_request(cls, request: Request, serde: Any) -> Incoming:
         """Read the body, within the limit."""
-        may_debug = _is_local(request)
-        content_type = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
-        if content_type != "application/json":
-            message = f"the content type is {content_type[:60]!r}; application/json is expected."
-            error = RequestError(415, "unsupported_media_type", message, hint="Send Content-Type: application/json.")
-            return Incoming(b"", may_debug, error)
-        if request.headers.get("content-encoding", "identity").lower() != "identity":
-            message = "the body is compressed; only plain JSON is taken."
-            return Incoming(b"", may_debug, RequestError(415, "unsupported_media_type", message))
-        body = bytearray()
         try:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    return Incoming(b"", may_debug, too_large())
-        except ClientDisconnect:
-            return Incoming(b"", may_debug, RequestError(400, "disconnected", "the caller hung up."))
-        return Incoming(bytes(body), may_debug)
+            return Incoming(await read_body(request), _is_local(request))
+        except RequestError as error:
+            return Incoming(b"", _is_local(request), error)
 
 
 class ScoreOutput(ScoreAnswer, bentoml.IODescriptor):  # type: ignore[misc, unused-ignore]

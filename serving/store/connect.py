@@ -18,7 +18,7 @@ __all__ = ["STORE_URL", "Store", "StoreUnavailableError", "store_url"]
 STORE_URL = "LEAD_STORE_URL"
 WAIT = "LEAD_STORE_WAIT_MS"
 DEFAULT_WAIT_MS = 5_000
-POOL = 8
+POOL = 12  # the threads of the addresses, and those that score again and send
 
 
 class StoreUnavailableError(LeadQualificationError):

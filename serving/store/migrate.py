@@ -1,5 +1,6 @@
 """Command `migrate`: bring the store's tables to this version; SQLite files are created where there are none."""
 
+import argparse
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -8,9 +9,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from features.errors import LeadQualificationError
 from serving.store.connect import Store, StoreUnavailableError, store_url
 
-__all__ = ["is_current", "main", "migrate"]
+__all__ = ["is_current", "main", "migrate", "write_migration"]
 
 FOLDER = Path(__file__).parent / "migrations"
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,14 +66,38 @@ def migrate(url: str) -> str:
         store.close()
 
 
+def write_migration(message: str) -> str:
+    """Write the migration that is missing between the newest one and `serving.store.schema`; for developers.
+
+    Returns
+    -------
+    str
+        Its file.
+    """
+    with sa.create_engine("sqlite://").begin() as connection:
+        config = _config(connection)
+        command.upgrade(config, "head")
+        number = len(list(ScriptDirectory.from_config(config).walk_revisions())) + 1
+        made = command.revision(config, message, autogenerate=True, rev_id=f"{number:04d}")
+        return str(getattr(made, "path", made))
+
+
 def main() -> None:
     """Migrate the store of ``LEAD_STORE_URL``."""
+    parser = argparse.ArgumentParser(prog="python -m serving.store.migrate", description=__doc__)
+    parser.add_argument(
+        "--new", metavar="WORDS", help="for developers: write the migration to a changed schema instead"
+    )
+    arguments = parser.parse_args()
+    if arguments.new:
+        print(f"migrate: {write_migration(arguments.new)}")  # noqa: T201 its output
+        return
     url = store_url(ROOT)
     try:
         revision = migrate(url)
-    except StoreUnavailableError as error:
+    except LeadQualificationError as error:
         raise SystemExit(f"{error}. Check LEAD_STORE_URL and that it can be written.") from error
-    print(f"migrate: {sa.make_url(url).render_as_string(hide_password=True)} is at {revision}")  # noqa: T201
+    print(f"migrate: {sa.make_url(url).render_as_string(hide_password=True)} is at {revision}")  # noqa: T201 its output
 
 
 if __name__ == "__main__":

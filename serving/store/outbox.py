@@ -50,10 +50,11 @@ class Event(NamedTuple):
     attempts: int
 
 
-def known_decisions(connection: sa.Connection, lead_ids: Sequence[str]) -> dict[str, Known]:
-    """Read the last known decisions of those leads that have one."""
+def known_decisions(connection: sa.Connection, lead_ids: Sequence[str], *, lock: bool = False) -> dict[str, Known]:
+    """Read the last known decisions of those leads that have one; `lock` keeps others from changing them meanwhile."""
     table = schema.decisions
-    found = connection.execute(sa.select(table).where(table.c.lead_id.in_(lead_ids))).mappings()
+    query = sa.select(table).where(table.c.lead_id.in_(lead_ids)).order_by(table.c.lead_id)
+    found = connection.execute(query.with_for_update() if lock else query).mappings()
     return {
         row["lead_id"]: Known(
             row["sequence"],

@@ -48,7 +48,7 @@ def claim_leads(connection: sa.Connection, now: int, lease_us: int, most: int) -
 def finish_leads(connection: sa.Connection, taken: Mapping[str, int]) -> None:
     """Remove leads that were scored; one that was written again in between is due at once."""
     table = schema.rescore
-    for lead_id, asked in taken.items():
+    for lead_id, asked in sorted(taken.items()):  # in the order in which writers lock them
         mine = table.c.lead_id == lead_id
         connection.execute(sa.delete(table).where(mine, table.c.asked == asked))
         connection.execute(sa.update(table).where(mine).values(lease_until=0, attempts=0))

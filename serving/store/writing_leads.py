@@ -39,24 +39,28 @@ def put_leads(connection: sa.Connection, rows: Sequence[LeadRow], now: int) -> i
     ConflictError
         An attribute is there with another value of the very same moments.
     """
-    lock_leads(connection, sorted({row.lead_id for row in rows}), now)
-    history = _history(connection, rows)
+    lead_ids = sorted({row.lead_id for row in rows})
+    lock_leads(connection, lead_ids, now)
+    people, history = _people(connection, lead_ids), _history(connection, rows)
     changed: set[str] = set()
+    changes: list[_Change] = []
     new = 0
     for position, row in enumerate(rows):
-        news = _put_lead(connection, row, now)
+        news = _put_lead(connection, row, people[row.lead_id], now)
         for entity, entity_id, attributes in _entities(row):
             for name, value in attributes.items():
                 known = history.setdefault((entity, entity_id, name), [])
                 change = _change(entity, entity_id, name, value, row, known, now, position)
                 if change is not None:
                     known.append(change)
-                    connection.execute(sa.insert(schema.attribute_changes), [change])
+                    changes.append(change)
                     news = True
         news |= _add_orders(connection, row)
         if news:
             new += 1
             changed.add(row.lead_id)
+    for chunk in chunks(changes):
+        connection.execute(sa.insert(schema.attribute_changes), chunk)
     mark(connection, sorted(changed), now)
     return new
 
@@ -66,26 +70,33 @@ def _entities(row: LeadRow) -> list[tuple[str, str, Mapping[str, Any]]]:
     return [("lead", row.lead_id, row.attributes), *of_account]
 
 
-def _put_lead(connection: sa.Connection, row: LeadRow, now: int) -> bool:
-    """Write account and creation, unless newer ones are known."""
-    sent = {"account_id": row.account_id, "created_at": row.created_at}
+def _people(connection: sa.Connection, lead_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     table = schema.leads
-    query = sa.select(table).where(table.c.lead_id == row.lead_id)
-    known = connection.execute(query).mappings().one()
+    found: dict[str, dict[str, Any]] = {}
+    for chunk in chunks(lead_ids):
+        for row in connection.execute(sa.select(table).where(table.c.lead_id.in_(chunk))).mappings():
+            found[row["lead_id"]] = dict(row)
+    return found
+
+
+def _put_lead(connection: sa.Connection, row: LeadRow, known: dict[str, Any], now: int) -> bool:
+    """Write account and creation, unless newer ones are known; `known` is brought up to date."""
+    sent = {"account_id": row.account_id, "created_at": row.created_at}
     as_of = now if row.occurred_at is None else row.occurred_at
-    late = known["changed_at"] is not None and as_of < known["changed_at"]
+    is_first = known["changed_at"] is None
+    late = not is_first and as_of < known["changed_at"]
     # What is not known yet is taken from a late message, too
-    values = {
+    news: dict[str, Any] = {
         name: value
         for name, value in sent.items()
         if value is not None and value != known[name] and not (late and known[name] is not None)
     }
-    is_first = known["changed_at"] is None
-    if values or is_first:
-        moment = as_of if is_first or not late else known["changed_at"]
-        statement = sa.update(table).where(table.c.lead_id == row.lead_id)
-        connection.execute(statement.values(**values, changed_at=moment))
-    return bool(values) or is_first
+    if not news and not is_first:
+        return False
+    known |= {**news, "changed_at": known["changed_at"] if late else as_of}
+    values = {name: known[name] for name in (*news, "changed_at")}
+    connection.execute(sa.update(schema.leads).where(schema.leads.c.lead_id == row.lead_id).values(**values))
+    return True
 
 
 def _history(connection: sa.Connection, rows: Sequence[LeadRow]) -> dict[tuple[str, str, str], list[_Change]]:

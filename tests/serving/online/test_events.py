@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from serving.addresses import SCOPES
 from tests.serving.online.test_store import told
 
 Lead = dict[str, Any]
@@ -237,3 +238,13 @@ def test_the_examples_of_the_document_are_accepted(online: Any) -> None:
     assert [item["name"] for item in get["parameters"]] == ["lead_id", "language", "reasons", "snapshot_at"]
     used = {part.split('"')[0] for part in json.dumps(document).split("#/components/schemas/")[1:]}
     assert used <= set(document["components"]["schemas"])
+
+
+def test_every_address_that_writes_or_scores_has_a_scope(online: Any) -> None:
+    document = json.loads(online.get("/docs.json")[1])
+    tagged = [
+        path for path, item in document["paths"].items() for one in item.values() if "Service APIs" in one["tags"]
+    ]
+    assert sorted(tagged) == sorted(SCOPES)
+    assert {SCOPES[path] for path in tagged if "post" in document["paths"][path] and path != "/score"} == {"write"}
+    assert SCOPES["/score"] == SCOPES["/leads/{lead_id}/score"] == "score"

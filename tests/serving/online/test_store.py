@@ -2,6 +2,7 @@
 
 import datetime as dt
 import random
+import shutil
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from models.scoring import score_requests
 from serving.intake import accept
 from serving.store import schema
 from serving.store.connect import Store, StoreUnavailableError
-from serving.store.migrate import migrate
+from serving.store.migrate import migrate, write_migration
 from serving.store.reading import read_lead
 from serving.store.records import ChangeRow, ConflictError, TouchpointRow
 from serving.store.writing import add_stage_changes, add_touchpoints
@@ -84,6 +85,15 @@ def test_migrations_make_the_declared_tables(store: Store) -> None:
     with store.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
         assert compare_metadata(context, schema.metadata) == []
+
+
+def test_no_migration_is_missing(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "migrations"
+    shutil.copytree(root / "serving" / "store" / "migrations", folder)
+    monkeypatch.setattr("serving.store.migrate.FOLDER", folder)
+    written = Path(write_migration("nothing new"))
+    assert written.parent == folder / "versions"
+    assert "op." not in written.read_text(encoding="utf-8")
 
 
 def test_migrating_twice_changes_nothing(url: str) -> None:

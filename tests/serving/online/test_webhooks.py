@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -282,6 +283,18 @@ def test_silence_changes_decisions_too(store: Store, bundle: Bundle, crm: Crm, c
     assert later["L-1"] > decided["L-1"]
     assert later["L-2"] == decided["L-2"]
     dispatcher.sender.close()
+
+
+def test_capacity_is_part_of_the_decision(store: Store, bundle: Bundle, crm: Crm, clock: Clock) -> None:
+    _visit(store, "L-1", clock.now)
+    for cutoff in (None, 0.0, 1.0, 1.0):
+        known = bundle.metadata if cutoff is None else {**bundle.metadata, "capacity_cutoff": cutoff}
+        dispatcher = _dispatcher(store, replace(bundle, metadata=known), crm, clock)
+        clock.now += 2 * 60 * 60 * SECOND  # the sweep finds what another model decides
+        _work(dispatcher, clock)
+        dispatcher.sender.close()
+    assert [item["decision"]["within_capacity"] for item in crm.data] == [None, True, False]
+    assert [item["sequence"] for item in crm.data] == [1, 2, 3]
 
 
 def test_what_one_does_is_news_of_its_colleagues(dispatcher: Dispatcher, store: Store, clock: Clock) -> None:
