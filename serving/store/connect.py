@@ -13,7 +13,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from features.errors import LeadQualificationError
 
-__all__ = ["STORE_URL", "Store", "StoreUnavailableError", "store_url"]
+__all__ = ["MIGRATIONS", "STORE_URL", "Store", "StoreUnavailableError", "is_current", "store_url"]
+
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 STORE_URL = "LEAD_STORE_URL"
 WAIT = "LEAD_STORE_WAIT_MS"
@@ -146,8 +148,6 @@ class Store:
     def _check_migrated(self, connection: sa.Connection) -> None:
         if self._migrated:
             return
-        from serving.store.migrate import is_current  # alembic is slow to import, and asked once
-
         if not is_current(connection):
             raise StoreUnavailableError(
                 "the store's tables are not those of this version: run python -m serving.store.migrate"
@@ -157,6 +157,14 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def is_current(connection: sa.Connection) -> bool:
+    """Tell whether the tables are those of this version: the newest of the numbered migrations was the last one applied."""
+    newest = max(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return False
+    return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [newest]
 
 
 def _quoted(file: Path) -> str:

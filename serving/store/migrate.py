@@ -10,25 +10,18 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from features.errors import LeadQualificationError
-from serving.store.connect import Store, StoreUnavailableError, store_url
+from serving.store.connect import MIGRATIONS, Store, StoreUnavailableError, store_url
 
-__all__ = ["is_current", "main", "migrate", "write_migration"]
+__all__ = ["main", "migrate", "write_migration"]
 
-FOLDER = Path(__file__).parent / "migrations"
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _config(connection: sa.Connection | None = None) -> Config:
+def _config(connection: sa.Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
-
-
-def is_current(connection: sa.Connection) -> bool:
-    """Tell whether the tables are those of this version."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == head
 
 
 def migrate(url: str) -> str:

@@ -22,7 +22,7 @@ from models.requests import LeadRequest, parse_lead
 from models.scoring import score_requests
 from serving.intake import accept
 from serving.store import schema
-from serving.store.connect import Store, StoreUnavailableError
+from serving.store.connect import Store, StoreUnavailableError, is_current
 from serving.store.migrate import migrate, write_migration
 from serving.store.reading import read_lead
 from serving.store.records import ChangeRow, ConflictError, TouchpointRow
@@ -90,14 +90,26 @@ def test_migrations_make_the_declared_tables(store: Store) -> None:
 def test_no_migration_is_missing(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "migrations"
     shutil.copytree(root / "serving" / "store" / "migrations", folder)
-    monkeypatch.setattr("serving.store.migrate.FOLDER", folder)
+    monkeypatch.setattr("serving.store.migrate.MIGRATIONS", folder)
     written = Path(write_migration("nothing new"))
     assert written.parent == folder / "versions"
     assert "op." not in written.read_text(encoding="utf-8")
 
 
-def test_migrating_twice_changes_nothing(url: str) -> None:
+def test_migrating_twice_changes_nothing(url: str, store: Store) -> None:
     assert migrate(url) == migrate(url)
+    with store.read() as connection:
+        assert is_current(connection)
+        connection.exec_driver_sql("SELECT * FROM leads")
+
+
+def test_tables_of_another_version_are_not_written(url: str, store: Store) -> None:
+    other = sa.create_engine(store.url)
+    with other.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    other.dispose()
+    with pytest.raises(StoreUnavailableError, match=r"python -m serving\.store\.migrate"), store.write():
+        pytest.fail("the block must not run")
 
 
 def _plain(lead: LeadRequest) -> Any:
