@@ -137,26 +137,33 @@ def _leads(items: Rows, path: str) -> list[LeadRow]:
         if raw.get("account") is not None:
             account = check_object(raw["account"], f"{where}.account", _ACCOUNT)
             required_text(account.get("account_id"), f"{where}.account.account_id")
-        for part, inside in ((raw, where), (account, f"{where}.account")):
-            _refuse_nul(part, inside)
-            for name in part.get("attributes") or ():
-                _refuse_nul({str(name)[:60]: name}, f"{inside}.attributes")
-        orders = parse_orders(account.get("orders"), f"{where}.account.orders")
+        inside = f"{where}.account"
+        _refuse_nul(raw, where)
+        _refuse_nul(account, inside)
+        orders = parse_orders(account.get("orders"), f"{inside}.orders")
         for index, order in enumerate(orders):
-            _refuse_nul({"product": order.product}, f"{where}.account.orders[{index}]")
+            _refuse_nul({"product": order.product}, f"{inside}.orders[{index}]")
         rows.append(
             LeadRow(
                 required_text(raw.get("lead_id"), f"{where}.lead_id"),
                 optional_moment(raw.get("created_at"), f"{where}.created_at"),
                 account.get("account_id"),
-                parse_attributes(raw.get("attributes"), f"{where}.attributes"),
-                parse_attributes(account.get("attributes"), f"{where}.account.attributes"),
+                _attributes(raw, where),
+                _attributes(account, inside),
                 orders,
                 optional_moment(raw.get("occurred_at"), f"{where}.occurred_at"),
                 optional_moment(raw.get("recorded_at"), f"{where}.recorded_at"),
             )
         )
     return rows
+
+
+def _attributes(entity: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    attributes = parse_attributes(entity.get("attributes"), f"{path}.attributes")
+    _refuse_nul(
+        {name: name for name in attributes}, f"{path}.attributes"
+    )  # values are stored as JSON, which escapes it
+    return attributes
 
 
 def _refuse_nul(item: Mapping[str, Any], path: str) -> None:

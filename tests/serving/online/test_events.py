@@ -148,6 +148,7 @@ ERRORS: dict[str, tuple[str, Any, int, str, str | None]] = {
         "wrong_type",
         "leads[0].attributes.a",
     ),
+    "attributes": ("leads", {"leads": [{"lead_id": "L", "attributes": 5.5}]}, 422, "wrong_type", "leads[0].attributes"),
     "attribute nul": (
         "leads",
         {"leads": [{"lead_id": "L", "attributes": {"a\0": 1}}]},

@@ -212,6 +212,15 @@ class Writers:
             if status == 200:
                 self.acknowledged.update(names)
 
+    def wait_for_failures(self) -> None:
+        """Wait until nobody answers any more."""
+        before = self.failures
+        for _ in range(600):
+            if self.failures >= before + len(self._threads):
+                return
+            time.sleep(0.05)
+        pytest.fail("somebody still answers")
+
     def wait_for(self, more: int) -> None:
         """Wait until so many more were acknowledged."""
         goal = len(self.acknowledged) + more
@@ -231,10 +240,11 @@ def kill_amid_writes(url: str, serve_store: Any, rounds: int) -> None:
                 writers.wait_for(100)
                 os.kill(workers(client.pid)[number % 2], signal.SIGKILL)
                 writers.wait_for(100)
-                os.killpg(client.pid, signal.SIGKILL)
-                time.sleep(0.2)
+                os.kill(client.pid, signal.SIGSTOP)  # else it could start another worker meanwhile
+                for pid in (*workers(client.pid), client.pid):
+                    os.kill(pid, signal.SIGKILL)
+                writers.wait_for_failures()
             acknowledged |= writers.acknowledged
-            assert writers.failures
         assert acknowledged <= stored(url)
     with serve_store(url) as client:
         assert client.get(f"/leads/R{rounds - 1}x0/score")[0] == 200
