@@ -15,13 +15,13 @@ from typing import Any
 
 from features.errors import LeadQualificationError
 from features.timeline import DAY_US, from_micros
-from models.decision import Decision
 from models.requests import LeadRequest
 from models.scoring import score_requests
-from serving.online import decision_of, entry_of, show_decision
+from serving.online import decision_of, entry_of
 from serving.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError
 from serving.store.outbox import (
+    Decided,
     Event,
     Found,
     Known,
@@ -212,7 +212,7 @@ class Dispatcher:
         return self.sender.send(event.event_id, event.body.encode(), self.clock() // 1_000_000)
 
 
-def _decision(known: Known | None) -> Decision | None:
+def _decision(known: Known | None) -> Decided:
     return None if known is None else known.decision
 
 
@@ -228,8 +228,8 @@ def _event(
         data = {
             "lead_id": found.lead_id,
             "sequence": sequence,
-            "decision": show_decision(found.decision),
-            "previous": show_decision(_decision(known)),
+            "decision": found.decision,
+            "previous": _decision(known),
             "lead": entry,
             "model": scorer.model,
         }

@@ -31,7 +31,7 @@ from serving.webhooks import WebhookSettings
 __all__ = ["connect", "lifespan", "prepare", "routes"]
 
 RETRY_AFTER = "5"
-THREADS = 8
+THREADS = 4  # for writes, and as many for scores
 MOST_WAITING = 256
 
 _log = logging.getLogger("bentoml.lead_qualification.store")
@@ -42,7 +42,8 @@ class _Ways:
 
     store: Store
     scorer: Callable[[], Scorer]
-    limiter: anyio.CapacityLimiter
+    writes: anyio.CapacityLimiter
+    scores: anyio.CapacityLimiter
     dispatcher: Dispatcher | None = None
 
 
@@ -94,7 +95,7 @@ def connect(root: Path, scorer: Callable[[], Scorer]) -> None:
 @contextlib.asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
     """Serve the addresses, and tell of decisions, until the block ends."""
-    _ways.limiter = anyio.CapacityLimiter(THREADS)
+    _ways.writes, _ways.scores = anyio.CapacityLimiter(THREADS), anyio.CapacityLimiter(THREADS)
     if _ways.dispatcher is not None:
         _ways.dispatcher.start()
     try:
@@ -110,7 +111,7 @@ async def _write(request: Request) -> Response:
 
     async def answer() -> Any:
         body = await read_body(request)
-        accepted = await _in_thread(accept, _ways.store, kind, body, _now())
+        accepted = await _in_thread(_ways.writes, accept, _ways.store, kind, body, _now())
         if _ways.dispatcher is not None:
             _ways.dispatcher.wake()
         return accepted
@@ -124,7 +125,7 @@ async def _score(request: Request) -> Response:
         if len(query) != len(request.query_params.multi_items()):
             raise RequestError(400, "duplicate_key", "a parameter stands twice in the address.", hint="Send each once.")
         lead_id = request.path_params["lead_id"]
-        return await _in_thread(score_lead, _ways.store, _ways.scorer(), lead_id, query, _now())
+        return await _in_thread(_ways.scores, score_lead, _ways.store, _ways.scorer(), lead_id, query, _now())
 
     return await _answer(answer)
 
@@ -138,19 +139,20 @@ async def _answer(answer: Callable[[], Any]) -> Response:
         failure = error
     except StoreUnavailableError as error:
         _log.warning("%s", error)
-        hint = "Try again later; what was accepted is kept. POST /score works without the store."
-        failure = RequestError(503, "store_unavailable", "the store does not answer; nothing was written.", hint=hint)
+        # A connection that breaks while it commits leaves open whether it did, so this does not say that nothing was written
+        hint = "Send it again later: what was written already changes nothing. POST /score works without the store."
+        failure = RequestError(503, "store_unavailable", "the store does not answer; nothing was accepted.", hint=hint)
     if failure.status == 503:
         headers["retry-after"] = RETRY_AFTER
     headers[CODE_HEADER.decode("ascii")] = failure.code
     return Response(error_body(failure), failure.status, headers, media_type="application/json")
 
 
-async def _in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
+async def _in_thread(limiter: anyio.CapacityLimiter, work: Callable[..., Any], *arguments: Any) -> Any:
     """Work beside the event loop, on few threads: while the store is stuck, the others still answer."""
-    if _ways.limiter.statistics().tasks_waiting >= MOST_WAITING:
+    if limiter.statistics().tasks_waiting >= MOST_WAITING:
         raise RequestError(503, "store_busy", "too many requests wait for the store.", hint="Try again later.")
-    return await anyio.to_thread.run_sync(lambda: work(*arguments), limiter=_ways.limiter)
+    return await anyio.to_thread.run_sync(lambda: work(*arguments), limiter=limiter)
 
 
 def _now() -> int:

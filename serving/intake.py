@@ -62,7 +62,7 @@ def accept(store: Store, kind: str, body: bytes, now: int) -> dict[str, Any]:
     RequestError
         Nothing was written: 4xx for a body that is wrong, 409 where an id was accepted with other content before.
     StoreUnavailableError
-        Nothing was written.
+        Nothing may be acknowledged.
     """
     chosen = KINDS[kind]
     value = parse_json(body)

@@ -6,7 +6,7 @@ from typing import Any
 
 from features.errors import JourneyError
 from models.bundle import Bundle
-from models.decision import Decision, decide
+from models.decision import decide
 from models.request_fields import fail, optional_moment
 from models.requests import LeadRequest
 from models.scoring import Score, score_requests
@@ -17,7 +17,7 @@ from serving.store.connect import Store
 from serving.store.reading import read_lead
 from serving.validation import explain, read_envelope
 
-__all__ = ["decision_of", "entry_of", "score_lead", "show_decision"]
+__all__ = ["decision_of", "entry_of", "score_lead"]
 
 
 def score_lead(store: Store, scorer: Scorer, lead_id: str, query: Mapping[str, str], now: int) -> dict[str, Any]:
@@ -49,8 +49,10 @@ def score_lead(store: Store, scorer: Scorer, lead_id: str, query: Mapping[str, s
         The store does not answer.
     """
     language, reasons, snapshot_at = _read_query(query)
-    with store.read() as connection:
-        lead = read_lead(connection, lead_id, scorer.bundle.catalog, now, snapshot_at)
+    lead = None
+    if "\0" not in lead_id:  # such an id was never accepted, and PostgreSQL can't be asked for it
+        with store.read() as connection:
+            lead = read_lead(connection, lead_id, scorer.bundle.catalog, now, snapshot_at)
     if lead is None:
         message = "nothing is known of this lead: no touchpoint, stage change, outcome or attribute was accepted."
         hint = "Check the lead_id, or send it by POST /leads or POST /touchpoints first."
@@ -70,20 +72,14 @@ def entry_of(scorer: Scorer, lead: LeadRequest, language: str, reasons: int) -> 
         (score,) = score_requests(scorer.bundle, [lead], n_reasons=reasons, language=language, explain=reasons > 0)
     except JourneyError as error:
         raise RequestError(422, "invalid_value", str(error), error.field or None, error.hint or None) from None
-    shown = show_decision(decision_of(score, scorer.bundle))
-    return {**score_entry(score, scorer.bundle.catalog.names), "decision": shown}
+    return {**score_entry(score, scorer.bundle.catalog.names), "decision": decision_of(score, scorer.bundle)}
 
 
-def show_decision(decision: Decision | None) -> dict[str, Any] | None:
-    """Write a decision as it stands in answers and webhooks."""
-    return None if decision is None else asdict(decision)
-
-
-def decision_of(score: Score, bundle: Bundle) -> Decision | None:
-    """Decide about a lead; None: it is not scored."""
+def decision_of(score: Score, bundle: Bundle) -> dict[str, Any] | None:
+    """Decide about a lead, as it stands in answers and webhooks; None: it is not scored."""
     if score.probability is None or score.tier is None:
         return None
-    return decide(score.probability, score.tier, bundle.metadata.get("capacity_cutoff"))
+    return asdict(decide(score.probability, score.tier, bundle.metadata.get("capacity_cutoff")))
 
 
 def _read_query(query: Mapping[str, str]) -> tuple[str, int, int | None]:

@@ -20,11 +20,11 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 STORE_URL = "LEAD_STORE_URL"
 WAIT = "LEAD_STORE_WAIT_MS"
 DEFAULT_WAIT_MS = 5_000
-POOL = 12  # the threads of the addresses, and those that score again and send
+POOL = 10  # the threads of the addresses, and those that score again and send
 
 
 class StoreUnavailableError(LeadQualificationError):
-    """The store is locked, full, gone, not migrated, or does not answer: nothing was written."""
+    """The store is locked, full, gone, not migrated, or does not answer: nothing may be acknowledged."""
 
 
 def store_url(root: Path) -> str:
@@ -95,7 +95,7 @@ class Store:
         Raises
         ------
         StoreUnavailableError
-            Nothing was written.
+            Nothing was written; or, where the connection broke while committing, nobody knows.
         """
         with self._transaction(write=True) as connection:
             yield connection

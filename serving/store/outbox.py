@@ -1,14 +1,15 @@
 """The last known decisions, and the outbox of what is still to be told about their changes."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
-from models.decision import Decision
 from serving.store import schema
 
 __all__ = [
+    "Decided",
     "Event",
     "Found",
     "Known",
@@ -25,11 +26,15 @@ __all__ = [
 ]
 
 
+Decided: TypeAlias = dict[str, Any] | None
+"""A decision as it stands in answers; None: the lead is not scored."""
+
+
 class Known(NamedTuple):
-    """A decision as it stands in the store; `decision` None: the lead was not scored."""
+    """A decision as it stands in the store."""
 
     sequence: int
-    decision: Decision | None
+    decision: Decided
     decided_at: int
 
 
@@ -37,7 +42,7 @@ class Found(NamedTuple):
     """A decision just made."""
 
     lead_id: str
-    decision: Decision | None
+    decision: Decided
     not_scored: str | None
     decided_at: int
 
@@ -58,7 +63,7 @@ def known_decisions(connection: sa.Connection, lead_ids: Sequence[str], *, lock:
     return {
         row["lead_id"]: Known(
             row["sequence"],
-            None if row["tier"] is None else Decision(row["tier"], row["within_capacity"]),
+            None if row["decision"] is None else json.loads(row["decision"]),
             row["decided_at"],
         )
         for row in found
@@ -94,8 +99,7 @@ def apply_decision(
     sequence = (0 if known is None else known.sequence) + int(changed)
     values: dict[str, Any] = {
         "sequence": sequence,
-        "tier": None if found.decision is None else found.decision.tier,
-        "within_capacity": None if found.decision is None else found.decision.within_capacity,
+        "decision": None if found.decision is None else json.dumps(found.decision),
         "not_scored": found.not_scored,
         "decided_at": found.decided_at,
     }

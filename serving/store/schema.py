@@ -124,13 +124,12 @@ decisions = sa.Table(
     metadata,
     _text("lead_id", key=True),
     _whole("sequence"),
-    _text("tier", null=True),
-    sa.Column("within_capacity", sa.Boolean, nullable=True),
+    _text("decision", null=True),
     _text("not_scored", null=True),
     _whole("decided_at"),
     _whole("changed_at"),
 )
-"""The last known decision per lead; `sequence` counts its changes."""
+"""The last known decision per lead, as JSON, whatever `models.decision` puts into one; `sequence` counts its changes."""
 
 rescore = sa.Table(
     "rescore",

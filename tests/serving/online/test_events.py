@@ -207,9 +207,11 @@ def test_the_query_is_checked(online: Any) -> None:
     assert online.get("/leads/Q-1/score?snapshot_at=2026-01-05T10:00:00%2B01:00")[0] == 200
 
 
-def test_an_unknown_lead_is_not_found(online: Any) -> None:
-    status, answer = score_of(online, "nobody")
-    assert (status, answer["error"]["code"], answer["error"]["field"]) == (404, "unknown_lead", "lead_id")
+@pytest.mark.parametrize("lead_id", ["nobody", "%00", "%ff", "%ed%a0%80", "x" * 2_000, "%F0%9F%98%80" * 1_000])
+def test_an_unknown_lead_is_not_found(online: Any, lead_id: str) -> None:
+    status, body = online.get(f"/leads/{lead_id}/score")
+    error = json.loads(body)["error"]
+    assert (status, error["code"], error["field"]) == (404, "unknown_lead", "lead_id")
 
 
 def test_ids_stay_out_of_the_logs(online: Any) -> None:

@@ -1,6 +1,7 @@
 """A store that is locked, gone or full, processes that are killed: nothing acknowledged is lost, and scoring goes on."""
 
 import contextlib
+import http.client
 import itertools
 import json
 import os
@@ -204,7 +205,7 @@ class Writers:
             names = [f"{lead_id}-{number}-{k}" for k in range(5)]
             try:
                 status = tell(self.client, *names)[0]
-            except OSError:  # the process that would have answered is dead
+            except (OSError, http.client.HTTPException):  # the process that would have answered is dead
                 self.failures += 1
                 time.sleep(0.05)
                 continue
