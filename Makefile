@@ -18,7 +18,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUTF8 := 1
 
-.PHONY: help demo test spark-test check format serve ui catalog score monitor retrain bento bench bench-peers bench-models lock env java system clean
+.PHONY: help demo test soak spark-test check format serve ui catalog score monitor retrain bento bench bench-peers bench-models lock env java postgresql system clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,8 +26,11 @@ help: ## list the commands
 demo: env ## the main job end to end; SOURCE=saas_logins|online_retail|olist|xeducation on real files, simulated_upsell
 	@python -m pipeline.demo $(if $(SOURCE),--source $(SOURCE))
 
-test: env java ## all tests
+test: env java postgresql ## all tests
 	@python -m pytest
+
+soak: env postgresql ## faults and fuzzing, at length
+	@python -m pytest -m soak
 
 spark-test: env java ## the Spark engine on a cluster of two worker processes
 	@python -m pytest -m spark
@@ -97,13 +100,16 @@ $(INSTALLED): requirements.lock
 java: # Spark's tests need one; anything else does not
 	@java -version >/dev/null 2>&1 || $(MAKE) --no-print-directory system
 
+postgresql: # the online store's tests start a server of their own
+	@command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(MAKE) --no-print-directory system
+
 # Spark 4 runs on Java 17 and newer; which of them there is depends on the release of the system.
 system: ## what only the system's packages give (needs root or sudo)
 	@if [ "$$(id -u)" = 0 ]; then run=""; elif sudo -n true 2>/dev/null; then run="sudo"; else \
-		echo "Missing system packages. Install them as root: apt-get install $(SYSTEM_PACKAGES) openjdk-17-jre-headless"; exit 1; fi; \
+		echo "Missing system packages. Install them as root: apt-get install $(SYSTEM_PACKAGES) postgresql openjdk-17-jre-headless"; exit 1; fi; \
 	$$run apt-get update -qq && \
 	java=$$(apt-cache pkgnames openjdk | grep -E '^openjdk-(17|21|25)-jre-headless$$' | sort | head -n 1) && \
-	$$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(SYSTEM_PACKAGES) $${java:-default-jre-headless}
+	$$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(SYSTEM_PACKAGES) postgresql $${java:-default-jre-headless}
 
 clean: ## remove everything the pipeline made (not the environment, not the MLflow store)
 	rm -rf data runs reports

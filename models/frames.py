@@ -12,7 +12,7 @@ from models.bundle import Bundle
 from models.requests import parse_lead
 from models.scoring import score_requests
 
-__all__ = ["COLUMNS", "example_frame", "score_frame"]
+__all__ = ["COLUMNS", "example_frame", "lead_of_row", "score_frame"]
 
 COLUMNS = (
     "lead_id",
@@ -55,7 +55,7 @@ def score_frame(bundle: Bundle, requests: pd.DataFrame, *, n_reasons: int = 3, l
     JourneyError
         With the row and the field that is wrong.
     """
-    leads = [parse_lead(_entry(row, f"row {i}"), f"row {i}") for i, row in enumerate(requests.to_dict("records"))]
+    leads = [parse_lead(lead_of_row(row, f"row {i}"), f"row {i}") for i, row in enumerate(requests.to_dict("records"))]
     if not leads:
         return pd.DataFrame([], columns=[*_row_of_nothing()])
     scores = score_requests(bundle, leads, n_reasons=n_reasons, language=language)
@@ -115,7 +115,8 @@ def _number(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def _entry(row: dict[Any, Any], path: str) -> dict[str, Any]:
+def lead_of_row(row: dict[Any, Any], path: str) -> dict[str, Any]:
+    """Turn one row of a frame into one entry of the `leads` of ``POST /score``; raises `JourneyError` for unknown columns."""
     unknown = sorted(set(map(str, row)) - set(COLUMNS))
     if unknown:
         raise JourneyError(

@@ -46,7 +46,11 @@ __all__ = [
     "LeadRequest",
     "attribute_error",
     "build",
+    "parse_attributes",
     "parse_lead",
+    "parse_orders",
+    "parse_stage_changes",
+    "parse_touchpoints",
     "unread_attributes",
 ]
 
@@ -155,18 +159,18 @@ def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None =
     if raw.get("account") is not None:
         account = check_object(raw["account"], f"{path}.account", _ACCOUNT)
         required_text(account.get("account_id"), f"{path}.account.account_id")
-    sent = _touchpoints(raw.get("touchpoints"), f"{path}.touchpoints")
-    changes_sent = _stage_changes(raw.get("stage_changes"), f"{path}.stage_changes")
+    sent = parse_touchpoints(raw.get("touchpoints"), f"{path}.touchpoints")
+    changes_sent = parse_stage_changes(raw.get("stage_changes"), f"{path}.stage_changes")
     touchpoints, changes = _without_repeats(sent), _different(changes_sent)
     created_at = optional_moment(raw.get("created_at"), f"{path}.created_at")
     journey = LeadJourney(lead_id, touchpoints, changes, created_at)
     return LeadRequest(
         journey,
         at,
-        _attributes(raw.get("attributes"), f"{path}.attributes"),
-        _attributes(account.get("attributes"), f"{path}.account.attributes"),
+        parse_attributes(raw.get("attributes"), f"{path}.attributes"),
+        parse_attributes(account.get("attributes"), f"{path}.account.attributes"),
         _colleagues(account, f"{path}.account", lead_id),
-        _orders(account.get("orders"), f"{path}.account.orders"),
+        parse_orders(account.get("orders"), f"{path}.account.orders"),
         len(sent) - len(touchpoints) + len(changes_sent) - len(changes),
         path,
         since,
@@ -286,7 +290,7 @@ def _colleagues(account: Mapping[str, Any], path: str, lead_id: str) -> list[Lea
     roles: dict[_Person, str | None] = {}
     where = f"{path}.touchpoints"
     plain, whose = _apart(account.get("touchpoints"), where, MAX_TOUCHPOINTS, ("lead_id", "role"))
-    for index, (item, (who, role)) in enumerate(zip(_touchpoints(plain, where), whose, strict=True)):
+    for index, (item, (who, role)) in enumerate(zip(parse_touchpoints(plain, where), whose, strict=True)):
         person = (who, role if who is None else None)
         before = roles.get(person)
         if before is not None and role not in (None, before):
@@ -296,7 +300,7 @@ def _colleagues(account: Mapping[str, Any], path: str, lead_id: str) -> list[Lea
         touchpoints.setdefault(person, []).append(item)
     where = f"{path}.stage_changes"
     plain, whose = _apart(account.get("stage_changes"), where, MAX_STAGE_CHANGES, ("lead_id",))
-    for change, (who,) in zip(_stage_changes(plain, where), whose, strict=True):
+    for change, (who,) in zip(parse_stage_changes(plain, where), whose, strict=True):
         changes.setdefault((who, None), []).append(change)
     return [
         LeadJourney(
@@ -320,7 +324,8 @@ def _apart(value: Any, path: str, most: int, names: tuple[str, ...]) -> tuple[li
     return rest, whose
 
 
-def _orders(value: Any, path: str) -> list[OrderRecord]:
+def parse_orders(value: Any, path: str) -> list[OrderRecord]:
+    """Read orders of an account; raises `JourneyError` for the first that is wrong."""
     records = []
     for index, item in enumerate(check_list(value, path, MAX_ORDERS)):
         where = f"{path}[{index}]"
@@ -335,7 +340,8 @@ def _orders(value: Any, path: str) -> list[OrderRecord]:
     return records
 
 
-def _touchpoints(value: Any, path: str) -> list[TouchpointRecord]:
+def parse_touchpoints(value: Any, path: str) -> list[TouchpointRecord]:
+    """Read touchpoints, repeats too; raises `JourneyError` for the first that is wrong."""
     records = []
     for index, item in enumerate(check_list(value, path, MAX_TOUCHPOINTS)):
         where = f"{path}[{index}]"
@@ -371,8 +377,8 @@ def _different(changes: Sequence[_StageChange]) -> list[StageChangeRecord]:
     return [change for change, _ in dict.fromkeys(changes)]
 
 
-def _stage_changes(value: Any, path: str) -> list[_StageChange]:
-    """Read stage changes, each with its reason, owner and team."""
+def parse_stage_changes(value: Any, path: str) -> list[_StageChange]:
+    """Read stage changes, each with its reason, owner and team; raises `JourneyError` for the first that is wrong."""
     records = []
     for index, item in enumerate(check_list(value, path, MAX_STAGE_CHANGES)):
         where = f"{path}[{index}]"
@@ -387,7 +393,8 @@ def _stage_changes(value: Any, path: str) -> list[_StageChange]:
     return records
 
 
-def _attributes(value: Any, path: str) -> Mapping[str, Any]:
+def parse_attributes(value: Any, path: str) -> Mapping[str, Any]:
+    """Read attributes as they were sent; raises `JourneyError` for the first that is wrong."""
     raw = check_object({} if value is None else value, path, None)
     if len(raw) > MAX_ATTRIBUTES:
         fail(path, f"has {len(raw)} entries; allowed are {MAX_ATTRIBUTES}", "Send only what the model takes.")

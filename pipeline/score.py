@@ -1,4 +1,7 @@
-"""Command `score`: every open lead, or customer, at the moment of the export, scored with the champion, as CSV or Parquet."""
+"""Command `score`: score with the champion, into CSV or Parquet, what a CRM imports.
+
+Of a folder of canonical tables every open lead, or customer, at the moment of the export; of a file each lead in it.
+"""
 
 import argparse
 import datetime as dt
@@ -13,6 +16,7 @@ import pyarrow as pa
 from features.errors import DataError
 from features.params import Engine
 from models.bundle import Bundle
+from models.request_fields import parse_moment
 from models.score_log import FOLDER, LogSettings
 from models.scoring import probabilities
 from pipeline.batch_log import log_snapshots, model_of
@@ -21,6 +25,7 @@ from pipeline.console import console, progress, run_main
 from pipeline.engines.account_batches import snapshot_batches
 from pipeline.export import read_export
 from pipeline.params import SnapshotsParams, load_params
+from pipeline.score_file import score_file
 from pipeline.score_rows import SCORES, score_rows
 from pipeline.snapshots import customers_since, risk_periods
 from pipeline.tables import read_table
@@ -148,7 +153,13 @@ def score_open_leads(
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m pipeline.score", description=__doc__)
     parser.add_argument(
-        "--in", dest="canonical", type=Path, help="folder of canonical tables (default: data/canonical)"
+        "--in",
+        dest="source",
+        type=Path,
+        help="folder of canonical tables (default: data/canonical), or file of leads as in POST /score: .jsonl, .csv, .parquet",
+    )
+    parser.add_argument(
+        "--snapshot-at", help="moment for the leads of a file that name none, with offset (default: now)"
     )
     parser.add_argument("--out", type=Path, required=True, help="file to write; .csv or .parquet")
     parser.add_argument("--bundle", type=Path, help="model to use (default: the champion in data/champion)")
@@ -159,30 +170,40 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Score the open leads of a folder of canonical tables."""
+    """Score the open leads of a folder of canonical tables, or the leads of a file."""
     arguments = _arguments()
     params = load_params(SECTIONS)
     if arguments.out.suffix not in (".csv", ".parquet"):
         raise DataError(f"--out {arguments.out}: unknown ending {arguments.out.suffix!r}; use .csv or .parquet")
-    canonical = arguments.canonical or params.paths.data_dir / "canonical"
+    source = arguments.source or params.paths.data_dir / "canonical"
     bundle_dir = arguments.bundle or params.paths.data_dir / "champion"
     bundle = Bundle.load(bundle_dir)
-    engine = arguments.engine or params.features.engine
-    leads = open_leads(canonical, params.snapshots)
-    scores = score_open_leads(bundle, canonical, leads, arguments.language, engine)
+    who = "customers" if params.snapshots.risk_set == "customers" else "open leads"
+    settings = LogSettings.from_environment({**os.environ, FOLDER: str(arguments.log or "")})
+    if source.is_dir():
+        leads = open_leads(source, params.snapshots)
+        engine = arguments.engine or params.features.engine
+        scores = score_open_leads(bundle, source, leads, arguments.language, engine)
+    elif settings is not None:
+        raise DataError(f"--log with --in {source}: only a folder of canonical tables can be logged. Leave --log out.")
+    elif source.exists():
+        at = parse_moment(arguments.snapshot_at or dt.datetime.now(dt.UTC), "--snapshot-at")
+        scores, who = score_file(bundle, source, at, arguments.language), "leads"
+    else:
+        raise DataError(
+            f"--in {source}: there is no such folder or file. Name one, or run `make demo` for data/canonical."
+        )
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     if arguments.out.suffix == ".csv":
         scores.to_csv(arguments.out, index=False)
     else:
         scores.to_parquet(arguments.out, index=False)
-    settings = LogSettings.from_environment({**os.environ, FOLDER: str(arguments.log or "")})
     if settings is not None:
         answered = leads.merge(scores[["lead_id", "not_scored"]], on="lead_id")
         now = pd.Series([pd.Timestamp(dt.datetime.now(dt.UTC))] * len(answered), dtype="datetime64[us, UTC]")
         model = model_of(bundle_dir, bundle, params.publish.model_name)
-        log_snapshots(bundle, canonical, answered, settings, model, "batch", now)
+        log_snapshots(bundle, source, answered, settings, model, "batch", now)
     tiers = scores["tier"].value_counts().sort_index().to_dict()
-    who = "customers" if params.snapshots.risk_set == "customers" else "open leads"
     console.print(f"score: {len(scores):,} {who} in {arguments.out}, tiers {tiers or 'none'}")
 
 

@@ -1,16 +1,17 @@
 """From canonical tables of some whole accounts to scores: what every engine calls, wherever it got the tables from."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from models.bundle import Bundle
-from models.scoring import score
+from models.scoring import Score, score
 from pipeline.attribute_history import History
 from pipeline.feature_rows import attributes_of, journeys_of, snapshots_of
 
-__all__ = ["SCORES", "score_rows"]
+__all__ = ["REASONS", "SCORES", "row_of", "score_rows"]
 
 REASONS = 3
 
@@ -54,19 +55,21 @@ def score_rows(
     journeys = journeys_of(tables, lead_ids, catalog.role_attribute, recorded)
     values = attributes_of(tables, snapshots, catalog, recorded)
     looks = snapshots_of(lead_ids, snapshots)
-    rows = [
-        {
-            "lead_id": item.lead_id,
-            "snapshot_at": pd.Timestamp(item.snapshot_at, unit="us", tz="UTC").isoformat(),
-            "probability": item.probability,
-            "low": item.low,
-            "high": item.high,
-            "tier": item.tier,
-            "fit": item.fit,
-            "engagement": item.engagement,
-            "reasons": "; ".join(reason.text for reason in item.reasons),
-            "not_scored": item.not_scored,
-        }
-        for item in score(bundle, journeys, looks, values, n_reasons=REASONS, language=language)
-    ]
-    return pa.Table.from_pylist(rows, SCORES)
+    scores = score(bundle, journeys, looks, values, n_reasons=REASONS, language=language)
+    return pa.Table.from_pylist([row_of(item) for item in scores], SCORES)
+
+
+def row_of(item: Score) -> dict[str, Any]:
+    """Write one score as a row of `SCORES`."""
+    return {
+        "lead_id": item.lead_id,
+        "snapshot_at": pd.Timestamp(item.snapshot_at, unit="us", tz="UTC").isoformat(),
+        "probability": item.probability,
+        "low": item.low,
+        "high": item.high,
+        "tier": item.tier,
+        "fit": item.fit,
+        "engagement": item.engagement,
+        "reasons": "; ".join(reason.text for reason in item.reasons),
+        "not_scored": item.not_scored,
+    }

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from serving.addresses import address_of
 from serving.errors import RequestError, error_body
 
 __all__ = ["ACCESS_LOG", "CODE_HEADER", "Edge", "configure_access_log"]
@@ -20,11 +21,10 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 ACCESS_LOG = "lead_qualification.access"
 CODE_HEADER = b"x-error-code"
 QUIET = ("/livez", "/readyz", "/healthz", "/metrics", "/static_content")
-KNOWN = ("/", "/score", "/docs.json", "/schema.json")
 
 _FALLBACK = {
     404: ("not_found", "there is nothing at this address.", "POST /score scores leads; / describes the service."),
-    405: ("method_not_allowed", "this address does not answer to this method.", "Send POST to /score."),
+    405: ("method_not_allowed", "this address does not answer to this method.", "See /docs.json."),
     415: ("unsupported_media_type", "this content type is not taken.", "Send Content-Type: application/json."),
     503: ("not_ready", "the service is not ready.", "Try again shortly."),
 }
@@ -89,7 +89,7 @@ class Edge:
         line = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "method": scope["method"] if scope["method"] in ("GET", "POST", "HEAD", "OPTIONS") else "other",
-            "path": scope["path"] if scope["path"] in KNOWN else "other",
+            "path": address_of(scope["path"]),
             "status": seen["status"],
             "code": seen["code"],
             "bytes": seen["bytes"],

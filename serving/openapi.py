@@ -6,6 +6,8 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from serving import examples
+from serving.event_schemas import Accepted, LeadsBody, LeadScore, OutcomesBody, StageChangesBody, TouchpointsBody
+from serving.openapi_events import event_paths
 from serving.schemas import ErrorAnswer, ScoreAnswer, ScoreRequest
 
 __all__ = ["openapi_document"]
@@ -21,7 +23,10 @@ ERRORS = {
 }
 DESCRIPTION = """Scores leads from their journeys: how likely is each to become sales-qualified, and why.
 
-Nothing is stored. What lies at or after `snapshot_at` changes nothing but `warnings`."""
+Either send the whole journey to `/score`, which stores nothing; or tell what happens as it happens, and ask for the lead's
+score. What lies at or after `snapshot_at` changes nothing but `warnings`."""
+
+BODIES = (TouchpointsBody, LeadsBody, StageChangesBody, OutcomesBody)
 
 
 def openapi_document(base: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,8 +42,10 @@ def openapi_document(base: Mapping[str, Any]) -> dict[str, Any]:
     dict
         An OpenAPI 3.1 document.
     """
+    answers = (ScoreAnswer, Accepted, LeadScore, ErrorAnswer)
     _, defined = models_json_schema(
-        [(ScoreRequest, "validation"), (ScoreAnswer, "serialization"), (ErrorAnswer, "serialization")], ref_template=REF
+        [(body, "validation") for body in (ScoreRequest, *BODIES)] + [(answer, "serialization") for answer in answers],
+        ref_template=REF,
     )
     paths = {path: item for path, item in base.get("paths", {}).items() if path != "/score"}
     return {
@@ -46,7 +53,7 @@ def openapi_document(base: Mapping[str, Any]) -> dict[str, Any]:
         "info": {"title": "Lead qualification", "version": "1", "description": DESCRIPTION},
         "servers": [{"url": "."}],
         "tags": list(base.get("tags", [])),
-        "paths": {"/score": {"post": _score()}, **paths},
+        "paths": {"/score": {"post": _score()}, **event_paths(_content), **paths},
         "components": {"schemas": {**_of_infrastructure(base), **defined["$defs"]}},
     }
 

@@ -21,7 +21,7 @@ from serving.errors import RequestError
 from serving.strict_json import parse_json
 from serving.validation import explain, read_options
 
-__all__ = ["Scorer"]
+__all__ = ["Scorer", "score_entry"]
 
 
 class Scorer:
@@ -111,7 +111,7 @@ class Scorer:
         if self.log is not None:
             self.log.add(now, scores)
         names = self.bundle.catalog.names if options.debug else None
-        entries = [_entry(item, names) for item in scores]
+        entries = [score_entry(item, names) for item in scores]
         for entry, lead, change in zip(entries, leads, changed, strict=True):
             if lead.changed_since is not None:
                 entry["change"] = None if change is None else _change(change)
@@ -119,7 +119,7 @@ class Scorer:
         return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def _entry(item: Score, names: tuple[str, ...] | None) -> dict[str, Any]:
+def score_entry(item: Score, names: tuple[str, ...] | None) -> dict[str, Any]:
     """Write one lead's part of the answer."""
     interval = None if item.low is None else [item.low, item.high]
     entry: dict[str, Any] = {

@@ -21,7 +21,7 @@ os.environ.setdefault("DO_NOT_TRACK", "true")
 import bentoml
 from bentoml._internal.utils.analytics import usage_stats
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
@@ -29,14 +29,14 @@ from features.errors import LeadQualificationError
 from features.timeline import to_micros
 from models.score_log import LogSettings, Model
 from models.score_log_writer import ScoreLogWriter
+from serving import events
+from serving.bodies import read_body
 from serving.champion import Champion, find_champion
 from serving.edge import CODE_HEADER, Edge, configure_access_log
 from serving.errors import RequestError, error_body
-from serving.limits import MAX_BODY_BYTES
 from serving.openapi import openapi_document
 from serving.schemas import ScoreAnswer, ScoreRequest
 from serving.scorer import Scorer
-from serving.strict_json import too_large
 
 __all__ = ["LeadQualification"]
 
@@ -73,24 +73,10 @@ class ScoreInput(ScoreRequest, bentoml.IODescriptor):  # type: ignore[misc, unus
     @classmethod
     async def from_http_request(cls, request: Request, serde: Any) -> Incoming:
         """Read the body, within the limit."""
-        may_debug = _is_local(request)
-        content_type = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
-        if content_type != "application/json":
-            message = f"the content type is {content_type[:60]!r}; application/json is expected."
-            error = RequestError(415, "unsupported_media_type", message, hint="Send Content-Type: application/json.")
-            return Incoming(b"", may_debug, error)
-        if request.headers.get("content-encoding", "identity").lower() != "identity":
-            message = "the body is compressed; only plain JSON is taken."
-            return Incoming(b"", may_debug, RequestError(415, "unsupported_media_type", message))
-        body = bytearray()
         try:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    return Incoming(b"", may_debug, too_large())
-        except ClientDisconnect:
-            return Incoming(b"", may_debug, RequestError(400, "disconnected", "the caller hung up."))
-        return Incoming(bytes(body), may_debug)
+            return Incoming(await read_body(request), _is_local(request))
+        except RequestError as error:
+            return Incoming(b"", _is_local(request), error)
 
 
 class ScoreOutput(ScoreAnswer, bentoml.IODescriptor):  # type: ignore[misc, unused-ignore]
@@ -122,7 +108,7 @@ async def _index(request: Request) -> Response:
     return FileResponse(Path(__file__).parent / "pages" / "index.html")
 
 
-_pages = Starlette(routes=[Route("/docs.json", _docs), Route("/", _index)])
+_pages = Starlette(routes=[Route("/docs.json", _docs), Route("/", _index), *events.routes], lifespan=events.lifespan)
 
 
 class _LeadQualification:
@@ -142,6 +128,7 @@ class _LeadQualification:
         if settings is not None:  # after the warm-up, whose leads nobody asked about
             model = Model(champion.name, champion.version, self.scorer.bundle.catalog.fingerprint)
             self.scorer.log = ScoreLogWriter(settings, model)
+        events.connect(ROOT, lambda: self.scorer)
         _log.info("serving %s version %s", champion.name, champion.version)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator, unused-ignore]
@@ -158,6 +145,7 @@ class _LeadQualification:
             champion = _find()
             Scorer.load(champion.folder, champion.name, champion.version)
             LogSettings.from_environment(os.environ)
+            events.prepare(ROOT)
         except LeadQualificationError as error:
             raise SystemExit(f"The service can't start: {error}") from None
         os.environ[CHAMPION] = json.dumps({key: str(value) for key, value in asdict(champion).items()})

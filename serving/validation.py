@@ -5,7 +5,7 @@ schemas say the same again for the OpenAPI document, and give the code of an err
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -14,7 +14,9 @@ from features.errors import JourneyError
 from serving.errors import RequestError, field_path
 from serving.schemas import Options, ScoreRequest
 
-__all__ = ["CODES", "OTHER", "explain", "read_options"]
+__all__ = ["CODES", "OTHER", "explain", "read_envelope", "read_options"]
+
+_Envelope = TypeVar("_Envelope", bound=BaseModel)
 
 CODES = {
     "missing": "missing_field",
@@ -61,18 +63,38 @@ def read_options(value: Any) -> Options:
     ...
     serving.errors.RequestError: leads: List should have at least 1 item after validation, not 0.
     """
+    return read_envelope(value, Options, "leads")
+
+
+def read_envelope(value: Any, schema: type[_Envelope], name: str) -> _Envelope:
+    """Check all of a parsed body but the contents of its one list.
+
+    Parameters
+    ----------
+    value : object
+        As `parse_json` returns it.
+    schema : type of BaseModel
+        The envelope.
+    name : str
+        The list's key, for the message.
+
+    Raises
+    ------
+    RequestError
+        422, for the first field that is wrong.
+    """
     if not isinstance(value, dict):
-        message = f"the body is {_named(value)}; a JSON object with the key 'leads' is expected."
+        message = f"the body is {_named(value)}; a JSON object with the key {name!r} is expected."
         raise RequestError(422, "wrong_type", message, hint="Send one object, as in /docs.json.")
     try:
-        return Options.model_validate(value)
+        return schema.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         field, code = field_path(first["loc"]), _code(first)
         raise RequestError(422, code, f"{field}: {first['msg']}.", field=field, hint=_HINTS.get(code)) from None
 
 
-def explain(value: Any, error: JourneyError) -> RequestError:
+def explain(value: Any, error: JourneyError, schema: type[BaseModel] = ScoreRequest) -> RequestError:
     """Give an error found while reading leads its code.
 
     Parameters
@@ -81,6 +103,8 @@ def explain(value: Any, error: JourneyError) -> RequestError:
         The whole parsed body.
     error : JourneyError
         With the path of its field from the body on.
+    schema : type of BaseModel
+        What the body should have been.
 
     Returns
     -------
@@ -89,7 +113,7 @@ def explain(value: Any, error: JourneyError) -> RequestError:
         another model would take.
     """
     field = field_path((error.field,)) if error.field else None
-    code = next((code for path, code in _breaks(ScoreRequest, value) if path == field), OTHER)
+    code = next((code for path, code in _breaks(schema, value) if path == field), OTHER)
     return RequestError(422, code, str(error), field=field, hint=error.hint or None)
 
 

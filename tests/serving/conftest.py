@@ -250,6 +250,7 @@ class Client:
 
     address: str
     log: Path
+    pid: int = 0
 
     def post(self, body: Any, headers: dict[str, str] | None = None, path: str = "/score") -> tuple[int, Any]:
         """Post a body, as JSON unless it is bytes; return status and parsed answer."""
@@ -304,13 +305,13 @@ def serve(target: str, folder: Path, log: Path, environment: dict[str, str]) -> 
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**kept, **environment},
+            env={**kept, "LEAD_STORE_URL": f"sqlite:///{log.parent / 'store.db'}", **environment},
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         try:
-            client = Client(f"http://127.0.0.1:{port}", log)
+            client = Client(f"http://127.0.0.1:{port}", log, process.pid)
             for _ in range(600):
                 if process.poll() is not None:
                     pytest.fail(f"the service stopped:\n{log.read_text(encoding='utf-8')}")

@@ -1,0 +1,187 @@
+"""Command `export_store`: write the online store as Parquet files that the source `store` reads, outcomes as labels among them.
+
+Attributes are declared with the type that their values have, and all with their history: a snapshot sees what was known then.
+"""
+
+import argparse
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.errors import LeadQualificationError
+from features.timeline import to_micros
+from serving.store.connect import Store, store_url
+from serving.store.export import account_ids, rows_of
+
+__all__ = ["export_store", "main"]
+
+ROOT = Path(__file__).resolve().parent.parent
+TIME, TEXT, NUMBER = pa.timestamp("us", tz="UTC"), pa.string(), pa.float64()
+TAKEN = ("lead_id", "account_id", "created_at")
+ENTITIES = {"leads": "lead", "accounts": "account"}
+
+_OCCURRED = [("occurred_at", TIME), ("recorded_at", TIME)]
+SCHEMAS = {
+    "touchpoints": pa.schema(
+        [("touchpoint_id", TEXT), ("lead_id", TEXT), *_OCCURRED]
+        + [(name, TEXT) for name in ("kind", "channel", "asset", "campaign")]
+        + [("value", NUMBER), ("by", TEXT)]
+    ),
+    "stage_changes": pa.schema(
+        [("lead_id", TEXT), ("stage", TEXT), *_OCCURRED, *((name, TEXT) for name in ("reason", "owner", "team"))]
+    ),
+    "attribute_changes": pa.schema(
+        [(name, TEXT) for name in ("lead_id", "account_id", "attribute", "value")] + _OCCURRED
+    ),
+    "orders": pa.schema([("account_id", TEXT), ("ordered_at", TIME), ("amount", NUMBER), ("product", TEXT)]),
+    "attributes": pa.schema([(name, TEXT) for name in ("entity", "attribute", "type", "known_at")]),
+    "export": pa.schema([("exported_at", TIME), ("clock", TEXT)]),
+}
+
+Row = Mapping[Any, Any]
+Attributes = dict[tuple[str, str], str]
+
+
+def export_store(store: Store, out: Path, now: int, without: Sequence[str] = ()) -> dict[str, int]:
+    """Write all of the store, as of one moment.
+
+    Parameters
+    ----------
+    store : Store
+        What was told.
+    out : Path
+        Folder; its files of the same names are replaced.
+    now : int
+        UTC microseconds: the moment of the export.
+    without : sequence of str
+        Attributes to leave out.
+
+    Returns
+    -------
+    dict of str to int
+        Rows per table.
+
+    Raises
+    ------
+    LeadQualificationError
+        Leads and accounts have an attribute of the same name, or one is named like a column.
+    StoreUnavailableError
+        The store does not answer.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with store.read() as connection:
+        changes = [
+            row for part in rows_of(connection, "attribute_changes") for row in part if row["attribute"] not in without
+        ]
+        declared = _declared(changes)
+        newest = _newest(changes)
+        people = [row for part in rows_of(connection, "leads") for row in part]
+        accounts = [{"account_id": account_id} for account_id in account_ids(connection)]
+        written = {
+            "leads": _entities(out, "leads", people, declared, newest),
+            "accounts": _entities(out, "accounts", accounts, declared, newest),
+            "attribute_changes": _write(out, "attribute_changes", [[_change(row, declared) for row in changes]]),
+            "attributes": _write(out, "attributes", [[_attribute(key, kind) for key, kind in declared.items()]]),
+            "export": _write(out, "export", [[{"exported_at": now, "clock": "real"}]]),
+        }
+        for name in ("touchpoints", "stage_changes", "orders"):
+            written[name] = _write(out, name, (map(_told, part) for part in rows_of(connection, name)))
+    return written
+
+
+def _told(row: Row) -> Row:
+    """Make an id that is unique within its lead unique throughout."""
+    own = row.get("touchpoint_id")
+    return row if own is None else {**row, "touchpoint_id": f"{row['lead_id']}/{own}"}
+
+
+def _declared(changes: Iterable[Row]) -> Attributes:
+    """Give each attribute, by entity and name, the type that all of its values have."""
+    kinds: dict[tuple[str, str], set[str]] = {}
+    for row in changes:
+        value = json.loads(row["value"])
+        found = kinds.setdefault((row["entity"], row["attribute"]), set())
+        if value is not None:
+            found.add("boolean" if isinstance(value, bool) else "category" if isinstance(value, str) else "number")
+    names = [name for _, name in kinds]
+    for name in names:
+        if names.count(name) > 1 or name in TAKEN:
+            what = "a column of its own" if name in TAKEN else "an attribute of leads and of accounts"
+            raise LeadQualificationError(
+                f"attribute {name!r} is {what}; names must be unique. Leave it out by --without {name!r}, and send it under "
+                "another name."
+            )
+    return {key: kinds[key].pop() if len(kinds[key]) == 1 else "category" for key in sorted(kinds)}
+
+
+def _newest(changes: Iterable[Row]) -> dict[tuple[str, str, str], str]:
+    ordered = sorted(changes, key=lambda row: (row["occurred_at"], row["recorded_at"]))
+    return {(row["entity"], row["entity_id"], row["attribute"]): row["value"] for row in ordered}
+
+
+def _text(value: str) -> str | None:
+    """Write a JSON value as ingest reads it."""
+    plain = json.loads(value)
+    return plain if plain is None or isinstance(plain, str) else value
+
+
+def _change(row: Row, declared: Attributes) -> Row:
+    of = {f"{entity}_id": row["entity_id"] if row["entity"] == entity else None for entity in ENTITIES.values()}
+    return {**row, **of, "value": _text(row["value"])}
+
+
+def _attribute(key: tuple[str, str], kind: str) -> Row:
+    entity, name = key
+    return {"entity": entity, "attribute": name, "type": kind, "known_at": "creation"}
+
+
+def _entities(out: Path, table: str, rows: Sequence[Row], declared: Attributes, newest: Mapping[Any, str]) -> int:
+    """Write leads or accounts with a column per attribute, as it is now; text, for ingest to type."""
+    entity = ENTITIES[table]
+    key = f"{entity}_id"
+    names = [name for of, name in declared if of == entity]
+    own = (
+        [("lead_id", TEXT), ("account_id", TEXT), ("created_at", TIME)] if table == "leads" else [("account_id", TEXT)]
+    )
+    full = []
+    for row in rows:
+        values = {name: newest.get((entity, row[key], name)) for name in names}
+        full.append({**row, **{name: None if value is None else _text(value) for name, value in values.items()}})
+    return _write(out, table, [full], pa.schema(own + [(name, TEXT) for name in names]))
+
+
+def _write(out: Path, name: str, parts: Iterable[Iterable[Row]], schema: pa.Schema | None = None) -> int:
+    """Write a table; a reader finds the former file or the whole new one."""
+    schema = SCHEMAS[name] if schema is None else schema
+    partial, count = out / f"{name}.partial", 0
+    with pq.ParquetWriter(partial, schema) as writer:
+        for part in parts:
+            rows = [{column: row.get(column) for column in schema.names} for row in part]
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+            count += len(rows)
+    partial.replace(out / f"{name}.parquet")
+    return count
+
+
+def main() -> None:
+    """Export the store of ``LEAD_STORE_URL``."""
+    parser = argparse.ArgumentParser(prog="python -m serving.export_store", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder to write; ingest.raw_dir of the source `store`")
+    parser.add_argument("--without", action="append", default=[], metavar="ATTRIBUTE", help="leave an attribute out")
+    arguments = parser.parse_args()
+    try:
+        store = Store(store_url(ROOT))
+        written = export_store(store, arguments.out, to_micros(dt.datetime.now(dt.UTC)), arguments.without)
+    except LeadQualificationError as error:
+        raise SystemExit(str(error)) from None
+    counts = ", ".join(f"{count:,} {name}" for name, count in written.items())
+    print(f"export_store: {counts} in {arguments.out}")  # noqa: T201 its output
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""The last known decisions, and the outbox of what is still to be told about their changes."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import sqlalchemy as sa
+
+from serving.store import schema
+
+__all__ = [
+    "Decided",
+    "Event",
+    "Found",
+    "Known",
+    "apply_decision",
+    "claim_events",
+    "count_events",
+    "events_wait",
+    "known_decisions",
+    "list_events",
+    "mark_failed",
+    "mark_sent",
+    "purge_sent",
+    "retry_events",
+]
+
+
+Decided: TypeAlias = dict[str, Any] | None
+"""A decision as it stands in answers; None: the lead is not scored."""
+
+
+class Known(NamedTuple):
+    """A decision as it stands in the store."""
+
+    sequence: int
+    decision: Decided
+    decided_at: int
+
+
+class Found(NamedTuple):
+    """A decision just made."""
+
+    lead_id: str
+    decision: Decided
+    not_scored: str | None
+    decided_at: int
+
+
+class Event(NamedTuple):
+    """One webhook to send."""
+
+    event_id: str
+    body: str
+    attempts: int
+
+
+def known_decisions(connection: sa.Connection, lead_ids: Sequence[str], *, lock: bool = False) -> dict[str, Known]:
+    """Read the last known decisions of those leads that have one; `lock` keeps others from changing them meanwhile."""
+    table = schema.decisions
+    query = sa.select(table).where(table.c.lead_id.in_(lead_ids)).order_by(table.c.lead_id)
+    found = connection.execute(query.with_for_update() if lock else query).mappings()
+    return {
+        row["lead_id"]: Known(
+            row["sequence"],
+            None if row["decision"] is None else json.loads(row["decision"]),
+            row["decided_at"],
+        )
+        for row in found
+    }
+
+
+def apply_decision(
+    connection: sa.Connection,
+    found: Found,
+    known: Known | None,
+    now: int,
+    event: Callable[[int], tuple[str, str]] | None,
+) -> None:
+    """Write a decision, and where it is another one than before, its event; in one transaction, so that neither is lost.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction of `Store.write`.
+    found : Found
+        The decision; one made for an earlier moment than the known one is left alone.
+    known : Known or None
+        As read in this transaction.
+    now : int
+        UTC microseconds.
+    event : callable or None
+        Gives event_id and body of the event with this sequence; None: nothing is told.
+    """
+    if known is not None and found.decided_at < known.decided_at:
+        return
+    before = None if known is None else known.decision
+    changed = found.decision != before
+    sequence = (0 if known is None else known.sequence) + int(changed)
+    values: dict[str, Any] = {
+        "sequence": sequence,
+        "decision": None if found.decision is None else json.dumps(found.decision),
+        "not_scored": found.not_scored,
+        "decided_at": found.decided_at,
+    }
+    table = schema.decisions
+    if known is None:
+        connection.execute(sa.insert(table).values(lead_id=found.lead_id, changed_at=now, **values))
+    else:
+        values |= {"changed_at": now} if changed else {}
+        connection.execute(sa.update(table).where(table.c.lead_id == found.lead_id).values(**values))
+    if changed and event is not None:
+        event_id, body = event(sequence)
+        row = {"event_id": event_id, "lead_id": found.lead_id, "sequence": sequence, "created_at": now, "body": body}
+        connection.execute(sa.insert(schema.outbox).values(**row, state="pending", next_at=now))
+
+
+def events_wait(connection: sa.Connection, now: int) -> bool:
+    """Tell whether there is something to send; a question that takes no lock."""
+    return connection.execute(_due(now).limit(1)).first() is not None
+
+
+def claim_events(connection: sa.Connection, now: int, lease_us: int, most: int) -> list[Event]:
+    """Take events that are due, of each lead the oldest one; nobody else gets them until the lease ends.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction of `Store.write`.
+    now, lease_us : int
+        UTC microseconds, and for how many the events are taken.
+    most : int
+        At most so many.
+    """
+    table = schema.outbox
+    query = _due(now).order_by(table.c.next_at).limit(most).with_for_update(skip_locked=True, of=table)
+    events = [Event(row.event_id, row.body, row.attempts + 1) for row in connection.execute(query)]
+    mine = sa.update(table).where(table.c.event_id.in_([event.event_id for event in events]))
+    connection.execute(mine.values(next_at=now + lease_us, attempts=table.c.attempts + 1))
+    return events
+
+
+def _due(now: int) -> sa.Select[Any]:
+    table, earlier = schema.outbox, schema.outbox.alias("earlier")
+    first = ~sa.exists().where(
+        earlier.c.lead_id == table.c.lead_id, earlier.c.state == "pending", earlier.c.sequence < table.c.sequence
+    )
+    return sa.select(table).where(table.c.state == "pending", table.c.next_at <= now, first)
+
+
+def mark_sent(connection: sa.Connection, event_id: str, now: int) -> None:
+    """Note that an event was taken by its receiver."""
+    values = {"state": "sent", "sent_at": now, "last_error": None}
+    connection.execute(sa.update(schema.outbox).where(schema.outbox.c.event_id == event_id).values(**values))
+
+
+def mark_failed(connection: sa.Connection, event_id: str, error: str, next_at: int | None) -> None:
+    """Note that an event was not taken, and when to try again; None: never, it is parked as dead."""
+    values: dict[str, Any] = {"last_error": error, **({"state": "dead"} if next_at is None else {"next_at": next_at})}
+    table = schema.outbox
+    connection.execute(sa.update(table).where(table.c.event_id == event_id, table.c.state != "sent").values(**values))
+
+
+def purge_sent(connection: sa.Connection, sent_before: int) -> int:
+    """Delete events that were sent before a moment."""
+    table = schema.outbox
+    return int(
+        connection.execute(sa.delete(table).where(table.c.state == "sent", table.c.sent_at < sent_before)).rowcount
+    )
+
+
+def list_events(connection: sa.Connection, state: str, most: int) -> list[Mapping[Any, Any]]:
+    """List events of a state without their bodies, oldest first."""
+    table = schema.outbox
+    columns = [column for column in table.columns if column.name != "body"]
+    query = sa.select(*columns).where(table.c.state == state).order_by(table.c.created_at, table.c.event_id)
+    return list(connection.execute(query.limit(most)).mappings())
+
+
+def count_events(connection: sa.Connection) -> dict[str, int]:
+    """Count the events by state."""
+    table = schema.outbox
+    query = sa.select(table.c.state, sa.func.count().label("count")).group_by(table.c.state)
+    return {row.state: int(row._mapping["count"]) for row in connection.execute(query)}
+
+
+def retry_events(connection: sa.Connection, event_ids: Sequence[str] | None, now: int) -> int:
+    """Send dead events again, all or those named; they get all their attempts anew."""
+    table = schema.outbox
+    query = sa.update(table).where(table.c.state == "dead").values(state="pending", next_at=now, attempts=0)
+    if event_ids is not None:
+        query = query.where(table.c.event_id.in_(event_ids))
+    return int(connection.execute(query).rowcount)

@@ -1,0 +1,114 @@
+"""What is written: rows that were checked, and what makes two of them the same."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from features.errors import LeadQualificationError
+from features.journeys import OrderRecord, StageChangeRecord, TouchpointRecord
+
+__all__ = [
+    "ChangeRow",
+    "ConflictError",
+    "LeadRow",
+    "OutcomeRow",
+    "TouchpointRow",
+    "change_key",
+    "key_of",
+    "touchpoint_keys",
+]
+
+
+class TouchpointRow(NamedTuple):
+    """A touchpoint of a lead; its `recorded_at` is None where it was not sent."""
+
+    lead_id: str
+    touchpoint: TouchpointRecord
+
+
+class ChangeRow(NamedTuple):
+    """A stage change of a lead; its `recorded_at` is None where it was not sent."""
+
+    lead_id: str
+    change: StageChangeRecord
+    reason: str | None
+    owner: str | None
+    team: str | None
+
+
+class OutcomeRow(NamedTuple):
+    """A verdict of sales, and the stage change that it is."""
+
+    outcome_id: str | None
+    row: ChangeRow
+
+
+class LeadRow(NamedTuple):
+    """What the CRM says of a lead and its account, as of `occurred_at`; what it does not say stays as it is."""
+
+    lead_id: str
+    created_at: int | None
+    account_id: str | None
+    attributes: Mapping[str, Any]
+    account_attributes: Mapping[str, Any]
+    orders: Sequence[OrderRecord]
+    occurred_at: int | None
+    recorded_at: int | None
+
+
+class ConflictError(LeadQualificationError):
+    """The same id was accepted with other content before.
+
+    Parameters
+    ----------
+    position : int
+        Of the row among those to write.
+    name : str
+        The field that holds the id.
+    """
+
+    def __init__(self, position: int, name: str) -> None:
+        super().__init__(f"row {position}: this {name} was accepted with other content before")
+        self.position = position
+        self.name = name
+
+
+def key_of(*parts: Any) -> str:
+    """Hash what makes a row itself.
+
+    Examples
+    --------
+    >>> key_of("a", "b") == key_of("a", "b"), key_of("ab") == key_of("a", "b"), key_of(None) == key_of("")
+    (True, False, False)
+    """
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode("ascii")).hexdigest()
+
+
+def touchpoint_keys(rows: Sequence[TouchpointRow]) -> list[str]:
+    """Give each touchpoint its key: its id, or without one its content and a counter of equal ones in `rows`.
+
+    Equal touchpoints without an id may both have happened, and stand in one body; the same body sent again names the same ones.
+
+    Examples
+    --------
+    >>> row = TouchpointRow("L-1", TouchpointRecord("webinar", 5))
+    >>> first, second = touchpoint_keys([row, row])
+    >>> first == second, touchpoint_keys([row]) == [first]
+    (False, True)
+    """
+    seen: dict[TouchpointRow, int] = {}
+    keys = []
+    for row in rows:
+        item = row.touchpoint
+        if item.touchpoint_id is not None:
+            keys.append(key_of("id", item.touchpoint_id))
+            continue
+        seen[row] = seen.get(row, -1) + 1
+        keys.append(key_of("content", *item, seen[row]))
+    return keys
+
+
+def change_key(row: ChangeRow) -> str:
+    """Give a stage change its key: all of its content, as equal ones count once."""
+    return key_of(*row.change, row.reason, row.owner, row.team)

@@ -1,0 +1,165 @@
+"""The tables of the online store. The migrations build the same; a test compares the two.
+
+Moments are UTC microseconds, as in journeys. A touchpoint's value and an order's amount are doubles, exactly as they came: the
+one place that turns them into micro-units is `features.journeys`, and a second one could round twice. Keys made of several
+texts are hashes, because PostgreSQL's indexes take rows of at most 2.7 kB.
+"""
+
+import sqlalchemy as sa
+
+__all__ = [
+    "attribute_changes",
+    "decisions",
+    "leads",
+    "metadata",
+    "orders",
+    "outbox",
+    "outcomes",
+    "rescore",
+    "stage_changes",
+    "tasks",
+    "touchpoints",
+]
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _text(name: str, *, key: bool = False, null: bool = False, index: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, primary_key=key, nullable=null, index=index)
+
+
+def _whole(name: str, *, null: bool = False, default: str | None = None) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=null, server_default=default)
+
+
+leads = sa.Table(
+    "leads",
+    metadata,
+    _text("lead_id", key=True),
+    _text("account_id", null=True, index=True),
+    _whole("created_at", null=True),
+    _whole("changed_at", null=True),
+    _whole("touched_at"),
+)
+"""One row per lead that anything is known of. `changed_at`: as of when account and creation are; `touched_at`: last write."""
+
+attribute_changes = sa.Table(
+    "attribute_changes",
+    metadata,
+    _text("change_key", key=True),
+    _text("entity"),
+    _text("entity_id"),
+    _text("attribute"),
+    _whole("occurred_at"),
+    _whole("recorded_at"),
+    _text("value"),
+    sa.Index(None, "entity_id", "entity"),
+)
+"""One row per value that an attribute of a lead or account took; `value` is JSON."""
+
+touchpoints = sa.Table(
+    "touchpoints",
+    metadata,
+    _text("lead_id", key=True),
+    _text("touchpoint_key", key=True),
+    _text("touchpoint_id", null=True),
+    _whole("occurred_at"),
+    _whole("recorded_at"),
+    _text("kind"),
+    _text("channel", null=True),
+    _text("asset", null=True),
+    _text("campaign", null=True),
+    sa.Column("value", sa.Double, nullable=True),
+    _text("by", null=True),
+)
+"""One row per touchpoint. The key is the hash of its id, or without one of its content and a counter of equal ones."""
+
+stage_changes = sa.Table(
+    "stage_changes",
+    metadata,
+    _text("lead_id", key=True),
+    _text("change_key", key=True),
+    _text("stage"),
+    _whole("occurred_at"),
+    _whole("recorded_at"),
+    _text("reason", null=True),
+    _text("owner", null=True),
+    _text("team", null=True),
+)
+"""One row per transition, sales' verdicts among them."""
+
+outcomes = sa.Table(
+    "outcomes",
+    metadata,
+    _text("lead_id", key=True),
+    _text("outcome_key", key=True),
+    _text("outcome_id", null=True),
+    _text("outcome"),
+    _whole("occurred_at"),
+    _whole("recorded_at"),
+    _text("reason", null=True),
+    _text("owner", null=True),
+    _text("team", null=True),
+)
+"""One row per verdict of sales, as it was given; each is a stage change, too."""
+
+orders = sa.Table(
+    "orders",
+    metadata,
+    _text("account_id", key=True),
+    _text("order_key", key=True),
+    _whole("ordered_at"),
+    sa.Column("amount", sa.Double, nullable=True),
+    _text("product", null=True),
+)
+
+decisions = sa.Table(
+    "decisions",
+    metadata,
+    _text("lead_id", key=True),
+    _whole("sequence"),
+    _text("decision", null=True),
+    _text("not_scored", null=True),
+    _whole("decided_at"),
+    _whole("changed_at"),
+)
+"""The last known decision per lead, as JSON, whatever `models.decision` puts into one; `sequence` counts its changes."""
+
+rescore = sa.Table(
+    "rescore",
+    metadata,
+    _text("lead_id", key=True),
+    _whole("asked"),
+    _whole("due_at"),
+    _whole("lease_until", default="0"),
+    _whole("attempts", default="0"),
+    sa.Index(None, "due_at"),
+)
+"""Leads to score again. `asked` grows with every write, so that one which came meanwhile is not forgotten."""
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    _text("event_id", key=True),
+    _text("lead_id"),
+    _whole("sequence"),
+    _whole("created_at"),
+    _text("body"),
+    _text("state"),
+    _whole("attempts", default="0"),
+    _whole("next_at"),
+    _text("last_error", null=True),
+    _whole("sent_at", null=True),
+    sa.Index(None, "state", "next_at"),
+    sa.Index(None, "lead_id", "sequence"),
+)
+"""Webhooks to send: `pending`, `sent` or `dead`. `next_at` is the next try, or, during one, the end of its lease."""
+
+tasks = sa.Table("tasks", metadata, _text("name", key=True), _whole("next_at"))
+"""When something that only one process should do is due again."""
