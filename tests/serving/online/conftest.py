@@ -68,7 +68,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def new_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """Give tests addresses of stores that do not exist yet; of PostgreSQL, of empty databases."""
+    """Give tests addresses of stores that do not exist yet; of PostgreSQL, of a user with an empty schema."""
     number = itertools.count()
 
     def new(backend: str) -> str:
@@ -78,8 +78,10 @@ def new_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         name = f"store_{next(number)}"
         engine = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
         with engine.connect() as connection:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        return server.set(database=name).render_as_string(hide_password=False)
+            # A database each would be hundreds of files each
+            connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN")
+            connection.exec_driver_sql(f"CREATE SCHEMA {name} AUTHORIZATION {name}")
+        return server.set(username=name).render_as_string(hide_password=False)
 
     return new
 

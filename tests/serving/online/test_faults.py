@@ -109,7 +109,7 @@ def test_a_postgresql_store_that_is_locked_or_drops_connections(
         with engine.connect() as other:
             other.exec_driver_sql(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                "WHERE usename = current_user AND pid <> pg_backend_pid()"
             )
         assert tell(client, "A-2")[0] == 200
     assert stored(url) == {"A-1", "A-2"}
