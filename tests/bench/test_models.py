@@ -12,7 +12,7 @@ from bench.models.picture import picture_png
 from bench.models.sets import Columns, ModelSet, from_table
 from bench.models.table import judge_set, markdown, rich_table, verdict
 from bench.models.truth import expected_log_loss, gap, gap_table
-from models.params import CalibrationParams, EvaluateParams, SplitParams
+from models.params import EvaluateParams, SplitParams
 
 PARAMS = EvaluateParams(bootstrap=50)
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,7 +104,7 @@ def some() -> ModelSet:
         def model_copy(self, update):
             return Sections(**{**vars(self), **update})
 
-    params = Sections(split=split, calibration=CalibrationParams())
+    params = Sections(split=split)
     matrix = np.arange(200, dtype=np.float32)[:, None]
     return ModelSet("some", matrix, frame, Columns(("x",), ()), params, False, Path())
 
