@@ -25,7 +25,7 @@ def edit_section(text: str, section: str, values: Mapping[str, float]) -> str:
     Raises
     ------
     ParameterError
-        There is no such block.
+        There is no such block, or a value of it is not on its name's line.
 
     Examples
     --------
@@ -48,6 +48,11 @@ def edit_section(text: str, section: str, values: Mapping[str, float]) -> str:
         found = re.match(r"(\s+)(\w+):(\s*)([^\s#]+)(.*)$", lines[i])
         if found and found[2] in rest:
             lines[i] = f"{found[1]}{found[2]}:{found[3]}{rest.pop(found[2])}{found[5]}"
+    nested = [name for name in rest if any(re.match(rf"\s+{name}:", line) for line in lines[begin + 1 : end])]
+    if nested:
+        raise ParameterError(
+            f"params.yaml: {section}.{nested[0]} is not one `name: value` on a line. Write it by hand."
+        )
     lines[end:end] = [f"  {name}: {value}" for name, value in rest.items()]
     return "\n".join(lines)
 

@@ -64,7 +64,7 @@ class TuningRuns:
             What it reached.
         state : {"complete", "pruned"}
         """
-        nested = {"run_name": name, "nested": True, "tags": {"trial": state}}
+        nested = {"experiment_id": self._experiment, "run_name": name, "nested": True, "tags": {"trial": state}}
         with self._mlflow.start_run(run_id=self.parent), self._mlflow.start_run(**nested):
             self._mlflow.log_params(flat_params({"train": params}))
             for step, loss in enumerate(losses, 1):

@@ -92,7 +92,8 @@ def predict_product(some: ModelSet, train_params: TrainParams) -> np.ndarray:
         some.columns,
         train=train_params,
         split=params.split,
-        calibration=params.calibration,
+        # the interval is not looked at, and decides nothing about the probability
+        calibration=params.calibration.model_copy(update={"bootstrap": 20, "halves": 4}),
         tiers=params.tiers,
         label_days=params.labels.label_days,
         recording_delay_days=params.labels.recording_delay_days,

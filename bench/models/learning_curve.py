@@ -35,8 +35,7 @@ def draw_leads(some: ModelSet, leads: np.ndarray) -> ModelSet:
     frame = some.frame.iloc[rows].reset_index(drop=True)
     frame["slice"] = np.where(test[rows], "test", "train")
     split = some.params.split.model_copy(update={"cross_fit_folds": FOLDS[0]})
-    calibration = some.params.calibration.model_copy(update={"bootstrap": 20})  # the interval is not looked at
-    params = some.params.model_copy(update={"split": split, "calibration": calibration})
+    params = some.params.model_copy(update={"split": split})
     return replace(some, matrix=some.matrix[rows], frame=frame, params=params)
 
 
