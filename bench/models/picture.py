@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.models.learning_curve import CURVE
-from pipeline.plots import COLOURS, INK, PALE
+from pipeline.chart import INK, PALE
+from pipeline.charts import COLOURS
 
 __all__ = ["picture_png"]
 
