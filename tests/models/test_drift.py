@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from features.errors import BundleError
-from models.drift import expected_psi, feature_drift, population_stability, score_drift, score_shift
+from models.drift import feature_drift, score_drift, score_shift
 from models.reference import Bins, Reference, fit_reference
+from models.stability import expected_psi, stability_index
 
 
 def reference_of(values: np.ndarray, categories: int = 0) -> Reference:
@@ -23,13 +24,13 @@ def drift_of(reference: Reference, values: np.ndarray, groups: np.ndarray | None
 def test_the_index_is_what_the_books_say() -> None:
     before, now = np.array([6000, 3000, 1000]), np.array([50_000.0, 30_000.0, 20_000.0])
     by_hand = (0.5 - 0.6) * np.log(0.5 / 0.6) + (0.2 - 0.1) * np.log(0.2 / 0.1)
-    assert population_stability(before, now) == pytest.approx(by_hand, abs=2e-4)
+    assert stability_index(before, now) == pytest.approx(by_hand, abs=2e-4)
 
 
 def test_a_bin_that_was_always_empty_adds_nothing_and_one_that_fills_adds_much() -> None:
     before = np.array([500, 500, 0])
-    assert population_stability(before, np.array([50.0, 50.0, 0.0])) < 0.003
-    filled = population_stability(before, np.array([45.0, 45.0, 10.0]))
+    assert stability_index(before, np.array([50.0, 50.0, 0.0])) < 0.003
+    filled = stability_index(before, np.array([45.0, 45.0, 10.0]))
     assert 0.25 < filled < np.inf
 
 
@@ -46,8 +47,14 @@ def test_bins_are_half_open_and_missing_values_have_their_own() -> None:
 @pytest.mark.parametrize("values", [np.full(50, 3.0), np.full(50, np.nan)])
 def test_a_column_without_variety_has_one_bin(values: np.ndarray) -> None:
     reference = reference_of(values)
-    assert len(reference.features[0].edges) == 0
+    assert np.count_nonzero(reference.features[0].counts) == 1
     assert abs(drift_of(reference, values).value) < 0.05
+
+
+def test_what_was_always_the_same_and_changes_is_seen() -> None:
+    reference = reference_of(np.full(500, 3.0))
+    for later in (2.0, 4.0, np.nan):
+        assert drift_of(reference, np.where(np.arange(100) < 30, later, 3.0)).low > 0.25
 
 
 def test_a_category_has_a_bin_per_code_and_one_for_unknown_ones() -> None:
