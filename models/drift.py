@@ -6,8 +6,9 @@ import numpy as np
 
 from models.bootstrap import resample_weights
 from models.reference import QUANTILES, Bins, Reference
+from models.stability import stability_index
 
-__all__ = ["Drift", "expected_psi", "feature_drift", "population_stability", "score_drift", "score_shift"]
+__all__ = ["Drift", "feature_drift", "score_drift", "score_shift"]
 
 COVERAGE = 0.95
 COLUMNS_AT_ONCE = 24
@@ -33,57 +34,13 @@ class Drift:
     high: float
 
 
-def population_stability(reference: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Sum (p - q) ln(p / q) over bins: the population stability index, a symmetric Kullback-Leibler divergence.
-
-    Conventions of credit scoring (Lewis 1994; Siddiqi 2006, "Credit Risk Scorecards"): below 0.1 stable, above 0.25 changed.
-    Half a row is added to each bin of the reference, and one row with the reference's shares to the other side: a bin that is
-    empty on both sides then adds nothing, and one that was empty before and is not now adds much, but not infinitely much.
-
-    Parameters
-    ----------
-    reference : ndarray [bins]
-        Rows per bin.
-    counts : ndarray [..., bins]
-        Rows, or weights, per bin.
-
-    Returns
-    -------
-    ndarray [...]
-
-    Examples
-    --------
-    >>> float(population_stability(np.array([500, 500]), np.array([50.0, 50.0])))
-    0.0
-    >>> round(float(population_stability(np.array([500, 500]), np.array([80.0, 20.0]))), 2)
-    0.4
-    """
-    p = (reference + 0.5) / (reference.sum() + 0.5 * len(reference))
-    q = (counts + p) / (counts.sum(axis=-1, keepdims=True) + 1.0)
-    return np.asarray(((q - p) * np.log(q / p)).sum(axis=-1))
-
-
-def expected_psi(bins: int, reference_rows: float, rows: float) -> float:
-    """Give the index to expect of independent rows without any drift: (bins - 1) (1/n + 1/m).
-
-    Without drift n m / (n + m) times the index is about chi-squared with bins - 1 degrees of freedom (Yurdakul 2018,
-    "Statistical Properties of Population Stability Index", Western Michigan University).
-
-    Examples
-    --------
-    >>> expected_psi(10, 10_000, 100)  # a small month looks almost unstable by chance
-    0.0909
-    """
-    return round((bins - 1) * (1.0 / reference_rows + 1.0 / rows), 12)
-
-
 def _drift(reference: np.ndarray, counts: np.ndarray, resampled: np.ndarray) -> Drift:
     """Take off what chance adds: the reference's part by its formula, that of the rows by how much resampling adds again.
 
     Rows of one account move together, so the formula for independent rows would take off too little.
     """
-    psi = float(population_stability(reference, counts))
-    drawn = population_stability(reference, resampled)
+    psi = float(stability_index(reference, counts))
+    drawn = stability_index(reference, resampled)
     filled = int((reference > 0).sum())
     chance = max(filled - 1, 0) / max(int(reference.sum()), 1)
     added = float(drawn.mean()) - psi

@@ -9,7 +9,7 @@ import numpy as np
 
 from features.errors import BundleError
 
-__all__ = ["QUANTILES", "Bins", "Reference", "fit_reference"]
+__all__ = ["QUANTILES", "Bins", "Reference", "fit_bins", "fit_reference"]
 
 BINS = 10
 QUANTILES = 200  # of the probability, at (i + 0.5) / QUANTILES
@@ -108,15 +108,16 @@ def fit_reference(
     """
     sizes = dict(zip(categorical, cardinality, strict=True))
     features = tuple(
-        _fit(matrix[:, column], np.arange(1, sizes[column], dtype=np.float32) if column in sizes else None)
+        fit_bins(matrix[:, column], np.arange(1, sizes[column], dtype=np.float32) if column in sizes else None)
         for column in range(matrix.shape[1])
     )
     grid = (np.arange(QUANTILES) + 0.5) / QUANTILES
     values = np.asarray(probability, dtype=np.float32)
-    return Reference(features, _fit(values, None), np.quantile(values.astype(np.float64), grid))
+    return Reference(features, fit_bins(values, None), np.quantile(values.astype(np.float64), grid))
 
 
-def _fit(values: np.ndarray, edges: np.ndarray | None) -> Bins:
+def fit_bins(values: np.ndarray, edges: np.ndarray | None = None) -> Bins:
+    """Count values in about equally filled bins, or in bins with given edges; NaN is missing."""
     if edges is None:
         edges = _quantile_edges(values[~np.isnan(values)])
     bins = Bins(edges, np.zeros(len(edges) + 2, dtype=np.int64))
@@ -125,10 +126,13 @@ def _fit(values: np.ndarray, edges: np.ndarray | None) -> Bins:
 
 def _quantile_edges(known: np.ndarray) -> np.ndarray:
     """Cut into about equally filled bins; one value that fills more has its own, and so has the rest beside it."""
+    known = known.astype(np.float32)
     if not len(known):
         return np.empty(0, dtype=np.float32)
     cuts = np.quantile(known, np.arange(1, BINS) / BINS, method="higher")
     low = known.min()
+    if low == known.max():  # what was always the same may be less or more later
+        return np.array([low, np.nextafter(low, np.float32(np.inf))], dtype=np.float32)
     above = known[known > low]
     if len(above) and np.mean(known == low) >= 1.0 / BINS:
         cuts = np.append(cuts, above.min())

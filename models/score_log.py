@@ -190,10 +190,11 @@ def log_table(records: Iterable[Record], model: Model, origin: str, settings: Lo
     settings : LogSettings
     """
     kept = [record for record in records if in_sample(record.lead_id, settings.share)]
-    width = len(kept[0].vector) if kept else 0
-    key = settings.key
+    if not kept:
+        return log_schema(1).empty_table()
+    width, key = len(kept[0].vector), settings.key
 
-    flat = np.concatenate([record.vector for record in kept]) if kept else np.empty(0)
+    flat = np.concatenate([record.vector for record in kept])
     columns: dict[str, object] = {
         "scored_at": pa.array([record.scored_at for record in kept], pa.int64()).cast(TIME),
         "lead_id": [pseudonym(key, record.lead_id) if key else record.lead_id for record in kept],
