@@ -153,3 +153,28 @@ def test_the_trained_model_is_published_and_scores_open_leads(
     waiting = open_leads(repository / "data" / "canonical", load_params(("snapshots",)).snapshots)
     assert len(lines) == 1 + len(waiting)
     assert len(waiting) > 50
+
+
+def test_the_scheduled_retrain_watches_trains_and_publishes(repository: Path) -> None:
+    """With nothing to watch it says so; asked to train always it ends with a decision of the gate."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "PYTHONPATH", "LEAD_"))}
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", *arguments]
+        return subprocess.run(
+            command, cwd=repository, env={**kept, "PATH": path}, capture_output=True, text=True, check=False
+        )
+
+    done = run("pipeline.retrain", "--always")
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    assert "runs dvc repro tracking" in done.stdout
+    bundle = "data/champion" if (repository / "data" / "champion").exists() else "data/bundle"
+    watched = run("pipeline.monitor", "--replay", "--bundle", bundle)
+    assert watched.returncode in (0, 4), watched.stdout + watched.stderr
+    result = json.loads((repository / "reports" / "monitor.json").read_text())
+    assert result["promise"] is not None, "what the gate saw comes with the champion, or from this very workspace"
+    if bundle == "data/champion":
+        again = run("pipeline.retrain", "--log", "data/replayed_log")
+        assert again.returncode in (0, 3), again.stdout + again.stderr
+        assert ("nothing to do" in again.stdout) == (watched.returncode == 0)
