@@ -13,8 +13,8 @@ of games"), summed over leaves:
 That is what Lundberg et al. (2018, arXiv:1802.03888, algorithm 2) define and LightGBM computes. The integrand is a polynomial
 of a degree below the number of features on the way to the leaf, so Gauss-Legendre quadrature with half as many points is exact,
 and all its terms have one sign, so nothing cancels. The work per leaf is linear in those features (as in Yu et al. 2022,
-"Linear TreeShap", arXiv:2209.08192); LightGBM's is quadratic. All features of a leaf with o = 0 share one value. Most leaves
-need not even that: `models.tree_groups` says which are looked up.
+"Linear TreeShap", arXiv:2209.08192); LightGBM's is quadratic. All features of a leaf with o = 0 share one value. Small parts of
+trees are computed once and looked up (`models.tree_groups`); the rest is walked through (`models.tree_walk`).
 """
 
 import numpy as np
@@ -22,6 +22,7 @@ import numpy as np
 from features.kernels.compiled import compiled, entry
 from features.threads import in_parts
 from models.tree_groups import TABLE_BYTES, group
+from models.tree_walk import plan_walk
 from models.trees import Trees
 
 __all__ = ["TreeShap"]
@@ -60,15 +61,14 @@ class TreeShap:
         _fill(leaves, rule, trees.above, groups.parts, groups.splits, groups.answers, groups.columns, features, table)
         splits = (trees.threshold, trees.decision, trees.words, trees.categories, trees.above)
         self._kernel = (
-            leaves,
-            rule,
+            trees.feature,
             splits,
             groups.edges,
             groups.parts,
             groups.answers,
             groups.columns,
-            groups.lone,
             table,
+            tuple(plan_walk(trees, groups.lone, BLOCK)),
         )
 
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
@@ -110,29 +110,33 @@ def _quadrature(blocks: int, longest: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @compiled
-def _goes_left(value, split, threshold, decision, words, categories):  # type: ignore[no-untyped-def]
-    """Decide as LightGBM's `Tree::Decision` does."""
-    kind = decision[split]
-    if kind & CATEGORICAL:
-        begin, end = words[split, 0], words[split, 1]
-        # NaN fails both comparisons
-        if not 0.0 <= value < 32.0 * (end - begin):
-            # as LightGBM truncates, what lies between -1 and 0 is category 0
-            if not -1.0 < value < 0.0:
-                return False
-            value = 0.0
-        code = int(value)
-        return (categories[begin + code // 32] >> np.uint32(code % 32)) & np.uint32(1) != 0
-    missing = (kind >> 2) & 3
-    if np.isnan(value):
-        if missing == MISSING_NAN:
-            return kind & DEFAULT_LEFT != 0
+def _decide(row, feature, splits, number, decided):  # type: ignore[no-untyped-def]
+    """Decide every split as LightGBM's `Tree::Decision` does; `number` holds the row's values, missing ones as zero."""
+    threshold, decision, words, categories, _ = splits
+    for column in range(len(row)):
+        value = np.float64(row[column])
+        number[column] = 0.0 if np.isnan(value) or -ZERO <= value <= ZERO else value
+    for split in range(len(feature)):
+        kind, column = decision[split], feature[split]
+        if kind & CATEGORICAL:
+            decided[split] = _is_among(np.float64(row[column]), words[split, 0], words[split, 1], categories)
+            continue
+        # without branches, as nobody can foretell them
+        value, sort = number[column], (kind >> 2) & 3
+        missing = (sort == MISSING_NAN) & np.isnan(row[column]) | (sort == MISSING_ZERO) & (value == 0.0)
+        decided[split] = (missing & (kind & DEFAULT_LEFT != 0)) | (~missing & (value <= threshold[split]))
+
+
+@compiled
+def _is_among(value, begin, end, categories):  # type: ignore[no-untyped-def]
+    """Tell whether a category is in a bit set; a missing one is not, and as LightGBM truncates, -0.5 is category 0."""
+    # NaN fails both comparisons
+    if not 0.0 <= value < 32.0 * (end - begin):
+        if not -1.0 < value < 0.0:
+            return False
         value = 0.0
-    elif -ZERO <= value <= ZERO:
-        value = 0.0
-    if missing == MISSING_ZERO and value == 0.0:
-        return kind & DEFAULT_LEFT != 0
-    return value <= threshold[split]
+    code = int(value)
+    return (categories[begin + code // 32] >> np.uint32(code % 32)) & np.uint32(1) != 0
 
 
 @compiled
@@ -177,6 +181,64 @@ def _add_leaf(leaf, leaves, rule, taken, known, unknown, out):  # type: ignore[n
             out[feature[edge >> 1]] += (1.0 - z) * (left + right)
 
 
+@compiled
+def _add_walk(walk, state, stack, products, inverse, below, out):  # type: ignore[no-untyped-def]
+    """Add what the leaves without a table give to each feature; arrays are indexed by height, the root is 0."""
+    edge, column, share, before, share_before, depth, end, value, points, t, weight, _ = walk
+    one = np.uint64(1)
+    height = np.uint64(0)
+    step = 0
+    # one round more than there are leaves: up to the root at the end
+    for leaf in range(len(value) + 1):
+        target = np.uint64(depth[leaf]) if leaf < len(value) else np.uint64(0)
+        many = np.uint64(points[leaf - 1]) if leaf else np.uint64(0)
+        while height > target:
+            k = stack[height]
+            up = np.uint64(before[k])
+            lost = (1.0 - share_before[k]) if up == 0 or state[edge[stack[up]]] else -1.0
+            gain = 0.0
+            if state[edge[k]]:
+                z = 1.0 - share[k]
+                for q in range(many):
+                    gain += below[height, q] * (z * inverse[height, q] - lost * inverse[up, q])
+            elif lost >= 0.0:
+                for q in range(many):
+                    gain -= below[height, q] * (inverse[height, q] + lost * inverse[up, q])
+            # and what was not taken after what was not, either, adds as much as it takes away
+            out[column[k]] += gain
+            for q in range(many):
+                below[height - one, q] += below[height, q]
+            height -= one
+        if leaf == len(value):
+            break
+        many = np.uint64(points[leaf])
+        while step < end[leaf]:
+            height += one
+            stack[height] = step
+            up = np.uint64(before[step])
+            z = share[step]
+            if state[edge[step]]:
+                for q in range(many):
+                    factor = z + (1.0 - z) * t[many, q]
+                    inverse[height, q] = 1.0 / factor
+                    products[height, q] = products[height - one, q] * (factor * inverse[up, q])
+                    below[height, q] = 0.0
+            elif up == 0 or state[edge[stack[up]]]:
+                for q in range(many):
+                    rest = t[many, many - one - q]  # 1 - t, by symmetry
+                    inverse[height, q] = 1.0 / rest
+                    products[height, q] = products[height - one, q] * (z * rest * inverse[up, q])
+                    below[height, q] = 0.0
+            else:
+                ratio = z / share_before[step] if share_before[step] else 0.0
+                for q in range(many):
+                    products[height, q] = products[height - one, q] * ratio
+                    below[height, q] = 0.0
+            step += 1
+        for q in range(many):
+            below[height, q] += products[height, q] * weight[many, q] * value[leaf]
+
+
 @entry
 def _fill(leaves, rule, above, parts, splits, answers, columns, features, table):  # type: ignore[no-untyped-def]
     """Compute the table of every group: cases by columns."""
@@ -205,18 +267,19 @@ def _fill(leaves, rule, above, parts, splits, answers, columns, features, table)
 
 
 @entry
-def _explain(matrix, leaves, rule, splits, edges, parts, answers, columns, lone, table, out):  # type: ignore[no-untyped-def]
+def _explain(matrix, feature, splits, edges, parts, answers, columns, table, walk, out):  # type: ignore[no-untyped-def]
     """Add each row's contributions to its row of `out`."""
-    feature = leaves[0]
-    threshold, decision, words, categories, above = splits
+    above = splits[-1]
+    number = np.zeros(matrix.shape[1])
     state = np.zeros(3 * len(feature), dtype=np.uint8)
     decided = state[2 * len(feature) :]
-    known = np.zeros(len(rule[1][0]), dtype=np.int64)
-    unknown = np.zeros(len(rule[1][0]), dtype=np.int64)
+    height, points = walk[-1] + 1, walk[-2].shape[1]
+    stack = np.zeros(height, dtype=np.int64)
+    products = np.ones((height, points))
+    inverse = np.ones((height, points))
+    below = np.zeros((height, points))
     for row in range(len(matrix)):
-        for split in range(len(feature)):
-            value = np.float64(matrix[row, feature[split]])
-            decided[split] = _goes_left(value, split, threshold, decision, words, categories)
+        _decide(matrix[row], feature, splits, number, decided)
         for edge in edges:
             yes = decided[edge >> 1] ^ (edge & 1)
             state[edge] = yes if above[edge] < 0 else yes & state[above[edge]]
@@ -230,5 +293,4 @@ def _explain(matrix, leaves, rule, splits, edges, parts, answers, columns, lone,
             for k in range(left, right):
                 sums[columns[k]] += table[at]
                 at += 1
-        for leaf in lone:
-            _add_leaf(leaf, leaves, rule, state, known, unknown, sums)
+        _add_walk(walk, state, stack, products, inverse, below, sums)
