@@ -125,8 +125,10 @@ def serve(command: list[str], path: str, body: str, environment: dict[str, str],
 def run_wrk(running: Running, script: Path, connections: int, seconds: float) -> Figures:
     """Load a contender over so many connections for so many seconds."""
     done = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s", "-s", str(script)]
-        + [f"http://127.0.0.1:{running.port}{running.path}"],
+        [
+            *("wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s", "-s", str(script)),
+            f"http://127.0.0.1:{running.port}{running.path}",
+        ],
         capture_output=True,
         text=True,
         check=True,
