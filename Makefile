@@ -18,7 +18,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUTF8 := 1
 
-.PHONY: help demo test soak spark-test check format serve ui catalog score monitor retrain bento bench bench-peers bench-models lock env java postgresql system clean
+.PHONY: help demo test soak spark-test check format serve ui catalog score monitor retrain bento bench bench-peers bench-models bench-serving lock env java postgresql system clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -69,13 +69,17 @@ bento: env ## pack the champion and the service into a Bento
 	@bentoml build
 
 bench: env ## benchmarks; bench.published_split runs inside runs/<source>, as make demo SOURCE=... does
-	@for b in feature_engine feature_scale serving_latency simulator_scale; do echo "== $$b"; python -m bench.$$b || exit 1; done
+	@for b in feature_engine feature_scale simulator_scale; do echo "== $$b"; python -m bench.$$b || exit 1; done
 
 bench-peers: env $(PEERS) ## the engine against pandas, Polars, DuckDB and Featuretools, in environments of their own
 	@python -m bench.feature_peers
 
 bench-models: env .venv-bench/automl/.installed ## the product against its contenders on every set; minutes per set, see --help
 	@python -m bench.models
+
+bench-serving: env ## the service under load against an empty one and mlflow models serve; needs wrk and a champion
+	@command -v wrk >/dev/null || $(MAKE) --no-print-directory system
+	@python -m bench.serving_speed
 
 .venv-bench/%/.installed: bench/requirements-%.lock
 	$(PYTHON) -m venv .venv-bench/$*
@@ -106,10 +110,10 @@ postgresql: # the online store's tests start a server of their own
 # Spark 4 runs on Java 17 and newer; which of them there is depends on the release of the system.
 system: ## what only the system's packages give (needs root or sudo)
 	@if [ "$$(id -u)" = 0 ]; then run=""; elif sudo -n true 2>/dev/null; then run="sudo"; else \
-		echo "Missing system packages. Install them as root: apt-get install $(SYSTEM_PACKAGES) postgresql openjdk-17-jre-headless"; exit 1; fi; \
+		echo "Missing system packages. Install them as root: apt-get install $(SYSTEM_PACKAGES) postgresql wrk openjdk-17-jre-headless"; exit 1; fi; \
 	$$run apt-get update -qq && \
 	java=$$(apt-cache pkgnames openjdk | grep -E '^openjdk-(17|21|25)-jre-headless$$' | sort | head -n 1) && \
-	$$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(SYSTEM_PACKAGES) postgresql $${java:-default-jre-headless}
+	$$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(SYSTEM_PACKAGES) postgresql wrk $${java:-default-jre-headless}
 
 clean: ## remove everything the pipeline made (not the environment, not the MLflow store)
 	rm -rf data runs reports

@@ -16,7 +16,7 @@ from models.reference import Reference
 from models.spread import Spread
 from models.tiers import TIERS
 
-__all__ = ["FILES", "Bundle"]
+__all__ = ["FILES", "Bundle", "bundle_hash"]
 
 FORMAT = 2
 FILES = ("model.txt", "spread.txt", "calibration.json", "tiers.json", "catalog.json", "metadata.json", "reference.json")
@@ -156,6 +156,23 @@ class Bundle:
             metadata=metadata,
             reference=None if texts["reference.json"] == "null\n" else Reference.from_json(texts["reference.json"]),
         )
+
+
+def bundle_hash(bundle: Path) -> str:
+    """Hash what a bundle holds: SHA-256 over the names and contents of its files, `provenance.json` left out.
+
+    Raises
+    ------
+    BundleError
+        If there is no bundle.
+    """
+    names = sorted(p for p in bundle.glob("*") if p.is_file() and p.name != "provenance.json")
+    if not names:
+        raise BundleError(f"{bundle}: no bundle here. Train one first: `dvc repro train`.")
+    total = hashlib.sha256()
+    for path in names:
+        total.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
 
 
 def _json(value: Any) -> str:

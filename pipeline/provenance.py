@@ -1,13 +1,13 @@
 """Where a run came from: the state of the code, the hashes of the data, the content of a bundle, and the run's store."""
 
-import hashlib
 import json
 import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from features.errors import BundleError, DataError
+from features.errors import DataError
+from models.bundle import bundle_hash
 from pipeline.params import read_yaml
 
 __all__ = ["bundle_hash", "data_hashes", "find_repository", "git_state", "read_tracking", "store_addresses"]
@@ -108,23 +108,6 @@ def data_hashes(lock: Path) -> dict[str, str]:
                 if "md5" in item and not is_code:
                     found[item["path"]] = item["md5"]
     return dict(sorted(found.items()))
-
-
-def bundle_hash(bundle: Path) -> str:
-    """Hash what a bundle holds: SHA-256 over the names and contents of its files, `provenance.json` left out.
-
-    Raises
-    ------
-    BundleError
-        If there is no bundle.
-    """
-    names = sorted(p for p in bundle.glob("*") if p.is_file() and p.name != "provenance.json")
-    if not names:
-        raise BundleError(f"{bundle}: no bundle here. Train one first: `dvc repro train`.")
-    total = hashlib.sha256()
-    for path in names:
-        total.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return total.hexdigest()
 
 
 def read_tracking(path: Path) -> dict[str, str]:

@@ -2,15 +2,18 @@
 
 import json
 import logging
+import os
+import re
 import sys
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 from serving.addresses import address_of
 from serving.errors import RequestError, error_body
 
-__all__ = ["ACCESS_LOG", "CODE_HEADER", "Edge", "configure_access_log"]
+__all__ = ["ACCESS_LOG", "CODE_HEADER", "Answer", "Edge", "Message", "Receive", "Scope", "Send", "configure_access_log"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -20,7 +23,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 ACCESS_LOG = "lead_qualification.access"
 CODE_HEADER = b"x-error-code"
-QUIET = ("/livez", "/readyz", "/healthz", "/metrics", "/static_content")
+ID_HEADER = b"x-request-id"
+QUIET = frozenset({"/livez", "/readyz", "/healthz", "/health", "/ready", "/metrics"})
 
 _FALLBACK = {
     404: ("not_found", "there is nothing at this address.", "POST /score scores leads; / describes the service."),
@@ -28,7 +32,10 @@ _FALLBACK = {
     415: ("unsupported_media_type", "this content type is not taken.", "Send Content-Type: application/json."),
     503: ("not_ready", "the service is not ready.", "Try again shortly."),
 }
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
 _BROKEN = ("internal_error", "the service failed; its log says why.", "Try again; if it persists, tell the operator.")
+
+_log = logging.getLogger("bentoml.lead_qualification")
 
 
 def configure_access_log(path: str | None = None) -> None:
@@ -43,59 +50,149 @@ def configure_access_log(path: str | None = None) -> None:
     logger.propagate = False
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered, and what the log may say of it.
+
+    Attributes
+    ----------
+    body : bytes
+        JSON.
+    status : int
+        HTTP status.
+    code : str or None
+        Of an error.
+    leads : int or None
+        How many were scored.
+    version : str or None
+        Of the model that scored.
+    """
+
+    body: bytes
+    status: int = 200
+    code: str | None = None
+    leads: int | None = None
+    version: str | None = None
+
+
+Direct = Callable[[Scope, Receive], Awaitable[Answer]]
+
+
 class Edge:
-    """ASGI middleware.
+    """The outermost ASGI layer.
 
     The log holds the moment, method, address (unknown ones as ``other``: an address can carry a name), status, error code,
-    size of the answer and duration; never a client's IP address, a query, a body or an id.
+    size of the answer, duration, number of leads, model version and request id; never a client's IP address, a query, a body
+    or a lead's id. A request's ``X-Request-ID`` comes back, and is logged, if it looks like one; otherwise it gets one.
 
     Parameters
     ----------
     app : callable
         The ASGI application inside.
+    direct : mapping of (method, path) to callable, optional
+        What is answered here, without the layers and routes inside; see ADR 17.
+    observe : callable, optional
+        Called with address, status and seconds of each answer.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(
+        self,
+        app: App,
+        direct: Mapping[tuple[str, str], Direct] | None = None,
+        observe: Callable[[str, int, float], None] = lambda path, status, seconds: None,
+    ) -> None:
         self.app = app
+        self.direct = direct or {}
+        self.observe = observe
         self.log = logging.getLogger(ACCESS_LOG)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or scope["path"].startswith(QUIET):
+        if scope["type"] != "http" or scope["path"] in QUIET or scope["path"].startswith("/static_content/"):
             await self.app(scope, receive, send)
             return
         begin = time.perf_counter()
-        seen: dict[str, Any] = {"status": 0, "bytes": 0, "code": None, "replaced": None}
-
-        async def edge_send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                seen["status"] = message["status"]
-                if message["status"] >= 400:
-                    message = _in_shape(message, seen)
-            elif message["type"] == "http.response.body":
-                if seen["replaced"] is not None:
-                    if message.get("more_body", False):
-                        return
-                    message = {"type": "http.response.body", "body": seen["replaced"], "more_body": False}
-                seen["bytes"] += len(message.get("body", b""))
-            await send(message)
-
+        request_id = _request_id(scope)
+        direct = self.direct.get((scope["method"], scope["path"]))
+        seen: dict[str, Any] = {"status": 0, "bytes": 0, "code": None, "replaced": None, "leads": None, "version": None}
         try:
-            await self.app(scope, receive, edge_send)
+            if direct is not None:
+                answer = await _answered(direct, scope, receive)
+                seen |= {"status": answer.status, "code": answer.code, "bytes": len(answer.body)}
+                seen |= {"leads": answer.leads, "version": answer.version}
+                await send(
+                    {"type": "http.response.start", "status": answer.status, "headers": _headers(answer, request_id)}
+                )
+                await send({"type": "http.response.body", "body": answer.body})
+            else:
+                await self.app(scope, receive, _shaping(send, seen, request_id))
         finally:
-            self._write(scope, seen, begin)
+            self._write(scope, seen, request_id, time.perf_counter() - begin)
 
-    def _write(self, scope: Scope, seen: dict[str, Any], begin: float) -> None:
+    def _write(self, scope: Scope, seen: dict[str, Any], request_id: bytes, seconds: float) -> None:
+        path = address_of(scope["path"])
         line = {
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "method": scope["method"] if scope["method"] in ("GET", "POST", "HEAD", "OPTIONS") else "other",
-            "path": address_of(scope["path"]),
+            "path": path,
             "status": seen["status"],
             "code": seen["code"],
             "bytes": seen["bytes"],
-            "ms": round((time.perf_counter() - begin) * 1000.0, 2),
+            "ms": round(seconds * 1000.0, 2),
+            "leads": seen["leads"],
+            "model_version": seen["version"],
+            "request_id": request_id.decode("ascii"),
         }
+        self.observe(path, seen["status"], seconds)
         self.log.info(json.dumps(line))
+
+
+async def _answered(direct: Direct, scope: Scope, receive: Receive) -> Answer:
+    try:
+        return await direct(scope, receive)
+    except Exception:  # noqa: BLE001 - whatever fails is logged, and the caller gets the one shape of errors
+        _log.exception("%s %s failed", scope["method"], scope["path"])
+        code, text, hint = _BROKEN
+        return Answer(error_body(RequestError(500, code, text, hint=hint)), 500, code)
+
+
+def _headers(answer: Answer, request_id: bytes) -> list[tuple[bytes, bytes]]:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(answer.body)).encode("ascii")),
+        (ID_HEADER, request_id),
+    ]
+    if answer.code is not None:
+        headers.append((CODE_HEADER, answer.code.encode("ascii")))
+    return headers
+
+
+def _request_id(scope: Scope) -> bytes:
+    """Take the caller's, if it can't hold much more than a number; or make one."""
+    for name, value in scope["headers"]:
+        if name == ID_HEADER and _REQUEST_ID.fullmatch(value):
+            return bytes(value)
+    return os.urandom(8).hex().encode("ascii")
+
+
+def _shaping(send: Send, seen: dict[str, Any], request_id: bytes) -> Send:
+    """Bring what others answer into our shape, and look at it."""
+
+    async def shaped(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            seen["status"] = message["status"]
+            if message["status"] >= 400:
+                message = _in_shape(message, seen)
+            message = {**message, "headers": [*message.get("headers", []), (ID_HEADER, request_id)]}
+        elif message["type"] == "http.response.body":
+            if seen["replaced"] is not None:
+                if message.get("more_body", False):
+                    return
+                message = {"type": "http.response.body", "body": seen["replaced"], "more_body": False}
+            seen["bytes"] += len(message.get("body", b""))
+        await send(message)
+
+    return shaped
 
 
 def _in_shape(message: Message, seen: dict[str, Any]) -> Message:

@@ -28,11 +28,12 @@ from serving.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError, store_url
 from serving.webhooks import WebhookSettings
 
-__all__ = ["connect", "lifespan", "prepare", "routes"]
+__all__ = ["connect", "lifespan", "prepare", "routes", "store_state"]
 
 RETRY_AFTER = "5"
 THREADS = 4  # for writes, and as many for scores
 MOST_WAITING = 256
+LOOK_SECONDS = 1.0
 
 _log = logging.getLogger("bentoml.lead_qualification.store")
 
@@ -104,6 +105,22 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         if _ways.dispatcher is not None:
             await anyio.to_thread.run_sync(_ways.dispatcher.stop)
         _ways.store.close()
+
+
+async def store_state() -> str:
+    """Say whether the store answers: ``up`` or ``down``."""
+
+    def look() -> None:
+        with _ways.store.read():
+            pass
+
+    with anyio.move_on_after(LOOK_SECONDS):
+        try:
+            await anyio.to_thread.run_sync(look, abandon_on_cancel=True)
+        except StoreUnavailableError:
+            return "down"
+        return "up"
+    return "down"
 
 
 async def _write(request: Request) -> Response:

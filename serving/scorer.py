@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from features.timeline import from_micros
 from models.bundle import Bundle
 from models.changes import Change, changes
 from models.reasons import Reason
-from models.requests import parse_lead
+from models.requests import LeadRequest, parse_lead
 from models.score_log_writer import ScoreLogWriter
 from models.scoring import Score, score_requests
 from serving import examples
@@ -21,7 +22,13 @@ from serving.errors import RequestError
 from serving.strict_json import parse_json
 from serving.validation import explain, read_options
 
-__all__ = ["Scorer", "score_entry"]
+__all__ = ["Observe", "Scorer", "score_entry"]
+
+Observe = Callable[[Sequence[LeadRequest], Sequence[Score]], None]
+
+
+def _observe_nothing(leads: Sequence[LeadRequest], scores: Sequence[Score]) -> None:
+    """Where nobody counts."""
 
 
 class Scorer:
@@ -36,12 +43,15 @@ class Scorer:
 
     Attributes
     ----------
+    observe : callable
+        Called with the leads and the scores of each request.
     log : ScoreLogWriter or None
         Where answers are handed to; None: nowhere.
     """
 
     def __init__(self, bundle: Bundle, name: str, version: str) -> None:
-        self.bundle = bundle
+        self.bundle, self.name, self.version = bundle, name, version
+        self.observe: Observe = _observe_nothing
         self.log: ScoreLogWriter | None = None
         self.model = {
             "name": name,
@@ -68,7 +78,7 @@ class Scorer:
         for language in ("en", "de"):
             self.answer(json.dumps({**examples.REQUEST, "language": language}).encode(), 0, may_debug=False)
 
-    def answer(self, body: bytes, now: int, may_debug: bool) -> bytes:
+    def answer(self, body: bytes, now: int, may_debug: bool) -> tuple[bytes, int]:
         """Score the leads of a request.
 
         Parameters
@@ -82,8 +92,10 @@ class Scorer:
 
         Returns
         -------
-        bytes
+        body : bytes
             JSON, shaped as `serving.schemas.ScoreAnswer`.
+        leads : int
+            How many it holds.
 
         Raises
         ------
@@ -110,13 +122,14 @@ class Scorer:
             raise explain(value, error) from None
         if self.log is not None:
             self.log.add(now, scores)
+        self.observe(leads, scores)
         names = self.bundle.catalog.names if options.debug else None
         entries = [score_entry(item, names) for item in scores]
         for entry, lead, change in zip(entries, leads, changed, strict=True):
             if lead.changed_since is not None:
                 entry["change"] = None if change is None else _change(change)
         answer = {"leads": entries, "model": self.model}
-        return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(), len(leads)
 
 
 def score_entry(item: Score, names: tuple[str, ...] | None) -> dict[str, Any]:

@@ -4,13 +4,9 @@ Start it with ``bentoml serve serving.service:LeadQualification``.
 """
 
 import atexit
-import datetime as dt
-import json
-import logging
 import os
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +15,7 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 os.environ.setdefault("DO_NOT_TRACK", "true")
 
 import bentoml
+from _bentoml_sdk import Service
 from bentoml._internal.utils.analytics import usage_stats
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -26,17 +23,15 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from features.errors import LeadQualificationError
-from features.timeline import to_micros
-from models.score_log import LogSettings, Model
-from models.score_log_writer import ScoreLogWriter
-from serving import events
-from serving.bodies import read_body
-from serving.champion import Champion, find_champion
-from serving.edge import CODE_HEADER, Edge, configure_access_log
-from serving.errors import RequestError, error_body
+from models.score_log import LogSettings
+from serving import events, metrics
+from serving.champion import Champion, find_champion, followed_registry, last_good
+from serving.edge import CODE_HEADER, Answer, Edge, Receive, Scope, configure_access_log
+from serving.following import Follower, Notice, reload_seconds
 from serving.openapi import openapi_document
 from serving.schemas import ScoreAnswer, ScoreRequest
 from serving.scorer import Scorer
+from serving.worker import Incoming, Worker, read_incoming
 
 __all__ = ["LeadQualification"]
 
@@ -44,11 +39,9 @@ __all__ = ["LeadQualification"]
 usage_stats.do_not_track.cache_clear()
 
 ROOT = Path(__file__).resolve().parent.parent
-CHAMPION = "LEAD_RESOLVED_CHAMPION"  # from the process that resolved the alias to its workers
+NOTICE = "LEAD_CHAMPION_NOTICE"  # from the process that resolves the alias to its workers
 WORKERS = "LEAD_WORKERS"
 THREADS = "LEAD_THREADS"
-
-_log = logging.getLogger("bentoml.lead_qualification")
 
 
 def _positive(name: str, default: int) -> int:
@@ -58,25 +51,13 @@ def _positive(name: str, default: int) -> int:
     return int(text)
 
 
-@dataclass(frozen=True)
-class Incoming:
-    """What the scorer needs of an HTTP request; an error found while reading comes along."""
-
-    body: bytes
-    may_debug: bool
-    error: RequestError | None = None
-
-
 class ScoreInput(ScoreRequest, bentoml.IODescriptor):  # type: ignore[misc, unused-ignore]
     """Documented as the schema, but read as bytes: the server's own parser takes duplicate keys and NaN."""
 
     @classmethod
     async def from_http_request(cls, request: Request, serde: Any) -> Incoming:
-        """Read the body, within the limit."""
-        try:
-            return Incoming(await read_body(request), _is_local(request))
-        except RequestError as error:
-            return Incoming(b"", _is_local(request), error)
+        """Read the body, within the limits."""
+        return await read_incoming(request)
 
 
 class ScoreOutput(ScoreAnswer, bentoml.IODescriptor):  # type: ignore[misc, unused-ignore]
@@ -86,17 +67,15 @@ class ScoreOutput(ScoreAnswer, bentoml.IODescriptor):  # type: ignore[misc, unus
 ScoreInput.__root_input__ = True  # the method takes what was read as its one argument
 
 
-def _is_local(request: Request) -> bool:
-    """Tell whether the caller is on this machine, and no proxy stands between."""
-    forwarded = {"forwarded", "x-forwarded-for", "x-real-ip"} & set(request.headers)
-    host = request.client.host if request.client else ""
-    return not forwarded and (host in ("::1", "::ffff:127.0.0.1") or host.startswith("127."))
-
-
-def _find() -> Champion:
-    download_to = Path(tempfile.mkdtemp(prefix="lead-qualification-"))
-    atexit.register(shutil.rmtree, download_to, ignore_errors=True)
-    return find_champion(ROOT, download_to, os.environ)
+def _resolve() -> tuple[Champion, Path]:
+    """Find the champion, and write the notice that says so into a folder of this service alone; return both."""
+    place = Path(tempfile.mkdtemp(prefix="lead-qualification-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    champion = find_champion(ROOT, place, os.environ)
+    Scorer.load(champion.folder, champion.name, champion.version)
+    notice = place / "champion.json"
+    Notice(champion).write(notice)
+    return champion, notice
 
 
 async def _docs(request: Request) -> Response:
@@ -108,7 +87,41 @@ async def _index(request: Request) -> Response:
     return FileResponse(Path(__file__).parent / "pages" / "index.html")
 
 
-_pages = Starlette(routes=[Route("/docs.json", _docs), Route("/", _index), *events.routes], lifespan=events.lifespan)
+async def _health(request: Request) -> Response:
+    return JSONResponse({"status": "alive"})
+
+
+async def _ready(request: Request) -> Response:
+    # A lost store is told, and no reason to take the service out: /score works without it
+    scorer = _process.worker.scorer
+    model = {"name": scorer.name, "version": scorer.version}
+    return JSONResponse({"status": "ready", "model": model, "store": await events.store_state()})
+
+
+def _metrics(request: Request) -> Response:
+    return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE_LATEST)
+
+
+_pages = Starlette(
+    routes=[
+        Route("/docs.json", _docs),
+        Route("/", _index),
+        Route("/health", _health),
+        Route("/ready", _ready),
+        Route("/metrics", _metrics),
+        *events.routes,
+    ],
+    lifespan=events.lifespan,
+)
+
+
+class _Process:
+    """The one worker of this process, once it is there."""
+
+    worker: Worker
+
+
+_process = _Process()
 
 
 class _LeadQualification:
@@ -116,25 +129,15 @@ class _LeadQualification:
 
     def __init__(self) -> None:
         configure_access_log(os.environ.get("LEAD_ACCESS_LOG"))
-        resolved = os.environ.get(CHAMPION)
-        if resolved:
-            known = json.loads(resolved)
-            champion = Champion(Path(known["folder"]), known["name"], known["version"])
-        else:
-            champion = _find()
-        self.scorer = Scorer.load(champion.folder, champion.name, champion.version)
-        self.scorer.warm_up()
-        settings = LogSettings.from_environment(os.environ)
-        if settings is not None:  # after the warm-up, whose leads nobody asked about
-            model = Model(champion.name, champion.version, self.scorer.bundle.catalog.fingerprint)
-            self.scorer.log = ScoreLogWriter(settings, model)
-        events.connect(ROOT, lambda: self.scorer)
-        _log.info("serving %s version %s", champion.name, champion.version)
+        told = os.environ.get(NOTICE)
+        self.worker = Worker(Path(told) if told else _resolve()[1], _positive(THREADS, 2))
+        _process.worker = self.worker
+        events.connect(ROOT, lambda: self.worker.scorer)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator, unused-ignore]
     @staticmethod
     def resolve_champion() -> None:
-        """Resolve the alias once, before the workers start, so that all of them serve the same version.
+        """Resolve the alias before the workers start, so that all of them serve the same version, and follow it from then on.
 
         Raises
         ------
@@ -142,40 +145,51 @@ class _LeadQualification:
             There is nothing to serve; the message says how to get it.
         """
         try:
-            champion = _find()
-            Scorer.load(champion.folder, champion.name, champion.version)
+            seconds = reload_seconds(os.environ)
+            champion, notice = _resolve()
             LogSettings.from_environment(os.environ)
             events.prepare(ROOT)
         except LeadQualificationError as error:
             raise SystemExit(f"The service can't start: {error}") from None
-        os.environ[CHAMPION] = json.dumps({key: str(value) for key, value in asdict(champion).items()})
+        os.environ[NOTICE] = str(notice)
+        address = followed_registry(ROOT, os.environ)
+        if address is not None:
+            Follower(address, notice.parent, notice, champion, last_good(ROOT, os.environ)).start(seconds)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator, unused-ignore]
-    def close_log(self) -> None:
-        """Write what the score log still holds."""
-        if self.scorer.log is not None:
-            self.scorer.log.close()
+    def close(self) -> None:
+        """Write what is not yet written."""
+        self.worker.close()
 
     @bentoml.api(route="/score", input_spec=ScoreInput, output_spec=ScoreOutput)  # type: ignore[untyped-decorator, unused-ignore]
     def score(self, incoming: Incoming, /) -> Response:
-        """Score one or many leads."""
-        try:
-            if incoming.error is not None:
-                raise incoming.error
-            answer = self.scorer.answer(incoming.body, to_micros(dt.datetime.now(dt.UTC)), incoming.may_debug)
-        except RequestError as error:
-            headers = {CODE_HEADER.decode("ascii"): error.code}
-            return Response(error_body(error), error.status, headers, media_type="application/json")
-        return Response(answer, media_type="application/json")
+        """Score one or many leads. For BentoML's description and its callers in process: over HTTP the edge answers before."""
+        answer = self.worker.answer(incoming)
+        headers = {} if answer.code is None else {CODE_HEADER.decode("ascii"): answer.code}
+        return Response(answer.body, answer.status, headers, media_type="application/json")
 
 
-LeadQualification: Any = bentoml.service(
-    _LeadQualification,
+async def _score(scope: Scope, receive: Receive) -> Answer:
+    return await _process.worker.score(scope, receive)
+
+
+class _Service(Service):  # type: ignore[misc, type-arg, unused-ignore]
+    """A BentoML service with our edge around all of its layers."""
+
+    def to_asgi(self, is_main: bool = True) -> Any:
+        """Build the application of a worker."""
+        return Edge(super().to_asgi(is_main), {("POST", "/score"): _score}, metrics.observe_request)
+
+
+LeadQualification: Any = _Service(
     name="lead_qualification",
-    workers=_positive(WORKERS, 2),
-    threads=_positive(THREADS, 2),
-    traffic={"timeout": 60},
-    logging={"access": {"enabled": False}},  # it logs IP addresses; serving.edge writes one without
+    inner=_LeadQualification,
+    config={
+        "workers": _positive(WORKERS, 2),
+        "threads": _positive(THREADS, 2),
+        "traffic": {"timeout": 60},
+        "metrics": {"enabled": False, "namespace": "unused"},  # its labels hold the paths that callers make up
+        "logging": {"access": {"enabled": False}},  # it logs IP addresses; serving.edge writes one without
+    },
 )
-LeadQualification.add_asgi_middleware(Edge)
 LeadQualification.mount_asgi_app(_pages, path="/")

@@ -1,6 +1,7 @@
 """Which bundle is served, in which order, and what is said when there is none."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,9 @@ def test_with_nothing_to_serve_the_message_says_what_to_do(code: Path, tmp_path:
         find_champion(code, tmp_path, {})
 
 
-def test_the_registrys_champion_is_copied(code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_registrys_champion_is_copied(
+    code: Path, bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import mlflow
 
     for name in ("MLFLOW_DISABLE_TELEMETRY", "GIT_PYTHON_REFRESH", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"):
@@ -65,8 +68,7 @@ def test_the_registrys_champion_is_copied(code: Path, tmp_path: Path, monkeypatc
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     _pack(code, name="packed", version="1")
     logged = tmp_path / "logged"
-    (logged / "artifacts" / "bundle").mkdir(parents=True)
-    (logged / "artifacts" / "bundle" / "model.txt").write_text("tree", encoding="utf-8")
+    shutil.copytree(bundle_folder, logged / "artifacts" / "bundle")
     before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
     address = f"sqlite:///{tmp_path / 'store.db'}"
     mlflow.set_tracking_uri(address)
@@ -84,4 +86,4 @@ def test_the_registrys_champion_is_copied(code: Path, tmp_path: Path, monkeypatc
         mlflow.set_registry_uri(before[1])
     assert (found.name, found.version) == ("lead-qualification", "1")
     assert found.folder.is_relative_to(tmp_path / "b")
-    assert (found.folder / "model.txt").read_text(encoding="utf-8") == "tree"
+    assert (found.folder / "model.txt").read_bytes() == (bundle_folder / "model.txt").read_bytes()

@@ -261,7 +261,8 @@ def test_logs_hold_no_ids_bodies_or_addresses(service: Any, leads: list[Lead]) -
     text = service.log.read_text(encoding="utf-8")
     assert "example.org" not in text
     lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    assert {frozenset(line) for line in lines} == {frozenset({"at", "method", "path", "status", "code", "bytes", "ms"})}
+    names = {"at", "method", "path", "status", "code", "bytes", "ms", "leads", "model_version", "request_id"}
+    assert {frozenset(line) for line in lines} == {frozenset(names)}
     assert {"/score", "other"} <= {line["path"] for line in lines}
 
 

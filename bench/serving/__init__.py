@@ -1,0 +1,1 @@
+"""Contenders, payloads and measurements of `bench.serving_speed`."""

@@ -1,0 +1,203 @@
+"""A new champion is picked up under load, nothing dropped or mixed; a damaged one, or a lost registry, changes nothing."""
+
+import itertools
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.bundle import Bundle, bundle_hash
+from serving.champion import Champion
+from serving.following import Follower, Notice
+
+NAME = "lead-qualification"
+LOOPS = 4
+
+
+class Store:
+    """A real MLflow store on disk with bundles registered in it."""
+
+    def __init__(self, place: Path) -> None:
+        self.place, self.address = place, f"sqlite:///{place / 'store.db'}"
+
+    def client(self) -> Any:
+        import mlflow
+
+        return mlflow.MlflowClient(tracking_uri=self.address, registry_uri=self.address)
+
+    def register(self, bundle: Bundle) -> str:
+        """Register a bundle as publishing does; return its version."""
+        client = self.client()
+        if not client.search_registered_models():
+            client.create_registered_model(NAME)
+        folder = self.place / f"logged-{len(client.search_model_versions('')) + 1}"
+        bundle.save(folder / "artifacts" / "bundle")
+        tags = {"bundle_sha256": bundle_hash(folder / "artifacts" / "bundle")}
+        return str(client.create_model_version(NAME, folder.as_uri(), tags=tags).version)
+
+    def promote(self, version: str) -> None:
+        self.client().set_registered_model_alias(NAME, "champion", version)
+
+    def logged(self, version: str) -> Path:
+        return self.place / f"logged-{version}" / "artifacts" / "bundle"
+
+
+@pytest.fixture
+def store(tmp_path: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """Return a store with two versions that score differently; the first is champion."""
+    import mlflow
+
+    for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"):
+        monkeypatch.setenv(name, "0")
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    made = Store(tmp_path)
+    made.register(bundle)
+    made.register(replace(bundle, cutoffs={"A": 0.0, "B": 0.0, "C": 0.0}))  # all leads are A
+    made.promote("1")
+    yield made
+    mlflow.set_tracking_uri(before[0])
+    mlflow.set_registry_uri(before[1])
+
+
+def _settings(store: Store, tmp_path: Path) -> dict[str, str]:
+    return {
+        "MLFLOW_TRACKING_URI": store.address,
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+        "LEAD_RELOAD_SECONDS": "0.3",
+        "LEAD_WORKERS": "2",
+        "LEAD_LAST_GOOD_DIR": str(tmp_path / "last_good"),
+        "BENTOML_HOME": str(tmp_path / "bentoml"),
+    }
+
+
+@contextmanager
+def _asking(client: Any, leads: list[dict[str, Any]]) -> Iterator[list[tuple[int, Any]]]:
+    """Send requests one after the other, in several threads, until the block ends."""
+    answers: list[tuple[int, Any]] = []
+    stop = threading.Event()
+
+    def ask(number: int) -> None:
+        for lead in itertools.islice(itertools.cycle(leads), number, None):
+            if stop.is_set():
+                return
+            answers.append(client.post({"leads": [lead], "reasons": 0}))
+
+    with ThreadPoolExecutor(LOOPS) as pool:
+        running = [pool.submit(ask, number) for number in range(LOOPS)]
+        try:
+            yield answers
+        finally:
+            stop.set()
+            for one in running:
+                one.result()
+
+
+def _until(what: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if what():
+            return
+        time.sleep(0.1)
+    pytest.fail("it did not happen")
+
+
+def _versions(answers: list[tuple[int, Any]], last: int) -> set[str]:
+    return {answer["model"]["version"] for _, answer in answers[-last:]}
+
+
+def test_promotion_and_rollback_under_load_drop_and_mix_nothing(
+    root: Path, store: Store, serving_at: Any, leads: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    target, log = "serving.service:LeadQualification", tmp_path / "log.txt"
+    with serving_at(target, root, log, _settings(store, tmp_path)) as client, _asking(client, leads[:8]) as answers:
+        for version in ("1", "2", "1"):
+            store.promote(version)
+            begin = len(answers)
+            _until(lambda v=version, b=begin: len(answers) > b + 60 and _versions(answers, 40) == {v})  # type: ignore[misc]
+        tampered = store.logged("2") / "tiers.json"
+        good = tampered.read_text(encoding="utf-8")
+        tampered.write_text(good.replace("0.0", "1.0"), encoding="utf-8")
+        store.promote("2")
+        _until(lambda: 'lead_registry_looks{outcome="refused"} ' in _metrics(client) and _refused(client) >= 1)
+        assert client.get("/ready")[0] == 200
+        begin = len(answers)
+        _until(lambda: len(answers) > begin + 60)
+        assert _versions(answers, 40) == {"1"}
+        tampered.write_text(good, encoding="utf-8")
+        begin = len(answers)
+        _until(lambda: len(answers) > begin + 60 and _versions(answers, 40) == {"2"})
+    assert {status for status, _ in answers} == {200}
+    seen = {(answer["model"]["version"], answer["leads"][0]["tier"]) for _, answer in answers}
+    assert {tier for version, tier in seen if version == "2"} == {"A"}
+    assert {tier for version, tier in seen if version == "1"} > {"A"}
+    assert "is not the bundle that was registered" in log.read_text(encoding="utf-8")
+
+
+def _metrics(client: Any) -> str:
+    return str(client.get("/metrics")[1].decode())
+
+
+def _refused(client: Any) -> float:
+    lines = _metrics(client).splitlines()
+    return float(next(line.split()[-1] for line in lines if line.startswith('lead_registry_looks{outcome="refused"}')))
+
+
+def test_without_the_registry_the_last_good_champion_serves(
+    root: Path, store: Store, serving_at: Any, leads: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    target, settings = "serving.service:LeadQualification", _settings(store, tmp_path)
+    with serving_at(target, root, tmp_path / "first.txt", settings) as client:
+        assert client.post({"leads": leads[:1]})[1]["model"]["version"] == "1"
+    gone = {**settings, "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}  # nobody listens there
+    with serving_at(target, root, tmp_path / "second.txt", gone) as client:
+        status, answer = client.post({"leads": leads[:1]})
+        _until(lambda: 'lead_registry_looks{outcome="unreachable"}' in _metrics(client))
+    assert (status, answer["model"]["version"]) == (200, "1")
+    assert f"serving the bundle in {tmp_path / 'last_good'} instead" in (tmp_path / "second.txt").read_text("utf-8")
+
+
+@pytest.fixture
+def follower(store: Store, bundle_folder: Path, tmp_path: Path) -> Follower:
+    """Follow the store from version 1 on."""
+    place = tmp_path / "place"
+    place.mkdir()
+    champion = Champion(bundle_folder, NAME, "1")
+    return Follower(store.address, place, place / "notice.json", champion, tmp_path / "kept", clock=lambda: 5.0)
+
+
+def test_each_look_is_counted_and_a_damaged_bundle_changes_nothing(store: Store, follower: Follower) -> None:
+    assert follower.look() == "unchanged"
+    model = store.logged("2") / "model.txt"
+    text = model.read_text(encoding="utf-8")
+    model.write_text(text + "\n# one more line\n", encoding="utf-8")
+    store.promote("2")
+    assert (follower.look(), follower.champion.version) == ("refused", "1")
+    assert not follower.last_good.exists()
+    model.write_text(text, encoding="utf-8")
+    assert (follower.look(), follower.champion.version) == ("loaded", "2")
+    known = Notice.read(follower.notice)
+    assert (known.champion, known.reached_at) == (follower.champion, 5.0)
+    assert known.looks == {"unchanged": 1, "loaded": 1, "refused": 1, "unreachable": 0}
+    kept = json.loads((follower.last_good / "provenance.json").read_text(encoding="utf-8"))
+    assert kept == {"name": NAME, "version": "2"}
+
+
+def test_a_lost_registry_changes_nothing(store: Store, follower: Follower) -> None:
+    follower.address = "http://127.0.0.1:9"
+    assert (follower.look(), follower.champion.version) == ("unreachable", "1")
+    follower.address = store.address
+    assert follower.look() == "unchanged"
+
+
+def test_a_lost_artifact_is_told_and_changes_nothing(store: Store, follower: Follower) -> None:
+    shutil.rmtree(store.logged("2"))
+    store.promote("2")
+    assert follower.look() in ("refused", "unreachable")
+    assert follower.champion.version == "1"
