@@ -68,6 +68,7 @@ def main() -> None:
             bar.advance(task)
     wide = Console(highlight=False, width=max(console.width, 150))
     wide.print(rich_table(results, arguments.seconds))
+    arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "models.md").write_text(markdown(results) + "\n", encoding="utf-8")
     if gap:
         wide.print(gap_table(gap))
