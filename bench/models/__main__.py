@@ -1,6 +1,6 @@
 """The product against its contenders on all sets: one table, with the gap to the truth and the curve against size.
 
-    python -m bench.models [--seconds 60] [--sets saas_logins ...] [--as-is] [--no-curve]
+    python -m bench.models [--seconds 60] [--sets saas_logins ...] [--as-is] [--curves saas_logins ...]
 
 Run in the repository after `make demo`. A set whose files are absent is named and left out.
 """
@@ -33,7 +33,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="for each contender on each set (default 60)")
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
     parser.add_argument("--as-is", action="store_true", help="take the features that are there; run no stage")
-    parser.add_argument("--no-curve", action="store_true", help="leave out the curves against training size")
+    parser.add_argument(
+        "--curves", nargs="*", choices=list(SETS), default=list(CURVES), help="sets drawn by training size"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of models.json and models.md")
     parser.add_argument("--picture", type=Path, default=PICTURE)
     arguments = parser.parse_args()
@@ -59,14 +61,14 @@ def main() -> None:
             results[name] = {**judged, "notes": found.notes}
             if name == "simulated":
                 gap = truth_gap(some, found.scores)
-            if name in CURVES and not arguments.no_curve:
+            if name in arguments.curves:
                 curves[name] = curve(some)
+            found_so_far = {"seconds": arguments.seconds, "sets": results, "truth": gap, "curves": curves}
+            write_json(arguments.out / "models.json", found_so_far)  # hours of work are not lost with the last set
             bar.advance(task)
     wide = Console(highlight=False, width=max(console.width, 150))
     wide.print(rich_table(results, arguments.seconds))
-    write_json(
-        arguments.out / "models.json", {"seconds": arguments.seconds, "sets": results, "truth": gap, "curves": curves}
-    )
+    arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "models.md").write_text(markdown(results) + "\n", encoding="utf-8")
     if gap:
         wide.print(gap_table(gap))
