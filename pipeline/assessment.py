@@ -9,6 +9,7 @@ import pandas as pd
 
 from features.catalog import Catalog
 from features.errors import BundleError
+from features.wording.units import number as say_number
 from models.bundle import Bundle
 from models.capacity import capacity_rows
 from models.drift import Drift, feature_drift, score_drift, score_shift
@@ -21,6 +22,8 @@ from pipeline.export import Export
 from pipeline.monitored_rows import Monitored
 
 __all__ = ["assess", "bin_words"]
+
+ALMOST_NOTHING = 1e-2  # of a count that decays with time
 
 DAY = pd.Timedelta(days=1)
 # Training looks at the very moment of the MQL, when that change is not yet visible; a call comes a little later and sees it.
@@ -208,15 +211,14 @@ def _feature_rows(
 def bin_words(catalog: Catalog, position: int, edges: np.ndarray, code: int, language: str) -> str:
     """Say in words what values a bin of a feature holds."""
     feature = catalog.features[position]
-    if code == len(edges) + 1:
+    if code == len(edges) + 1 or not len(edges):
         return {"en": "nothing known", "de": "nichts bekannt"}[language]
     if position in catalog.categorical:
         return feature.text(float(code), language)
-    words = {
-        "en": ("all", "below {high}", "{low} or more", "{low} to below {high}"),
-        "de": ("alle", "unter {high}", "{low} oder mehr", "{low} bis unter {high}"),
-    }[language]
-    low, high = (f"{edges[code - 1]:g}" if code else "", f"{edges[code]:g}" if code < len(edges) else "")
+    if code == 0 and 0.0 < edges[0] < ALMOST_NOTHING:
+        return {"en": "almost 0", "de": "fast 0"}[language]
+    low = say_number(float(edges[code - 1]), language) if code else ""
+    high = say_number(float(edges[code]), language) if code < len(edges) else ""
     if language == "de":
-        low, high = low.replace(".", ","), high.replace(".", ",")
-    return words[2 * bool(low) + bool(high) if bool(low) != bool(high) else 3 * bool(low)].format(low=low, high=high)
+        return f"{low} bis unter {high}" if low and high else f"{low} oder mehr" if low else f"unter {high}"
+    return f"{low} to below {high}" if low and high else f"{low} or more" if low else f"below {high}"

@@ -87,7 +87,7 @@ def number(value: float | None, digits: int, language: str) -> str:
     """
     if value is None or value != value:
         return "–"
-    text = f"{value:,.{digits}f}"
+    text = f"{value:z,.{digits}f}"  # z: no minus before a zero
     return text if language == "en" else text.translate(str.maketrans(",.", ".,"))
 
 

@@ -15,7 +15,7 @@ __all__ = ["MONITOR_FIGURES", "monitor_png"]
 INK, PALE, BLUE, ORANGE, GREY = "#22303c", "#dfe5ea", "#0b5fa5", "#d1652a", "#c3ccd4"
 HEAT = LinearSegmentedColormap.from_list("drift", ["#f4f7f9", "#f3c58d", "#c9431f"])
 FEATURES = 12
-WIDEST = 46
+WIDEST = 64
 WORDS = {
     "calibration": {"en": "Predicted and observed", "de": "Vorhergesagt und eingetreten"},
     "lift": {"en": "Lift at capacity", "de": "Lift bei Kapazität"},
@@ -96,7 +96,7 @@ def _drift(ax: Axes, result: Mapping[str, Any], language: str) -> None:
         short = text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
         rows.append((short, [feature["months"][month]["value"] for month in months]))
     limit = result["params"]["psi_alarm"]
-    values = [[max(value, 0.0) for value in row] for _, row in rows]
+    values = [[max(value, 0.0) for value in row] for _, row in rows]  # below 0 is chance
     ax.imshow(values, cmap=HEAT, vmin=0.0, vmax=2.0 * limit, aspect="auto")
     for y, row in enumerate(values):
         for x, value in enumerate(row):
@@ -130,7 +130,7 @@ def monitor_png(name: str, result: Mapping[str, Any], language: str = "en") -> b
     """
     wide = name == "drift"
     height = 1.6 + 0.3 * (1 + min(FEATURES, sum(item["decides"] for item in result["features"]))) if wide else 4.2
-    figure = Figure(figsize=(9.2 if wide else 6.4, height), dpi=155, facecolor="white", layout="constrained")
+    figure = Figure(figsize=(11.2 if wide else 6.4, height), dpi=155, facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     ax = figure.add_subplot()
     ax.grid(color=PALE, linewidth=0.8, axis="y")

@@ -21,6 +21,7 @@ LEFT_OUT = {
     "after_export": {"en": "after the export", "de": "nach dem Export"},
     "used_in_training": {"en": "in the time of the training", "de": "in der Zeit des Trainings"},
     "not_at_risk": {"en": "not open at that moment", "de": "zu diesem Zeitpunkt nicht offen"},
+    "began_before": {"en": "open before the log began", "de": "schon offen, als das Protokoll begann"},
     "later": {"en": "later scores of the same lead", "de": "spätere Bewertungen desselben Leads"},
 }
 _UNKNOWN = {

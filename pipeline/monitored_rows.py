@@ -36,7 +36,8 @@ class Monitored:
         Row for row.
     left_out : dict of str to int
         Logged scores that are no such row, by reason: ``not_scored``, ``not_in_tables``, ``after_export``, ``not_at_risk``,
-        ``later`` (the same risk period was scored before), ``used_in_training``.
+        ``began_before`` (the risk period began before the log), ``later`` (the same risk period was scored before),
+        ``used_in_training``.
     """
 
     rows: pd.DataFrame
@@ -55,8 +56,9 @@ def monitored_rows(
     """Pick the first score of each lead in each risk period, and label it.
 
     A lead is at risk as in training: from its MQL, until the period ends or expires; of existing customers every calendar month
-    is a risk period. Leads that are scored every minute so count no more than others, and a row is looked at about as early as
-    the headline rows of the training.
+    is a risk period. Leads that were open already when the log began are left out: they are seen late, and those that are still
+    open by then are not like new ones. Leads that are scored every minute so count no more than others, and a row is looked at
+    about as early as the headline rows of the training.
 
     Parameters
     ----------
@@ -108,8 +110,11 @@ def monitored_rows(
     else:
         changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
         periods = risk_periods(changes, expire_days)
-        rows = rows.assign(risk_period=_period(rows, periods, expire_days))
+        begin = rows["snapshot_at"].min()
+        period, started_at = _period(rows, periods, expire_days)
+        rows = rows.assign(risk_period=period, started_at=started_at)
         keep(rows["risk_period"] >= 0, "not_at_risk")
+        keep(rows["started_at"] >= begin, "began_before")
     keep(~rows.duplicated(["lead_id", "risk_period"], keep="first"), "later")
     rows = rows.reset_index(drop=True)
     outcome = purchase_outcomes(rows, orders, labels) if customers else period_outcomes(rows, periods)
@@ -144,8 +149,8 @@ def _real_ids(rows: pd.DataFrame, lead_ids: pd.Series, key: str) -> pd.Series:
     return found.where(rows["keyed"].to_numpy(dtype=bool), plain)
 
 
-def _period(rows: pd.DataFrame, periods: pd.DataFrame, expire_days: int | None) -> np.ndarray:
-    """Give each row the risk period that it lies in, or -1: no stage change at the snapshot is visible to it yet."""
+def _period(rows: pd.DataFrame, periods: pd.DataFrame, expire_days: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Give each row its risk period, or -1 for none, and when that began; a change at the snapshot is not visible to it yet."""
     left = rows[["lead_id", "snapshot_at"]].assign(row=np.arange(len(rows)))
     merged = pd.merge_asof(
         left.astype({"lead_id": object}).sort_values("snapshot_at"),
@@ -157,4 +162,5 @@ def _period(rows: pd.DataFrame, periods: pd.DataFrame, expire_days: int | None) 
     inside = merged["risk_period"].notna() & (merged["ended_at"].isna() | (merged["snapshot_at"] <= merged["ended_at"]))
     if expire_days is not None:
         inside &= merged["snapshot_at"] < merged["started_at"] + pd.Timedelta(expire_days * DAY_US, unit="us")
-    return np.where(inside, merged["risk_period"].fillna(-1), -1).astype(np.int32)
+    period = np.where(inside, merged["risk_period"].fillna(-1), -1).astype(np.int32)
+    return period, merged["started_at"].array

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -144,7 +146,7 @@ def test_one_score_per_lead_and_risk_period_counts(
         later = table.set_column(
             table.schema.get_field_index("snapshot_at"),
             "snapshot_at",
-            pa.compute.add(table["snapshot_at"], pa.scalar(60_000_000, pa.duration("us"))),
+            pc.add(table["snapshot_at"], pa.scalar(60_000_000, pa.duration("us"))),
         )
         return pa.concat_tables([table, later.cast(table.schema)])
 
@@ -193,9 +195,10 @@ def test_a_feature_that_moved_recommends_retraining_with_its_name(
     assert result["verdict"] == RETRAIN
     found = [finding for finding in result["findings"] if finding["level"] == RETRAIN]
     assert [finding["figures"]["name"] for finding in found] == [moved]
-    assert found[0]["figures"]["since"] == result["months"][0]["month"]
+    measured = [month["month"] for month in result["months"] if "score" in month]
+    assert found[0]["figures"]["since"] == measured[0]
     page = (tmp_path / "m.html").read_text(encoding="utf-8")
-    assert bundle.catalog.features[position].meaning("de") in page
+    assert escape(bundle.catalog.features[position].meaning("de")) in page
 
 
 def test_pseudonyms_find_their_outcomes_with_the_key_alone(
@@ -230,7 +233,9 @@ def test_what_cannot_be_judged_is_counted_by_reason(run: Path, bundle: Bundle, t
             early[["lead_id"]].assign(snapshot_at=early["occurred_at"]),
         ],
         ignore_index=True,
-    ).assign(account_id=None, not_scored=None)
+    ).assign(not_scored=None)
+    leads = read_table(canonical / "leads.parquet", "leads").select(["lead_id", "account_id"]).to_pandas()
+    rows = rows.merge(leads, on="lead_id", how="left")
     rows.loc[0, "not_scored"] = "disqualified"
     model = model_of(run / "data/bundle", bundle, "lead-qualification")
     log_snapshots(bundle, canonical, rows, LogSettings(tmp_path), model, "batch", rows["snapshot_at"])
@@ -262,9 +267,9 @@ def test_rows_of_another_version_alone_are_said(run: Path, sections: Any, bundle
 
 
 def test_the_page_says_the_same_in_both_languages(run: Path, quiet: dict[str, Any]) -> None:
-    page = (run / "reports/quiet.html").read_text(encoding="utf-8")
+    page = re.sub(r"base64,[A-Za-z0-9+/=]+", "", (run / "reports/quiet.html").read_text(encoding="utf-8"))
     assert json.loads((run / "reports/quiet.json").read_text())["verdict"] == quiet["verdict"]
-    assert "http" not in re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "", page)
+    assert "http" not in page
     english, german = page.split('lang="de"', 1)
     for month in quiet["months"]:
         assert month["month"] in english
@@ -272,7 +277,7 @@ def test_the_page_says_the_same_in_both_languages(run: Path, quiet: dict[str, An
     assert "not yet" in english
     assert "noch nicht" in german
     assert "None" not in page
-    assert "nan" not in re.sub(r"data:image[^\"]+", "", page).replace("finan", "").replace("eventuan", "")
+    assert not re.search(r"\bnan\b", page)
 
 
 def test_a_page_without_any_outcome_or_drift_can_be_read(quiet: dict[str, Any]) -> None:
