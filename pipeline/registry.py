@@ -215,13 +215,13 @@ class Registry:
 
 def _promise(metrics: dict[str, float]) -> dict[str, Any] | None:
     """Gather what a model was published with, which monitoring holds it to; None for a run that was not measured."""
-    if "product.lift_at_capacity" not in metrics:
+    if "lift_at_capacity" not in metrics:
         return None
     measured = {
         name: {
-            "value": metrics.get(f"product.{name}"),
-            "low": metrics.get(f"product.{name}_low"),
-            "high": metrics.get(f"product.{name}_high"),
+            "value": metrics.get(name),
+            "low": metrics.get(f"intervals/{name}_low"),
+            "high": metrics.get(f"intervals/{name}_high"),
         }
         for name in ("auc", "ece", "lift_at_capacity")
     }
