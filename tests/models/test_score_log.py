@@ -84,9 +84,10 @@ def test_files_are_written_after_the_time_that_was_set(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def warned(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """Hear the writer's own logger: once bentoml is imported, its loggers tell the root nothing."""
+def warned(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.LogCaptureFixture]:
+    """Hear the writer's own logger: bentoml's tell the root nothing, and other tests' libraries silence existing ones."""
     logger = logging.getLogger(score_log_writer._log.name)
+    monkeypatch.setattr(logger, "disabled", False)
     logger.addHandler(caplog.handler)
     yield caplog
     logger.removeHandler(caplog.handler)
