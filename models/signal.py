@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from models.bootstrap import interval, resample_weights
 from models.metric_kernels import Ranked, row_log_loss
+from models.metrics import evaluate as measure
 from models.metrics import paired_auc_gain, paired_log_loss_gain
 from models.params import EvaluateParams, PublishParams
 
@@ -111,7 +111,7 @@ def forward_signal(
     gain = paired_log_loss_gain(y, probabilities, base, groups, w, evaluate)
     reference = float(w @ row_log_loss(y, base) / w.sum())
     skill = {key: None if value is None else value / reference for key, value in gain.items()}
-    area = _auc(y, probabilities, groups, w, evaluate)
+    area = measure(y, probabilities, groups, w, 1, evaluate, is_probability=False)["auc"] or nothing
     p_value = permutation_p(y, groups, months, probabilities, publish.permutations, evaluate.seed)
     name, beside = _best_simpler(y, probabilities, others, groups, w, evaluate)
     failed = []
@@ -183,14 +183,6 @@ def permutation_p(
     return (as_good + 1) / (permutations + 1)
 
 
-def _auc(y: np.ndarray, p: np.ndarray, groups: np.ndarray, w: np.ndarray, evaluate: EvaluateParams) -> Interval:
-    ranked = Ranked.of(y, p)
-    blocks = [
-        ranked.metrics(block, 1.0)["auc"] for block in resample_weights(groups, w, evaluate.bootstrap, evaluate.seed)
-    ]
-    return interval(float(ranked.metrics(w[None, :], 1.0)["auc"][0]), np.concatenate(blocks))
-
-
 def _best_simpler(
     y: np.ndarray,
     p: np.ndarray,
@@ -204,8 +196,8 @@ def _best_simpler(
     able = {name: others[name] for name in SIMPLER if name in others}
     with_probability = {name: pair for name, pair in able.items() if pair[1]}
     for name, (values, is_probability) in (with_probability or able).items():
-        measure = paired_log_loss_gain if is_probability else paired_auc_gain
-        gain = measure(y, p, values, groups, w, evaluate)
+        gain_over = paired_log_loss_gain if is_probability else paired_auc_gain
+        gain = gain_over(y, p, values, groups, w, evaluate)
         if gain["value"] is not None:
             found.append((gain["value"], name, gain))
     if not found:
