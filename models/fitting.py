@@ -29,6 +29,7 @@ from models.tiers import fit_cutoffs
 __all__ = [
     "BASELINES",
     "Product",
+    "baseline_values",
     "fit_baselines",
     "fit_product",
     "row_groups",
@@ -280,3 +281,18 @@ def fit_baselines(
             found["base_rate"][is_headline[predict] == kind] = labels[of_kind].mean()
     offset = prior_offset(sample_rate(frame), population_rate)
     return {name: moved(values, offset) if BASELINES[name].is_probability else values for name, values in found.items()}
+
+
+def baseline_values(frame: pd.DataFrame) -> dict[str, tuple[np.ndarray, bool]]:
+    """Give each baseline's values, and whether they are probabilities.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Rows of `predictions.parquet`; a baseline without a column is left out.
+    """
+    return {
+        name: (frame[name].to_numpy(dtype=np.float64), baseline.is_probability)
+        for name, baseline in BASELINES.items()
+        if name in frame
+    }

@@ -9,7 +9,7 @@ import pandas as pd
 from models.bundle import Bundle
 from models.capacity import capacity_rows
 from models.curves import gain_points, pr_points, reliability_points, roc_points
-from models.fitting import BASELINES, row_groups
+from models.fitting import BASELINES, baseline_values, row_groups
 from models.interval_coverage import covered_rates
 from models.level_shift import month_blocks
 from models.metrics import ece_base_rate_shift, evaluate, paired_auc_gain, paired_log_loss_gain
@@ -114,11 +114,7 @@ def judge(headline: pd.DataFrame, bundle: Bundle, publish: PublishParams, params
         row_groups(headline),
         month_blocks(at, bundle.metadata.get("clock") == "ordinal"),
         headline["probability"].to_numpy(dtype=np.float64),
-        {
-            name: (headline[name].to_numpy(dtype=np.float64), baseline.is_probability)
-            for name, baseline in BASELINES.items()
-            if name in headline
-        },
+        baseline_values(headline),
         publish,
         params,
         population_weights(labels, bundle.metadata["base_rate"], bundle.metadata["population_rate"]),

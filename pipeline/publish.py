@@ -16,7 +16,7 @@ from rich.table import Table
 
 from features.errors import BundleError, DataError
 from models.bundle import Bundle
-from models.fitting import BASELINES, row_groups
+from models.fitting import baseline_values, row_groups
 from models.gate import GateDecision, decide_promotion
 from models.level_shift import month_blocks
 from pipeline.comparison import champion_probabilities, gate_rows, same_question
@@ -39,11 +39,7 @@ def _judge(rows: pd.DataFrame, champion: Bundle | None, canonical: Path, params:
         row_groups(rows),
         rows["probability"].to_numpy(dtype=np.float64),
         beside,
-        {
-            name: (rows[name].to_numpy(dtype=np.float64), baseline.is_probability)
-            for name, baseline in BASELINES.items()
-            if name in rows
-        },
+        baseline_values(rows),
         params.publish,
         params.evaluate,
         month_blocks(rows["snapshot_at"].dt.tz_convert(None).to_numpy(), ordinal),
