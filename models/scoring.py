@@ -9,8 +9,9 @@ from features.attributes import AttributeValues
 from features.compute import Snapshots, compute_features
 from features.errors import JourneyError, ParameterError
 from features.journeys import STAGE_PREFIX, Journeys
+from features.records import MQL
 from features.selectors import BY
-from features.timeline import before
+from features.timeline import before, seen_at_once
 from models.bundle import Bundle
 from models.notices import LANGUAGES, Warning, journey_warnings, request_warnings, wide_interval
 from models.reasons import Reason, parts, top_reasons
@@ -237,11 +238,13 @@ def _not_scored(journeys: Journeys, snapshots: Snapshots) -> list[str]:
     decisive = np.array([reason is not None for reason in why], dtype=bool)[journeys.kind]
     decisive &= journeys.by == BY.index("system")
     known_at = np.maximum(journeys.occurred_at, journeys.recorded_at)
+    at_once = np.array([kind == STAGE_PREFIX + MQL for kind in journeys.kinds], dtype=bool)[journeys.kind]
+    happened = np.where(at_once, journeys.occurred_at, seen_at_once(journeys.occurred_at))  # an MQL is kept so already
     out = []
     for lead, at in zip(snapshots.lead_index.tolist(), snapshots.snapshot_at.tolist(), strict=True):
         begin, end = journeys.offsets[lead], journeys.offsets[lead + 1]
         rows = begin + np.flatnonzero(decisive[begin:end] & before(known_at[begin:end], at))
         # At one instant a start comes before an end, as in the risk periods of training
-        latest = rows[journeys.occurred_at[rows] == journeys.occurred_at[rows[-1]]] if len(rows) else rows
+        latest = rows[happened[rows] == happened[rows].max()] if len(rows) else rows
         out.append(next((reason for row in latest if (reason := why[journeys.kind[row]])), ""))
     return out
