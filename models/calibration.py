@@ -181,8 +181,8 @@ def fit_calibration(
     groups : ndarray
         Account or lead of each row: resamples and cross-validation folds take whole groups.
     params : CalibrationParams
-        ``auto`` takes the simplest of identity, sigmoid, beta and isotonic whose log loss on blocks left out is within one
-        standard error of the smallest; with fewer than 30 positives it is always `identity`.
+        ``auto`` takes the simplest of identity, sigmoid, beta and isotonic that is not significantly worse on blocks left out
+        than the best of them; with fewer than 30 positives it is always `identity`.
     seed : int
         Of the folds and of the resamples.
     blocks : ndarray of int64, optional
