@@ -13,7 +13,10 @@ __all__ = [
     "MAX_STAGE_CHANGES",
     "MAX_TEXT",
     "MAX_TOUCHPOINTS",
+    "READ_SECONDS",
 ]
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_LEADS = 1_000
+READ_SECONDS = 30
+"""That a body may take to arrive."""

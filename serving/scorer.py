@@ -105,7 +105,8 @@ class Scorer:
         value = parse_json(body)
         options = read_options(value)
         if options.debug and not may_debug:
-            message = "debug: feature vectors are only for callers on the same machine, without a proxy in between."
+            message = "debug: feature vectors are only for keys with the scope admin, and where no key is needed, for callers "
+            message += "on the same machine without a proxy in between."
             raise RequestError(403, "debug_not_allowed", message, "debug", "Leave debug out.")
         try:
             leads = [parse_lead(lead, f"leads[{position}]", now) for position, lead in enumerate(options.leads)]
