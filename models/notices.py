@@ -7,10 +7,11 @@ from features.attributes import AttributeValues
 from features.catalog import Catalog
 from features.compute import Snapshots, ignored_touchpoints, unknown_categories, unknown_values
 from features.journeys import Journeys
+from features.timeline import from_micros
 from models.request_fields import shown
 from models.requests import LeadRequest, unread_attributes
 
-__all__ = ["LANGUAGES", "Warning", "journey_warnings", "request_warnings", "wide_interval"]
+__all__ = ["LANGUAGES", "Warning", "future_snapshot", "journey_warnings", "request_warnings", "wide_interval"]
 
 LANGUAGES = ("en", "de")
 
@@ -34,6 +35,10 @@ _MESSAGES = {
     "touchpoints_after_snapshot": (
         "Touchpoints, stage changes or creation at or after snapshot_at, or recorded then, were ignored: {value}.",
         "Kontaktpunkte, Stufenwechsel oder Anlage ab snapshot_at, auch später erfasste, wurden nicht beachtet: {value}.",
+    ),
+    "snapshot_in_future": (
+        "snapshot_at is in the future ({value}): what happens until then is not known yet, and counts as if nothing did.",
+        "snapshot_at liegt in der Zukunft ({value}): Was bis dahin geschieht, ist noch nicht bekannt und zählt als nichts.",
     ),
     "duplicates_ignored": (
         "Repeated touchpoints or stage changes were counted once: {value}.",
@@ -62,7 +67,7 @@ class Warning:
     ----------
     code : str
         ``unknown_kind``, ``unknown_channel``, ``unknown_category``, ``unknown_attribute``, ``touchpoints_after_snapshot``,
-        ``duplicates_ignored``, ``account_touchpoints_unused``, ``orders_unused`` or ``wide_interval``.
+        ``snapshot_in_future``, ``duplicates_ignored``, ``account_touchpoints_unused``, ``orders_unused`` or ``wide_interval``.
     message : str
         A sentence in the language asked for.
     field : str
@@ -131,6 +136,21 @@ def request_warnings(
     if lead.repeats:
         found.append(_warning("duplicates_ignored", lead.path, str(lead.repeats), language))
     return tuple(found)
+
+
+def future_snapshot(path: str, snapshot_at: int, language: str) -> Warning:
+    """Say that a lead was scored at a moment yet to come.
+
+    Parameters
+    ----------
+    path : str
+        Of the field.
+    snapshot_at : int
+        UTC microseconds.
+    language : {"en", "de"}
+        Of the message.
+    """
+    return _warning("snapshot_in_future", path, from_micros(snapshot_at).isoformat(), language)
 
 
 def wide_interval(low: float, high: float, language: str) -> Warning:

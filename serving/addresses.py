@@ -1,16 +1,24 @@
 """The addresses of the service: how logs name them, and what a caller of each must be allowed to do."""
 
-__all__ = ["LEAD_SCORE", "SCOPES", "TOLD", "address_of"]
+__all__ = ["ANY", "KEY_SCOPES", "LEAD_SCORE", "SCOPES", "TOLD", "address_of", "scope_of"]
 
 TOLD = ("touchpoints", "leads", "stage_changes", "outcomes")
 """What may be told; each is an address, and the key of its body's list."""
 
 LEAD_SCORE = "/leads/{lead_id}/score"
 
-SCOPES = {"/score": "score", LEAD_SCORE: "score", **{f"/{kind}": "write" for kind in TOLD}}
-"""Address to ``score``, ``write`` or ``admin``; one that is not here is open to everyone."""
+KEY_SCOPES = ("score", "write", "admin")
+"""What a key may be allowed; ``admin`` holds the others."""
 
-_OPEN = ("/", "/docs.json", "/schema.json")
+ANY = "any"
+"""What needs a key, but no scope of its own."""
+
+SCOPES = {"/score": "score", LEAD_SCORE: "score", **{f"/{kind}": "write" for kind in TOLD}}
+"""Address to ``score`` or ``write``."""
+
+_OPEN = frozenset({"/", "/docs.json", "/schema.json", "/health", "/ready", "/livez", "/readyz", "/healthz"})
+_PAGES = "/static_content/"
+_NAMED = ("/", "/docs.json", "/schema.json")
 
 
 def address_of(path: str) -> str:
@@ -24,4 +32,21 @@ def address_of(path: str) -> str:
     begin, end = LEAD_SCORE.split("{lead_id}")
     if path.startswith(begin) and path.endswith(end) and len(path) > len(begin) + len(end):
         return LEAD_SCORE
-    return path if path in SCOPES or path in _OPEN else "other"
+    return path if path in SCOPES or path in _NAMED else "other"
+
+
+def scope_of(path: str) -> str | None:
+    """Say what a caller of a path needs: a scope, `ANY` key, or None: it is open to everyone.
+
+    Open are only the addresses listed as such: whatever is added, or nobody thought of, needs a key.
+
+    Examples
+    --------
+    >>> scope_of("/score"), scope_of("/leads/L-1/score"), scope_of("/touchpoints"), scope_of("/health")
+    ('score', 'score', 'write', None)
+    >>> scope_of("/metrics"), scope_of("/nothing"), scope_of("/leads//score")
+    ('any', 'any', 'any')
+    """
+    if path in _OPEN or path.startswith(_PAGES):
+        return None
+    return SCOPES.get(address_of(path), ANY)

@@ -142,7 +142,7 @@ class Dispatcher:
         found = [item for lead in leads if (item := self._score(scorer, lead)) is not None]
         requests = {lead.journey.lead_id: lead for lead in leads}
         told = {
-            item.lead_id: entry_of(scorer, requests[item.lead_id], "en", REASONS)
+            item.lead_id: entry_of(scorer, requests[item.lead_id], "en", REASONS, now)
             for item in found
             if item.decision != _decision(known.get(item.lead_id))
         }

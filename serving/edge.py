@@ -8,12 +8,24 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from serving.addresses import address_of
+from serving.bodies import skip_body
 from serving.errors import RequestError, error_body
 
-__all__ = ["ACCESS_LOG", "CODE_HEADER", "Answer", "Edge", "Message", "Receive", "Scope", "Send", "configure_access_log"]
+__all__ = [
+    "ACCESS_LOG",
+    "CODE_HEADER",
+    "Answer",
+    "Edge",
+    "Gate",
+    "Message",
+    "Receive",
+    "Scope",
+    "Send",
+    "configure_access_log",
+]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -66,6 +78,8 @@ class Answer:
         How many were scored.
     version : str or None
         Of the model that scored.
+    headers : tuple of (bytes, bytes)
+        Beyond those that every answer has.
     """
 
     body: bytes
@@ -73,17 +87,32 @@ class Answer:
     code: str | None = None
     leads: int | None = None
     version: str | None = None
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 Direct = Callable[[Scope, Receive], Awaitable[Answer]]
 
 
+class Gate(Protocol):
+    """Who may come in; `serving.security.Guard` is one."""
+
+    def refuse(self, scope: Scope) -> Answer | None:
+        """Say why a request is refused; None: it is not."""
+
+    def charge(self, scope: Scope, leads: int) -> None:
+        """Count the leads that an admitted request was answered with."""
+
+    def name(self, scope: Scope) -> str | None:
+        """Say whose the request is, for the log; no secret."""
+
+
 class Edge:
     """The outermost ASGI layer.
 
-    The log holds the moment, method, address (unknown ones as ``other``: an address can carry a name), status, error code,
-    size of the answer, duration, number of leads, model version and request id; never a client's IP address, a query, a body
-    or a lead's id. A request's ``X-Request-ID`` comes back, and is logged, if it looks like one; otherwise it gets one.
+    The log holds the moment, method, address (unknown ones as ``other``: an address can carry a name), status, error code, size
+    of the answer, duration, number of leads, model version, request id and, where keys are needed, the id of the key; never a
+    key, a client's IP address, a query, a body or a lead's id. A request's ``X-Request-ID`` comes back, and is logged, if it
+    looks like one; otherwise it gets one.
 
     Parameters
     ----------
@@ -93,6 +122,8 @@ class Edge:
         What is answered here, without the layers and routes inside; see ADR 17.
     observe : callable, optional
         Called with address, status and seconds of each answer.
+    gate : Gate, optional
+        Asked before anything else; None: everyone may come in.
     """
 
     def __init__(
@@ -100,26 +131,41 @@ class Edge:
         app: App,
         direct: Mapping[tuple[str, str], Direct] | None = None,
         observe: Callable[[str, int, float], None] = lambda path, status, seconds: None,
+        gate: Gate | None = None,
     ) -> None:
         self.app = app
         self.direct = direct or {}
         self.observe = observe
+        self.gate = gate
         self.log = logging.getLogger(ACCESS_LOG)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or scope["path"] in QUIET or scope["path"].startswith("/static_content/"):
+        if scope["type"] == "websocket":  # there are none, and no key was asked for
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         begin = time.perf_counter()
+        refusal = None if self.gate is None else self.gate.refuse(scope)
+        if refusal is None and (scope["path"] in QUIET or scope["path"].startswith("/static_content/")):
+            await self.app(scope, receive, send)
+            return
         request_id = _request_id(scope)
         direct = self.direct.get((scope["method"], scope["path"]))
         seen: dict[str, Any] = {"status": 0, "bytes": 0, "code": None, "replaced": None, "leads": None, "version": None}
         try:
-            if direct is not None:
+            answer = refusal
+            if refusal is not None:
+                await skip_body(receive)
+            elif direct is not None:
                 answer = await _answered(direct, scope, receive)
+            if answer is not None:
                 seen |= {"status": answer.status, "code": answer.code, "bytes": len(answer.body)}
                 seen |= {"leads": answer.leads, "version": answer.version}
+                if self.gate is not None and answer.leads is not None:
+                    self.gate.charge(scope, answer.leads)
                 await send(
                     {"type": "http.response.start", "status": answer.status, "headers": _headers(answer, request_id)}
                 )
@@ -143,6 +189,8 @@ class Edge:
             "model_version": seen["version"],
             "request_id": request_id.decode("ascii"),
         }
+        if self.gate is not None:
+            line["key"] = self.gate.name(scope)
         self.observe(path, seen["status"], seconds)
         self.log.info(json.dumps(line))
 
@@ -161,6 +209,7 @@ def _headers(answer: Answer, request_id: bytes) -> list[tuple[bytes, bytes]]:
         (b"content-type", b"application/json"),
         (b"content-length", str(len(answer.body)).encode("ascii")),
         (ID_HEADER, request_id),
+        *answer.headers,
     ]
     if answer.code is not None:
         headers.append((CODE_HEADER, answer.code.encode("ascii")))

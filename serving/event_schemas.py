@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from serving.limits import MAX_LEADS, MAX_ORDERS, MAX_REASONS, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
-from serving.schemas import Attributes, Loose, Model, Moment, Order, ScoredLead, StageChange, Text, Touchpoint
+from serving.schemas import Attributes, Loose, Model, Moment, Notice, Order, ScoredLead, StageChange, Text, Touchpoint
 
 __all__ = [
     "Accepted",
@@ -108,6 +108,9 @@ class Accepted(BaseModel):
     new: int = Field(description="Entries that said something new.")
     duplicate: int = Field(description="Entries that were known already, and changed nothing.")
     recorded_at: str = Field(description="Stands for every recorded_at that was not sent; UTC.")
+    warnings: list[Notice] = Field(
+        default_factory=list, description="What is odd about the times, one per code; left out where nothing is."
+    )
 
 
 class ScoreQuery(_Strict):

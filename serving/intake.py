@@ -18,10 +18,11 @@ from models.request_fields import (
 from models.requests import parse_attributes, parse_orders, parse_stage_changes, parse_touchpoints
 from serving import event_schemas
 from serving.errors import RequestError
+from serving.intake_clocks import clock_warnings
 from serving.limits import MAX_LEADS, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
 from serving.store.connect import Store
-from serving.store.records import ChangeRow, ConflictError, LeadRow, OutcomeRow, TouchpointRow
-from serving.store.writing import add_outcomes, add_stage_changes, add_touchpoints
+from serving.store.records import ChangeRow, ConflictError, LeadRow, OutcomeRow, TouchpointRow, after_last
+from serving.store.writing import add_outcomes, add_stage_changes, add_touchpoints, last_write
 from serving.store.writing_leads import put_leads
 from serving.strict_json import parse_json
 from serving.validation import explain, read_envelope
@@ -73,17 +74,27 @@ def accept(store: Store, kind: str, body: bytes, now: int) -> dict[str, Any]:
         raise explain(value, error, chosen.schema) from None
     try:
         with store.write() as connection:
+            now = after_last(now, last_write(connection, *_written(rows)))
             new = chosen.write(connection, rows, now)
     except ConflictError as error:
         field = f"{kind}[{error.position}].{error.name}"
         message = f"{field}: the same was accepted with other content before; nothing of this body was written."
         hint = "Send the same content under one id, or a new id for a correction."
         raise RequestError(409, "conflict", message, field, hint) from None
-    return {
+    accepted = {
         "new": new,
         "duplicate": len(rows) - new,
         "recorded_at": from_micros(now).isoformat().replace("+00:00", "Z"),
     }
+    odd = clock_warnings(rows, kind, now)
+    return {**accepted, "warnings": odd} if odd else accepted
+
+
+def _written(rows: Rows) -> tuple[list[str], list[str]]:
+    """List the leads and the accounts that rows write to."""
+    plain = [row.row if isinstance(row, OutcomeRow) else row for row in rows]
+    accounts = {row.account_id for row in plain if isinstance(row, LeadRow) and row.account_id is not None}
+    return sorted({row.lead_id for row in plain}), sorted(accounts)
 
 
 def _touchpoints(items: Rows, path: str) -> list[TouchpointRow]:

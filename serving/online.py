@@ -12,7 +12,7 @@ from models.requests import LeadRequest
 from models.scoring import Score, score_requests
 from serving.errors import RequestError
 from serving.event_schemas import ScoreQuery
-from serving.scorer import Scorer, score_entry
+from serving.scorer import Scorer, score_entry, told_of_future
 from serving.store.connect import Store
 from serving.store.reading import read_lead
 from serving.validation import explain, read_envelope
@@ -57,11 +57,11 @@ def score_lead(store: Store, scorer: Scorer, lead_id: str, query: Mapping[str, s
         message = "nothing is known of this lead: no touchpoint, stage change, outcome or attribute was accepted."
         hint = "Check the lead_id, or send it by POST /leads or POST /touchpoints first."
         raise RequestError(404, "unknown_lead", message, "lead_id", hint)
-    return {"lead": entry_of(scorer, lead, language, reasons), "model": scorer.model}
+    return {"lead": entry_of(scorer, lead, language, reasons, now), "model": scorer.model}
 
 
-def entry_of(scorer: Scorer, lead: LeadRequest, language: str, reasons: int) -> dict[str, Any]:
-    """Score a lead, and write its entry with the decision.
+def entry_of(scorer: Scorer, lead: LeadRequest, language: str, reasons: int, now: int) -> dict[str, Any]:
+    """Score a lead at `now`, or at another moment, and write its entry with the decision.
 
     Raises
     ------
@@ -72,6 +72,7 @@ def entry_of(scorer: Scorer, lead: LeadRequest, language: str, reasons: int) -> 
         (score,) = score_requests(scorer.bundle, [lead], n_reasons=reasons, language=language, explain=reasons > 0)
     except JourneyError as error:
         raise RequestError(422, "invalid_value", str(error), error.field or None, error.hint or None) from None
+    score = told_of_future(score, "snapshot_at", now, language)
     return {**score_entry(score, scorer.bundle.catalog.names), "decision": decision_of(score, scorer.bundle)}
 
 

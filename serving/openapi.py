@@ -8,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 from serving import examples
 from serving.event_schemas import Accepted, LeadsBody, LeadScore, OutcomesBody, StageChangesBody, TouchpointsBody
 from serving.openapi_events import event_paths
+from serving.openapi_security import SCHEMES, secured
 from serving.schemas import ErrorAnswer, ScoreAnswer, ScoreRequest
 
 __all__ = ["openapi_document"]
@@ -15,11 +16,13 @@ __all__ = ["openapi_document"]
 REF = "#/components/schemas/{model}"
 ERRORS = {
     "400": "The body is not JSON, or JSON that takes liberties: a key twice, NaN, bottomless nesting.",
-    "403": "`debug` is only for callers on the same machine.",
+    "403": "The key lacks the scope; or `debug`, which needs `admin`, or no key where none is needed on the same machine.",
+    "408": "The body took too long to arrive.",
     "413": "The body is too large.",
     "415": "The content type is not application/json.",
     "422": "A field is missing, unknown, of the wrong type or out of range; `field` names it.",
     "500": "The service failed; its log says why.",
+    "503": "The request waited for too long. Send it again after `Retry-After` seconds.",
 }
 DESCRIPTION = """Scores leads from their journeys: how likely is each to become sales-qualified, and why.
 
@@ -27,6 +30,23 @@ Either send the whole journey to `/score`, which stores nothing; or tell what ha
 score. What lies at or after `snapshot_at` changes nothing but `warnings`."""
 
 BODIES = (TouchpointsBody, LeadsBody, StageChangesBody, OutcomesBody)
+
+_STATES = {
+    f"/{name}": {
+        "get": {
+            "operationId": name,
+            "summary": summary,
+            "tags": ["Infrastructure"],
+            "responses": {
+                "200": {"description": answer, "content": {"application/json": {"schema": {"type": "object"}}}}
+            },
+        }
+    }
+    for name, summary, answer in (
+        ("health", "Whether the process lives.", "It does."),
+        ("ready", "Whether it can score.", "It can; with the model, and whether the store is up or down."),
+    )
+}
 
 
 def openapi_document(base: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,13 +68,14 @@ def openapi_document(base: Mapping[str, Any]) -> dict[str, Any]:
         ref_template=REF,
     )
     paths = {path: item for path, item in base.get("paths", {}).items() if path != "/score"}
+    paths = {"/score": {"post": _score()}, **event_paths(_content), **_STATES, **paths}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Lead qualification", "version": "1", "description": DESCRIPTION},
         "servers": [{"url": "."}],
         "tags": list(base.get("tags", [])),
-        "paths": {"/score": {"post": _score()}, **event_paths(_content), **paths},
-        "components": {"schemas": {**_of_infrastructure(base), **defined["$defs"]}},
+        "paths": {path: secured(path, item, _content) for path, item in paths.items()},
+        "components": {"schemas": {**_of_infrastructure(base), **defined["$defs"]}, "securitySchemes": SCHEMES},
     }
 
 

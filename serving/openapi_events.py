@@ -16,16 +16,19 @@ WAYS = {
 }
 WRITE_ERRORS = {
     "400": "The body is not JSON, or JSON that takes liberties.",
+    "408": "The body took too long to arrive.",
     "409": "An id was accepted with other content before; nothing of the body was written.",
     "413": "The body is too large.",
     "415": "The content type is not application/json.",
     "422": "A field is missing, unknown, of the wrong type or out of range; `field` names it.",
+    "500": "The service failed; its log says why.",
     "503": "The store does not answer; nothing was accepted. Send it again after `Retry-After` seconds.",
 }
 SCORE_ERRORS = {
     "400": "A parameter stands twice.",
     "404": "Nothing is known of this lead.",
     "422": "A parameter is wrong, or what is stored is not what the model takes.",
+    "500": "The service failed; its log says why.",
     "503": "The store does not answer. Try again after `Retry-After` seconds.",
 }
 

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,18 @@ from features.errors import JourneyError
 from features.timeline import from_micros
 from models.bundle import Bundle
 from models.changes import Change, changes
+from models.notices import future_snapshot
 from models.reasons import Reason
 from models.requests import LeadRequest, parse_lead
 from models.score_log_writer import ScoreLogWriter
 from models.scoring import Score, score_requests
 from serving import examples
 from serving.errors import RequestError
+from serving.limits import CLOCK_TOLERANCE_US
 from serving.strict_json import parse_json
 from serving.validation import explain, read_options
 
-__all__ = ["Observe", "Scorer", "score_entry"]
+__all__ = ["Observe", "Scorer", "score_entry", "told_of_future"]
 
 Observe = Callable[[Sequence[LeadRequest], Sequence[Score]], None]
 
@@ -105,7 +108,8 @@ class Scorer:
         value = parse_json(body)
         options = read_options(value)
         if options.debug and not may_debug:
-            message = "debug: feature vectors are only for callers on the same machine, without a proxy in between."
+            message = "debug: feature vectors are only for keys with the scope admin, and where no key is needed, for callers "
+            message += "on the same machine without a proxy in between."
             raise RequestError(403, "debug_not_allowed", message, "debug", "Leave debug out.")
         try:
             leads = [parse_lead(lead, f"leads[{position}]", now) for position, lead in enumerate(options.leads)]
@@ -120,6 +124,10 @@ class Scorer:
             changed = changes(self.bundle, leads, n_reasons=options.reasons, language=options.language)
         except JourneyError as error:
             raise explain(value, error) from None
+        scores = [
+            told_of_future(score, lead.path + ".snapshot_at", now, options.language)
+            for score, lead in zip(scores, leads, strict=True)
+        ]
         if self.log is not None:
             self.log.add(now, scores)
         self.observe(leads, scores)
@@ -130,6 +138,25 @@ class Scorer:
                 entry["change"] = None if change is None else _change(change)
         answer = {"leads": entries, "model": self.model}
         return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(), len(leads)
+
+
+def told_of_future(score: Score, path: str, now: int, language: str) -> Score:
+    """Add a warning where the snapshot lies in the future by more than clocks may differ.
+
+    Parameters
+    ----------
+    score : Score
+        The answer.
+    path : str
+        Of its snapshot_at, in the request.
+    now : int
+        UTC microseconds.
+    language : {"en", "de"}
+        Of the warning.
+    """
+    if score.snapshot_at - now <= CLOCK_TOLERANCE_US:
+        return score
+    return replace(score, warnings=(*score.warnings, future_snapshot(path, score.snapshot_at, language)))
 
 
 def score_entry(item: Score, names: tuple[str, ...] | None) -> dict[str, Any]:

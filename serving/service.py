@@ -15,7 +15,9 @@ os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 os.environ.setdefault("DO_NOT_TRACK", "true")
 
 import bentoml
+import click
 from _bentoml_sdk import Service
+from bentoml._internal.container import BentoMLContainer
 from bentoml._internal.utils.analytics import usage_stats
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -24,7 +26,7 @@ from starlette.routing import Route
 
 from features.errors import LeadQualificationError
 from models.score_log import LogSettings
-from serving import events, metrics
+from serving import access, events, metrics, protocol
 from serving.champion import Champion, find_champion, followed_registry, last_good
 from serving.edge import CODE_HEADER, Answer, Edge, Receive, Scope, configure_access_log
 from serving.following import Follower, Notice, reload_seconds
@@ -76,6 +78,14 @@ def _resolve() -> tuple[Champion, Path]:
     notice = place / "champion.json"
     Notice(champion).write(notice)
     return champion, notice
+
+
+def _asked_host() -> str | None:
+    """Say where the command that starts the workers was told to listen; None: it was no command."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return None
+    return context.params.get("host") or str(BentoMLContainer.http.host.get())
 
 
 async def _docs(request: Request) -> Response:
@@ -148,6 +158,7 @@ class _LeadQualification:
             seconds = reload_seconds(os.environ)
             champion, notice = _resolve()
             LogSettings.from_environment(os.environ)
+            access.prepare(ROOT, _asked_host(), notice.parent)
             events.prepare(ROOT)
         except LeadQualificationError as error:
             raise SystemExit(f"The service can't start: {error}") from None
@@ -178,7 +189,9 @@ class _Service(Service):  # type: ignore[misc, type-arg, unused-ignore]
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """Build the application of a worker."""
-        return Edge(super().to_asgi(is_main), {("POST", "/score"): _score}, metrics.observe_request)
+        protocol.install()
+        direct = {("POST", "/score"): _score}
+        return Edge(super().to_asgi(is_main), direct, metrics.observe_request, access.gate(ROOT))
 
 
 LeadQualification: Any = _Service(

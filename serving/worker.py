@@ -20,10 +20,11 @@ from serving.edge import Answer, Receive, Scope
 from serving.errors import RequestError, error_body
 from serving.following import Current
 from serving.scorer import Scorer
+from serving.security import may_debug
 
 __all__ = ["Incoming", "Worker", "read_incoming"]
 
-READ_SECONDS = 30
+WORK_SECONDS = 60
 SMALL_BYTES, SMALL_LEADS = 64 * 1024, 16
 """Up to here a request is answered on the event loop: at most a few milliseconds, less than a thread would cost others."""
 
@@ -41,14 +42,12 @@ class Incoming:
 
 async def read_incoming(request: Request) -> Incoming:
     """Read the body, within the limits of size and time."""
+    allowed = may_debug(request.scope)
+    allowed = _is_local(request) if allowed is None else allowed
     try:
-        async with asyncio.timeout(READ_SECONDS):
-            return Incoming(await read_body(request), _is_local(request))
-    except TimeoutError:
-        error = RequestError(408, "too_slow", f"the body took longer than {READ_SECONDS} s.")
-        return Incoming(b"", False, error)
+        return Incoming(await read_body(request), allowed)
     except RequestError as error:
-        return Incoming(b"", _is_local(request), error)
+        return Incoming(b"", allowed, error)
 
 
 def _is_local(request: Request) -> bool:
@@ -115,7 +114,15 @@ class Worker:
         incoming = await read_incoming(Request(scope, receive))
         if len(incoming.body) <= SMALL_BYTES and incoming.body.count(b'"lead_id"') <= SMALL_LEADS:
             return self.answer(incoming)
-        return await anyio.to_thread.run_sync(self.answer, incoming, limiter=self.limiter)
+        try:
+            async with asyncio.timeout(WORK_SECONDS):
+                return await anyio.to_thread.run_sync(
+                    self.answer, incoming, limiter=self.limiter, abandon_on_cancel=True
+                )
+        except TimeoutError:
+            message = f"the request waited, and was worked on, for longer than {WORK_SECONDS} s."
+            error = RequestError(503, "too_busy", message, hint="Send fewer leads per request, or send it again later.")
+            return Answer(error_body(error), error.status, error.code, headers=((b"retry-after", b"5"),))
 
     def close(self) -> None:
         """Stop following, and write what the score log still holds."""

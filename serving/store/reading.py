@@ -11,6 +11,7 @@ from features.journeys import LeadJourney, OrderRecord, StageChangeRecord, Touch
 from features.timeline import before
 from models.requests import LeadRequest
 from serving.store import schema
+from serving.store.records import after_last
 from serving.store.writing import chunks
 
 __all__ = ["account_members", "read_lead"]
@@ -48,7 +49,7 @@ def read_lead(
     known = connection.execute(sa.select(table).where(table.c.lead_id == lead_id)).mappings().one_or_none()
     if known is None:
         return None
-    at = max(now, known["touched_at"] + 1) if snapshot_at is None else snapshot_at
+    at = after_last(now, known["touched_at"]) if snapshot_at is None else snapshot_at
     account_id, groups = known["account_id"], catalog.params.groups
     own = _attributes(connection, "lead", [lead_id], at)
     of_account = {} if account_id is None else _attributes(connection, "account", [account_id], at)

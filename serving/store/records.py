@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from features.errors import LeadQualificationError
 from features.journeys import OrderRecord, StageChangeRecord, TouchpointRecord
+from serving.limits import CLOCK_TOLERANCE_US
 
 __all__ = [
     "ChangeRow",
@@ -14,6 +15,7 @@ __all__ = [
     "LeadRow",
     "OutcomeRow",
     "TouchpointRow",
+    "after_last",
     "change_key",
     "key_of",
     "touchpoint_keys",
@@ -72,6 +74,24 @@ class ConflictError(LeadQualificationError):
         super().__init__(f"row {position}: this {name} was accepted with other content before")
         self.position = position
         self.name = name
+
+
+def after_last(now: int, last: int | None) -> int:
+    """Give the present moment, but never one before the last write, as long as the clocks of two machines may differ so much.
+
+    Parameters
+    ----------
+    now : int
+        UTC microseconds, by this machine's clock.
+    last : int or None
+        Of the last write, by the clock that it was written by.
+
+    Examples
+    --------
+    >>> after_last(100, None), after_last(100, 99), after_last(100, 100), after_last(100, 100 + CLOCK_TOLERANCE_US)
+    (100, 100, 101, 100)
+    """
+    return last + 1 if last is not None and 0 <= last - now < CLOCK_TOLERANCE_US else now
 
 
 def key_of(*parts: Any) -> str:

@@ -17,7 +17,16 @@ from serving.store.records import (
     touchpoint_keys,
 )
 
-__all__ = ["add_outcomes", "add_stage_changes", "add_touchpoints", "chunks", "insert", "lock_leads", "mark"]
+__all__ = [
+    "add_outcomes",
+    "add_stage_changes",
+    "add_touchpoints",
+    "chunks",
+    "insert",
+    "last_write",
+    "lock_leads",
+    "mark",
+]
 
 AT_ONCE = 500
 
@@ -143,6 +152,20 @@ def _read(
 def _same(row: Mapping[str, Any], known: Mapping[Any, Any]) -> bool:
     """Compare content; a `recorded_at` that was not sent is not part of it."""
     return all(known[name] == value for name, value in row.items() if not (name == "recorded_at" and value is None))
+
+
+def last_write(connection: sa.Connection, lead_ids: Sequence[str], account_ids: Sequence[str] = ()) -> int | None:
+    """Give the moment of the last write to any of these leads or accounts; None: there was none.
+
+    Where a clock steps back, or another machine's is behind, what is told later must still be recorded later.
+    """
+    table, found = schema.leads, list[int | None]()
+    for column, ids in ((table.c.lead_id, lead_ids), (table.c.account_id, account_ids)):
+        for chunk in chunks(ids):
+            found.append(
+                connection.execute(sa.select(sa.func.max(table.c.touched_at)).where(column.in_(chunk))).scalar()
+            )
+    return max((moment for moment in found if moment is not None), default=None)
 
 
 def lock_leads(connection: sa.Connection, lead_ids: Sequence[str], now: int) -> None:

@@ -1,0 +1,67 @@
+"""Whether this service needs keys, decided once where it starts and once in each worker, and the guard where it does."""
+
+import datetime as dt
+import logging
+import os
+from pathlib import Path
+
+from features.errors import LeadQualificationError
+from serving.key_file import keys_file, read_keys
+from serving.listening import REQUIRE_KEYS, is_loopback, keys_needed, listening_on
+from serving.rate_limits import RateLimits
+from serving.security import Guard
+
+__all__ = ["gate", "prepare"]
+
+LIMITS = "LEAD_RATE_LIMITS_FILE"  # from the process that starts the workers to its workers
+_log = logging.getLogger("bentoml.lead_qualification.keys")
+
+
+def prepare(root: Path, host: str | None, place: Path) -> None:
+    """Refuse to start where keys are needed and can't be read, and make the file in which the workers count.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds the packages.
+    host : str or None
+        What the service is about to listen on; None: not known, so only the workers look.
+    place : Path
+        A folder of this service alone.
+
+    Raises
+    ------
+    LeadQualificationError
+        There is no file of keys, or it is damaged; or the setting can't be understood.
+    """
+    needed = keys_needed(os.environ, [] if host is None else [host])
+    os.environ[LIMITS] = str(place / "rate_limits")
+    if host is None:
+        return
+    if not needed:
+        if not is_loopback(host):
+            _log.warning(
+                "%s is never, and %s is no loopback address: whoever reaches it may do all.", REQUIRE_KEYS, host
+            )
+        return
+    try:
+        keys = read_keys(keys_file(root, os.environ))
+    except LeadQualificationError as error:
+        where = f"callers need API keys, since it listens on {host} ({REQUIRE_KEYS}=never switches them off)"
+        raise LeadQualificationError(f"{where}, and {error}") from None
+    valid = sum(key.state(dt.datetime.now(dt.UTC)) == "valid" for key in keys)
+    _log.log(logging.INFO if valid else logging.WARNING, "Callers need API keys; %d of %d are valid.", valid, len(keys))
+
+
+def gate(root: Path) -> Guard | None:
+    """Make the guard of a worker; None: callers need no key.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds the packages.
+    """
+    if not keys_needed(os.environ, listening_on()):
+        return None
+    shared = os.environ.get(LIMITS)
+    return Guard(keys_file(root, os.environ), RateLimits(Path(shared) if shared else None))
