@@ -10,7 +10,7 @@ from features.journeys import Journeys
 from models.request_fields import shown
 from models.requests import LeadRequest, unread_attributes
 
-__all__ = ["LANGUAGES", "Warning", "journey_warnings", "request_warnings", "wide_interval"]
+__all__ = ["CODES", "LANGUAGES", "Warning", "journey_warnings", "request_warnings", "wide_interval"]
 
 LANGUAGES = ("en", "de")
 
@@ -52,6 +52,9 @@ _MESSAGES = {
         "Zu solchen Leads gibt es wenig Daten: Die Wahrscheinlichkeit liegt irgendwo zwischen {value}.",
     ),
 }
+
+CODES = tuple(_MESSAGES)
+"""What a warning can be about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,10 @@ def drain_seconds(environ: Mapping[str, str]) -> float:
 class Ending:
     """An ASGI layer around all others that puts time between SIGTERM and the server's own way of ending.
 
-    The server closes its socket at once, and with it resets connections that it has not accepted yet; and it closes connections
-    that are kept alive while a caller may be writing to them. So, on SIGTERM: for `seconds` the worker is not ready, but answers
-    everything, and closes each connection with its answer; then new connections are kept out and those in the queue are accepted
-    and answered; then the server ends, which waits for all requests under way.
+    The server closes its socket at once, and with it resets connections that it has not accepted yet; and it closes kept-alive
+    connections while a caller may be writing to them. So, on SIGTERM: for `seconds` the worker is not ready, but answers all, and
+    closes each connection with its answer; then new connections are kept out and those in the queue are accepted and answered;
+    then the server ends, which waits for all requests under way.
 
     Parameters
     ----------
