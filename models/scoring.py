@@ -18,7 +18,7 @@ from models.reasons import Reason, parts, top_reasons
 from models.requests import LeadRequest, attribute_error, build
 from models.tiers import tier
 
-__all__ = ["MAX_REASONS", "Score", "Warning", "probabilities", "score", "score_requests"]
+__all__ = ["MAX_REASONS", "NOT_SCORED", "Score", "Warning", "probabilities", "score", "score_requests"]
 
 ROWS_AT_ONCE = 100_000
 MAX_REASONS = 10
@@ -32,6 +32,8 @@ _DECIDES = {
     "recycled": "",
     "mql": "",
 }
+NOT_SCORED = ("already_qualified", "disqualified", "too_little_data")
+"""Why a lead may have no probability."""
 
 
 @dataclass(frozen=True, slots=True)
