@@ -10,9 +10,9 @@ from types import FrameType
 from typing import Any
 
 from features.errors import LeadQualificationError
+from serving.accepting import keep_out, let_in, listening
 from serving.edge import App, Message, Receive, Scope, Send
 from serving.errors import RequestError, error_body
-from serving.accepting import keep_out, let_in, listening
 
 __all__ = ["PARENT", "Ending", "drain_seconds"]
 
@@ -49,7 +49,7 @@ class Ending:
     """An ASGI layer around all others that puts time between SIGTERM and the server's own way of ending.
 
     The server closes its socket at once, and with it resets connections that it has not accepted yet; and it closes kept-alive
-    connections while a caller may be writing to them. So, on SIGTERM: for `seconds` the worker is not ready, but answers all, and
+    connections while a caller may be writing to them. So, on SIGTERM: for `seconds` the worker is not ready, but answers, and
     closes each connection with its answer; then new connections are kept out and those in the queue are accepted and answered;
     then the server ends, which waits for all requests under way.
 
