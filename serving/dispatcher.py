@@ -40,9 +40,9 @@ from serving.webhooks import Sender, WebhookSettings, retry_wait
 __all__ = ["Dispatcher"]
 
 LEADS_AT_ONCE = 50
-EVENTS_AT_ONCE = 8  # with the slowest of receivers within the lease
+EVENTS_AT_ONCE = 8
 CONNECTIONS = 4
-LEASE_US = 60_000_000
+LEASE_US = 60_000_000  # longer than the slowest of receivers can take: 8 events over 4 connections, twice DEADLINE
 KEEP_SENT_US = 7 * DAY_US
 IDLE_SECONDS = 1.0
 PAUSE_SECONDS = 5.0

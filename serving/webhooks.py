@@ -3,11 +3,13 @@
 Headers and signature follow https://www.standardwebhooks.com, for which receivers find libraries in many languages.
 """
 
+import asyncio
 import base64
 import binascii
 import hashlib
 import hmac
 import logging
+import threading
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +29,9 @@ SWEEP = "LEAD_SWEEP_MINUTES"
 PREFIX = "whsec_"
 SHORTEST_SECRET = 24  # bytes
 LONGEST_WAIT = 6 * 3600.0
-TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+TIMEOUT = httpx.Timeout(10.0, connect=5.0)  # each for one step, such as a read
+DEADLINE = 25.0
+"""Seconds for all of one delivery: with a receiver that answers byte by byte no single read takes long."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,7 @@ def retry_wait(attempt: int, first_wait: float, jitter: float, asked: float = 0.
 
 
 class Sender:
-    """Sends events to one receiver.
+    """Sends events to one receiver, on an event loop in a thread of its own: only there can all of a delivery have a deadline.
 
     Parameters
     ----------
@@ -174,10 +178,13 @@ class Sender:
         self.settings = settings
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs addresses, which may hold a token
         # A redirect would carry the signed body to an address that nobody named
-        self.client = httpx.Client(timeout=TIMEOUT, follow_redirects=False)
+        self.client = httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="lead-webhooks", daemon=True)
+        self._thread.start()
 
     def send(self, event_id: str, body: bytes, timestamp: int) -> tuple[str | None, float]:
-        """Send one event.
+        """Send one event, from any thread.
 
         Parameters
         ----------
@@ -203,16 +210,32 @@ class Sender:
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signatures,
         }
+        return asyncio.run_coroutine_threadsafe(self._send(body, headers), self._loop).result()
+
+    async def _send(self, body: bytes, headers: dict[str, str]) -> tuple[str | None, float]:
         try:
             # Its answer's body is of no interest, and could be endless
-            with self.client.stream("POST", self.settings.url, content=body, headers=headers) as answer:
+            async with (
+                asyncio.timeout(DEADLINE),
+                self.client.stream("POST", self.settings.url, content=body, headers=headers) as answer,
+            ):
                 if answer.is_success:
                     return None, 0.0
                 after = answer.headers.get("retry-after", "")
                 return f"status {answer.status_code}", float(after) if after.isdecimal() and len(after) < 8 else 0.0
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             return type(error).__name__, 0.0
 
     def close(self) -> None:
-        """Close the connections."""
-        self.client.close()
+        """Close the connections; what is still being sent is given up."""
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _close(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)  # cancelled, each; their callers are told
+        await self.client.aclose()
