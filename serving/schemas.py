@@ -50,7 +50,8 @@ def _moment(value: Any) -> Any:
     raise PydanticCustomError("moment", "expected an ISO 8601 time with an offset, such as '2026-01-05T10:00:00+01:00'")
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_moment), Field(strict=False)]
+_YEARS = {"pattern": r"^(19[7-9]\d|2[01]\d\d|2200)-"}
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment), Field(strict=False, json_schema_extra=_YEARS)]
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
 Loose = Annotated[str, Field(max_length=MAX_TEXT)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

@@ -288,7 +288,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serve(target: str, folder: Path, log: Path, environment: dict[str, str]) -> Iterator[Client]:
+def serve(
+    target: str, folder: Path, log: Path, environment: dict[str, str], host: str = "127.0.0.1"
+) -> Iterator[Client]:
     """Serve a target from a folder until the block ends."""
     port = free_port()
     command = [
@@ -296,7 +298,7 @@ def serve(target: str, folder: Path, log: Path, environment: dict[str, str]) -> 
         "serve",
         target,
         "--host",
-        "127.0.0.1",
+        host,
         "--port",
         str(port),
     ]
