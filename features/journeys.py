@@ -13,6 +13,7 @@ from features.records import (
     MAX_TOUCHPOINTS,
     MAX_VALUE,
     MICRO_UNITS,
+    MQL,
     ORDER,
     STAGE_PREFIX,
     LeadJourney,
@@ -23,7 +24,7 @@ from features.records import (
     plain_value_and_by,
     value_error,
 )
-from features.timeline import ALWAYS, EARLIEST, LATEST
+from features.timeline import ALWAYS, EARLIEST, LATEST, seen_at_once
 from features.vocabulary import BY
 
 if TYPE_CHECKING:
@@ -217,9 +218,13 @@ class Journeys:
             for change in lead.stage_changes:
                 recorded = change.occurred_at if change.recorded_at is None else change.recorded_at
                 stage = STAGE_PREFIX + change.stage
-                rows.append((position, change.occurred_at, recorded, stage, None, None, None, 0, 2, None))
+                moments = (change.occurred_at, recorded)
+                if change.stage == MQL:
+                    moments = (seen_at_once(change.occurred_at), seen_at_once(recorded))
+                rows.append((position, *moments, stage, None, None, None, 0, 2, None))
             if lead.created_at is not None:
-                rows.append((position, lead.created_at, lead.created_at, CREATED, None, None, None, 0, 2, None))
+                seen = seen_at_once(lead.created_at)
+                rows.append((position, seen, seen, CREATED, None, None, None, 0, 2, None))
         account_ids = tuple(dict.fromkeys(lead.account_id for lead in leads if lead.account_id is not None))
         code = {account_id: position for position, account_id in enumerate(account_ids)}
         belonging = Belonging(

@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from features.errors import JourneyError
 from features.journeys_order import Belonging, Coded, Rows
-from features.records import CREATED, MAX_VALUE, MICRO_UNITS, ORDER, STAGE_PREFIX, reserved_error, value_error
+from features.records import CREATED, MAX_VALUE, MICRO_UNITS, MQL, ORDER, STAGE_PREFIX, reserved_error, value_error
 from features.selectors import BY
 from features.threads import WORTH_A_THREAD, all_of, available
-from features.timeline import ALWAYS
+from features.timeline import ALWAYS, seen_at_once
 
 __all__ = ["read_belonging", "read_orders", "read_tables"]
 
@@ -139,12 +139,15 @@ def _stage_rows(table: pa.Table, wanted: pa.Array, unknown_leads: str) -> Rows:
     occurred = _moments(table, "stage_changes", "occurred_at")
     stage = _text(table, "stage_changes", "stage", required=True)
     kind = Coded(stage.codes, tuple(STAGE_PREFIX + value for value in stage.values))
-    return _system_rows(lead, occurred, _recorded(table, "stage_changes", occurred), kind)
+    recorded = _recorded(table, "stage_changes", occurred)
+    at_once = np.array([value == MQL for value in stage.values], dtype=bool)[stage.codes]
+    occurred = np.where(at_once, seen_at_once(occurred), occurred)
+    return _system_rows(lead, occurred, np.where(at_once, seen_at_once(recorded), recorded), kind)
 
 
 def _created_rows(table: pa.Table, wanted: pa.Array, unknown_leads: str) -> Rows:
     table, lead = _of_leads(table, wanted, unknown_leads, "leads")
-    occurred = _moments(table, "leads", "created_at")
+    occurred = seen_at_once(_moments(table, "leads", "created_at"))
     kind = Coded(np.zeros(len(lead), dtype=np.int32), (CREATED,) if len(lead) else ())
     return _system_rows(lead, occurred, occurred, kind)
 

@@ -11,6 +11,7 @@ __all__ = [
     "MAX_TOUCHPOINTS",
     "MAX_VALUE",
     "MICRO_UNITS",
+    "MQL",
     "ORDER",
     "STAGE_PREFIX",
     "LeadJourney",
@@ -28,6 +29,9 @@ CREATED = "created"
 
 STAGE_PREFIX = "stage:"
 """A stage change to `mql` is the touchpoint kind ``stage:mql``."""
+
+MQL = "mql"
+"""The stage whose snapshot is taken at its own moment; see `features.timeline.seen_at_once`."""
 
 ORDER = "order"
 """Kind of the touchpoints in an account's journey of orders."""

@@ -10,10 +10,16 @@ very moment of the snapshot belongs to the label, and no instant is lost or shar
 back from the snapshot, except in `distinct_days`, which counts calendar days in UTC. Moments are int64 microseconds since
 1970-01-01T00:00Z.
 
+Two things are seen at their very own moment, for a snapshot is taken because of them: a lead's creation, and its becoming MQL
+(`seen_at_once`). Else training, which looks at the MQL moment, would not see the MQL that every later call to the service sees.
+
 `before` and `window_start` are compiled into `features.kernels` as they stand here.
 """
 
 import datetime as dt
+from typing import Any
+
+import numpy as np
 
 from features.errors import JourneyError
 
@@ -24,6 +30,7 @@ __all__ = [
     "LATEST",
     "before",
     "from_micros",
+    "seen_at_once",
     "to_micros",
     "visible",
     "window_start",
@@ -87,6 +94,22 @@ def visible(occurred_at: int, recorded_at: int, snapshot_at: int, observed_from:
     return (
         before(occurred_at, snapshot_at) and before(recorded_at, snapshot_at) and not before(occurred_at, observed_from)
     )
+
+
+def seen_at_once(moment: Any) -> Any:
+    """Move the moment of a creation or an MQL one microsecond back, so that a snapshot at that very moment sees it.
+
+    Parameters
+    ----------
+    moment : int or ndarray of int64
+        UTC microseconds. The first microsecond of the year 1 stays.
+
+    Examples
+    --------
+    >>> bool(before(seen_at_once(10), 10)), bool(before(seen_at_once(10), 9))
+    (True, False)
+    """
+    return np.maximum(moment - 1, EARLIEST)
 
 
 def to_micros(moment: dt.datetime, field: str = "moment") -> int:

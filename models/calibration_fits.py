@@ -1,18 +1,18 @@
-"""Fitting the maps of calibration: sigmoid, isotonic and beta, and the choice among them."""
+"""Fitting the maps of calibration: identity, sigmoid, beta and isotonic, and the choice among them."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from scipy.special import expit, log_expit, logit
 from sklearn.isotonic import IsotonicRegression
 
 __all__ = ["LONGEST_LOG_ODDS", "METHODS", "Map", "choose_method", "fit_map", "group_codes", "interpolate"]
 
-METHODS = ("sigmoid", "isotonic", "beta")
-SIMPLEST_FIRST = ("sigmoid", "beta", "isotonic")
+METHODS = ("identity", "sigmoid", "beta", "isotonic")  # the simplest first
 FEW_POSITIVES = 30
-FOLDS = 5
+LEVEL = 0.05
 LONGEST_LOG_ODDS = 30.0
 LEAST_SLOPE = 1e-3
 RIDGE = 1e-6
@@ -25,9 +25,9 @@ class Map:
     Attributes
     ----------
     method : str
-        ``sigmoid``, ``isotonic`` or ``beta``.
+        One of `METHODS`; ``identity`` leaves log-odds as they are.
     coefficients : tuple of float
-        Slopes, then the intercept; empty for isotonic.
+        Slopes, then the intercept; empty for identity and isotonic.
     x, y : tuple of float
         Isotonic: raw log-odds, strictly ascending, and the calibrated log-odds there; empty otherwise.
     """
@@ -39,6 +39,8 @@ class Map:
 
     def apply(self, log_odds: np.ndarray) -> np.ndarray:
         """Map raw log-odds (float64) to calibrated log-odds, element by element."""
+        if self.method == "identity":
+            return np.array(log_odds, dtype=np.float64)
         if self.method == "isotonic":
             return interpolate(log_odds, np.array(self.x), np.array(self.y))
         out = np.full(log_odds.shape, self.coefficients[-1])
@@ -126,6 +128,8 @@ def fit_map(method: str, x: np.ndarray, y: np.ndarray, w: np.ndarray) -> Map:
         Never falling: where the rows would have it fall, a slope is held at a tiny positive value (sigmoid) or left out
         (beta).
     """
+    if method == "identity":
+        return Map(method, ())
     if method == "isotonic":
         return _isotonic(x, y, w)
     if method == "beta":
@@ -176,46 +180,48 @@ def group_codes(groups: np.ndarray) -> np.ndarray:
     return np.asarray(pd.factorize(np.asarray(groups), sort=True)[0])
 
 
-def choose_method(x: np.ndarray, y: np.ndarray, w: np.ndarray, codes: np.ndarray, wanted: str, seed: int) -> str:
-    """Choose the calibration method by 5-fold cross-validated log loss over whole groups.
+def choose_method(x: np.ndarray, y: np.ndarray, w: np.ndarray, blocks: np.ndarray, wanted: str) -> str:
+    """Choose the calibration method by log loss on blocks that the map was not fitted on.
+
+    A map that mends one block of time must mend others, too, before it is worth more than what the classifier says by itself:
+    where levels move from month to month, a map fitted on the last ones carries their level on.
 
     Parameters
     ----------
     x, y, w : ndarray of float64
         Raw log-odds (ascending), labels, weights.
-    codes : ndarray of int64
-        Number of each row's group.
+    blocks : ndarray of int64
+        Number of each row's block, 0 to the number of blocks less 1: of its month, or of its group's fold.
     wanted : str
         ``auto``, or a method that is taken as it is unless positives are few.
-    seed : int
-        Of the folds.
 
     Returns
     -------
     str
-        One of `METHODS`: `sigmoid` with fewer than 30 positives; else, of sigmoid, beta and isotonic, the first whose loss
-        is within one standard error (over groups, of the paired difference) of the smallest.
+        One of `METHODS`: `identity` with fewer than 30 positives, one block, or a block without which one class is gone; else
+        the first that is not significantly worse than the best one: one-sided t test at 5 % of the paired difference over
+        blocks. With few blocks a map must gain much, in all of them.
     """
+    count = int(blocks.max()) + 1
     if (y == 1.0).sum() < FEW_POSITIVES:
-        return "sigmoid"
+        return METHODS[0]
     if wanted != "auto":
         return wanted
-    count = int(codes.max()) + 1
-    folds = np.random.default_rng(seed).permutation(count)[codes] % FOLDS
-    losses: dict[str, np.ndarray] = {method: np.zeros(len(x)) for method in METHODS}
-    for fold in range(FOLDS):
-        out = folds == fold
-        if not out.any() or np.unique(y[~out]).size < 2:
-            return "sigmoid"
+    if count < 2 or any(np.unique(y[blocks != block]).size < 2 for block in range(count)):
+        return METHODS[0]
+    losses = {method: np.zeros(len(x)) for method in METHODS}
+    for block in range(count):
+        out = blocks == block
         for method, loss in losses.items():
             z = fit_map(method, x[~out], y[~out], w[~out]).apply(x[out])
             loss[out] = -np.where(y[out] == 1.0, log_expit(z), log_expit(-z))
     best = min(METHODS, key=lambda method: float(w @ losses[method]))
-    for method in SIMPLEST_FIRST:
+    least = float(stats.t.ppf(1.0 - LEVEL, count - 1))
+    for method in METHODS:
         difference = losses[method] - losses[best]
         mean = float(w @ difference / w.sum())
-        by_group = np.bincount(codes, weights=w * (difference - mean), minlength=count)
-        error = float(np.sqrt((by_group**2).sum() * count / max(count - 1, 1)) / w.sum())
-        if mean <= error:
+        by_block = np.bincount(blocks, weights=w * (difference - mean), minlength=count)
+        error = float(np.sqrt((by_block**2).sum() * count / (count - 1)) / w.sum())
+        if mean <= least * error:
             return method
     return best

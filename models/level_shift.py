@@ -30,7 +30,12 @@ def month_blocks(at: np.ndarray, ordinal: bool) -> np.ndarray:
 
 
 def level_shift(
-    log_odds: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray, blocks: np.ndarray
+    log_odds: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    groups: np.ndarray,
+    blocks: np.ndarray,
+    about_zero: bool = False,
 ) -> float:
     """Estimate by how much a block's log-odds lie off the calibrated ones, as a standard deviation between blocks.
 
@@ -48,6 +53,8 @@ def level_shift(
         Rows of one group depend on one another.
     blocks : ndarray of int64
         As `month_blocks` names them.
+    about_zero : bool
+        No level was fitted to these rows: the blocks' constants are measured from 0 and not from their mean.
 
     Returns
     -------
@@ -75,6 +82,8 @@ def level_shift(
     if len(shifts) < 2:
         return 0.0
     delta, weight = np.array(shifts), 1.0 / np.array(variances)
+    if about_zero:
+        return float(np.sqrt(max((weight @ delta**2 - len(delta)) / weight.sum(), 0.0)))
     mean = weight @ delta / weight.sum()
     excess = weight @ (delta - mean) ** 2 - (len(delta) - 1)
     return float(np.sqrt(max(excess / (weight.sum() - weight @ weight / weight.sum()), 0.0)))

@@ -11,7 +11,15 @@ from features.timeline import from_micros
 from models.request_fields import shown
 from models.requests import LeadRequest, unread_attributes
 
-__all__ = ["LANGUAGES", "Warning", "future_snapshot", "journey_warnings", "request_warnings", "wide_interval"]
+__all__ = [
+    "CODES",
+    "LANGUAGES",
+    "Warning",
+    "future_snapshot",
+    "journey_warnings",
+    "request_warnings",
+    "wide_interval",
+]
 
 LANGUAGES = ("en", "de")
 
@@ -57,6 +65,9 @@ _MESSAGES = {
         "Zu solchen Leads gibt es wenig Daten: Die Wahrscheinlichkeit liegt irgendwo zwischen {value}.",
     ),
 }
+
+CODES = tuple(_MESSAGES)
+"""What a warning can be about."""
 
 
 @dataclass(frozen=True, slots=True)

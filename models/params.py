@@ -94,7 +94,7 @@ class CalibrationParams(Frozen):
     `widest` is not given: there is too little data to tell.
     """
 
-    method: Literal["auto", "sigmoid", "isotonic", "beta"] = "auto"
+    method: Literal["auto", "identity", "sigmoid", "beta", "isotonic"] = "auto"
     interval: float = Field(default=0.9, gt=0.0, lt=1.0)
     bootstrap: int = Field(default=200, ge=20)
     halves: int = Field(default=12, ge=4, multiple_of=2)

@@ -82,7 +82,7 @@ def topics(catalog: Catalog) -> Topics:
             measures.setdefault(feature.selector, []).append(column)
     most = max(map(len, measures.values()), default=0)
     same = np.array([columns for columns in measures.values() if len(columns) == most], dtype=np.int64)
-    same = same.reshape(-1, most)
+    same = same.reshape(len(same) if most else 0, most)  # a catalog without engagement has none
     topic = np.array(of, dtype=np.int64)
     return Topics(
         topic,

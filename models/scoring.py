@@ -9,15 +9,16 @@ from features.attributes import AttributeValues
 from features.compute import Snapshots, compute_features
 from features.errors import JourneyError, ParameterError
 from features.journeys import STAGE_PREFIX, Journeys
+from features.records import MQL
 from features.selectors import BY
-from features.timeline import before
+from features.timeline import before, seen_at_once
 from models.bundle import Bundle
 from models.notices import LANGUAGES, Warning, journey_warnings, request_warnings, wide_interval
 from models.reasons import Reason, parts, top_reasons
 from models.requests import LeadRequest, attribute_error, build
 from models.tiers import tier
 
-__all__ = ["MAX_REASONS", "Score", "Warning", "probabilities", "score", "score_requests"]
+__all__ = ["MAX_REASONS", "NOT_SCORED", "Score", "Warning", "probabilities", "score", "score_requests"]
 
 ROWS_AT_ONCE = 100_000
 MAX_REASONS = 10
@@ -31,6 +32,8 @@ _DECIDES = {
     "recycled": "",
     "mql": "",
 }
+NOT_SCORED = ("already_qualified", "disqualified", "too_little_data")
+"""Why a lead may have no probability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,11 +240,13 @@ def _not_scored(journeys: Journeys, snapshots: Snapshots) -> list[str]:
     decisive = np.array([reason is not None for reason in why], dtype=bool)[journeys.kind]
     decisive &= journeys.by == BY.index("system")
     known_at = np.maximum(journeys.occurred_at, journeys.recorded_at)
+    at_once = np.array([kind == STAGE_PREFIX + MQL for kind in journeys.kinds], dtype=bool)[journeys.kind]
+    happened = np.where(at_once, journeys.occurred_at, seen_at_once(journeys.occurred_at))  # an MQL is kept so already
     out = []
     for lead, at in zip(snapshots.lead_index.tolist(), snapshots.snapshot_at.tolist(), strict=True):
         begin, end = journeys.offsets[lead], journeys.offsets[lead + 1]
         rows = begin + np.flatnonzero(decisive[begin:end] & before(known_at[begin:end], at))
         # At one instant a start comes before an end, as in the risk periods of training
-        latest = rows[journeys.occurred_at[rows] == journeys.occurred_at[rows[-1]]] if len(rows) else rows
+        latest = rows[happened[rows] == happened[rows].max()] if len(rows) else rows
         out.append(next((reason for row in latest if (reason := why[journeys.kind[row]])), ""))
     return out

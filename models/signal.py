@@ -9,6 +9,7 @@ import numpy as np
 from models.metric_kernels import Ranked, row_log_loss
 from models.metrics import evaluate as measure
 from models.metrics import paired_auc_gain, paired_log_loss_gain
+from models.model_words import MODEL_WORDS
 from models.params import EvaluateParams, PublishParams
 
 __all__ = ["CODES", "Signal", "forward_signal", "permutation_p"]
@@ -255,14 +256,14 @@ def _sentence(
         return opening + ("; " if language == "en" else "; außerdem ").join(reasons[name] for name in failed) + "."
     if simpler is None or beside is None:
         return opening + "."
-    other, gained = simpler.replace("_", " "), figure(beside, 4)
+    other, gained = MODEL_WORDS[simpler][language], figure(beside, 4)
     if code == "use_the_simpler_model":
         return opening + (
             f"{other} is at least as good: this model's gain over it is {gained}."
             if language == "en"
-            else f"{other} ist mindestens so gut: Der Gewinn dieses Modells darüber beträgt {gained}."
+            else f"„{other}“ ist mindestens so gut: Der Gewinn dieses Modells darüber beträgt {gained}."
         )
     proven = beside["low"] is not None and beside["low"] > 0.0
     if language == "en":
         return f"{opening}; gain over {other} {gained}{'' if proven else ', which these rows do not prove'}."
-    return f"{opening}; Gewinn über {other} {gained}{'' if proven else ', was diese Zeilen nicht beweisen'}."
+    return f"{opening}; Gewinn gegenüber „{other}“ {gained}{'' if proven else ', was diese Zeilen nicht beweisen'}."

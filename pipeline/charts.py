@@ -8,22 +8,14 @@ from typing import Any
 
 from features.errors import DataError
 from models.bundle import Bundle
+from models.model_words import MODEL_WORDS
 from pipeline.chart import BLUE, GREY, Chart, Panel, Rows, Series, Tongue
 from pipeline.html import LANGUAGES
 from pipeline.segment_charts import by_month, by_segment, calibration_by_segment
 from pipeline.target_words import WORDS as TARGETS
 
-__all__ = ["COLOURS", "FIGURES", "MODEL_WORDS", "chart", "feature_words", "read_plots", "with_words"]
+__all__ = ["COLOURS", "FIGURES", "chart", "feature_words", "read_plots", "with_words"]
 
-MODEL_WORDS: dict[str, dict[str, str]] = {
-    "product": {"en": "product", "de": "Produkt"},
-    "base_rate": {"en": "base rate", "de": "Grundrate"},
-    "logistic_regression": {"en": "logistic regression", "de": "Logistische Regression"},
-    "points": {"en": "points table", "de": "Punktetabelle"},
-    "odoo_formula": {"en": "naive Bayes (Odoo)", "de": "Naive Bayes (Odoo)"},
-    "untuned_lightgbm": {"en": "untuned LightGBM", "de": "LightGBM ohne Abstimmung"},
-    "rfm": {"en": "recency, frequency, value (RFM)", "de": "Aktualität, Häufigkeit, Wert (RFM)"},
-}
 COLOURS = {
     "product": BLUE,
     "logistic_regression": "#d1652a",

@@ -178,14 +178,22 @@ def _calibration(trained: Trained, language: str) -> str:
             f" über das Rauschen der Klassen hinaus (mit ihm {number(noisy['value'], 3, language)})",
         )
     )
+    method = (
+        f"Method {trained.calibration}, fitted on rows that the trees had not seen.",
+        f"Verfahren {trained.calibration}, angepasst auf Zeilen, die die Bäume nicht gesehen hatten.",
+    )
+    if trained.calibration == "identity":
+        method = (
+            "The trees' own probabilities: on months left out, no calibration map was better.",
+            "Die eigenen Wahrscheinlichkeiten der Bäume: In ausgelassenen Monaten war keine Kalibrierung besser.",
+        )
     text = say(
         language,
-        f"Method {trained.calibration}, fitted on rows that the trees had not seen. Expected calibration error "
-        f"{ece}{beyond}; the base rate moved by {shift} between training and test. Tiers are cut at stored "
-        "probabilities, never by rank within a request.",
-        f"Verfahren {trained.calibration}, angepasst auf Zeilen, die die Bäume nicht gesehen hatten. Erwarteter "
-        f"Kalibrierungsfehler {ece}{beyond}; die Grundrate verschob sich zwischen Training und Test um {shift}. "
-        "Stufen werden an gespeicherten Wahrscheinlichkeiten geschnitten, nie nach Rang in einer Anfrage.",
+        f"{method[0]} Expected calibration error {ece}{beyond}; the base rate moved by {shift} between "
+        "training and test. Tiers are cut at stored probabilities, never by rank within a request.",
+        f"{method[1]} Erwarteter Kalibrierungsfehler {ece}{beyond}; die Grundrate verschob sich zwischen "
+        f"Training und Test um {shift}. Stufen werden an "
+        "gespeicherten Wahrscheinlichkeiten geschnitten, nie nach Rang in einer Anfrage.",
     )
     picture = figure(
         figure_png("reliability", trained.plots["reliability"], language, trained.target),

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from pipeline.charts import MODEL_WORDS, with_words
+from models.model_words import MODEL_WORDS
+from pipeline.charts import with_words
 from pipeline.html import box, interval, number, percent, table, tiles
 from pipeline.leakage.finding import Finding
 from pipeline.target_words import WORDS, TargetWords, target_of

@@ -18,7 +18,7 @@ from features.errors import BundleError
 from serving.champion import Champion, RegistryError, champion_version, fetch, keep
 from serving.scorer import Scorer
 
-__all__ = ["Current", "Follower", "Notice", "reload_seconds"]
+__all__ = ["OUTCOMES", "Current", "Follower", "Notice", "reload_seconds"]
 
 RELOAD_SECONDS = "LEAD_RELOAD_SECONDS"
 DEFAULT_SECONDS = 10.0
@@ -27,6 +27,9 @@ CHECK_SECONDS = 0.5
 
 KEPT = 3
 """Fetched versions that stay on disk: the current one, the one before, and one that a worker may still be loading."""
+
+OUTCOMES = ("unchanged", "loaded", "refused", "unreachable")
+"""What can come of a look at the registry."""
 
 _log = logging.getLogger("bentoml.lead_qualification.champion")
 
@@ -40,7 +43,7 @@ class Notice:
     champion : Champion
         What to serve.
     looks : mapping of str to int
-        How often the registry was looked at, by what came of it: ``unchanged``, ``loaded``, ``refused``, ``unreachable``.
+        How often the registry was looked at, by what came of it, one of `OUTCOMES`; empty before the first look.
     reached_at : float
         When it last answered, in seconds since 1970; 0: never.
     """
@@ -100,7 +103,7 @@ class Follower:
     ) -> None:
         self.address, self.place, self.notice, self.last_good, self.clock = address, place, notice, last_good, clock
         self.champion = champion
-        self.looks = dict.fromkeys(("unchanged", "loaded", "refused", "unreachable"), 0)
+        self.looks = dict.fromkeys(OUTCOMES, 0)
         self.reached_at = 0.0
         self._said = ""
 
@@ -200,7 +203,8 @@ class Current:
             _log.warning("%s; version %s stays.", error, self.scorer.version)
 
     def start(self, seen: Callable[[Notice], None]) -> None:
-        """Look again and again, in a thread, until `stop`."""
+        """Look again and again, in a thread, until `stop`; `seen` is told at once what is known already."""
+        seen(self.known)
 
         def run() -> None:
             while not self._stop.wait(CHECK_SECONDS):

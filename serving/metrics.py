@@ -2,21 +2,24 @@
 
 No label is ever taken from a request: names are those of addresses, codes, tiers and versions. The server collects the figures
 of all workers through files that `prometheus_client` finds by ``PROMETHEUS_MULTIPROC_DIR``; in the
-process that starts them there is none, and nothing is counted.
+process that starts them there is none, and nothing is counted. Series whose names are known stand there from a worker's first
+answer on, at 0: a rate over a series that appears with its first failure misses that failure.
 """
 
 import os
 from collections import Counter as Count
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from features.timeline import DAY_US, before
+from models.notices import CODES
 from models.requests import LeadRequest
-from models.scoring import Score
-from serving.following import Notice
+from models.scoring import NOT_SCORED, Score
+from models.tiers import TIERS
+from serving.following import OUTCOMES, Notice
 
 __all__ = [
     "CONTENT_TYPE_LATEST",
@@ -95,11 +98,20 @@ def observe_scores(leads: Sequence[LeadRequest], scores: Sequence[Score]) -> Non
 
 def serving_model(name: str, version: str) -> None:
     """Say which model this worker serves from now on."""
+    if not _serving:
+        _begin_at_zero()
     for earlier in _serving:
         _models.labels(*earlier).set(0)
     _serving[:] = [(name, version)]
     _models.labels(name, version).set(1)
     _loads.labels("loaded").inc()
+
+
+def _begin_at_zero() -> None:
+    known = ((_tiers, TIERS), (_not_scored, NOT_SCORED), (_warnings, CODES), (_loads, ("loaded", "refused")))
+    for metric, names in known:
+        for name in names:
+            metric.labels(name)
 
 
 def refused_model() -> None:
@@ -110,12 +122,36 @@ def refused_model() -> None:
 def exposition() -> bytes:
     """Write the figures of all workers in Prometheus' text format; what a dead worker was doing is left out."""
     folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
-    for pid in {int(path.stem.rsplit("_", 1)[1]) for path in folder.glob("gauge_live*.db")}:
-        if not _is_alive(pid):
-            multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+    for path in folder.glob("gauge_live*.db"):
+        if not _is_alive(int(path.stem.rsplit("_", 1)[1])):
+            path.unlink(missing_ok=True)  # another worker may be answering, too
     registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(_Workers(folder))
     return generate_latest(registry)
+
+
+class _Workers:
+    """Collects what stands in the files of all workers.
+
+    The library's own collector fails at a file that a starting worker has just created and not yet given a size, and the whole
+    answer with it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def collect(self) -> Iterable[Metric]:
+        """Read and add up; see `MultiProcessCollector`."""
+        files = [str(path) for path in self.folder.glob("*.db") if _size(path) > 0]
+        merged: Iterable[Metric] = multiprocess.MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+        return merged
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # of a dead worker, and removed meanwhile
+        return 0
 
 
 def _is_alive(pid: int) -> bool:
@@ -128,6 +164,6 @@ def _is_alive(pid: int) -> bool:
 
 def saw_notice(notice: Notice) -> None:
     """Pass on how looking at the registry went."""
-    for outcome, count in notice.looks.items():
-        _looks.labels(outcome).set(count)
+    for outcome in OUTCOMES:
+        _looks.labels(outcome).set(notice.looks.get(outcome, 0))
     _reached.set(notice.reached_at)

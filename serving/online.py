@@ -57,11 +57,26 @@ def score_lead(store: Store, scorer: Scorer, lead_id: str, query: Mapping[str, s
         message = "nothing is known of this lead: no touchpoint, stage change, outcome or attribute was accepted."
         hint = "Check the lead_id, or send it by POST /leads or POST /touchpoints first."
         raise RequestError(404, "unknown_lead", message, "lead_id", hint)
-    return {"lead": entry_of(scorer, lead, language, reasons, now), "model": scorer.model}
+    return {"lead": entry_of(scorer, lead, language, reasons, now, answered=True), "model": scorer.model}
 
 
-def entry_of(scorer: Scorer, lead: LeadRequest, language: str, reasons: int, now: int) -> dict[str, Any]:
+def entry_of(
+    scorer: Scorer, lead: LeadRequest, language: str, reasons: int, now: int, *, answered: bool = False
+) -> dict[str, Any]:
     """Score a lead at `now`, or at another moment, and write its entry with the decision.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        The model.
+    lead : LeadRequest
+        What is known of it.
+    language, reasons : str, int
+        As in ``POST /score``.
+    now : int
+        UTC microseconds.
+    answered : bool
+        Someone asked: the score is counted and logged as in ``POST /score``.
 
     Raises
     ------
@@ -69,11 +84,20 @@ def entry_of(scorer: Scorer, lead: LeadRequest, language: str, reasons: int, now
         422: what is stored is not what this model takes, such as an attribute of another type.
     """
     try:
-        (score,) = score_requests(scorer.bundle, [lead], n_reasons=reasons, language=language, explain=reasons > 0)
+        (score,) = score_requests(
+            scorer.bundle,
+            [lead],
+            n_reasons=reasons,
+            language=language,
+            explain=reasons > 0,
+            debug=answered and scorer.log is not None,
+        )
     except JourneyError as error:
         raise RequestError(422, "invalid_value", str(error), error.field or None, error.hint or None) from None
     score = told_of_future(score, "snapshot_at", now, language)
-    return {**score_entry(score, scorer.bundle.catalog.names), "decision": decision_of(score, scorer.bundle)}
+    if answered:
+        scorer.record(now, [lead], [score])
+    return {**score_entry(score, None), "decision": decision_of(score, scorer.bundle)}
 
 
 def decision_of(score: Score, bundle: Bundle) -> dict[str, Any] | None:

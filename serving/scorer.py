@@ -128,9 +128,7 @@ class Scorer:
             told_of_future(score, lead.path + ".snapshot_at", now, options.language)
             for score, lead in zip(scores, leads, strict=True)
         ]
-        if self.log is not None:
-            self.log.add(now, scores)
-        self.observe(leads, scores)
+        self.record(now, leads, scores)
         names = self.bundle.catalog.names if options.debug else None
         entries = [score_entry(item, names) for item in scores]
         for entry, lead, change in zip(entries, leads, changed, strict=True):
@@ -138,6 +136,22 @@ class Scorer:
                 entry["change"] = None if change is None else _change(change)
         answer = {"leads": entries, "model": self.model}
         return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(), len(leads)
+
+    def record(self, now: int, leads: Sequence[LeadRequest], scores: Sequence[Score]) -> None:
+        """Count and log what is answered, whichever address it is asked of.
+
+        Parameters
+        ----------
+        now : int
+            UTC microseconds.
+        leads : sequence of LeadRequest
+            What came in.
+        scores : sequence of Score
+            What goes out; where there is a log, with feature vectors.
+        """
+        if self.log is not None:
+            self.log.add(now, scores)
+        self.observe(leads, scores)
 
 
 def told_of_future(score: Score, path: str, now: int, language: str) -> Score:

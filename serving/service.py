@@ -29,6 +29,7 @@ from models.score_log import LogSettings
 from serving import access, events, metrics, protocol
 from serving.champion import Champion, find_champion, followed_registry, last_good
 from serving.edge import CODE_HEADER, Answer, Edge, Receive, Scope, configure_access_log
+from serving.ending import PARENT, Ending, drain_seconds
 from serving.following import Follower, Notice, reload_seconds
 from serving.openapi import openapi_document
 from serving.schemas import ScoreAnswer, ScoreRequest
@@ -156,6 +157,7 @@ class _LeadQualification:
         """
         try:
             seconds = reload_seconds(os.environ)
+            drain_seconds(os.environ)
             champion, notice = _resolve()
             LogSettings.from_environment(os.environ)
             access.prepare(ROOT, _asked_host(), notice.parent)
@@ -163,6 +165,7 @@ class _LeadQualification:
         except LeadQualificationError as error:
             raise SystemExit(f"The service can't start: {error}") from None
         os.environ[NOTICE] = str(notice)
+        os.environ[PARENT] = str(os.getpid())
         address = followed_registry(ROOT, os.environ)
         if address is not None:
             Follower(address, notice.parent, notice, champion, last_good(ROOT, os.environ)).start(seconds)
@@ -185,13 +188,15 @@ async def _score(scope: Scope, receive: Receive) -> Answer:
 
 
 class _Service(Service):  # type: ignore[misc, type-arg, unused-ignore]
-    """A BentoML service with our edge around all of its layers."""
+    """A BentoML service with our edge, and our way of ending, around all of its layers."""
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """Build the application of a worker."""
         protocol.install()
         direct = {("POST", "/score"): _score}
-        return Edge(super().to_asgi(is_main), direct, metrics.observe_request, access.gate(ROOT))
+        edge = Edge(super().to_asgi(is_main), direct, metrics.observe_request, access.gate(ROOT))
+        parent = os.environ.get(PARENT)
+        return Ending(edge, drain_seconds(os.environ), None if parent is None else int(parent))
 
 
 LeadQualification: Any = _Service(

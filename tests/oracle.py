@@ -71,11 +71,13 @@ def in_order(items: list[TouchpointRecord]) -> list[TouchpointRecord]:
 def everything(lead: LeadJourney) -> list[TouchpointRecord]:
     """Return touchpoints, stage changes and the creation as one list."""
     items = list(lead.touchpoints)
-    items += [
-        TouchpointRecord("stage:" + c.stage, c.occurred_at, c.recorded_at, by="system") for c in lead.stage_changes
-    ]
+    # An MQL and the creation are seen at their own moment: they count a microsecond earlier
+    for c in lead.stage_changes:
+        early = c.stage == "mql"
+        recorded_at = c.occurred_at if c.recorded_at is None else c.recorded_at
+        items.append(TouchpointRecord("stage:" + c.stage, c.occurred_at - early, recorded_at - early, by="system"))
     if lead.created_at is not None:
-        items.append(TouchpointRecord("created", lead.created_at, by="system"))
+        items.append(TouchpointRecord("created", lead.created_at - 1, by="system"))
     return items
 
 

@@ -148,12 +148,30 @@ def test_the_future_changes_nothing(lead: LeadJourney, at: int, later: list[Touc
     recorded = [item._replace(occurred_at=min(item.occurred_at, at - 1), recorded_at=at + delay) for item in later]
     more = lead._replace(
         touchpoints=[*occurred, *lead.touchpoints, *recorded],
-        stage_changes=[*lead.stage_changes, StageChangeRecord("mql", at), StageChangeRecord("sal", at - 5, at + delay)],
+        stage_changes=[
+            *lead.stage_changes,
+            StageChangeRecord("mql", at + 1),
+            StageChangeRecord("sales_qualified", at),
+            StageChangeRecord("mql", at - 5, at + delay + 1),
+            StageChangeRecord("sal", at - 5, at + delay),
+        ],
     )
     assert rows_of([more], [(0, at)]).tobytes() == before.tobytes()
     journeys = Journeys.from_records([lead, more._replace(lead_id="L-2")])
     ignored = ignored_touchpoints(journeys, snapshots_of([(0, at), (1, at)]))
-    assert ignored[1] - ignored[0] == 2 * len(later) + 2
+    assert ignored[1] - ignored[0] == 2 * len(later) + 4
+
+
+def test_a_snapshot_sees_the_creation_and_the_mql_that_it_is_taken_at() -> None:
+    """Training looks at the MQL moment; whoever asks the service about a new MQL asks a moment later, and must look alike."""
+    lead = LeadJourney("L-1", [], [StageChangeRecord("mql", ORIGIN)], created_at=ORIGIN)
+    at, a_moment_later, before = rows_of([lead], [(0, ORIGIN), (0, ORIGIN + 2), (0, ORIGIN - 1)])
+    for name in ("days_since_last__stage_mql", "days_since_last__created"):
+        column = CATALOG.positions[name]
+        assert at[column] == pytest.approx(0.0, abs=1e-9)
+        assert np.isnan(before[column])
+    assert np.array_equal(np.isnan(at), np.isnan(a_moment_later))
+    assert np.nan_to_num(at) == pytest.approx(np.nan_to_num(a_moment_later), abs=1e-9)
 
 
 @FEWER

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from features.errors import BundleError, DataError
 from models.calibration import Calibration, fit_calibration
-from models.calibration_fits import METHODS, choose_method, fit_map, group_codes
+from models.calibration_fits import METHODS, choose_method, fit_map
 from models.params import CalibrationParams
 
 
@@ -32,7 +32,7 @@ def fit(method: str, rows: int = 3000, seed: int = 0, bootstrap: int = 40) -> Ca
 def test_each_method_recovers_the_probability(method: str) -> None:
     grid = np.linspace(-3.0, 1.5, 40)
     probability, low, high = fit(method, 20_000).apply(grid)
-    truth = expit(0.6 * grid - 0.5)
+    truth = expit(0.6 * grid - 0.5) if method != "identity" else expit(grid)
     assert np.abs(probability - truth).max() < (0.06 if method == "isotonic" else 0.02)
     assert (low <= probability).all()
     assert (probability <= high).all()
@@ -49,7 +49,7 @@ def test_beta_recovers_what_a_sigmoid_cannot() -> None:
     order = np.argsort(p)
     fitted = fit_map("beta", logit(p)[order], y[order], w)
     assert fitted.coefficients == pytest.approx((0.4, 1.5, -0.3), abs=0.06)
-    assert choose_method(logit(p)[order], y[order], w, np.arange(len(p)), "auto", 1) != "sigmoid"
+    assert choose_method(logit(p)[order], y[order], w, np.arange(len(p)) % 6, "auto") in ("beta", "isotonic")
 
 
 def test_sigmoid_is_logistic_regression_on_platts_targets() -> None:
@@ -167,16 +167,38 @@ def test_a_score_that_points_the_wrong_way_becomes_almost_flat() -> None:
 
 
 def test_choice_of_method() -> None:
-    x, y, w, groups = sample()
-    codes = group_codes(groups)
-    assert choose_method(x, y, w, codes, "auto", 1) == "sigmoid", "a simple truth needs a simple map"
-    assert choose_method(x, y, w, codes, "beta", 1) == "beta"
+    x, y, w, _ = sample()
+    order = np.argsort(x)
+    x, y, blocks = x[order], y[order], np.arange(3000) % 6
+    assert choose_method(x, y, w, blocks, "auto") == "sigmoid", "a simple truth needs a simple map"
+    assert choose_method(x, y, w, blocks, "beta") == "beta"
+    assert choose_method(x, y, w, np.zeros(3000, dtype=np.int64), "auto") == "identity", "one block can't tell"
     few = np.zeros(3000)
     few[:29] = 1.0
-    assert choose_method(x, few, w, codes, "isotonic", 1) == "sigmoid"
-    order = np.argsort(x)
-    steps = (np.random.default_rng(1).random(3000) < np.where(x[order] > -1, 0.7, 0.05)).astype(float)
-    assert choose_method(x[order], steps, w, codes, "auto", 1) == "isotonic"
+    assert choose_method(x, few, w, blocks, "isotonic") == "identity"
+    steps = (np.random.default_rng(1).random(3000) < np.where(x > -1, 0.7, 0.05)).astype(float)
+    assert choose_method(x, steps, w, blocks, "auto") == "isotonic"
+    true = (np.random.default_rng(2).random(3000) < expit(x)).astype(float)
+    assert choose_method(x, true, w, blocks, "auto") == "identity", "nothing to mend"
+
+
+def test_a_level_that_moves_from_month_to_month_is_not_carried_on() -> None:
+    """Each month lies off by a constant of its own: over all rows a map would seem to help, in another month it would not."""
+    random = np.random.default_rng(4)
+    months = np.repeat(np.arange(6), 2000)
+    x = random.normal(-1.0, 1.5, len(months))
+    y = (random.random(len(x)) < expit(x + np.array([0.7, -0.3, 0.6, -0.5, 0.8, -0.2])[months])).astype(float)
+    groups, w = np.array([f"g{i}" for i in range(len(x))], dtype=object), np.ones(len(x))
+    params = CalibrationParams(bootstrap=40)
+    assert fit_calibration(x, y, w, groups, params, 1).method != "identity"
+    by_month = fit_calibration(x, y, w, groups, params, 1, months)
+    assert by_month.method == "identity"
+    assert by_month.apply(x)[0] == pytest.approx(expit(x))
+    assert by_month.level_shift == pytest.approx(
+        np.sqrt(np.mean(np.square([0.7, -0.3, 0.6, -0.5, 0.8, -0.2]))), abs=0.1
+    )
+    _, low, high = by_month.apply(x)
+    assert ((low < expit(x)) & (expit(x) < high)).all()
 
 
 def test_weights_count_like_repeated_rows() -> None:

@@ -65,6 +65,17 @@ def test_parts_without_one_of_the_groups_are_zero(small_catalog: Catalog) -> Non
     assert [part.shape for part in no_rows] == [(0,), (0,), (0,)]
 
 
+def test_a_catalog_of_attributes_alone_has_reasons(small_catalog: Catalog) -> None:
+    params = small_catalog.params.model_copy(update={"groups": ("attributes",)})
+    catalog = build_catalog(params, list(small_catalog.attributes))
+    width = len(catalog.names)
+    found = top_reasons(np.append(np.ones(width), -1.0), np.ones(width, dtype=np.float32), catalog, 3, "en")
+    assert found
+    assert all(reason.contribution > 0 for reason in found)
+    fit, engagement, base = parts(np.append(np.ones(width), -1.0)[None], catalog)
+    assert (fit.tolist(), engagement.tolist(), base.tolist()) == ([width], [0.0], [-1.0])
+
+
 def test_features_of_one_selector_are_one_reason(
     contributions: np.ndarray, values: np.ndarray, small_catalog: Catalog
 ) -> None:

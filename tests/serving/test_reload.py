@@ -137,7 +137,13 @@ def test_promotion_and_rollback_under_load_drop_and_mix_nothing(
     seen = {(answer["model"]["version"], answer["leads"][0]["tier"]) for _, answer in answers}
     assert {tier for version, tier in seen if version == "2"} == {"A"}
     assert {tier for version, tier in seen if version == "1"} > {"A"}
-    assert "is not the bundle that was registered" in log.read_text(encoding="utf-8")
+    text = log.read_text(encoding="utf-8")
+    assert "is not the bundle that was registered" in text
+    # Opening a registry's database silences no logger: not of the process that opens it, and not of the workers
+    assert "version 2 takes the place of version 1" in text
+    assert "serving lead-qualification version 2" in text
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    assert sum(line["path"] == "/score" for line in lines) == len(answers)
 
 
 def _metrics(client: Any) -> str:
