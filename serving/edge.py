@@ -149,12 +149,12 @@ class Edge:
             return
         begin = time.perf_counter()
         refusal = None if self.gate is None else self.gate.refuse(scope)
-        if refusal is None and (scope["path"] in QUIET or scope["path"].startswith("/static_content/")):
-            await self.app(scope, receive, send)
-            return
         request_id = _request_id(scope)
         direct = self.direct.get((scope["method"], scope["path"]))
         seen: dict[str, Any] = {"status": 0, "bytes": 0, "code": None, "replaced": None, "leads": None, "version": None}
+        if refusal is None and (scope["path"] in QUIET or scope["path"].startswith("/static_content/")):
+            await self.app(scope, receive, _shaping(send, seen, request_id))  # not logged
+            return
         try:
             answer = refusal
             if refusal is not None:

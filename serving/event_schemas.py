@@ -29,7 +29,7 @@ class LeadTouchpoint(Touchpoint):
     """One interaction, and whose."""
 
     lead_id: Text = Field(description="Of a lead that is known, or of one yet to come.", examples=["L-1001"])
-    touchpoint_id: Text | None = Field(
+    touchpoint_id: Loose | None = Field(
         None, description="Your id: the same one again is the same touchpoint. Without one, equal content is."
     )
     recorded_at: Moment | None = Field(None, description="When your systems first knew; missing: now.")
@@ -49,7 +49,7 @@ class Outcome(_Strict):
     outcome: Verdict
     reason: Loose | None = Field(None, description="Why; disqualified and recycled need one.", examples=["no budget"])
     occurred_at: Moment = Field(description="When sales decided.", examples=["2026-03-09T15:00:00+01:00"])
-    outcome_id: Text | None = Field(None, description="Your id: the same one again is the same verdict.")
+    outcome_id: Loose | None = Field(None, description="Your id: the same one again is the same verdict.")
     recorded_at: Moment | None = Field(None, description="When your systems first knew; missing: now.")
     owner: Loose | None = None
     team: Loose | None = None

@@ -1,10 +1,11 @@
-"""How much each key may do: token buckets that all workers of one service share, exactly.
+"""How much each key may do: token buckets that all workers of one service share.
 
 A bucket holds one minute's worth, and fills up evenly. Leads are counted once a request's body was read, so a request that asks
 for more than is left is answered, and the key waits afterwards until it has made up for it.
 
-The buckets stand in one small file that the workers map into memory. A worker locks it for the few steps of arithmetic; where
-the lock can't be had at once, after a few attempts, the request is let through uncounted: counting must not be able to hang.
+The buckets stand in one small file that the workers map into memory. A worker locks it for the few steps of arithmetic. Where
+the lock can't be had within some milliseconds, since the system stopped the worker that holds it, the request is let through,
+and counted with the key's next one: counting must not be able to hang.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import math
 import mmap
 import os
 import struct
+import time
 from pathlib import Path
 
 __all__ = ["RateLimits"]
@@ -20,7 +22,8 @@ __all__ = ["RateLimits"]
 _SLOT = struct.Struct("=16sddd")  # key id, requests used, leads used, when, in seconds of the monotonic clock
 _SLOTS = 4_096
 _NEIGHBOURS = 8
-_ATTEMPTS = 100
+_ATTEMPTS, _SLEEPS = 20, 20
+_SLEEP_SECONDS = 5e-5  # lets a holder that was interrupted go on
 _SIZE = _SLOT.size * _SLOTS
 
 
@@ -43,6 +46,7 @@ class RateLimits:
 
     def __init__(self, path: Path | None = None) -> None:
         self._file: int | None = None
+        self._owed: dict[str, tuple[int, int]] = {}  # key id to requests and leads not counted yet
         if path is None:
             self._map = mmap.mmap(-1, _SIZE)
         else:
@@ -72,6 +76,8 @@ class RateLimits:
             0: go on. Else nothing was used, and so many seconds are to be waited.
         """
         if not self._locked():
+            owed_requests, owed_leads = self._owed.get(key_id, (0, 0))
+            self._owed[key_id] = (owed_requests + requests, owed_leads + leads)
             return 0.0
         try:
             name = key_id.encode("ascii")
@@ -81,8 +87,9 @@ class RateLimits:
                 used_requests = used_leads = 0.0
                 at = now
             minutes = max(now - at, 0.0) / 60.0
-            used_requests = max(used_requests - minutes * requests_per_minute, 0.0)
-            used_leads = max(used_leads - minutes * leads_per_minute, 0.0)
+            owed_requests, owed_leads = self._owed.pop(key_id, (0, 0))
+            used_requests = max(used_requests - minutes * requests_per_minute, 0.0) + owed_requests
+            used_leads = max(used_leads - minutes * leads_per_minute, 0.0) + owed_leads
             wait = 0.0
             if requests:
                 too_many = max(used_requests + requests - requests_per_minute, 0.0) / requests_per_minute
@@ -91,7 +98,7 @@ class RateLimits:
                 wait = 60.0 * max(too_many, too_much)
             if wait < 1e-6:  # rounding, less than a clock's tick
                 wait, used_requests, used_leads = 0.0, used_requests + requests, used_leads + leads
-            _SLOT.pack_into(self._map, place, name, used_requests, used_leads, now)
+            _SLOT.pack_into(self._map, place, name, used_requests, used_leads, max(now, at))
             return wait
         finally:
             if self._file is not None:
@@ -100,7 +107,9 @@ class RateLimits:
     def _locked(self) -> bool:
         if self._file is None:
             return True
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS + _SLEEPS):
+            if attempt >= _ATTEMPTS:
+                time.sleep(_SLEEP_SECONDS)
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return True

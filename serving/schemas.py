@@ -66,7 +66,7 @@ class _Strict(BaseModel):
 class Touchpoint(_Strict):
     """One interaction of a lead."""
 
-    touchpoint_id: Text | None = Field(
+    touchpoint_id: Loose | None = Field(
         None, description="Only breaks ties between touchpoints that are equal otherwise."
     )
     occurred_at: Moment = Field(description="When it happened, with an offset.", examples=["2026-03-02T09:12:00+01:00"])

@@ -6,12 +6,13 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,7 @@ class Client:
     address: str
     log: Path
     pid: int = 0
+    context: ssl.SSLContext | None = None
 
     def post(self, body: Any, headers: dict[str, str] | None = None, path: str = "/score") -> tuple[int, Any]:
         """Post a body, as JSON unless it is bytes; return status and parsed answer."""
@@ -259,7 +261,7 @@ class Client:
             self.address + path, data, {"Content-Type": "application/json", **(headers or {})}
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as response:
+            with urllib.request.urlopen(request, timeout=60, context=self.context) as response:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
@@ -267,7 +269,7 @@ class Client:
     def get(self, path: str) -> tuple[int, bytes]:
         """Get an address; return status and body."""
         try:
-            with urllib.request.urlopen(self.address + path, timeout=60) as response:
+            with urllib.request.urlopen(self.address + path, timeout=60, context=self.context) as response:
                 return response.status, response.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
@@ -289,10 +291,16 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def serve(
-    target: str, folder: Path, log: Path, environment: dict[str, str], host: str = "127.0.0.1"
+    target: str,
+    folder: Path,
+    log: Path,
+    environment: dict[str, str],
+    host: str = "127.0.0.1",
+    options: Sequence[str] = (),
+    context: ssl.SSLContext | None = None,
 ) -> Iterator[Client]:
-    """Serve a target from a folder until the block ends."""
-    port = free_port()
+    """Serve a target from a folder until the block ends; with a `context`, by TLS, for which there are `options`."""
+    port, where = free_port(), "http://127.0.0.1" if context is None else "https://localhost"
     command = [
         str(Path(sys.executable).with_name("bentoml")),
         "serve",
@@ -301,6 +309,7 @@ def serve(
         host,
         "--port",
         str(port),
+        *options,
     ]
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("LEAD_", "MLFLOW_", "PYTHONPATH"))}
     with log.open("w", encoding="utf-8") as out:
@@ -313,7 +322,7 @@ def serve(
             start_new_session=True,
         )
         try:
-            client = Client(f"http://127.0.0.1:{port}", log, process.pid)
+            client = Client(f"{where}:{port}", log, process.pid, context)
             for _ in range(600):
                 if process.poll() is not None:
                     pytest.fail(f"the service stopped:\n{log.read_text(encoding='utf-8')}")

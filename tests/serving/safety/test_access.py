@@ -50,6 +50,12 @@ def test_what_is_open_is_open(keyed: Keyed) -> None:
         assert keyed.ask(path)[0] == 200, path
 
 
+@pytest.mark.parametrize("path", [*OPEN, "/metrics", "/static_content/swagger-ui-bundle.js"])
+def test_what_is_asked_in_a_wrong_way_is_told_in_the_one_shape(keyed: Keyed, path: str) -> None:
+    assert keyed.error(path, b"{}", keyed.admin) == (405, "method_not_allowed")
+    assert keyed.error("/static_content/nothing.js") == (404, "not_found")
+
+
 def test_any_key_may_see_the_metrics(keyed: Keyed) -> None:
     for key in (keyed.score, keyed.write, keyed.admin):
         status, _, answer = keyed.ask("/metrics", key=key)

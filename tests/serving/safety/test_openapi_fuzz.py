@@ -21,6 +21,7 @@ CHECKS = checks.CHECKS.get_by_names(
         "response_schema_conformance",
         "response_headers_conformance",
         "negative_data_rejection",
+        "ignored_auth",
     ]
 )
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
