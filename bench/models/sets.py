@@ -103,6 +103,8 @@ def from_workspace(repository: Path, name: str, as_is: bool) -> ModelSet:
     if not as_is:
         subprocess.run([sys.executable, "-m", "dvc", "repro", "-q", "features"], cwd=workspace, check=True)
     params = load_params(SECTIONS, workspace / "params.yaml")
+    # A preset may hold what an earlier search found; here every search begins with the defaults
+    params = params.model_copy(update={"train": load_params(("train",), repository / "params.yaml").train})
     data = workspace / params.paths.data_dir
     if not (data / "features" / "matrix.parquet").exists():
         raise DataError(f"{data}: no features of {name}. Run without --as-is")

@@ -71,12 +71,13 @@ def _send_all(keyed: Keyed, operation: Any, mode: GenerationMode, examples: int,
 
 
 def assert_well(keyed: Keyed) -> None:
-    """Both workers answer, and score."""
+    """Both workers answer, and score; nothing failed so far."""
     for _ in range(8):
         assert keyed.ask("/health")[0] == 200
         status, _, answer = keyed.ask("/score", {"leads": [{"lead_id": "L-1"}]}, keyed.score)
         assert (status, json.loads(answer)["leads"][0]["lead_id"]) == (200, "L-1")
     assert json.loads(keyed.ask("/ready")[2])["store"] == "up"
+    assert "Traceback" not in keyed.client.log.read_text(encoding="utf-8")
 
 
 def test_the_service_does_what_its_document_says(keyed: Keyed) -> None:
