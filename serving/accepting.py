@@ -6,8 +6,9 @@ import socket
 import stat
 import struct
 import sys
+from collections.abc import Iterator
 
-__all__ = ["keep_out", "let_in", "listening"]
+__all__ = ["keep_out", "let_in", "listening", "sockets"]
 
 SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27  # of Linux' asm-generic/socket.h, which Python does not name
 
@@ -20,20 +21,27 @@ _NO_SYN = (
 )
 
 
-def listening() -> list[int]:
-    """Find the descriptors of this process's sockets that listen for TCP connections."""
-    found = []
+def sockets() -> Iterator[tuple[int, socket.socket]]:
+    """Go through this process's listening sockets: descriptor, and a copy that is closed after its turn."""
     for name in os.listdir("/dev/fd"):
         try:
             if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
                 continue
-        except OSError:  # the one that listed them is closed by now
+            copy = os.dup(int(name))
+        except OSError:  # the one that listed them, or one closed meanwhile
             continue
-        with socket.socket(fileno=os.dup(int(name))) as one:
-            is_tcp = one.family in (socket.AF_INET, socket.AF_INET6) and one.type == socket.SOCK_STREAM
-            if is_tcp and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                found.append(int(name))
-    return found
+        with socket.socket(fileno=copy) as one:
+            if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                yield int(name), one
+
+
+def listening() -> list[int]:
+    """Find the descriptors of this process's sockets that listen for TCP connections."""
+    return [
+        descriptor
+        for descriptor, one in sockets()
+        if one.family in (socket.AF_INET, socket.AF_INET6) and one.type == socket.SOCK_STREAM
+    ]
 
 
 def keep_out(descriptor: int) -> None:

@@ -4,14 +4,12 @@ A caller's address says nothing: behind a proxy on the same machine every caller
 that the service itself was bound to.
 """
 
-import contextlib
 import ipaddress
-import os
 import socket
-import stat
 from collections.abc import Mapping, Sequence
 
 from features.errors import ParameterError
+from serving.accepting import sockets
 
 __all__ = ["REQUIRE_KEYS", "is_loopback", "keys_needed", "listening_on"]
 
@@ -68,12 +66,7 @@ def is_loopback(host: str) -> bool:
 def listening_on() -> list[str]:
     """List the addresses that this process listens on, by its open sockets; a Unix socket by its path."""
     found = []
-    for name in os.listdir("/dev/fd"):
-        with contextlib.suppress(OSError):  # closed meanwhile
-            if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
-                continue
-            with socket.socket(fileno=os.dup(int(name))) as opened:
-                if opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                    address = opened.getsockname()
-                    found.append(str(address if opened.family == socket.AF_UNIX else address[0]))
+    for _, opened in sockets():
+        address = opened.getsockname()
+        found.append(str(address if opened.family == socket.AF_UNIX else address[0]))
     return found
