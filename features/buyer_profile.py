@@ -12,11 +12,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from features.kernels.buyers import count_journeys
+from features.kernels.structs import LabelledRows, Observed, ProfileRatios, ProfileStates, SelectorMasks
 from features.params import BuyerProfileParams
 from features.timeline import DAY_US
 
@@ -29,14 +30,6 @@ _WEIGHT = 1 << 20
 _MICRO = 1_000_000
 
 State = tuple[str, str | None]
-
-
-class Lookup(NamedTuple):
-    """The states of one vocabulary: kind and channel codes to rows and columns of a table of states."""
-
-    kind_of: np.ndarray
-    channel_of: np.ndarray
-    state_of: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -66,12 +59,12 @@ class States:
             table[kinds[kind], -1 if channel is None else channels[channel]] = state
         return kinds, channels, table
 
-    def lookup(self, kinds: Sequence[str], channels: Sequence[str]) -> Lookup:
-        """Look up a vocabulary; the last channel entry, which code -1 reaches, is `missing`."""
+    def lookup(self, kinds: Sequence[str], channels: Sequence[str]) -> ProfileStates:
+        """Look up a vocabulary."""
         rows, columns, table = self._table
         kind_of = [rows.get(kind, len(rows)) for kind in kinds]
         channel_of = [columns.get(channel, len(columns)) for channel in channels]
-        return Lookup(
+        return ProfileStates(
             np.array([*kind_of, len(rows)], dtype=np.int64),
             np.array([*channel_of, len(columns) + 1], dtype=np.int64),
             table,
@@ -102,10 +95,10 @@ class BuyerProfile:
     milestone: np.ndarray
 
     @cached_property
-    def tables(self) -> tuple[Any, ...]:
+    def ratios(self) -> ProfileRatios:
         """What the kernel needs beside a vocabulary's lookup."""
         bounds = np.array(GAP_BOUNDS, dtype=np.int64)
-        return self.mix, self.transition, self.pace, bounds, self.milestone, int(self.milestone.sum())
+        return ProfileRatios(self.mix, self.transition, self.pace, bounds, self.milestone, int(self.milestone.sum()))
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain JSON values."""
@@ -173,7 +166,7 @@ class Counts:
     def add(
         self,
         journeys: Any,
-        masks: tuple[np.ndarray, np.ndarray],
+        selectors: SelectorMasks,
         rows: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray],
         observation_days: int,
     ) -> None:
@@ -183,8 +176,8 @@ class Counts:
         ----------
         journeys : Journeys
             Of the rows' leads.
-        masks : tuple of ndarray
-            Masks and starts of a `SelectorTables` whose first selector says which touchpoints count.
+        selectors : SelectorMasks
+            The first selector says which touchpoints count.
         rows : tuple of ndarray
             Position of the lead, snapshot_at (UTC microseconds), outcome (0 or 1), how many rows the lead has in all, and part;
             one entry per training row.
@@ -192,17 +185,16 @@ class Counts:
             How far back a snapshot looks.
         """
         lead, at, outcome, rows_of_lead, fold = rows
-        lookup = self.states.lookup(journeys.kinds, journeys.channels)
         weight = (_WEIGHT / rows_of_lead).round().astype(np.int64)
         count_journeys(
             journeys.offsets,
-            journeys.arrays,
-            *masks,
-            *lookup,
-            (lead, at, outcome.astype(np.int64), weight, fold),
+            journeys.columns,
+            selectors,
+            self.states.lookup(journeys.kinds, journeys.channels),
+            LabelledRows(lead, at, outcome.astype(np.int64), weight, fold),
             observation_days * DAY_US,
             np.array(GAP_BOUNDS, dtype=np.int64),
-            (self.journeys, self.presence, self.mix, self.transition, self.pace),
+            Observed(self.journeys, self.presence, self.mix, self.transition, self.pace),
         )
 
 

@@ -12,8 +12,10 @@ from features.errors import JourneyError
 from features.journeys import CREATED, STAGE_PREFIX, Journeys, LeadJourney, TouchpointRecord
 from features.kernels import account as account_kernel
 from features.kernels import fold as kernel
+from features.kernels.structs import AccountSnapshots, Plan
+from features.kernels.structs import Snapshots as SortedSnapshots
 from features.params import FeaturesParams
-from features.plan import ORDERS_MATCHER, Plan, account_tables, lookups, plan_of
+from features.plan import ORDERS_MATCHER, CatalogPlan, account_masks, lookups, plan_of
 from features.records import moment_error
 from features.selectors import Selectors
 from features.threads import in_parts
@@ -194,9 +196,9 @@ def _fold(
     at: np.ndarray,
     row: np.ndarray,
     matcher: Selectors,
-    tables: tuple[np.ndarray, ...],
-    catalog: Catalog,
     plan: Plan,
+    catalog: Catalog,
+    of_catalog: CatalogPlan,
     out: np.ndarray,
     threads: int | None,
 ) -> None:
@@ -204,18 +206,16 @@ def _fold(
     if order is not None:
         at, row = at[order], row[order]
     selectors = matcher.compile(journeys.kinds, journeys.channels, journeys.assets, journeys.campaigns)
-    journey, more = journeys.arrays, lookups(catalog, plan, journeys)
-    offsets, masks, starts = journeys.offsets, selectors.masks, selectors.starts
+    offsets, columns, needed = journeys.offsets, journeys.columns, lookups(catalog, of_catalog, journeys)
+    snapshots, empty, features = SortedSnapshots(snapshot_offsets, at, row), of_catalog.empty, len(plan.features)
 
     def fold(begin: int, end: int) -> None:
-        kernel.fold(
-            begin, end, offsets, journey, masks, starts, snapshot_offsets, at, row, tables, more, plan.empty, out
-        )
+        kernel.fold(begin, end, offsets, columns, selectors, snapshots, plan, needed, empty, out)
 
     def cost() -> np.ndarray:
-        return np.asarray(np.diff(offsets) + np.diff(snapshot_offsets) * (len(tables[3]) // 10 + 1))
+        return np.asarray(np.diff(offsets) + np.diff(snapshot_offsets) * (features // 10 + 1))
 
-    in_parts(fold, len(journeys), cost, len(journeys.occurred_at) + len(row) * len(tables[3]) // 10, threads)
+    in_parts(fold, len(journeys), cost, len(journeys.occurred_at) + len(row) * features // 10, threads)
 
 
 def _fold_accounts(
@@ -223,7 +223,7 @@ def _fold_accounts(
     lead: np.ndarray,
     at: np.ndarray,
     catalog: Catalog,
-    tables: tuple[np.ndarray, ...],
+    plan: Plan,
     out: np.ndarray,
     threads: int | None,
 ) -> None:
@@ -239,20 +239,19 @@ def _fold_accounts(
     account_offsets = np.zeros(accounts + 1, dtype=np.int64)
     np.cumsum(sizes, out=account_offsets[1:])
     members = np.argsort(journeys.account, kind="stable")[len(journeys) - account_offsets[-1] :]
-    selectors = account_tables(catalog, journeys)
-    masks, starts, journey, offsets = selectors.masks, selectors.starts, journeys.arrays, journeys.offsets
-    moments, of = at[row], lead[row]
+    selectors, columns, offsets = account_masks(catalog, journeys), journeys.columns, journeys.offsets
+    snapshots = AccountSnapshots(snapshot_offsets, at[row], row, lead[row])
 
     def fold(begin: int, end: int) -> None:
         account_kernel.fold_accounts(
-            begin, end, account_offsets, members, offsets, journey, journeys.role, journeys.role_known_at, masks, starts,
-            snapshot_offsets, moments, row, of, tables, out,
+            begin, end, account_offsets, members, offsets, columns, journeys.role, journeys.role_known_at, selectors,
+            snapshots, plan, out,
         )  # fmt: skip
 
     touchpoints = np.bincount(
         journeys.account[journeys.account >= 0], np.diff(offsets)[journeys.account >= 0], accounts
     )
-    cost = touchpoints + np.diff(snapshot_offsets) * (len(tables[3]) // 3 + 1)
+    cost = touchpoints + np.diff(snapshot_offsets) * (len(plan.features) // 3 + 1)
     in_parts(fold, accounts, lambda: cost, int(cost.sum()), threads)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from features.errors import JourneyError
 from features.journeys_order import Belonging, Coded, Rows, arrange
+from features.kernels.structs import Columns
 from features.records import (
     CREATED,
     MAX_TOUCHPOINTS,
@@ -115,9 +116,9 @@ class Journeys:
         return len(self.lead_ids)
 
     @property
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        """The touchpoints' columns in the order in which kernels take them."""
-        return (
+    def columns(self) -> Columns:
+        """The touchpoints' columns, as kernels take them."""
+        return Columns(
             self.occurred_at,
             self.recorded_at,
             self.kind,

@@ -7,6 +7,7 @@ import numpy as np
 
 from features.errors import JourneyError
 from features.kernels import order as kernel
+from features.kernels.structs import Columns
 from features.threads import in_parts
 
 __all__ = ["MAX_ROWS", "Arranged", "Belonging", "Coded", "Rows", "arrange"]
@@ -56,18 +57,17 @@ class Arranged(NamedTuple):
     ----------
     offsets : ndarray of int64 [leads + 1]
         Range of each lead.
-    columns : tuple of ndarray [rows]
-        occurred_at, recorded_at, kind, channel, asset, campaign, by, value.
+    columns : Columns
     late : ndarray of bool [leads]
         The lead has a touchpoint that was recorded after it occurred.
     """
 
     offsets: np.ndarray
-    columns: tuple[np.ndarray, ...]
+    columns: Columns
     late: np.ndarray
 
 
-_TYPES = (np.int64, np.int64, np.int32, np.int32, np.int32, np.int32, np.int8, np.int64)
+_TYPES = (np.int64, np.int64, np.int32, np.int32, np.int32, np.int32, np.int8, np.int64)  # of `Columns`
 _PACKED = 8  # columns of a packed row: one cache line
 _BLOCK = 16_384
 
@@ -93,12 +93,12 @@ def arrange(rows: Rows, leads: int) -> Arranged:
             f"{n:,} touchpoints at once; one set of journeys holds {MAX_ROWS:,}. Hand in fewer leads at a time.",
             field="touchpoints",
         )
-    given = (
+    given = Columns(
         rows.occurred_at, rows.recorded_at, rows.kind.codes, rows.channel.codes, rows.asset.codes, rows.campaign.codes,
         rows.by, rows.value,
     )  # fmt: skip
-    columns = tuple(np.require(column, kind, "C") for column, kind in zip(given, _TYPES, strict=True))
-    arranged = tuple(np.empty(n, kind) for kind in _TYPES)
+    columns = Columns(*(np.require(column, kind, "C") for column, kind in zip(given, _TYPES, strict=True)))
+    arranged = Columns(*(np.empty(n, kind) for kind in _TYPES))
     offsets, order = np.empty(leads + 1, np.int64), np.empty(n, np.int32)
     late, tied = np.empty(leads, np.bool_), np.empty(n, np.bool_)
     by_lead = kernel.deal_rows(np.require(rows.lead, np.int32, "C"), offsets, order)
@@ -125,18 +125,17 @@ def arrange(rows: Rows, leads: int) -> Arranged:
     return Arranged(offsets, arranged, late)
 
 
-def _break_ties(
-    rows: Rows, offsets: np.ndarray, order: np.ndarray, tied: np.ndarray, arranged: tuple[np.ndarray, ...]
-) -> None:
+def _break_ties(rows: Rows, offsets: np.ndarray, order: np.ndarray, tied: np.ndarray, arranged: Columns) -> None:
     """Order rows that are equal up to `value` by touchpoint_id, campaign and by; only the latter two can still differ."""
     slots = np.flatnonzero(tied)
     new = np.ones(len(slots), dtype=np.bool_)
     new[1:] = slots[1:] != slots[:-1] + 1
-    for column in (*arranged[:5], arranged[7]):
+    same = (arranged.occurred_at, arranged.recorded_at, arranged.kind, arranged.channel, arranged.asset, arranged.value)
+    for column in same:
         new[1:] |= column[slots[1:]] != column[slots[:-1]]
     new[1:] |= np.searchsorted(offsets, slots[1:], side="right") != np.searchsorted(offsets, slots[:-1], side="right")
     run = np.cumsum(new)
-    campaign, by = arranged[5][slots], arranged[6][slots]
+    campaign, by = arranged.campaign[slots], arranged.by[slots]
     differs = ~new & np.append(False, (campaign[1:] != campaign[:-1]) | (by[1:] != by[:-1]))
     # ids are long and distinct: they are compared in runs only where their order can be seen
     chosen = np.isin(run, run[differs])
@@ -144,4 +143,4 @@ def _break_ties(
         return
     slots, run, campaign, by = slots[chosen], run[chosen], campaign[chosen], by[chosen]
     within = np.lexsort((by, campaign, rows.rank_ids(order[slots].astype(np.int64)), run))
-    arranged[5][slots], arranged[6][slots] = campaign[within], by[within]
+    arranged.campaign[slots], arranged.by[slots] = campaign[within], by[within]

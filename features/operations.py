@@ -112,10 +112,24 @@ OPERATIONS: dict[str, Operation] = {
     "attribute": Operation("", "once", "attributes", _NAN),
     "missing": Operation("attributes", "once", "attributes", 0.0),
 }
-"""Every operation; the first ones in the order of the kernel's sections."""
+"""Every operation."""
 
-JOURNEY_OPERATIONS = tuple(OPERATIONS)[: tuple(OPERATIONS).index("days_before")]
-"""Operations that the fold over a journey knows per selector, in the order of its sections."""
+JOURNEY_OPERATIONS: tuple[str, ...] = (
+    *SELECTOR_OPERATIONS,
+    "first_channel",
+    "last_channel",
+    "deepest_content",
+    "mean_content",
+    "step_backs",
+    "transition_likeness",
+    "mean_transition_likeness",
+    "mix_likeness",
+    "mean_mix_likeness",
+    "pace_likeness",
+    "mean_pace_likeness",
+    "progress",
+)
+"""Operations that the fold over a journey knows per selector; kernels know them by their place here."""
 
-ACCOUNT_OPERATIONS = ("count", "days_since_last", "decayed_count", "active_leads")
-"""Operations of the fold over an account's other leads, in the order of its sections."""
+ACCOUNT_OPERATIONS: tuple[str, ...] = ("count", "days_since_last", "decayed_count", "active_leads")
+"""Operations of the fold over an account's other leads; kernels know them by their place here."""

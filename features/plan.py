@@ -10,54 +10,46 @@ from features.built_in import ORDERS, orders_selector, role_selector
 from features.buyer_profile import BuyerProfile
 from features.catalog import Catalog, Feature
 from features.journeys import Journeys
+from features.kernels.structs import Lookups, Plan, Rules, SelectorMasks, Zone
 from features.kernels.windows import HALF_LIVES_SEEN
 from features.local_time import offsets
 from features.operations import ACCOUNT_OPERATIONS, JOURNEY_OPERATIONS
-from features.selectors import Selectors, SelectorTables
+from features.selectors import Selectors
 from features.timeline import DAY_US
 
-__all__ = ["ORDERS_MATCHER", "Plan", "account_tables", "lookups", "plan_of"]
+__all__ = ["ORDERS_MATCHER", "CatalogPlan", "account_masks", "lookups", "plan_of"]
 
 ORDERS_MATCHER = Selectors({ORDERS: orders_selector()})
 
-Tables = tuple[np.ndarray, ...]
 
-
-class Plan(NamedTuple):
+class CatalogPlan(NamedTuple):
     """What the kernels need to know of a catalog.
 
     Attributes
     ----------
-    own, account, orders : tuple of ndarray of int64, or None
-        As the kernels take them: windows, half-lives, reach of decayed counts, features, sections; of the lead's own journey,
-        of what its colleagues did, of the account's orders. None: no feature asks for it.
+    own, account, orders : Plan or None
+        Of the lead's own journey, of what its colleagues did, of the account's orders. None: no feature asks for it.
     empty : ndarray of float32
         The journey columns of a lead without touchpoints; the attributes' columns follow them.
-    rules : tuple of int
-        Longest silence within a visit and shortest of a pause, in microseconds.
-    zone : tuple of ndarray of int64
-        Offsets of the company's time zone (see `local_time`), and its working hours in microseconds.
-    content : ndarray of uint64 [3, words]
-        Selectors of awareness, consideration and decision as bits.
-    pairs : ndarray of int64 [sequences, 3]
-        Column, first and second selector of `days_before`.
+    rules, zone, content, pairs
+        As in `Lookups`.
     of_entity : tuple of ndarray of int64
         The attributes that each count of missing ones looks at.
     """
 
-    own: Tables
-    account: Tables | None
-    orders: Tables | None
+    own: Plan
+    account: Plan | None
+    orders: Plan | None
     empty: np.ndarray
-    rules: tuple[int, int]
-    zone: Tables
+    rules: Rules
+    zone: Zone
     content: np.ndarray
     pairs: np.ndarray
-    of_entity: Tables
+    of_entity: tuple[np.ndarray, ...]
 
 
 @lru_cache(maxsize=16)
-def plan_of(catalog: Catalog) -> Plan:
+def plan_of(catalog: Catalog) -> CatalogPlan:
     """Translate a catalog.
 
     Parameters
@@ -80,15 +72,15 @@ def plan_of(catalog: Catalog) -> Plan:
     own = [(c, f) for c, f in columns if f.group not in others and f.operation != "days_before"]
     account = [(c, f) for c, f in columns if f.group == "account"]
     orders = [(c, f) for c, f in columns if f.group == "orders"]
-    return Plan(
-        own=_tables(own, bit, JOURNEY_OPERATIONS, params.observation_days),
-        account=_tables(account, list(catalog.account_selectors), ACCOUNT_OPERATIONS, params.observation_days)
+    return CatalogPlan(
+        own=_plan(own, bit, JOURNEY_OPERATIONS, params.observation_days),
+        account=_plan(account, list(catalog.account_selectors), ACCOUNT_OPERATIONS, params.observation_days)
         if account
         else None,
-        orders=_tables(orders, [ORDERS], JOURNEY_OPERATIONS, params.observation_days) if orders else None,
+        orders=_plan(orders, [ORDERS], JOURNEY_OPERATIONS, params.observation_days) if orders else None,
         empty=np.array([feature.empty for _, feature in columns], dtype=np.float32),
-        rules=(params.visit_minutes * 60_000_000, params.pause_days * DAY_US),
-        zone=(*offsets(params.time_zone), work),
+        rules=Rules(params.visit_minutes * 60_000_000, params.pause_days * DAY_US),
+        zone=Zone(*offsets(params.time_zone), work),
         content=content,
         pairs=np.array(pairs, dtype=np.int64).reshape(-1, 3),
         of_entity=tuple(
@@ -98,9 +90,7 @@ def plan_of(catalog: Catalog) -> Plan:
     )
 
 
-def _tables(
-    columns: list[tuple[int, Feature]], selectors: Any, operations: Sequence[str], observation_days: int
-) -> Tables:
+def _plan(columns: list[tuple[int, Feature]], selectors: Any, operations: Sequence[str], observation_days: int) -> Plan:
     bit = {name: position for position, name in enumerate(selectors)}
     halves = sorted({f.window_days or 0 for _, f in columns if f.operation == "decayed_count"})
     windows = {f.window_days for _, f in columns if f.operation != "decayed_count" and f.window_days}
@@ -115,35 +105,33 @@ def _tables(
     keys = np.array([selector * len(operations) + operation for selector, operation, _, _ in rows], dtype=np.int64)
     corners = np.arange(len(bit))[:, None] * len(operations) + np.arange(len(operations) + 1)[None, :]
     reach = [min(observation_days, HALF_LIVES_SEEN * half) for half in halves]
-    return (
+    asked = np.zeros(len(bit), dtype=np.int64)
+    for selector, operation, _, _ in rows:
+        asked[selector] |= 1 << operation
+    return Plan(
         np.array(lengths, dtype=np.int64) * DAY_US,
         np.array(halves, dtype=np.int64) * DAY_US,
         np.array(reach, dtype=np.int64) * DAY_US,
         np.array([row[2:] for row in rows], dtype=np.int64).reshape(-1, 2),
         np.searchsorted(keys, corners).astype(np.int64).reshape(-1, len(operations) + 1),
+        asked,
     )
 
 
 _NEUTRAL = BuyerProfile.neutral()
 
 
-def lookups(catalog: Catalog, plan: Plan, journeys: Journeys) -> tuple[Any, ...]:
-    """Give what single operations need beside the plan, for the vocabulary of some journeys.
-
-    Returns
-    -------
-    tuple
-        rules, zone, each channel's code as a feature, content, the buyer profile's lookup and tables, pairs.
-    """
+def lookups(catalog: Catalog, plan: CatalogPlan, journeys: Journeys) -> Lookups:
+    """Give what single operations need beside the plan, for the vocabulary of some journeys."""
     known = {channel: code for code, channel in enumerate(catalog.known_channels)}
     category = [known.get(channel, len(known)) for channel in journeys.channels]
     profile = catalog.buyer_profile or _NEUTRAL
     states = profile.states.lookup(journeys.kinds, journeys.channels)
     codes = np.array([*category, -1], dtype=np.float32)
-    return plan.rules, plan.zone, codes, plan.content, (*states, *profile.tables), plan.pairs
+    return Lookups(plan.rules, plan.zone, codes, plan.content, states, profile.ratios, plan.pairs)
 
 
-def account_tables(catalog: Catalog, journeys: Journeys) -> SelectorTables:
+def account_masks(catalog: Catalog, journeys: Journeys) -> SelectorMasks:
     """Look up a vocabulary for the selectors over what colleagues did; a sixth table is for the role.
 
     Row 0 of that table, a missing role, holds the selectors that ask for none.
@@ -157,4 +145,4 @@ def account_tables(catalog: Catalog, journeys: Journeys) -> SelectorTables:
         free &= ~bits
     rows = [free, *(free | asked.get(role, 0) for role in journeys.roles)]
     masks = np.concatenate([tables.masks, np.array(rows, dtype=np.uint64)[:, None]])
-    return SelectorTables(masks, np.append(tables.starts, len(tables.masks) + 1))
+    return SelectorMasks(masks, np.append(tables.starts, len(tables.masks) + 1))

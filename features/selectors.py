@@ -6,14 +6,14 @@ intersection of its five sets (kind, channel, asset, campaign, by). Sets are 64-
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from features.kernels.structs import SelectorMasks
 from features.params import SelectorParams
 from features.vocabulary import BY
 
-__all__ = ["BY", "FIELDS", "SelectorTables", "Selectors"]
+__all__ = ["BY", "FIELDS", "Selectors"]
 
 FIELDS = ("kind", "channel", "asset", "campaign")
 """The fields that patterns look at."""
@@ -27,23 +27,6 @@ def _matcher(patterns: Sequence[str]) -> Callable[[str], object]:
     """Compile patterns in which only ``*`` and ``?`` are special; brackets and backslashes mean themselves."""
     parts = ["".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern) for pattern in patterns]
     return re.compile("|".join(parts) if parts else r"(?!)", re.DOTALL).fullmatch
-
-
-@dataclass(frozen=True)
-class SelectorTables:
-    """Selector sets per value, for one vocabulary.
-
-    Attributes
-    ----------
-    masks : ndarray of uint64 [values, words]
-        The five fields' tables on top of one another (kind, channel, asset, campaign, by). A table's first row is for a
-        missing value, row ``1 + code`` for the value of that code; `by` has no missing value.
-    starts : ndarray of int64 [5]
-        Row of code 0 in each table; ``starts[f] - 1`` is the missing value's row (for `by` there is none).
-    """
-
-    masks: np.ndarray
-    starts: np.ndarray
 
 
 class Selectors:
@@ -98,7 +81,7 @@ class Selectors:
 
     def compile(
         self, kinds: Sequence[str], channels: Sequence[str], assets: Sequence[str], campaigns: Sequence[str]
-    ) -> SelectorTables:
+    ) -> SelectorMasks:
         """Look up every value of a vocabulary.
 
         Parameters
@@ -117,7 +100,7 @@ class Selectors:
                 rows.extend([self._missing[field]] * len(values))
         starts.append(len(rows))
         rows.extend(self._by)
-        return SelectorTables(np.array(rows, dtype=np.uint64), np.array(starts, dtype=np.int64))
+        return SelectorMasks(np.array(rows, dtype=np.uint64), np.array(starts, dtype=np.int64))
 
     def select(self, kind: str, channel: str | None, asset: str | None, campaign: str | None, by: str) -> list[str]:
         """Name the selectors that pick one touchpoint.

@@ -138,5 +138,5 @@ def _count(
         tables = catalog.matcher.compile(journeys.kinds, journeys.channels, journeys.assets, journeys.campaigns)
         looks = snapshots_of(batch.lead_ids, training.iloc[rows])
         chosen = (looks.lead_index, looks.snapshot_at, outcome[rows], rows_of_lead[rows], part[rows])
-        counts.add(journeys, (tables.masks, tables.starts), chosen, catalog.observation_days)
+        counts.add(journeys, tables, chosen, catalog.observation_days)
     return counts

@@ -8,42 +8,58 @@ __all__ = ["count_journeys"]
 
 
 @entry
-def count_journeys(  # type: ignore[no-untyped-def]
-    offsets, journey, masks, starts, kind_of, channel_of, state_of, rows, observation, bounds, counts
-):  # fmt: skip
+def count_journeys(offsets, columns, selectors, states, rows, observation, bounds, counts):  # type: ignore[no-untyped-def]
     """Add to `counts`, row by row, the states, steps and gaps that a snapshot sees; see `features.buyer_profile.Counts`.
 
     Rows of one lead overlap, and each is walked anew: this happens once per training, and needs no windows.
+
+    Parameters
+    ----------
+    offsets : ndarray of int64 [leads + 1]
+        Of `Journeys`.
+    columns : Columns
+        The touchpoints.
+    selectors : SelectorMasks
+        The first one says which touchpoints count.
+    states : ProfileStates
+        Which state a touchpoint is in.
+    rows : LabelledRows
+        Training rows.
+    observation : int
+        How far back a snapshot looks, in microseconds.
+    bounds : ndarray of int64
+        Of gaps, in microseconds.
+    counts : Observed
+        Added to in place.
     """
-    occurred_at, recorded_at, kind, channel, asset, campaign, by, _value = journey
-    lead, at, outcome, weight, fold = rows
-    journeys, presence, mix, transition, pace = counts
-    seen = np.full(presence.shape[2], -1, np.int64)
-    for r in range(len(lead)):
-        f, y, w = fold[r], outcome[r], weight[r]
-        oldest = window_start(at[r], observation)
+    masks, starts = selectors.masks, selectors.starts
+    seen = np.full(counts.presence.shape[2], -1, np.int64)
+    for r in range(len(rows.lead)):
+        lead, at, f, y, w = rows.lead[r], rows.at[r], rows.fold[r], rows.outcome[r], rows.weight[r]
+        oldest = window_start(at, observation)
         previous, previous_at = -1, np.int64(0)
-        journeys[f, y] += w
-        for i in range(offsets[lead[r]], offsets[lead[r] + 1]):
-            if before(occurred_at[i], oldest):
+        counts.journeys[f, y] += w
+        for i in range(offsets[lead], offsets[lead + 1]):
+            occurred_at = columns.occurred_at[i]
+            if before(occurred_at, oldest):
                 continue
-            if not before(occurred_at[i], at[r]):
+            if not before(occurred_at, at):
                 break
             bits = (
-                masks[starts[0] + kind[i], 0]
-                & masks[starts[1] + channel[i], 0]
-                & masks[starts[2] + asset[i], 0]
-                & masks[starts[3] + campaign[i], 0]
-                & masks[starts[4] + by[i], 0]
+                masks[starts[0] + columns.kind[i], 0]
+                & masks[starts[1] + columns.channel[i], 0]
+                & masks[starts[2] + columns.asset[i], 0]
+                & masks[starts[3] + columns.campaign[i], 0]
+                & masks[starts[4] + columns.by[i], 0]
             )
-            if bits & np.uint64(1) == np.uint64(0) or not before(recorded_at[i], at[r]):
+            if bits & np.uint64(1) == np.uint64(0) or not before(columns.recorded_at[i], at):
                 continue
-            state = state_of[kind_of[kind[i]], channel_of[channel[i]]]
-            mix[f, y, state] += w
-            transition[f, y, previous + 1, state] += w
+            state = states.state_of[states.kind_of[columns.kind[i]], states.channel_of[columns.channel[i]]]
+            counts.mix[f, y, state] += w
+            counts.transition[f, y, previous + 1, state] += w
             if previous >= 0:
-                pace[f, y, np.searchsorted(bounds, occurred_at[i] - previous_at, side="right")] += w
+                counts.pace[f, y, np.searchsorted(bounds, occurred_at - previous_at, side="right")] += w
             if seen[state] != r:
                 seen[state] = r
-                presence[f, y, state] += w
-            previous, previous_at = state, occurred_at[i]
+                counts.presence[f, y, state] += w
+            previous, previous_at = state, occurred_at

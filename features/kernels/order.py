@@ -49,25 +49,25 @@ def pack_rows(begin, end, columns, packed):  # type: ignore[no-untyped-def]
     ----------
     begin, end : int
         Rows.
-    columns : tuple of ndarray
-        As for `arrange_rows`.
+    columns : Columns
+        As they were given.
     packed : ndarray of int64 [rows, 6]
         occurred_at, recorded_at, value, kind and channel, asset and campaign, by.
     """
-    occurred, recorded, kind, channel, asset, campaign, by, value = columns
     for i in range(begin, end):
-        packed[i, 0] = occurred[i]
-        packed[i, 1] = recorded[i]
-        packed[i, 2] = value[i]
-        packed[i, 3] = (np.int64(kind[i]) << 32) | (np.int64(channel[i]) & 0xFFFFFFFF)
-        packed[i, 4] = (np.int64(asset[i]) << 32) | (np.int64(campaign[i]) & 0xFFFFFFFF)
-        packed[i, 5] = by[i]
+        packed[i, 0] = columns.occurred_at[i]
+        packed[i, 1] = columns.recorded_at[i]
+        packed[i, 2] = columns.value[i]
+        packed[i, 3] = (np.int64(columns.kind[i]) << 32) | (np.int64(columns.channel[i]) & 0xFFFFFFFF)
+        packed[i, 4] = (np.int64(columns.asset[i]) << 32) | (np.int64(columns.campaign[i]) & 0xFFFFFFFF)
+        packed[i, 5] = columns.by[i]
 
 
 @compiled
 def _compare(a, b, columns):  # type: ignore[no-untyped-def]
     """Compare two rows of one instant by recorded_at, kind, channel, asset and value: -1, 0 or 1."""
-    _occurred, recorded, kind, channel, asset, _campaign, _by, value = columns
+    recorded, kind, channel = columns.recorded_at, columns.kind, columns.channel
+    asset, value = columns.asset, columns.value
     if recorded[a] != recorded[b]:
         return -1 if recorded[a] < recorded[b] else 1
     if kind[a] != kind[b]:
@@ -126,8 +126,8 @@ def arrange_rows(  # type: ignore[no-untyped-def]
         As `deal_rows` fills them; afterwards `order` holds the row that stands in each slot.
     packed : ndarray of int64
         As `pack_rows` writes it; empty where the rows stood by lead, and `order` is not filled.
-    columns, arranged : tuple of ndarray
-        occurred_at, recorded_at, kind, channel, asset, campaign, by, value: as given, and to be written.
+    columns, arranged : Columns
+        As given, and to be written.
     late : ndarray of bool [leads]
         To be written: a row was recorded after it occurred.
     tied : ndarray of bool [rows]
@@ -138,8 +138,6 @@ def arrange_rows(  # type: ignore[no-untyped-def]
     int
         How many rows are tied to the one before.
     """
-    occurred, recorded, kind, channel, asset, campaign, by, value = columns
-    occurred_out, recorded_out, kind_out, channel_out, asset_out, campaign_out, by_out, value_out = arranged
     most = 0
     for i in range(lead_from, lead_until):
         most = max(most, offsets[i + 1] - offsets[i])
@@ -152,7 +150,7 @@ def arrange_rows(  # type: ignore[no-untyped-def]
         ascending = True
         for j in range(n):
             row[j] = order[begin + j] if dealt else begin + j
-            t[j] = packed[row[j], 0] if dealt else occurred[begin + j]
+            t[j] = packed[row[j], 0] if dealt else columns.occurred_at[begin + j]
             ascending = ascending and (j == 0 or t[j - 1] < t[j])
         if not ascending:
             _sort_lead(n, t, row, other_t, other_row, columns)
@@ -160,20 +158,18 @@ def arrange_rows(  # type: ignore[no-untyped-def]
         for j in range(n):
             here, slot = row[j], begin + j
             order[slot] = here
-            occurred_out[slot] = t[j]
+            arranged.occurred_at[slot] = t[j]
             if dealt:
-                recorded_out[slot] = packed[here, 1]
-                value_out[slot] = packed[here, 2]
-                kind_out[slot], channel_out[slot] = packed[here, 3] >> 32, np.int32(packed[here, 3])
-                asset_out[slot], campaign_out[slot] = packed[here, 4] >> 32, np.int32(packed[here, 4])
-                by_out[slot] = packed[here, 5]
+                arranged.recorded_at[slot], arranged.value[slot] = packed[here, 1], packed[here, 2]
+                arranged.kind[slot], arranged.channel[slot] = packed[here, 3] >> 32, np.int32(packed[here, 3])
+                arranged.asset[slot], arranged.campaign[slot] = packed[here, 4] >> 32, np.int32(packed[here, 4])
+                arranged.by[slot] = packed[here, 5]
             else:
-                recorded_out[slot] = recorded[here]
-                kind_out[slot], channel_out[slot] = kind[here], channel[here]
-                asset_out[slot], campaign_out[slot] = asset[here], campaign[here]
-                by_out[slot] = by[here]
-                value_out[slot] = value[here]
-            late[i] = late[i] or recorded_out[slot] > t[j]
+                arranged.recorded_at[slot], arranged.value[slot] = columns.recorded_at[here], columns.value[here]
+                arranged.kind[slot], arranged.channel[slot] = columns.kind[here], columns.channel[here]
+                arranged.asset[slot], arranged.campaign[slot] = columns.asset[here], columns.campaign[here]
+                arranged.by[slot] = columns.by[here]
+            late[i] = late[i] or arranged.recorded_at[slot] > t[j]
             tied[slot] = False
             if j > 0 and t[j - 1] == t[j] and _compare(row[j - 1], here, columns) == 0:
                 tied[slot - 1] = True

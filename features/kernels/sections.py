@@ -1,4 +1,7 @@
-"""Where the kernel finds each operation: its place in the order of `features.operations`, as constants that compile in."""
+"""Operations as codes and sets of codes, as constants that compile into the kernels.
+
+A code is the operation's place in `JOURNEY_OPERATIONS` or `ACCOUNT_OPERATIONS`; a set holds one bit per code.
+"""
 
 from features.operations import ACCOUNT_OPERATIONS, JOURNEY_OPERATIONS
 
@@ -9,8 +12,11 @@ __all__ = [
     "ACCOUNT_DAYS_SINCE_LAST",
     "ACCOUNT_DECAYED_COUNT",
     "BUSIEST_DAY",
+    "CHANNEL_PATH",
     "CHANNEL_SWITCHES",
+    "CONTENT",
     "COUNT",
+    "COUNTS",
     "DAYS_SINCE_FIRST",
     "DAYS_SINCE_LAST",
     "DAYS_SINCE_RETURN",
@@ -20,8 +26,11 @@ __all__ = [
     "DISTINCT_CHANNELS",
     "DISTINCT_DAYS",
     "FIRST_CHANNEL",
+    "GAPS",
     "GAP_RATIO",
     "LAST_CHANNEL",
+    "LIKENESS",
+    "LOCAL_HOURS",
     "LONGEST_GAP",
     "MEAN_CONTENT",
     "MEAN_GAP",
@@ -30,9 +39,11 @@ __all__ = [
     "MEAN_TRANSITION_LIKENESS",
     "MIX_LIKENESS",
     "PACE_LIKENESS",
+    "PATH",
     "PAUSES",
     "PROGRESS",
     "RETURNS",
+    "RHYTHM",
     "STEP_BACKS",
     "SUM_VALUE",
     "TRANSITION_LIKENESS",
@@ -60,3 +71,34 @@ PACE_LIKENESS, MEAN_PACE_LIKENESS, PROGRESS = _at("pace_likeness"), _at("mean_pa
 _at_account = ACCOUNT_OPERATIONS.index
 ACCOUNT_COUNT, ACCOUNT_DAYS_SINCE_LAST = _at_account("count"), _at_account("days_since_last")
 ACCOUNT_DECAYED_COUNT, ACCOUNT_ACTIVE_LEADS = _at_account("decayed_count"), _at_account("active_leads")
+
+
+def _set(*codes: int) -> int:
+    return sum(1 << code for code in codes)
+
+
+CHANNEL_PATH = _set(CHANNEL_SWITCHES, FIRST_CHANNEL, LAST_CHANNEL)
+CONTENT = _set(DEEPEST_CONTENT, MEAN_CONTENT, STEP_BACKS)
+COUNTS = _set(
+    COUNT,
+    SUM_VALUE,
+    DAYS_SINCE_LAST,
+    DAYS_SINCE_FIRST,
+    DECAYED_COUNT,
+    DISTINCT_DAYS,
+    DISTINCT_CHANNELS,
+    DISTINCT_ASSETS,
+)
+GAPS = _set(VISITS, MEAN_GAP, GAP_RATIO, LONGEST_GAP, PAUSES, RETURNS, DAYS_SINCE_RETURN)
+LOCAL_HOURS = _set(WORKING_HOURS_SHARE, WEEKEND_SHARE)
+LIKENESS = _set(
+    TRANSITION_LIKENESS,
+    MEAN_TRANSITION_LIKENESS,
+    MIX_LIKENESS,
+    MEAN_MIX_LIKENESS,
+    PACE_LIKENESS,
+    MEAN_PACE_LIKENESS,
+    PROGRESS,
+)
+PATH = CHANNEL_PATH | CONTENT
+RHYTHM = GAPS | LOCAL_HOURS | _set(BUSIEST_DAY, TREND, ACCELERATION)

@@ -85,53 +85,54 @@ def decay_terms(t, n, half, mantissa, slot):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def decay_bases(moments, n_moments, half, factor, newest):  # type: ignore[no-untyped-def]
+def decay_bases(moments, half, factor, block):  # type: ignore[no-untyped-def]
     """Give each moment's factor for sums in its own block, and that block's number."""
-    for c in range(n_moments):
-        whole, rest = _split(moments[c], half)
+    for c in range(moments.n):
+        whole, rest = _split(moments.at[c], half)
         factor[c] = 1.0 / (_power(rest, half) * _MANTISSA * float(1 << (whole & (_BLOCK - 1))))
-        newest[c] = whole >> _BLOCK_BITS
+        block[c] = whole >> _BLOCK_BITS
 
 
 @compiled
-def decayed_value(ring, newest, factor):  # type: ignore[no-untyped-def]
-    """Weigh the ring's blocks as seen from a moment in block `newest`."""
+def decayed_value(ring, block, factor):  # type: ignore[no-untyped-def]
+    """Weigh the ring's blocks as seen from a moment in `block`."""
     total = 0.0
     for back in range(2, -1, -1):
-        total = total * _BLOCK_DOWN + float(ring[(newest - back) & (SLOTS - 1)])
+        total = total * _BLOCK_DOWN + float(ring[(block - back) & (SLOTS - 1)])
     return total * factor
 
 
 @compiled
-def decayed(chosen, when, reach, terms, moments, rows, n_moments, ends, ring, column, out):  # type: ignore[no-untyped-def]
-    """Write one decayed count; `reach` is how far back it looks, `chosen` the positions of its terms."""
-    mantissa, slot, factor, newest = terms
+def decayed(selected, moments, end, decay, h, reach, ring, column, out):  # type: ignore[no-untyped-def]
+    """Write one decayed count, with half-life `h`; `reach` is how far back it looks."""
+    position, when = selected.position, selected.when
+    mantissa, slot, factor, block = decay.mantissa[h], decay.slot[h], decay.factor[h], decay.block[h]
     # Blocks far apart may share a place of the ring for a while: integers come out as exactly as they went in.
     ring[:] = 0
     lo = 0
-    start = window_start(moments[0], reach)
-    while lo < ends[n_moments - 1] and before(when[lo], start):
+    start = window_start(moments.at[0], reach)
+    while lo < end[moments.n - 1] and before(when[lo], start):
         lo += 1
     hi = lo
-    for c in range(n_moments):
-        while hi < ends[c]:
-            ring[slot[chosen[hi]]] += mantissa[chosen[hi]]
+    for c in range(moments.n):
+        while hi < end[c]:
+            ring[slot[position[hi]]] += mantissa[position[hi]]
             hi += 1
-        start = window_start(moments[c], reach)
+        start = window_start(moments.at[c], reach)
         while lo < hi and before(when[lo], start):
-            ring[slot[chosen[lo]]] -= mantissa[chosen[lo]]
+            ring[slot[position[lo]]] -= mantissa[position[lo]]
             lo += 1
         if lo < hi:
-            out[rows[c], column] = decayed_value(ring, newest[c], factor[c])
+            out[moments.row[c], column] = decayed_value(ring, block[c], factor[c])
 
 
 @compiled
-def pointers(when, length, moments, n_moments, ends, pointer):  # type: ignore[no-untyped-def]
-    """Find each window's first touchpoint; ``ends[c]`` is one past its last."""
+def pointers(when, length, moments, end, pointer):  # type: ignore[no-untyped-def]
+    """Find the first touchpoint of each moment's window; ``end[c]`` is one past its last."""
     lo = 0
-    for c in range(n_moments):
-        start = window_start(moments[c], length)
-        while lo < ends[c] and before(when[lo], start):
+    for c in range(moments.n):
+        start = window_start(moments.at[c], length)
+        while lo < end[c] and before(when[lo], start):
             lo += 1
         pointer[c] = lo
 
@@ -150,13 +151,13 @@ def day_links(when, n, previous, following):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def code_links(chosen, n, codes, newest, previous, following):  # type: ignore[no-untyped-def]
+def code_links(position, n, codes, newest, previous, following):  # type: ignore[no-untyped-def]
     """Link each touchpoint with the one before and after it of the same code; a missing code is never counted.
 
     `newest` holds -1 for every code, before and after.
     """
     for j in range(n):
-        code = codes[chosen[j]]
+        code = codes[position[j]]
         if code < 0:
             previous[j], following[j] = n, -1
             continue
@@ -165,8 +166,8 @@ def code_links(chosen, n, codes, newest, previous, following):  # type: ignore[n
             following[newest[code]] = j
         newest[code] = j
     for j in range(n):
-        if codes[chosen[j]] >= 0:
-            newest[codes[chosen[j]]] = -1
+        if codes[position[j]] >= 0:
+            newest[codes[position[j]]] = -1
 
 
 @compiled

@@ -107,7 +107,7 @@ def test_many_rows_in_chunks_and_threads_are_those_of_few() -> None:
     coded = table.set_column(0, "lead_id", table["lead_id"].dictionary_encode())
     pieces = pa.concat_tables([coded.slice(begin, 60_000) for begin in range(0, n, 60_000)])
     again = Journeys.from_arrow(pieces, None, None, lead_ids)
-    for one, other in zip(whole.arrays, again.arrays, strict=True):
+    for one, other in zip(whole.columns, again.columns, strict=True):
         assert one.tobytes() == other.tobytes()
     few = lead_ids[:100]
     part = Journeys.from_arrow(table, None, None, few, unknown_leads="ignore")
