@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from models.bundle import Bundle, bundle_hash
-from serving.champion import Champion
 from serving.following import Follower, Notice
+from serving.refused_models import RefusedModels
+from serving.registry import Champion
 
 NAME = "lead-qualification"
 LOOPS = 4
@@ -178,7 +179,10 @@ def follower(store: Store, bundle_folder: Path, tmp_path: Path) -> Follower:
     place = tmp_path / "place"
     place.mkdir()
     champion = Champion(bundle_folder, NAME, "1")
-    return Follower(store.address, place, place / "notice.json", champion, tmp_path / "kept", clock=lambda: 5.0)
+    refused = RefusedModels(tmp_path / "refused.json")
+    return Follower(
+        store.address, place, place / "notice.json", champion, tmp_path / "kept", refused, clock=lambda: 5.0
+    )
 
 
 def test_each_look_is_counted_and_a_damaged_bundle_changes_nothing(store: Store, follower: Follower) -> None:
