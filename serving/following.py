@@ -16,7 +16,7 @@ from pathlib import Path
 
 from features.errors import BundleError, LeadQualificationError
 from serving.champion import keep, take
-from serving.model_check import ModelRefusedError
+from serving.model_check import ModelRefusedError, check_model
 from serving.refused_models import RefusedModels
 from serving.registry import Champion, Registered, RegistryError, champion_version
 from serving.scorer import Scorer
@@ -146,7 +146,7 @@ class Follower:
             self._pause -= 1
             return "refused"
         try:
-            champion = take(self.address, registered, self.place, self.refused)
+            champion = take(self.address, registered, self.place, self.refused, check_model)
         except (ModelRefusedError, RegistryError):
             raise
         except (BundleError, OSError):
