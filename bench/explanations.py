@@ -15,9 +15,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from models.bundle import Bundle
+from models.model_text import read_model_text
 from models.reasons import top_reasons
 from models.tree_shap import TreeShap
-from models.trees import read_trees
+from models.trees import flat_trees
 
 ROWS = 1_000
 SINGLE_ROWS = 300
@@ -37,7 +38,7 @@ def seconds(action: Callable[[np.ndarray], object], parts: list[np.ndarray]) -> 
 
 def compare(booster: lightgbm.Booster, rows: np.ndarray) -> None:
     begin = time.perf_counter()
-    shap = TreeShap(read_trees(booster.model_to_string(num_iteration=-1)), booster.num_feature())
+    shap = TreeShap(flat_trees(read_model_text(booster.model_to_string(num_iteration=-1)).trees), booster.num_feature())
     shap.contributions(rows[:1])
     ready = time.perf_counter() - begin
 

@@ -46,6 +46,8 @@ class AttributeSpec:
 
     def __post_init__(self) -> None:
         """Check the declaration."""
+        if not isinstance(self.name, str):
+            raise ParameterError("attribute: its name is not text. Correct the source's table `attributes`.")
         for field, allowed in (
             ("entity", ("lead", "account")),
             ("type", ("number", "category", "boolean")),

@@ -26,6 +26,9 @@ __all__ = ["GAP_BOUNDS", "BuyerProfile", "Counts", "States", "fit_buyer_profile"
 GAP_BOUNDS = tuple(round(days * DAY_US) for days in (1 / 48, 1 / 8, 1, 3, 7, 14, 30, 60))
 """Gaps between touchpoints are told apart by these bounds, in microseconds; a bound belongs to the longer gaps."""
 
+MOST_STATES = 2_000
+LARGEST = 10**9  # micro-nats; sums of these over a journey stay far within 64 bits
+
 _WEIGHT = 1 << 20
 _MICRO = 1_000_000
 
@@ -119,8 +122,15 @@ class BuyerProfile:
         ValueError
             If the tables do not fit the states.
         """
-        states = States(tuple((kind, channel) for kind, channel in stored["states"]))
-        tables = [np.array(stored[name], dtype=np.int64) for name in ("mix", "transition", "pace", "milestone")]
+        pairs = tuple((kind, channel) for kind, channel in stored["states"])
+        if len(pairs) > MOST_STATES or len(set(pairs)) != len(pairs):
+            raise ValueError(f"buyer profile: {len(pairs)} states; at most {MOST_STATES:,} are allowed, each once")
+        if not all(isinstance(kind, str) and isinstance(channel, str | None) for kind, channel in pairs):
+            raise ValueError("buyer profile: a state is not a kind and a channel")
+        states = States(pairs)
+        tables = [np.array(stored[name]) for name in ("mix", "transition", "pace", "milestone")]
+        if not all(table.dtype == np.int64 and (np.abs(table) <= LARGEST).all() for table in tables):
+            raise ValueError(f"buyer profile: not whole numbers within +-{LARGEST:,}")
         shapes = [(len(states),), (len(states) + 1, len(states)), (len(GAP_BOUNDS) + 1,), (len(states),)]
         if [table.shape for table in tables] != shapes:
             raise ValueError(f"buyer profile: tables of shapes {[table.shape for table in tables]}, expected {shapes}")

@@ -193,25 +193,34 @@ class Catalog:
             selectors = {entry.pop("name"): SelectorParams.model_validate(entry) for entry in stored["selectors"]}
             own = {field: stored[field] for field in FeaturesParams.model_fields if field not in _NO_MEANING}
             specs = [
-                AttributeSpec(**{**entry, "categories": tuple(entry["categories"])}) for entry in stored["attributes"]
+                AttributeSpec(**{**entry, "categories": _texts(entry["categories"], "categories")})
+                for entry in stored["attributes"]
             ]
             profile = stored["fitted_buyer_profile"]
             catalog = _assemble(
                 FeaturesParams(**own, selectors=selectors),
                 tuple(specs),
-                tuple(stored["known_kinds"]),
-                tuple(stored["known_channels"]),
-                tuple(stored["known_roles"]),
+                *(_texts(stored[field], field) for field in ("known_kinds", "known_channels", "known_roles")),
             )
             if profile is not None:
                 catalog = catalog.with_buyer_profile(BuyerProfile.from_dict(profile))
         except BundleError:
             raise
-        except (ValueError, KeyError, TypeError, LeadQualificationError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise BundleError(f"catalog: not readable ({str(error)[:300]}). Train again to write a new one.") from error
+        except LeadQualificationError as error:
             raise BundleError(f"catalog: not readable ({error}). Train again to write a new one.") from error
         if fingerprint != catalog.fingerprint or names != list(catalog.names):
             raise _refusal(f"have fingerprint {catalog.fingerprint[:12]}", DEFINITION, fingerprint, definition)
         return catalog
+
+
+def _texts(value: Any, field: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError(f"{field} is not a list of texts")
+    if len(set(value)) != len(value):
+        raise ValueError(f"{field} names something twice")
+    return tuple(value)
 
 
 def _content_of(rule: SelectorParams) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from features.built_in import (
     sales_selector,
     stage_selectors,
 )
+from features.errors import ParameterError
 from features.meaning import MEANINGS
 from features.operations import ACCOUNT_OPERATIONS, GROUPS, OPERATIONS, SELECTOR_OPERATIONS, Group
 from features.params import FeaturesParams, Label, SelectorParams
@@ -23,6 +24,7 @@ from features.wording.journey import journey_text
 
 __all__ = ["Feature", "list_features", "operations_of"]
 
+MOST_FEATURES = 20_000
 _CONTENT = ("deepest_content", "mean_content", "step_backs")
 _LIKENESS = tuple(name for name, operation in OPERATIONS.items() if operation.group == "buyer_profile")
 
@@ -162,9 +164,18 @@ def list_features(
         Each becomes one column.
     channels, roles : tuple of str
         Known channels (categories of `first_channel` and `last_channel`) and roles.
+
+    Raises
+    ------
+    ParameterError
+        There would be more than `MOST_FEATURES`, of all groups.
     """
     by_group: dict[str, list[Feature]] = {group: [] for group in GROUPS}
-    for feature in _all_features(params, selectors, attributes, channels, roles):
+    for number, feature in enumerate(_all_features(params, selectors, attributes, channels, roles)):
+        if number == MOST_FEATURES:
+            raise ParameterError(
+                f"features: more than {MOST_FEATURES:,} columns. Use fewer selectors, windows, operations or attributes."
+            )
         by_group[feature.group].append(feature)
     return tuple(feature for group in GROUPS if group in params.groups for feature in by_group[group])
 

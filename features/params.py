@@ -15,6 +15,9 @@ Engine = Literal["duckdb", "spark"]
 """Where features are computed: on this machine, or on a cluster."""
 
 
+MOST_DAYS = 36_600
+
+
 class Frozen(BaseModel):
     """Base of every parameter section: immutable, and an unknown name is an error."""
 
@@ -86,7 +89,7 @@ class FeaturesParams(Frozen):
     time_zone: str = "UTC"
     working_hours: tuple[int, int] = (8, 18)
     visit_minutes: int = Field(default=30, ge=1, le=1440)
-    pause_days: int = Field(default=14, ge=1)
+    pause_days: int = Field(default=14, ge=1, le=MOST_DAYS)
     content: ContentParams = ContentParams()
     sequences: tuple[tuple[str, str], ...] = ()
     role_attribute: str | None = None
@@ -114,8 +117,8 @@ class FeaturesParams(Frozen):
             if len(set(windows)) != len(windows):
                 raise ValueError(f"{field}: {list(windows)} repeats a value; name each window once")
         for days in self.half_lives_days:
-            if days < 1:
-                raise ValueError(f"half_lives_days: {days} is not a positive number of days")
+            if not 1 <= days <= MOST_DAYS:
+                raise ValueError(f"half_lives_days: {days} is not a number of days from 1 to {MOST_DAYS}")
         if not 0 <= self.working_hours[0] < self.working_hours[1] <= 24:
             raise ValueError(
                 f"working_hours: {list(self.working_hours)} is not a pair of hours 0 <= from < until <= 24"

@@ -25,8 +25,16 @@ _REMEMBERED_VALUES = 100_000
 
 def _matcher(patterns: Sequence[str]) -> Callable[[str], object]:
     """Compile patterns in which only ``*`` and ``?`` are special; brackets and backslashes mean themselves."""
-    parts = ["".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern) for pattern in patterns]
+    parts = [_expression(pattern) for pattern in patterns]
     return re.compile("|".join(parts) if parts else r"(?!)", re.DOTALL).fullmatch
+
+
+def _expression(pattern: str) -> str:
+    """Translate a pattern so that matching never goes back: what stands between two stars is taken where it comes first."""
+    first, *rest = ["".join("." if char == "?" else re.escape(char) for char in part) for part in pattern.split("*")]
+    if not rest:
+        return first
+    return first + "".join(f"(?>.*?{part})" for part in rest[:-1] if part) + ".*" + rest[-1]
 
 
 class Selectors:

@@ -10,6 +10,7 @@ from typing import Any
 
 from features.catalog import Catalog
 from features.errors import BundleError
+from models.bundle_files import is_number, parse_object, read_text
 from models.calibration import Calibration
 from models.classifier import Classifier
 from models.reference import Reference
@@ -21,6 +22,7 @@ __all__ = ["FILES", "Bundle", "bundle_hash"]
 FORMAT = 2
 FILES = ("model.txt", "spread.txt", "calibration.json", "tiers.json", "catalog.json", "metadata.json", "reference.json")
 CHECKSUMS = "checksums.json"
+MOST_DAYS = 36_600
 # What decides the bits of a prediction besides the data.
 LIBRARIES = ("lightgbm", "numba", "numpy", "scikit-learn")
 
@@ -63,24 +65,26 @@ class Bundle:
                 "they are not the same in the same order. Train anew."
             )
         bounds = [self.cutoffs.get(name) for name in TIERS[:3]]
-        if len(self.cutoffs) != len(bounds) or not all(
-            isinstance(bound, (int, float)) and 0 <= bound <= 1 for bound in bounds
-        ):
+        if len(self.cutoffs) != len(bounds) or not all(is_number(bound, 0.0, 1.0) for bound in bounds):
             raise BundleError(
-                f"bundle: tier cut-offs are {self.cutoffs}; A, B and C within 0..1 are needed. Train anew."
+                f"bundle: tier cut-offs are {str(self.cutoffs)[:200]}; A, B and C within 0..1 are needed. Train anew."
             )
         if self.reference is not None and len(self.reference.features) != len(self.catalog):
             raise BundleError(
                 f"bundle: the reference describes {len(self.reference.features)} features, the catalog has {len(self.catalog)}."
                 " Train anew."
             )
-        if not isinstance(self.metadata.get("label_days"), int):
-            raise BundleError("bundle: the metadata do not say label_days. Train anew.")
+        if not isinstance(self.label_days, int) or not is_number(self.label_days, 1, MOST_DAYS):
+            raise BundleError("bundle: the metadata do not say label_days, a whole number of days. Train anew.")
+        cutoff = self.metadata.get("capacity_cutoff")
+        if cutoff is not None and not is_number(cutoff, 0.0, 1.0):
+            raise BundleError("bundle: the metadata's capacity_cutoff is not within 0..1. Train anew.")
 
     @property
     def label_days(self) -> int:
         """How far forward the label looks, in days."""
-        return int(self.metadata["label_days"])
+        days: int = self.metadata.get("label_days", 0)
+        return days
 
     def save(self, folder: Path) -> None:
         """Write the bundle; the same bundle gives the same bytes.
@@ -126,19 +130,20 @@ class Bundle:
             If a file is missing, altered, of a newer format, or the catalog does not match its fingerprint.
         """
         place = Path(folder)
-        sums = _parsed(place / CHECKSUMS, _read(place / CHECKSUMS).decode("utf-8", "replace"))
-        contents = {name: _read(place / name) for name in FILES}
-        for name, content in contents.items():
+        sums = parse_object(read_text(place / CHECKSUMS).decode("utf-8"), str(place / CHECKSUMS))
+        texts = {}
+        for name in FILES:
+            content = read_text(place / name)
             if hashlib.sha256(content).hexdigest() != sums.get(name):
                 raise BundleError(
                     f"{place / name}: it does not match its checksum; it was altered or cut short. Fetch the bundle again."
                 )
-        texts = {name: content.decode("utf-8") for name, content in contents.items()}
-        metadata = _parsed(place / "metadata.json", texts["metadata.json"])
+            texts[name] = content.decode("utf-8")
+        metadata = parse_object(texts["metadata.json"], str(place / "metadata.json"))
         if metadata.get("format") != FORMAT:
             raise BundleError(
-                f"{place}: bundle format {metadata.get('format')!r}; this version reads format {FORMAT}. Use the version that "
-                "made it, or train anew."
+                f"{place}: bundle format {metadata.get('format')!r:.40}; this version reads format {FORMAT}. Use the version "
+                "that made it, or train anew."
             )
         catalog = Catalog.from_json(texts["catalog.json"])
         stored = str(metadata.get("fingerprint"))
@@ -151,7 +156,7 @@ class Bundle:
             classifier=Classifier.from_text(texts["model.txt"], catalog.names),
             spread=Spread.from_text(texts["spread.txt"], catalog.names),
             calibration=Calibration.from_json(texts["calibration.json"]),
-            cutoffs=_parsed(place / "tiers.json", texts["tiers.json"]),
+            cutoffs=parse_object(texts["tiers.json"], str(place / "tiers.json")),
             catalog=catalog,
             metadata=metadata,
             reference=None if texts["reference.json"] == "null\n" else Reference.from_json(texts["reference.json"]),
@@ -171,7 +176,8 @@ def bundle_hash(bundle: Path) -> str:
         raise BundleError(f"{bundle}: no bundle here. Train one first: `dvc repro train`.")
     total = hashlib.sha256()
     for path in names:
-        total.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        with path.open("rb") as file:
+            total.update(f"{path.name}\0{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return total.hexdigest()
 
 
@@ -182,22 +188,3 @@ def _json(value: Any) -> str:
         raise BundleError(
             f"bundle: the metadata or cut-offs are not plain JSON values ({error}). Correct them."
         ) from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BundleError(
-            f"{path}: it can't be read ({error.strerror}); the bundle is incomplete. Fetch it again, or run `dvc repro train`."
-        ) from error
-
-
-def _parsed(path: Path, text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise BundleError(f"{path}: not JSON ({error}). Fetch the bundle again.") from error
-    if not isinstance(value, dict):
-        raise BundleError(f"{path}: not a JSON object. Fetch the bundle again.")
-    return value

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import expit, ndtri
 
 from features.errors import BundleError, DataError
+from models.bundle_files import finite_numbers, is_number, parse_object
 from models.calibration_fits import LONGEST_LOG_ODDS, Map, choose_method, fit_map, group_codes, interpolate
 from models.level_shift import level_shift
 from models.params import CalibrationParams
@@ -24,6 +25,8 @@ __all__ = ["Calibration", "fit_calibration"]
 KNOTS = 64
 BEYOND = (2.0, 6.0)
 FOLDS = 5
+LARGEST = 1e6  # of any log-odds in a stored calibration
+_BOUNDS = {"interval": (1e-6, 1.0 - 1e-6), "level_shift": (0.0, 1e3), "offset": (-1e3, 1e3), "widest": (1e-9, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -132,22 +135,25 @@ class Calibration:
         BundleError
             The text is not such JSON.
         """
+        raw = parse_object(text, "calibration.json")
         try:
-            raw = json.loads(text)
             numbers = {
-                name: tuple(float(value) for value in raw[name])
+                name: finite_numbers(raw[name], name, LARGEST)
                 for name in ("coefficients", "x", "y", "knots", "low", "high")
             }
-            found = Map(str(raw["method"]), numbers["coefficients"], numbers["x"], numbers["y"])
+            for name, (low, high) in _BOUNDS.items():
+                if not is_number(raw[name], low, high):
+                    raise ValueError(f"{name} is not a number from {low:g} to {high:g}")
             made = cls(
-                found,
+                Map(str(raw["method"]), numbers["coefficients"], numbers["x"], numbers["y"]),
                 float(raw["interval"]),
                 numbers["knots"],
                 numbers["low"],
                 numbers["high"],
                 *(float(raw[name]) for name in ("level_shift", "offset", "widest")),
             )
-        except (ValueError, KeyError, TypeError) as error:
+            made.map.check()
+        except (ValueError, KeyError) as error:
             raise BundleError(
                 f"calibration.json cannot be read ({error!r}). Train again, or restore the bundle"
             ) from error
@@ -155,6 +161,8 @@ class Calibration:
             raise BundleError(
                 "calibration.json: knots, low and high differ in length. Train again, or restore the bundle"
             )
+        if (np.diff(made.knots) <= 0).any():
+            raise BundleError("calibration.json: knots do not rise. Train again, or restore the bundle")
         return made
 
 

@@ -37,6 +37,20 @@ class Map:
     x: tuple[float, ...] = ()
     y: tuple[float, ...] = ()
 
+    def check(self) -> None:
+        """Check that the numbers are those that the method needs.
+
+        Raises
+        ------
+        ValueError
+            They are not, or there is no such method.
+        """
+        lengths = {"identity": 0, "sigmoid": 2, "beta": 3, "isotonic": 0}
+        if lengths.get(self.method) != len(self.coefficients):
+            raise ValueError(f"{len(self.coefficients)} coefficients for the method {self.method[:20]!r}")
+        if len(self.x) != len(self.y) or (self.method == "isotonic") != bool(self.x) or (np.diff(self.x) <= 0).any():
+            raise ValueError("x and y are not points of a map from left to right, or the method has none")
+
     def apply(self, log_odds: np.ndarray) -> np.ndarray:
         """Map raw log-odds (float64) to calibrated log-odds, element by element."""
         if self.method == "identity":

@@ -14,9 +14,10 @@ import lightgbm
 import numpy as np
 
 from features.errors import BundleError, DataError
+from models.model_text import BINARY, ModelText, read_model_text
 from models.params import TrainParams
 from models.tree_shap import TreeShap
-from models.trees import Trees, read_trees
+from models.trees import Trees, flat_trees
 
 __all__ = [
     "Classifier",
@@ -49,10 +50,13 @@ class Classifier:
         Its trees are those of the chosen round, no more.
     names : tuple of str
         Feature names in column order.
+    model : ModelText
+        The text that the booster was read from.
     """
 
     booster: Any
     names: tuple[str, ...]
+    model: ModelText
 
     @property
     def rounds(self) -> int:
@@ -71,7 +75,7 @@ class Classifier:
 
     @cached_property
     def _trees(self) -> Trees:
-        return read_trees(self.to_text())
+        return flat_trees(self.model.trees)
 
     @cached_property
     def _shap(self) -> TreeShap:
@@ -135,11 +139,11 @@ class Classifier:
 
     def to_text(self) -> str:
         """Write the model in LightGBM's text format; numbers survive exactly."""
-        return str(self.booster.model_to_string(num_iteration=-1))
+        return self.model.text
 
     @classmethod
-    def from_text(cls, text: str, names: Sequence[str]) -> "Classifier":
-        """Read a model; the text is data, reading it runs no code.
+    def from_text(cls, text: str, names: Sequence[str], objective: str = BINARY) -> "Classifier":
+        """Read a model; the text is data, reading it runs no code. LightGBM sees nothing that was not checked before.
 
         Parameters
         ----------
@@ -147,24 +151,32 @@ class Classifier:
             From `to_text`.
         names : sequence of str
             The features it was trained on, in column order.
+        objective : str
+            What it must have been trained for, as LightGBM writes it.
 
         Raises
         ------
         BundleError
-            If LightGBM can't read it, or it was trained on other features.
+            If it is no such model, or was trained on other features.
         """
+        model = read_model_text(text)
+        if model.objective != objective:
+            raise BundleError(
+                f"model.txt: its objective is {model.objective!r}, expected {objective!r}. Fetch the bundle again, or train "
+                "anew."
+            )
+        if list(model.columns) != column_names(names):
+            raise BundleError(
+                f"model.txt: trained on {len(model.columns)} columns, the catalog has {len(names)} features, and they are "
+                "not the same in the same order. Fetch the bundle again, or train anew."
+            )
         try:
-            booster = lightgbm.Booster(model_str=text)
+            booster = lightgbm.Booster(model_str=model.readable)
         except lightgbm.basic.LightGBMError as error:
             raise BundleError(
                 f"model.txt: LightGBM can't read it ({error}). Fetch the bundle again, or train anew."
             ) from error
-        if booster.feature_name() != column_names(names):
-            raise BundleError(
-                f"model.txt: trained on {booster.num_feature()} columns, the catalog has {len(names)} features, and they are "
-                "not the same in the same order. Fetch the bundle again, or train anew."
-            )
-        return cls(booster, tuple(names))
+        return cls(booster, tuple(names), model)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from features.errors import BundleError
+from models.bundle_files import finite_numbers, parse_object, whole_number
 
 __all__ = ["QUANTILES", "Bins", "Reference", "fit_bins", "fit_reference"]
 
 BINS = 10
+LARGEST_EDGE = float(np.finfo(np.float32).max)
+MOST_ROWS = 10**12
 QUANTILES = 200  # of the probability, at (i + 0.5) / QUANTILES
 
 
@@ -80,13 +83,16 @@ class Reference:
             If it is something else.
         """
         try:
-            content = json.loads(text)
+            content = parse_object(text, "reference.json")
+            quantiles = finite_numbers(content["quantiles"], "quantiles", 1.0)
+            if len(quantiles) != QUANTILES:
+                raise ValueError(f"{len(quantiles)} quantiles, expected {QUANTILES}")
             return cls(
                 tuple(_bins(item) for item in content["features"]),
                 _bins(content["probability"]),
-                np.array(content["quantiles"], dtype=np.float64),
+                np.array(quantiles, dtype=np.float64),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (BundleError, KeyError, TypeError, ValueError) as error:
             raise BundleError(f"reference.json: not a reference ({error!r}). Fetch the bundle again.") from error
 
 
@@ -146,8 +152,10 @@ def _content(bins: Bins) -> dict[str, Any]:
 
 
 def _bins(content: dict[str, Any]) -> Bins:
-    edges = np.array(content["edges"], dtype=np.float32)
-    counts = np.array(content["counts"], dtype=np.int64)
+    edges = np.array(finite_numbers(content["edges"], "edges", LARGEST_EDGE), dtype=np.float32)
+    counts = [whole_number(count, "counts", 0, MOST_ROWS) for count in content["counts"]]
     if len(counts) != len(edges) + 2:
         raise ValueError(f"{len(counts)} counts for {len(edges)} edges")
-    return Bins(edges, counts)
+    if (edges[1:] <= edges[:-1]).any():
+        raise ValueError("edges do not rise")
+    return Bins(edges, np.array(counts, dtype=np.int64))

@@ -15,6 +15,7 @@ from scipy.special import exp2
 
 from features.errors import BundleError
 from models.classifier import Classifier, column_names, train
+from models.model_text import GAMMA
 from models.params import CalibrationParams, TrainParams
 
 __all__ = ["Spread", "fit_spread"]
@@ -71,7 +72,7 @@ class Spread:
             The text is no such model.
         """
         try:
-            return cls(Classifier.from_text(text, names))
+            return cls(Classifier.from_text(text, names, GAMMA))
         except BundleError as error:
             raise BundleError(str(error).replace("model.txt", "spread.txt")) from error
 
@@ -144,4 +145,4 @@ def fit_spread(
         "num_threads": params.num_threads,
     }
     booster = lightgbm.train(settings, data, num_boost_round=ROUNDS)
-    return Spread(Classifier.from_text(booster.model_to_string(), names))
+    return Spread(Classifier.from_text(booster.model_to_string(), names, GAMMA))

@@ -21,11 +21,12 @@ import numpy as np
 
 from features.kernels.compiled import compiled, entry
 from features.threads import in_parts
+from models.model_text import Tree
 from models.tree_groups import TABLE_BYTES, group
 from models.tree_walk import plan_walk
-from models.trees import Trees
+from models.trees import Trees, flat_trees
 
-__all__ = ["TreeShap"]
+__all__ = ["TreeShap", "warm_up"]
 
 # Points are taken in blocks of so many, which the processor works on at once: enough for a path of eight features
 BLOCK = 4
@@ -294,3 +295,12 @@ def _explain(matrix, feature, splits, edges, parts, answers, columns, table, wal
                 sums[columns[k]] += table[at]
                 at += 1
         _add_walk(walk, state, stack, products, inverse, below, sums)
+
+
+def warm_up() -> None:
+    """Compile the kernels, or load them from numba's cache on disk."""
+    whole, half = np.array([2], dtype=np.int64), np.array([1, 1], dtype=np.int64)
+    left, right, nothing = np.array([-1]), np.array([-2]), np.zeros(0, dtype=np.int64)
+    column = np.zeros(1, dtype=np.int64)
+    tree = Tree(column, column, left, right, whole, np.zeros(1), np.array([-1.0, 1.0]), half, column, nothing, 1)
+    TreeShap(flat_trees([tree]), 1).contributions(np.zeros((1, 1), dtype=np.float32))

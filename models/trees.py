@@ -1,18 +1,18 @@
-"""LightGBM's trees as flat arrays, read from the model's text.
+"""LightGBM's trees as flat arrays.
 
 Every split has two edges, one to each side. An edge holds what the Shapley values of its leaves need of it: its feature, and
 the share of training rows that took it, times the shares of all edges above it with the same feature. The way to a split or a
 leaf is the lowest edge of each feature above it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from features.errors import BundleError
+from models.model_text import Tree
 
-__all__ = ["Trees", "read_trees"]
+__all__ = ["Trees", "flat_trees"]
 
 
 class Trees(NamedTuple):
@@ -87,20 +87,16 @@ class _Building:
         self.first_leaf: list[int] = []
         self.base = 0.0
 
-    def add(self, tree: dict[str, str]) -> None:
-        value = _floats(tree, "leaf_value")
+    def add(self, tree: Tree) -> None:
+        value = tree.value.tolist()
         if len(value) == 1:
             self.base += value[0]
             return
-        feature, decision, threshold = (
-            _ints(tree, "split_feature"),
-            _ints(tree, "decision_type"),
-            _floats(tree, "threshold"),
-        )
-        children = list(zip(_ints(tree, "left_child"), _ints(tree, "right_child"), strict=True))
-        inner, outer = _ints(tree, "internal_count"), _ints(tree, "leaf_count")
-        borders, offset = _ints(tree, "cat_boundaries"), len(self.categories)
-        self.categories += _ints(tree, "cat_threshold")
+        feature, decision, threshold = tree.feature.tolist(), tree.decision.tolist(), tree.threshold.tolist()
+        children = list(zip(tree.left.tolist(), tree.right.tolist(), strict=True))
+        inner, outer = tree.internal_count.tolist(), tree.leaf_count.tolist()
+        borders, offset = tree.borders.tolist(), len(self.categories)
+        self.categories += tree.categories.tolist()
         self.base += sum(count / inner[0] * leaf for count, leaf in zip(outer, value, strict=True))
         first, parents = len(self.feature), []
         # what is left to visit: node, the split above it, and the lowest edge of each feature on the way to it
@@ -134,36 +130,17 @@ class _Building:
                 self.below[parent] += self.below[split]
 
 
-def read_trees(text: str) -> Trees:
-    """Read the trees out of LightGBM's text format.
+def flat_trees(trees: Sequence[Tree]) -> Trees:
+    """Lay a model's trees out as flat arrays.
 
     Parameters
     ----------
-    text : str
-        Of a model with one output whose leaves hold numbers.
-
-    Raises
-    ------
-    BundleError
-        It is a model of another sort, or a split has no count of training rows.
+    trees : sequence of Tree
+        Checked, as `read_model_text` gives them.
     """
-    head, *_ = text.partition("\nTree=")
-    settings = dict(line.partition("=")[::2] for line in head.splitlines())
     building = _Building()
-    trees = list(_trees(text))
-    odd = settings.get("num_tree_per_iteration") != "1" or "average_output" in settings
-    if odd or any(tree.get("is_linear", "0") != "0" for tree in trees):
-        raise BundleError(
-            "model.txt: contributions are computed for boosted trees with one output and one number per leaf; this model has "
-            "several outputs, averages its trees or has linear leaves. Train with pipeline.train."
-        )
-    try:
-        for tree in trees:
-            building.add(tree)
-    except (ArithmeticError, LookupError, ValueError) as error:
-        raise BundleError(
-            f"model.txt: a tree can't be read ({error!r}). Fetch the bundle again, or train anew."
-        ) from error
+    for tree in trees:
+        building.add(tree)
     return Trees(
         np.array(building.feature, dtype=np.int32),
         np.array(building.threshold, dtype=np.float64),
@@ -181,17 +158,3 @@ def read_trees(text: str) -> Trees:
         np.array(building.first_leaf, dtype=np.int64),
         building.base,
     )
-
-
-def _trees(text: str) -> Iterator[dict[str, str]]:
-    body, *_ = text.partition("\nend of trees")
-    for block in body.split("\nTree=")[1:]:
-        yield dict(line.partition("=")[::2] for line in block.splitlines()[1:] if line)
-
-
-def _ints(tree: dict[str, str], name: str) -> list[int]:
-    return [int(word) for word in tree.get(name, "").split()]
-
-
-def _floats(tree: dict[str, str], name: str) -> list[float]:
-    return [float(word) for word in tree[name].split()]

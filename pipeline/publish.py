@@ -95,7 +95,7 @@ def publish(workspace: Path, params: Any, target: Path, again: bool = False, wit
     DataError
         If there is no tracked run, the bundle is not the one that was tracked, or the champion predicts something else.
     BundleError
-        If this code can't read the champion.
+        If this code can't read the new bundle, which is not registered then, or the champion.
     """
     data = workspace / params.paths.data_dir
     tracking = read_tracking(data / "tracking.json")
@@ -104,6 +104,7 @@ def publish(workspace: Path, params: Any, target: Path, again: bool = False, wit
             f"{data / 'bundle'}: not the bundle that run {tracking['run_id']} recorded. "
             "Run `dvc repro`, so that the run and the bundle belong together."
         )
+    Bundle.load(data / "bundle")  # before anything is registered: what can't be read can't be served
     registry = Registry.open(workspace, params.publish.model_name)
     challenger = registry.register(tracking)
     champion = registry.alias("champion")

@@ -1,69 +1,52 @@
 """Which bundle to serve: a folder named by hand, the registry's champion, or the bundle packed beside the code.
 
-The only importer of mlflow in `serving`, and only when a registry is asked: a packed service runs without it.
+None is loaded here: a child process checks each one first (`serving.model_check`).
 """
 
+import datetime as dt
 import json
 import logging
 import os
 import shutil
-import subprocess
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from features.errors import BundleError
-from models.bundle import Bundle, bundle_hash
+from models.bundle import bundle_hash
+from models.bundle_files import parse_object, read_text
+from serving.model_check import ModelRefusedError, check_model
+from serving.refused_models import RefusedModel, RefusedModels
+from serving.registry import Champion, Registered, champion_version, fetch, registry_address
 
 __all__ = [
     "BUNDLE_DIR",
+    "DEFAULT_MODEL_NAME",
     "MODEL_NAME",
-    "Champion",
-    "RegistryError",
-    "champion_version",
-    "fetch",
     "find_champion",
     "followed_registry",
     "keep",
+    "kept_champion",
     "last_good",
+    "refused_models",
+    "take",
 ]
+
+Check = Callable[[Path], None]
 
 BUNDLE_DIR = "LEAD_BUNDLE_DIR"
 MODEL_NAME = "LEAD_MODEL_NAME"
 DEFAULT_MODEL_NAME = "lead-qualification"
-ALIAS = "champion"
 PACKED = Path("data", "champion")
 LAST_GOOD_DIR = "LEAD_LAST_GOOD_DIR"
 LAST_GOOD = Path("data", "last_champion")
+REFUSED = "LEAD_REFUSED_MODELS"
+REFUSED_FILE = "refused_models.json"
 UNREGISTERED = "unregistered"
 
 _log = logging.getLogger("bentoml.lead_qualification.champion")
 
 
-@dataclass(frozen=True)
-class Champion:
-    """A bundle in a local folder, and what to call it.
-
-    Attributes
-    ----------
-    folder : Path
-        The bundle.
-    name, version : str
-        Registered name and version; the version is ``unregistered`` for a bundle that tells none.
-    """
-
-    folder: Path
-    name: str
-    version: str
-
-
-class RegistryError(BundleError):
-    """The registry does not answer, or has no champion."""
-
-
-def find_champion(root: Path, download_to: Path, environ: Mapping[str, str]) -> Champion:
+def find_champion(root: Path, download_to: Path, environ: Mapping[str, str], check: Check = check_model) -> Champion:
     """Find the bundle to serve.
 
     In this order: the folder in ``LEAD_BUNDLE_DIR``; in a Bento the bundle that it carries, so that one Bento always serves
@@ -80,6 +63,8 @@ def find_champion(root: Path, download_to: Path, environ: Mapping[str, str]) -> 
         Folder of this process alone; bundles from the registry are copied into it.
     environ : mapping of str to str
         The environment variables.
+    check : callable
+        Lets a child process check the bundle in a folder; this one loads none.
 
     Returns
     -------
@@ -88,7 +73,7 @@ def find_champion(root: Path, download_to: Path, environ: Mapping[str, str]) -> 
     Raises
     ------
     BundleError
-        There is none, or ``LEAD_BUNDLE_DIR`` is not a folder; says how to get one.
+        There is none that can be served, or ``LEAD_BUNDLE_DIR`` is not a folder; says how to get one.
     """
     name = environ.get(MODEL_NAME) or DEFAULT_MODEL_NAME
     by_hand = environ.get(BUNDLE_DIR)
@@ -99,27 +84,90 @@ def find_champion(root: Path, download_to: Path, environ: Mapping[str, str]) -> 
                 f"{BUNDLE_DIR} is {by_hand!r}, which is not a folder. Name a bundle's folder, such as data/bundle, or unset "
                 "it to serve the registry's champion."
             )
-        return _labelled(folder.resolve(), name)
-    packed = root / PACKED
+        check(folder)
+        return kept_champion(folder.resolve(), name)
+    packed, kept = root / PACKED, last_good(root, environ)
     if _is_bento(root):
-        return _labelled(packed, name)
+        check(packed)
+        return kept_champion(packed, name)
     address = followed_registry(root, environ)
     problem = "there is no registry (no mlflow.db beside the repository, and MLFLOW_TRACKING_URI is not set)"
     if address is not None:
         try:
-            champion = fetch(address, name, champion_version(address, name), download_to)
-            keep(champion, last_good(root, environ))
+            champion = take(address, champion_version(address, name), download_to, refused_models(root, environ), check)
+            keep(champion, kept)
             return champion
         except BundleError as error:
             problem = str(error)
-    for folder in (last_good(root, environ), packed):
-        if folder.is_dir() and (folder == packed or _is_whole(folder)):
-            if address is not None:
-                _log.warning("%s; serving the bundle in %s instead.", problem, folder)
-            return _labelled(folder, name)
+    for folder in (kept, packed):
+        if not folder.is_dir():
+            continue
+        try:
+            check(folder)
+            champion = kept_champion(folder, name)
+        except BundleError as error:
+            problem = f"{problem}; and the bundle in {folder} can't be served: {error}"
+            continue
+        if address is not None:
+            _log.warning("%s; serving the bundle in %s instead.", problem, folder)
+        return champion
     raise BundleError(
-        f"no champion to serve: {problem}, and there is no bundle in {packed}. Run `make demo`, which trains and publishes "
-        f"one, or `python -m pipeline.publish`; or set {BUNDLE_DIR} to a bundle's folder."
+        f"no champion to serve: {problem}, and there is no other bundle in {packed}. Run `make demo`, which trains and "
+        f"publishes one, or `python -m pipeline.publish`; or set {BUNDLE_DIR} to a bundle's folder."
+    )
+
+
+def take(
+    address: str, registered: Registered, to: Path, refused: RefusedModels, check: Check = check_model
+) -> Champion:
+    """Fetch a version and let a child process check it; what was refused before is not fetched.
+
+    Parameters
+    ----------
+    address : str
+        The registry.
+    registered : Registered
+        Which version.
+    to : Path
+        Holds one folder per version.
+    refused : RefusedModels
+        What was refused; a new refusal is added.
+    check : callable
+        Takes the bundle's folder.
+
+    Raises
+    ------
+    RegistryError
+        The registry or its artifact store does not answer.
+    ModelRefusedError
+        It can't be served, now or as was found before.
+    BundleError
+        It is not the bundle that was registered, or the check came to no end: trying again may help.
+    """
+    name, version = registered.name, registered.version
+    known = refused.find(name, version, registered.sha256)
+    if known is not None:
+        raise _refusal(known)
+    champion = fetch(address, registered, to)
+    try:
+        sha256 = bundle_hash(champion.folder)
+        check(champion.folder)
+    except BundleError as error:
+        shutil.rmtree(champion.folder, ignore_errors=True)
+        if not isinstance(error, ModelRefusedError):
+            raise
+        at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        known = RefusedModel(sha256, name, version, error.reason, at)
+        refused.add(known)
+        raise _refusal(known) from error
+    return champion
+
+
+def _refusal(known: RefusedModel) -> ModelRefusedError:
+    return ModelRefusedError(
+        known.reason,
+        f"{known.name}, version {known.version}, is refused since {known.at}: {known.reason}. Publish another version, or have "
+        f"it checked again with `python -m serving.models clear {known.sha256[:12]}`",
     )
 
 
@@ -131,13 +179,19 @@ def followed_registry(root: Path, environ: Mapping[str, str]) -> str | None:
     root, environ
         As for `find_champion`.
     """
-    return None if environ.get(BUNDLE_DIR) or _is_bento(root) else _registry_address(root, environ)
+    return None if environ.get(BUNDLE_DIR) or _is_bento(root) else registry_address(root, environ)
 
 
 def last_good(root: Path, environ: Mapping[str, str]) -> Path:
     """Tell where the last champion that was fetched is kept."""
     by_hand = environ.get(LAST_GOOD_DIR)
     return Path(by_hand).expanduser() if by_hand else root / LAST_GOOD
+
+
+def refused_models(root: Path, environ: Mapping[str, str]) -> RefusedModels:
+    """Open the list of refused models: ``LEAD_REFUSED_MODELS``, else a file beside the last champion."""
+    by_hand = environ.get(REFUSED)
+    return RefusedModels(Path(by_hand).expanduser() if by_hand else last_good(root, environ).with_name(REFUSED_FILE))
 
 
 def keep(champion: Champion, folder: Path) -> None:
@@ -172,127 +226,13 @@ def _is_bento(root: Path) -> bool:
     return (root / PACKED).is_dir() and (root.parent / "bento.yaml").exists()
 
 
-def _is_whole(folder: Path) -> bool:
-    try:
-        Bundle.load(folder)
-    except BundleError as error:
-        _log.warning("the last champion that was fetched is not used: %s", error)
-        return False
-    return True
-
-
-def _labelled(folder: Path, name: str) -> Champion:
+def kept_champion(folder: Path, name: str) -> Champion:
     """Read name and version from the `provenance.json` that publishing put beside the bundle."""
     path = folder / "provenance.json"
     if not path.exists():
         return Champion(folder, name, UNREGISTERED)
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = parse_object(read_text(path).decode("utf-8"), path.name)
         return Champion(folder, str(known.get("name") or name), str(known.get("version") or UNREGISTERED))
-    except (ValueError, AttributeError) as error:
+    except BundleError as error:
         raise BundleError(f"{path} cannot be read ({error}). Publish again, or delete the file.") from error
-
-
-def _registry_address(root: Path, environ: Mapping[str, str]) -> str | None:
-    address = environ.get("MLFLOW_TRACKING_URI")
-    if address:
-        return address
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "--path-format=absolute", "--git-common-dir"],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        home = Path(done.stdout.strip()).parent if done.returncode == 0 else root
-    except FileNotFoundError:  # no git on this machine
-        home = root
-    store = home / "mlflow.db"
-    return f"sqlite:///{store}" if store.exists() else None
-
-
-def champion_version(address: str, name: str) -> str:
-    """Ask the registry which version is the champion.
-
-    Raises
-    ------
-    RegistryError
-        It does not answer, or has none.
-    """
-    mlflow = _mlflow(address)
-    try:
-        return str(mlflow.MlflowClient().get_model_version_by_alias(name, ALIAS).version)
-    except (mlflow.MlflowException, OSError) as error:
-        raise _unreadable(f"models:/{name}@{ALIAS}", address, error) from error
-
-
-def fetch(address: str, name: str, version: str, to: Path) -> Champion:
-    """Copy a version's bundle from the registry to a folder of its own, and verify it.
-
-    Parameters
-    ----------
-    address, name, version : str
-        Registry, registered name and version.
-    to : Path
-        Holds one folder per version.
-
-    Raises
-    ------
-    RegistryError
-        The registry or its artifact store does not answer.
-    BundleError
-        It holds no bundle, or one that does not match its checksums, or not the one that was registered.
-    """
-    mlflow = _mlflow(address)
-    folder = to / f"{name}-{version}"
-    try:
-        tags = mlflow.MlflowClient().get_model_version(name, version).tags
-        to.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=to) as scratch:
-            logged = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=scratch))
-            bundle = logged / "artifacts" / "bundle"
-            if not bundle.is_dir():
-                raise BundleError(f"models:/{name}, version {version}, holds no bundle")
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.move(bundle, folder)
-    except (mlflow.MlflowException, OSError) as error:
-        raise _unreadable(f"models:/{name}/{version}", address, error) from error
-    registered = tags.get("bundle_sha256")
-    if registered is not None and bundle_hash(folder) != registered:
-        shutil.rmtree(folder)
-        raise BundleError(
-            f"models:/{name}, version {version}, is not the bundle that was registered: its checksum differs from the tag "
-            "bundle_sha256. Register it again"
-        )
-    try:
-        Bundle.load(folder)
-    except BundleError:
-        shutil.rmtree(folder)
-        raise
-    return Champion(folder, name, version)
-
-
-def _unreadable(what: str, address: str, error: Exception) -> RegistryError:
-    return RegistryError(f"{what} can't be read from {address} ({str(error).splitlines()[0][:300]})")
-
-
-def _mlflow(address: str) -> Any:
-    """Import mlflow and point it at the registry."""
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # decided when mlflow is imported
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    # A dead server must not hold up the start for minutes
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    try:
-        import mlflow
-    except ImportError as error:
-        raise RegistryError(
-            f"the registry {address} can't be asked, because mlflow is not installed ({error}); install it, or set {BUNDLE_DIR}"
-        ) from error
-    for noisy in ("alembic", "mlflow.store"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    mlflow.set_tracking_uri(address)
-    mlflow.set_registry_uri(address)
-    return mlflow

@@ -1,8 +1,8 @@
 """Following the champion: one thread beside the workers asks the registry, each worker loads what it is told of.
 
-The process that starts the workers looks at the alias, fetches, verifies, and writes a notice; the workers look at that file,
-load the bundle beside their requests, and swap it in between two of them. So only one process knows MLflow, and a bundle that
-can't be served never reaches a worker.
+The process that starts the workers looks at the alias, fetches, lets a child process check, and writes a notice; the workers
+look at that file, load the bundle beside their requests, and swap it in between two of them. So only one process knows MLflow,
+and a bundle that can't be served reaches neither it nor a worker.
 """
 
 import json
@@ -14,8 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from features.errors import BundleError
-from serving.champion import Champion, RegistryError, champion_version, fetch, keep
+from features.errors import BundleError, LeadQualificationError
+from serving.champion import keep, take
+from serving.model_check import ModelRefusedError, check_model
+from serving.refused_models import RefusedModels
+from serving.registry import Champion, Registered, RegistryError, champion_version
 from serving.scorer import Scorer
 
 __all__ = ["OUTCOMES", "Current", "Follower", "Notice", "reload_seconds"]
@@ -24,6 +27,9 @@ RELOAD_SECONDS = "LEAD_RELOAD_SECONDS"
 DEFAULT_SECONDS = 10.0
 CHECK_SECONDS = 0.5
 """How often a worker looks at the notice, a file on its own machine."""
+
+LONGEST_PAUSE = 63
+"""Looks to let pass before a version is tried again whose check came to no end; they double from none."""
 
 KEPT = 3
 """Fetched versions that stay on disk: the current one, the one before, and one that a worker may still be loading."""
@@ -88,6 +94,8 @@ class Follower:
         What is served now.
     last_good : Path
         Where a copy of what was fetched is kept for a start without the registry.
+    refused : RefusedModels
+        What was refused, and is not looked at again.
     clock : callable
         Seconds since 1970.
     """
@@ -99,13 +107,17 @@ class Follower:
         notice: Path,
         champion: Champion,
         last_good: Path,
+        refused: RefusedModels,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.address, self.place, self.notice, self.last_good, self.clock = address, place, notice, last_good, clock
+        self.refused = refused
         self.champion = champion
         self.looks = dict.fromkeys(OUTCOMES, 0)
         self.reached_at = 0.0
         self._said = ""
+        self._failing = ""
+        self._failures = self._pause = 0
 
     def look(self) -> str:
         """Look once; return what came of it, one of the keys of `Notice.looks`.
@@ -113,21 +125,35 @@ class Follower:
         Whatever goes wrong, the version served stays, and the log says so once, not at every look.
         """
         try:
-            version = champion_version(self.address, self.champion.name)
+            registered = champion_version(self.address, self.champion.name)
             self.reached_at = self.clock()
-            outcome = "unchanged" if version == self.champion.version else self._take(version)
-            self._said = ""
+            outcome = "unchanged" if registered.version == self.champion.version else self._take(registered)
         except RegistryError as error:
             outcome = self._say("unreachable", error)
         except (BundleError, OSError) as error:
             outcome = self._say("refused", error)
+        if outcome in ("unchanged", "loaded"):
+            self._said = self._failing = ""
         self.looks[outcome] += 1
         Notice(self.champion, dict(self.looks), self.reached_at).write(self.notice)
         return outcome
 
-    def _take(self, version: str) -> str:
-        champion = fetch(self.address, self.champion.name, version, self.place)
-        Scorer.load(champion.folder, champion.name, champion.version)
+    def _take(self, registered: Registered) -> str:
+        version = registered.version
+        if version != self._failing:
+            self._failing, self._failures, self._pause = version, 0, 0
+        if self._pause:
+            self._pause -= 1
+            return "refused"
+        try:
+            champion = take(self.address, registered, self.place, self.refused, check_model)
+        except (ModelRefusedError, RegistryError):
+            raise
+        except (BundleError, OSError):
+            # it may be mended, or the machine may be busy; fetching and checking it at each look would keep it so
+            self._pause = min(2**self._failures - 1, LONGEST_PAUSE)
+            self._failures += 1
+            raise
         before, self.champion = self.champion, champion
         _log.info("%s: version %s takes the place of version %s", champion.name, version, before.version)
         keep(champion, self.last_good)
@@ -197,10 +223,13 @@ class Current:
             self.scorer = self._load(champion)
             self._failed = None
             _log.info("serving %s version %s", champion.name, champion.version)
-        except BundleError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the old scorer goes on answering
             self._failed = champion
             self._refused()
-            _log.warning("%s; version %s stays.", error, self.scorer.version)
+            told = str(error) if isinstance(error, LeadQualificationError) else type(error).__name__
+            _log.warning(
+                "version %s can't be loaded: %s; version %s stays.", champion.version, told, self.scorer.version
+            )
 
     def start(self, seen: Callable[[Notice], None]) -> None:
         """Look again and again, in a thread, until `stop`; `seen` is told at once what is known already."""
@@ -210,7 +239,7 @@ class Current:
             while not self._stop.wait(CHECK_SECONDS):
                 try:
                     self.refresh()
-                except OSError as error:
+                except (OSError, ValueError, LookupError) as error:
                     _log.warning("the notice of the champion can't be read (%s)", error)
                 seen(self.known)
 

@@ -27,13 +27,13 @@ from starlette.routing import Route
 from features.errors import LeadQualificationError
 from models.score_log import LogSettings
 from serving import access, events, metrics, protocol
-from serving.champion import Champion, find_champion, followed_registry, last_good
+from serving.champion import find_champion, followed_registry, last_good, refused_models
 from serving.edge import CODE_HEADER, Answer, Edge, Receive, Scope, configure_access_log
 from serving.ending import PARENT, Ending, drain_seconds
 from serving.following import Follower, Notice, reload_seconds
 from serving.openapi import openapi_document
+from serving.registry import Champion
 from serving.schemas import ScoreAnswer, ScoreRequest
-from serving.scorer import Scorer
 from serving.worker import Incoming, Worker, read_incoming
 
 __all__ = ["LeadQualification"]
@@ -75,7 +75,6 @@ def _resolve() -> tuple[Champion, Path]:
     place = Path(tempfile.mkdtemp(prefix="lead-qualification-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     champion = find_champion(ROOT, place, os.environ)
-    Scorer.load(champion.folder, champion.name, champion.version)
     notice = place / "champion.json"
     Notice(champion).write(notice)
     return champion, notice
@@ -168,7 +167,8 @@ class _LeadQualification:
         os.environ[PARENT] = str(os.getpid())
         address = followed_registry(ROOT, os.environ)
         if address is not None:
-            Follower(address, notice.parent, notice, champion, last_good(ROOT, os.environ)).start(seconds)
+            known = refused_models(ROOT, os.environ)
+            Follower(address, notice.parent, notice, champion, last_good(ROOT, os.environ), known).start(seconds)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator, unused-ignore]
     def close(self) -> None:

@@ -220,5 +220,5 @@ def test_messages() -> None:
         fit("sigmoid", 200).apply(np.array([0.0, np.nan]))
     with pytest.raises(BundleError, match=r"calibration.json cannot be read"):
         Calibration.from_json("{}")
-    with pytest.raises(BundleError, match=r"calibration.json cannot be read"):
+    with pytest.raises(BundleError, match=r"calibration.json: not JSON"):
         Calibration.from_json("not json")

@@ -163,7 +163,7 @@ def test_no_rows_are_no_predictions_and_other_columns_an_error(classifier: Class
 
 
 def test_a_text_that_is_no_model_or_one_of_other_features_is_refused(classifier: Classifier) -> None:
-    with pytest.raises(BundleError, match="LightGBM can't read it"):
+    with pytest.raises(BundleError, match="does not begin with the line 'tree'"):
         Classifier.from_text("hello", ODD_NAMES)
     with pytest.raises(BundleError, match="trained on 3 columns, the catalog has 2 features"):
         Classifier.from_text(classifier.to_text(), ODD_NAMES[:2])

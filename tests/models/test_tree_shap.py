@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import BundleError
+from models.model_text import read_model_text
 from models.tree_groups import group
 from models.tree_shap import TreeShap
-from models.trees import read_trees
+from models.trees import Trees, flat_trees
 
 FEATURES = 7
 CATEGORICAL = [2, 5]
@@ -50,8 +51,12 @@ def _train(random: np.random.Generator, rows: int, **more: Any) -> lightgbm.Boos
     return lightgbm.train(fixed, data, num_boost_round=rounds)
 
 
+def _trees(booster: lightgbm.Booster) -> Trees:
+    return flat_trees(read_model_text(booster.model_to_string(num_iteration=-1)).trees)
+
+
 def _shap(booster: lightgbm.Booster, **more: Any) -> TreeShap:
-    return TreeShap(read_trees(booster.model_to_string(num_iteration=-1)), booster.num_feature(), **more)
+    return TreeShap(_trees(booster), booster.num_feature(), **more)
 
 
 def _agree(booster: lightgbm.Booster, matrix: np.ndarray, **more: Any) -> None:
@@ -86,7 +91,7 @@ def test_deep_trees_with_more_features_than_one_block_of_points_takes(table_byte
     labels = (matrix[:, :24] > -1.3).all(axis=1).astype(int)  # a chain: one feature after the other decides
     params = {"objective": "binary", "verbosity": -1, "num_threads": 1, "num_leaves": 60, "min_data_in_leaf": 1}
     booster = lightgbm.train(params, lightgbm.Dataset(matrix, labels), 5)
-    trees = read_trees(booster.model_to_string())
+    trees = _trees(booster)
     assert np.diff(trees.begin).max() > 16  # two blocks hold for so many
     _agree(booster, random.normal(size=(40, 40)).astype(np.float32), table_bytes=table_bytes)
 
@@ -149,7 +154,7 @@ def test_a_row_alone_has_the_bits_it_has_among_many_and_in_any_memory_layout() -
 
 
 def test_tables_stay_within_their_memory() -> None:
-    trees = read_trees(_train(np.random.default_rng(5), 1500, num_leaves=31).model_to_string())
+    trees = _trees(_train(np.random.default_rng(5), 1500, num_leaves=31))
     sizes = [group(trees, most).parts[-1, 2] * 8 for most in (0, 10_000, 1_000_000)]
     assert sizes[0] == 0
     assert 0 < sizes[1] <= 10_000 < sizes[2] <= 1_000_000
@@ -168,4 +173,4 @@ def test_models_of_another_sort_are_refused(old: str, new: str) -> None:
     text = _train(np.random.default_rng(6), 60).model_to_string()
     assert old in text
     with pytest.raises(BundleError, match=r"^model\.txt: .*[Tt]rain"):
-        read_trees(text.replace(old, new))
+        read_model_text(text.replace(old, new))

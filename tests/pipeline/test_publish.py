@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from features.errors import BundleError, DataError, LeadQualificationError
+from models.bundle import bundle_hash
 from pipeline import comparison
 from pipeline import publish as module
 from pipeline.publish import REFUSED, gate_rows, publish, rollback
@@ -189,6 +190,19 @@ def test_a_bundle_other_than_the_tracked_one_is_not_published(
     make_bundle(2).save(workspace / "data" / "bundle")
     with pytest.raises(DataError, match="not the bundle that run .* recorded"):
         publish(workspace, sections, target)
+
+
+def test_a_bundle_that_cannot_be_read_is_not_registered(
+    workspace: Path, target: Path, make_bundle: Any, lay_out: Any, sections: Any
+) -> None:
+    lay_out(make_bundle(1))
+    bundle, tracking = workspace / "data" / "bundle", workspace / "data" / "tracking.json"
+    (bundle / "model.txt").write_text("tree\n", encoding="utf-8")
+    known = json.loads(tracking.read_text(encoding="utf-8"))
+    tracking.write_text(json.dumps(known | {"bundle_sha256": bundle_hash(bundle)}), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"model\.txt: it does not match its checksum"):
+        publish(workspace, sections, target)
+    assert Registry.open(workspace, NAME).client.search_model_versions(f"name = '{NAME}'") == []
 
 
 def test_a_run_of_another_store_is_explained(

@@ -2,7 +2,10 @@
 
 import itertools
 import json
+import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +18,11 @@ from typing import Any
 import pytest
 
 from models.bundle import Bundle, bundle_hash
-from serving.champion import Champion
 from serving.following import Follower, Notice
+from serving.model_check import ModelRefusedError, ModelUncheckedError
+from serving.refused_models import RefusedModels
+from serving.registry import Champion
+from tests import altered_bundles
 
 NAME = "lead-qualification"
 LOOPS = 4
@@ -41,6 +47,15 @@ class Store:
         folder = self.place / f"logged-{len(client.search_model_versions('')) + 1}"
         bundle.save(folder / "artifacts" / "bundle")
         tags = {"bundle_sha256": bundle_hash(folder / "artifacts" / "bundle")}
+        return str(client.create_model_version(NAME, folder.as_uri(), tags=tags).version)
+
+    def register_altered(self, good: str, changed: dict[str, bytes]) -> str:
+        """Register a copy of a version with changed files, and checksums and tags that fit; return its version."""
+        client = self.client()
+        folder = self.place / f"logged-{len(client.search_model_versions('')) + 1}"
+        (folder / "artifacts").mkdir(parents=True)
+        bundle = altered_bundles.write(folder / "artifacts" / "bundle", self.logged(good), changed)
+        tags = {"bundle_sha256": bundle_hash(bundle)}
         return str(client.create_model_version(NAME, folder.as_uri(), tags=tags).version)
 
     def promote(self, version: str) -> None:
@@ -101,7 +116,7 @@ def _asking(client: Any, leads: list[dict[str, Any]]) -> Iterator[list[tuple[int
 
 
 def _until(what: Callable[[], bool]) -> None:
-    for _ in range(300):
+    for _ in range(900):
         if what():
             return
         time.sleep(0.1)
@@ -178,7 +193,10 @@ def follower(store: Store, bundle_folder: Path, tmp_path: Path) -> Follower:
     place = tmp_path / "place"
     place.mkdir()
     champion = Champion(bundle_folder, NAME, "1")
-    return Follower(store.address, place, place / "notice.json", champion, tmp_path / "kept", clock=lambda: 5.0)
+    refused = RefusedModels(tmp_path / "refused.json")
+    return Follower(
+        store.address, place, place / "notice.json", champion, tmp_path / "kept", refused, clock=lambda: 5.0
+    )
 
 
 def test_each_look_is_counted_and_a_damaged_bundle_changes_nothing(store: Store, follower: Follower) -> None:
@@ -210,3 +228,92 @@ def test_a_lost_artifact_is_told_and_changes_nothing(store: Store, follower: Fol
     store.promote("2")
     assert follower.look() in ("refused", "unreachable")
     assert follower.champion.version == "1"
+
+
+def test_what_was_refused_is_neither_fetched_nor_checked_again_until_it_is_cleared(
+    store: Store, follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[Path] = []
+
+    def refuse(folder: Path) -> None:
+        checked.append(folder)
+        raise ModelRefusedError("loading ended the process by SIGSEGV")
+
+    monkeypatch.setattr("serving.following.check_model", refuse)
+    store.promote("2")
+    assert [follower.look() for _ in range(3)] == ["refused"] * 3
+    assert len(checked) == 1
+    assert not checked[0].exists()
+    assert Notice.read(follower.notice).looks["refused"] == 3
+    [known] = RefusedModels(follower.refused.path).read()  # as after a restart
+    assert (known.version, known.reason) == ("2", "loading ended the process by SIGSEGV")
+    follower.refused.clear("2")
+    monkeypatch.setattr("serving.following.check_model", checked.append)
+    assert (follower.look(), follower.champion.version) == ("loaded", "2")
+    assert len(checked) == 2
+
+
+def test_a_check_without_an_end_is_tried_again_after_growing_pauses(
+    store: Store, follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[Path] = []
+
+    def fail(folder: Path) -> None:
+        tries.append(folder)
+        raise ModelUncheckedError("loading took too long by the clock")
+
+    monkeypatch.setattr("serving.following.check_model", fail)
+    store.promote("2")
+    counted = []
+    for _ in range(9):
+        assert follower.look() == "refused"
+        counted.append(len(tries))
+    assert counted == [1, 2, 2, 3, 3, 3, 3, 4, 4]
+    assert follower.refused.read() == []
+    store.promote("1")
+    assert follower.look() == "unchanged"
+    store.promote("2")
+    monkeypatch.setattr("serving.following.check_model", tries.append)
+    assert follower.look() == "loaded"
+
+
+def test_models_that_kill_never_reach_the_service_nor_keep_it_down(
+    root: Path, store: Store, serving_at: Any, leads: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    target, log, settings = "serving.service:LeadQualification", tmp_path / "log.txt", _settings(store, tmp_path)
+    models = altered_bundles.killers(store.logged("1"))
+    bad = [store.register_altered("1", {"model.txt": content}) for content in list(models.values())[:1]]
+    bad.append(store.register_altered("1", {"spread.txt": models["circle"]}))
+    bad.append(store.register_altered("1", {"calibration.json": b"[" * 100_000}))
+    with serving_at(target, root, log, settings) as client, _asking(client, leads[:8]) as answers:
+        for version in bad:
+            store.promote(version)
+            _until(lambda v=version: f"version {v}, is refused" in log.read_text("utf-8"))  # type: ignore[misc]
+            begin = len(answers)
+            _until(lambda b=begin: len(answers) > b + 20)  # type: ignore[misc]
+        assert client.get("/ready")[0] == 200
+        assert _refused(client) >= len(bad)
+    assert {(status, answer["model"]["version"]) for status, answer in answers} == {(200, "1")}
+    again = tmp_path / "again.txt"
+    with serving_at(target, root, again, settings) as client:  # the last of them is still the champion
+        assert client.post({"leads": leads[:1]})[1]["model"]["version"] == "1"
+        said = again.read_text("utf-8")
+        assert f"version {bad[-1]}, is refused" in said
+        assert f"serving the bundle in {tmp_path / 'last_good'} instead" in said
+        store.promote("2")
+        _until(lambda: client.post({"leads": leads[:1]})[1]["model"]["version"] == "2")
+    listed = _models(root, settings, "list")
+    assert [f"refused: version {version} of {NAME}" in listed for version in bad] == [True] * len(bad)
+    assert "served last: version 2" in listed
+    assert "champion: version 2" in listed
+    assert "1 refusals forgotten" in _models(root, settings, "clear", bad[0])
+    assert f"refused: version {bad[0]} of" not in _models(root, settings, "list")
+    assert f"{len(bad) - 1} refusals forgotten" in _models(root, settings, "clear", "--all")
+
+
+def _models(root: Path, settings: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, "-m", "serving.models", *arguments]
+    done = subprocess.run(
+        command, cwd=root, env={**os.environ, **settings}, capture_output=True, text=True, check=True, timeout=120
+    )
+    return done.stdout

@@ -1,0 +1,89 @@
+"""Command `models`: list the model versions that this machine's service knows, and let a refused one be checked again.
+
+A running service takes up a cleared refusal at its next look at the registry.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from features.errors import BundleError, LeadQualificationError
+from models.bundle import bundle_hash
+from serving.champion import DEFAULT_MODEL_NAME, MODEL_NAME, followed_registry, kept_champion, last_good, refused_models
+from serving.registry import Registered, champion_version, versions
+
+__all__ = ["main"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _arguments(given: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m serving.models", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser(
+        "list", help="list the version served last, those in the registry, and those refused, with reasons"
+    )
+    clear = commands.add_parser("clear", help="forget refusals, so that the versions are checked again")
+    which = clear.add_mutually_exclusive_group(required=True)
+    which.add_argument("which", nargs="?", help="a version, or the beginning of a hash, as in list")
+    which.add_argument("--all", action="store_true", help="forget all")
+    return parser.parse_args(given)
+
+
+def main(given: list[str] | None = None) -> None:
+    """Show versions and refusals, or forget refusals."""
+    arguments = _arguments(given)
+    refused = refused_models(ROOT, os.environ)
+    if arguments.command == "list":
+        _list()
+        return
+    try:
+        gone = refused.clear(None if arguments.all else arguments.which)
+    except OSError as error:
+        raise SystemExit(f"{refused.path} can't be changed ({error}). Run this where it may be written.") from None
+    if not gone and not arguments.all:
+        raise SystemExit(f"models: no refusal of {arguments.which!r}; see `python -m serving.models list`.")
+    for item in gone:
+        _say(f"models: version {item.version} of {item.name} ({item.sha256[:12]}) will be checked again")
+    _say(f"models: {len(gone)} refusals forgotten; {refused.path}")
+
+
+def _list() -> None:
+    refused, folder = refused_models(ROOT, os.environ), last_good(ROOT, os.environ)
+    name = os.environ.get(MODEL_NAME) or DEFAULT_MODEL_NAME
+    served: Registered | None = None
+    try:
+        if folder.is_dir():
+            champion = kept_champion(folder, name)
+            served = Registered(champion.name, champion.version, bundle_hash(folder))
+            _say(f"served last: version {served.version} of {served.name}  {_short(served.sha256)}  {folder}")
+        else:
+            _say(f"served last: none; nothing is kept in {folder}")
+    except LeadQualificationError as error:
+        _say(f"served last: {error}")
+    for item in refused.read():
+        _say(f"refused: version {item.version} of {item.name}  {_short(item.sha256)}  since {item.at}: {item.reason}")
+    address = followed_registry(ROOT, os.environ)
+    if address is None:
+        _say("registry: none is followed")
+        return
+    try:
+        registered = versions(address, name)
+        for one in registered:
+            _say(f"registered: version {one.version} of {one.name}  {_short(one.sha256)}")
+        _say(f"champion: version {champion_version(address, name).version} of {name}")
+    except BundleError as error:
+        _say(f"registry: {error}")
+
+
+def _short(sha256: str | None) -> str:
+    return "(no hash)" if sha256 is None else sha256[:12]
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
