@@ -47,7 +47,7 @@ format: env ## format and fix what can be fixed
 	ruff check --fix .
 
 serve: env ## the scoring service on http://127.0.0.1:3000
-	@bentoml serve serving.service:LeadQualification --host 127.0.0.1 --port 3000
+	@exec python -m serving --host 127.0.0.1 --port 3000
 
 ui: env ## the MLflow pages on http://127.0.0.1:5000
 	@python -m pipeline.tracking --ui

@@ -54,8 +54,8 @@ def _service(workspace: Path, bundle: Path) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     log = workspace / "reports" / "service.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = ["bentoml", "serve", "serving.service:LeadQualification", "--host", "127.0.0.1", "--port", str(port)]
-    environment = {**os.environ, "LEAD_BUNDLE_DIR": str(bundle.resolve()), "PYTHONPATH": str(workspace)}
+    command = [sys.executable, "-m", "serving", "--port", str(port)]
+    environment = {**os.environ, "LEAD_BUNDLE_DIR": str(bundle.resolve()), "LEAD_DRAIN_SECONDS": "0"}
     with log.open("w", encoding="utf-8") as out:
         service = subprocess.Popen(command, cwd=workspace, env=environment, stdout=out, stderr=subprocess.STDOUT)
         try:
@@ -142,7 +142,7 @@ def demo(repository: Path, source: str | None) -> None:
         console.print("[yellow]No champion: this demonstration goes on with the refused challenger.[/yellow]")
     _step("3 Everyone at risk: python -m pipeline.score")
     _run(workspace, python, "-m", "pipeline.score", "--out", f"{data}/scores.csv", "--bundle", str(bundle_dir))
-    _step("4 Service: bentoml serve, POST /score")
+    _step("4 Service: POST /score")
     request = _example_request(data, sections, Bundle.load(bundle_dir))
     with _service(workspace, bundle_dir) as address:
         answer = _post(address, request)

@@ -11,21 +11,38 @@ from serving.listening import REQUIRE_KEYS, is_loopback, keys_needed, listening_
 from serving.rate_limits import RateLimits
 from serving.security import Guard
 
-__all__ = ["gate", "prepare"]
+__all__ = ["gate", "prepare", "will_listen_on"]
 
 LIMITS = "LEAD_RATE_LIMITS_FILE"  # from the process that starts the workers to its workers
 _log = logging.getLogger("bentoml.lead_qualification.keys")
 
 
-def prepare(root: Path, host: str | None, place: Path) -> None:
-    """Refuse to start where keys are needed and can't be read, and make the file in which the workers count.
+class _Start:
+    """What the process that starts the workers knows, where it was told."""
+
+    host: str | None = None
+
+
+def will_listen_on(host: str) -> None:
+    """Say where the workers that this process is about to start will listen.
+
+    Parameters
+    ----------
+    host : str
+        An IP address.
+    """
+    _Start.host = host
+
+
+def prepare(root: Path, place: Path) -> None:
+    """Refuse to start where keys are needed and can't be read, and say in which file the workers count.
+
+    Where nobody said on what the workers will listen, as behind ``bentoml serve``, only they decide, by their sockets.
 
     Parameters
     ----------
     root : Path
         The folder that holds the packages.
-    host : str or None
-        What the service is about to listen on; None: not known, so only the workers look.
     place : Path
         A folder of this service alone.
 
@@ -34,9 +51,11 @@ def prepare(root: Path, host: str | None, place: Path) -> None:
     LeadQualificationError
         There is no file of keys, or it is damaged; or the setting can't be understood.
     """
+    host = _Start.host
     needed = keys_needed(os.environ, [] if host is None else [host])
     os.environ[LIMITS] = str(place / "rate_limits")
     if host is None:
+        _log.info("The workers see themselves where they listen: beyond loopback they ask for API keys.")
         return
     if not needed:
         if not is_loopback(host):

@@ -1,47 +1,45 @@
-"""The addresses that tell what happens, and ask for the score of a lead as the store knows it."""
+"""Handlers of the routes that tell what happens, and that ask for the score of a lead as the store knows it."""
 
-import contextlib
 import datetime as dt
 import json
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.to_thread
-from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from features.timeline import to_micros
-from serving.addresses import LEAD_SCORE, TOLD
+from serving.answers import Answer, Handler, Receive, Scope, refused
 from serving.bodies import read_body
 from serving.dispatcher import Dispatcher
-from serving.edge import CODE_HEADER
-from serving.errors import RequestError, error_body
+from serving.errors import RequestError
 from serving.intake import accept
 from serving.online import score_lead
+from serving.routes import MATCH, TOLD
 from serving.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError, store_url
+from serving.store_state import StoreState
 from serving.webhooks import WebhookSettings
 
-__all__ = ["connect", "lifespan", "prepare", "routes", "store_state"]
+__all__ = ["HANDLERS", "connect", "prepare", "start", "stop", "store_state"]
 
-RETRY_AFTER = "5"
+RETRY_AFTER = b"5"
 THREADS = 4  # for writes, and as many for scores
 MOST_WAITING = 256
-LOOK_SECONDS = 1.0
 
 _log = logging.getLogger("bentoml.lead_qualification.store")
 
 
 class _Ways:
-    """What the addresses of one process share."""
+    """What the handlers of one process share."""
 
     store: Store
+    state: StoreState
     scorer: Callable[[], Scorer]
     writes: anyio.CapacityLimiter
     scores: anyio.CapacityLimiter
@@ -89,69 +87,57 @@ def connect(root: Path, scorer: Callable[[], Scorer]) -> None:
         Gives the scorer of the moment.
     """
     _ways.store, _ways.scorer = Store(store_url(root)), scorer
+    _ways.state = StoreState(_ways.store)
     settings = WebhookSettings.from_environ(os.environ)
     _ways.dispatcher = None if settings is None else Dispatcher(_ways.store, scorer, settings, _now)
 
 
-@contextlib.asynccontextmanager
-async def lifespan(app: Starlette) -> AsyncIterator[None]:
-    """Serve the addresses, and tell of decisions, until the block ends."""
+async def start() -> None:
+    """Get ready to answer, and begin to tell of decisions; in the event loop that will answer."""
     _ways.writes, _ways.scores = anyio.CapacityLimiter(THREADS), anyio.CapacityLimiter(THREADS)
     if _ways.dispatcher is not None:
         _ways.dispatcher.start()
-    try:
-        yield
-    finally:
-        if _ways.dispatcher is not None:
-            await anyio.to_thread.run_sync(_ways.dispatcher.stop)
-        _ways.store.close()
+
+
+async def stop() -> None:
+    """End what `start` began, and close the store."""
+    if _ways.dispatcher is not None:
+        await anyio.to_thread.run_sync(_ways.dispatcher.stop)
+    _ways.store.close()
 
 
 async def store_state() -> str:
-    """Say whether the store answers: ``up`` or ``down``."""
-
-    def look() -> None:
-        with _ways.store.read():
-            pass
-
-    with anyio.move_on_after(LOOK_SECONDS):
-        try:
-            await anyio.to_thread.run_sync(look, abandon_on_cancel=True)
-        except StoreUnavailableError:
-            return "down"
-        return "up"
-    return "down"
+    """Say what the store takes at this moment; see `serving.store_state.StoreState`."""
+    return await _ways.state.now()
 
 
-async def _write(request: Request) -> Response:
-    kind = request.url.path.rsplit("/", 1)[-1]
-
+async def _write(kind: str, scope: Scope, receive: Receive) -> Answer:
     async def answer() -> Any:
-        body = await read_body(request)
+        body = await read_body(Request(scope, receive))
         accepted = await _in_thread(_ways.writes, accept, _ways.store, kind, body, _now())
         if _ways.dispatcher is not None:
             _ways.dispatcher.wake()
         return accepted
 
-    return await _answer(answer)
+    return await _answered(answer)
 
 
-async def _score(request: Request) -> Response:
+async def _score(scope: Scope, receive: Receive) -> Answer:
     async def answer() -> Any:
-        query = dict(request.query_params)
-        if len(query) != len(request.query_params.multi_items()):
+        items = Request(scope).query_params.multi_items()
+        query = dict(items)
+        if len(query) != len(items):
             raise RequestError(400, "duplicate_key", "a parameter stands twice in the address.", hint="Send each once.")
-        lead_id = request.path_params["lead_id"]
+        lead_id = scope[MATCH].lead_id
         return await _in_thread(_ways.scores, score_lead, _ways.store, _ways.scorer(), lead_id, query, _now())
 
-    return await _answer(answer)
+    return await _answered(answer)
 
 
-async def _answer(answer: Callable[[], Any]) -> Response:
-    headers = {}
+async def _answered(answer: Callable[[], Awaitable[Any]]) -> Answer:
     try:
-        content = json.dumps(await answer(), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-        return Response(content, media_type="application/json")
+        content = json.dumps(await answer(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return Answer(content.encode())
     except RequestError as error:
         failure = error
     except StoreUnavailableError as error:
@@ -159,10 +145,7 @@ async def _answer(answer: Callable[[], Any]) -> Response:
         # A connection that breaks while it commits leaves open whether it did, so this does not say that nothing was written
         hint = "Send it again later: what was written already changes nothing. POST /score works without the store."
         failure = RequestError(503, "store_unavailable", "the store does not answer; nothing was accepted.", hint=hint)
-    if failure.status == 503:
-        headers["retry-after"] = RETRY_AFTER
-    headers[CODE_HEADER.decode("ascii")] = failure.code
-    return Response(error_body(failure), failure.status, headers, media_type="application/json")
+    return refused(failure, *([(b"retry-after", RETRY_AFTER)] if failure.status == 503 else []))
 
 
 async def _in_thread(limiter: anyio.CapacityLimiter, work: Callable[..., Any], *arguments: Any) -> Any:
@@ -176,7 +159,5 @@ def _now() -> int:
     return to_micros(dt.datetime.now(dt.UTC))
 
 
-routes = [
-    *(Route(f"/{kind}", _write, methods=["POST"]) for kind in TOLD),
-    Route(LEAD_SCORE.replace("{lead_id}", "{lead_id:path}"), _score, methods=["GET"]),  # an id may hold a slash
-]
+HANDLERS: Mapping[str, Handler] = {**{kind: partial(_write, kind) for kind in TOLD}, "lead_score": _score}
+"""By the names of `serving.routes.ROUTES`."""

@@ -207,4 +207,4 @@ KINDS: Mapping[str, Kind] = {
     ),
     "outcomes": _kind("outcomes", event_schemas.OutcomesBody, MAX_STAGE_CHANGES, _outcomes, add_outcomes),
 }
-"""How each of `serving.addresses.TOLD` is read and written."""
+"""How each of `serving.routes.TOLD` is read and written."""

@@ -27,7 +27,7 @@ def clock_warnings(rows: Sequence[Any], kind: str, now: int) -> list[dict[str, A
     rows : sequence
         As they were written.
     kind : str
-        One of `serving.addresses.TOLD`.
+        One of `serving.routes.TOLD`.
     now : int
         UTC microseconds; stands in for a missing `recorded_at`.
     """

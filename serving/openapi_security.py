@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from serving import examples
-from serving.addresses import ANY, scope_of
+from serving.routes import match
 
 __all__ = ["SCHEMES", "secured"]
 
@@ -33,16 +33,17 @@ def secured(path: str, item: dict[str, Any], content: Content) -> dict[str, Any]
     content : callable
         Gives the content of a body from its schema's name and an example.
     """
-    scope = scope_of(path)
-    if scope is None:
+    found = match(path)
+    scope = "any" if found is None else found.route.needs
+    if scope == "open":
         return item
     example = content("ErrorAnswer", examples.ERROR)
     answers: dict[str, Any] = {
         "401": {"description": "No key, or one that is not valid.", "headers": _CHALLENGE, "content": example},
         "429": {"description": "The key has used up what it may do.", "headers": _RETRY, "content": example},
     }
-    text = "Any key may." if scope == ANY else f"Needs a key with the scope `{scope}`, or `admin`."
-    if scope != ANY:
+    text = "Any key may." if scope == "any" else f"Needs a key with the scope `{scope}`, or `admin`."
+    if scope != "any":
         answers["403"] = {"description": text, "headers": _CHALLENGE, "content": example}
     return {method: _operation(operation, answers, text) for method, operation in item.items()}
 

@@ -7,10 +7,10 @@ holds a file descriptor and memory, so whoever opens many of them slowly keeps e
 import asyncio
 import logging
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import uvicorn
 import uvicorn.config
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from serving.errors import RequestError, error_body
 
@@ -22,18 +22,36 @@ REQUEST_SECONDS = 120.0
 """From there to the last byte of the answer; longer than everything inside may take."""
 LOOK_SECONDS = 2.0
 
+OVERRIDDEN = (
+    "connection_made",
+    "data_received",
+    "on_response_complete",
+    "connection_lost",
+    "send_400_response",
+    "_should_upgrade",
+)
+
 _log = logging.getLogger("bentoml.lead_qualification")
 
-if TYPE_CHECKING:
-    from uvicorn.protocols.http.h11_impl import H11Protocol as Protocol
-else:
-    Protocol = AutoHTTPProtocol
+
+async def _nothing(scope: Any, receive: Any, send: Any) -> None:
+    """Stand in for an application, without which settings can't be read."""
 
 
-class PatientProtocol(Protocol):
+def _servers_own() -> Any:
+    """Find the class that the server would use, through its public settings."""
+    config = uvicorn.Config(_nothing, http="auto", ws="none", lifespan="off", log_config=None)
+    config.load()
+    return config.http_protocol_class
+
+
+_Protocol: Any = _servers_own()
+
+
+class PatientProtocol(_Protocol):  # type: ignore[misc]
     """Uvicorn's protocol, whose patience ends; what is no HTTP is answered in the one shape of errors."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         """Begin to wait for the first head."""
         super().connection_made(transport)
         self._is_waiting, self._since = True, self.loop.time()
@@ -84,5 +102,15 @@ class PatientProtocol(Protocol):
 
 
 def install() -> None:
-    """Let the server of this process use it."""
+    """Let the server of this process use it.
+
+    Raises
+    ------
+    RuntimeError
+        The server has no such methods any more: without them nobody would be cut off, and nobody would notice.
+    """
+    missing = [name for name in OVERRIDDEN if not callable(getattr(_Protocol, name, None))]
+    if missing:
+        text = f"uvicorn {uvicorn.__version__}: {_Protocol.__name__} has no {', '.join(missing)}"
+        raise RuntimeError(f"{text}. Adapt {__name__}, or install the version of requirements.lock.")
     uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{PatientProtocol.__name__}"

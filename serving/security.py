@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from features.errors import LeadQualificationError
-from serving.addresses import ANY, scope_of
-from serving.edge import Answer, Scope
-from serving.errors import RequestError, error_body
+from serving.answers import Answer, Scope, refused
+from serving.errors import RequestError
 from serving.key_file import LEADS_PER_MINUTE, REQUESTS_PER_MINUTE, Key, digest, key_id_of, read_keys
 from serving.rate_limits import RateLimits
+from serving.routes import MATCH, Match
 
 __all__ = ["KEY", "Guard", "may_debug"]
 
@@ -50,9 +50,13 @@ class Guard:
         self._looked = -math.inf
 
     def refuse(self, scope: Scope) -> Answer | None:
-        """Say why a request is refused; None: it is admitted. Its scope then holds the key."""
-        needed = scope_of(scope["path"])
-        if needed is None:
+        """Say why a request is refused, by the route in its scope; None: it is admitted. Its scope then holds the key.
+
+        What matches no route needs a key, too: without one, nobody is told what there is.
+        """
+        found: Match | None = scope[MATCH]
+        needed = "any" if found is None else found.route.needs
+        if needed == "open":
             return None
         now = time.monotonic()
         if now - self._looked >= LOOK_SECONDS:
@@ -62,15 +66,15 @@ class Guard:
             key = self._key(scope)
         except RequestError as error:
             challenge = _REALM if error.code == "no_key" else f'{_REALM}, error="invalid_token"'
-            return _answer(error, (b"www-authenticate", challenge.encode("ascii")))
+            return refused(error, (b"www-authenticate", challenge.encode("ascii")))
         scope[KEY] = key
-        if needed not in key.scopes and needed != ANY and "admin" not in key.scopes:
+        if needed not in key.scopes and needed != "any" and "admin" not in key.scopes:
             refusal = _forbidden(key, needed)
             challenge = f'{_REALM}, error="insufficient_scope", scope="{needed}"'
-            return _answer(refusal, (b"www-authenticate", challenge.encode("ascii")))
-        wait = self._take(key, 1, 1 if needed == "score" else 0, now)
+            return refused(refusal, (b"www-authenticate", challenge.encode("ascii")))
+        wait = self._take(key, 1, int(found is not None and found.route.counts_leads), now)
         if wait > 0.0:
-            return _answer(_too_many(key, wait), (b"retry-after", str(math.ceil(wait)).encode("ascii")))
+            return refused(_too_many(key, wait), (b"retry-after", str(math.ceil(wait)).encode("ascii")))
         return None
 
     def charge(self, scope: Scope, leads: int) -> None:
@@ -146,7 +150,3 @@ def _too_many(key: Key, wait: float) -> RequestError:
     message = f"the key {key.id} may send {requests:,} requests and score {leads:,} leads a minute; it used them up."
     hint = f"Wait {math.ceil(wait)} s, as Retry-After says, and send it again."
     return RequestError(429, "too_many_requests", message, hint=hint)
-
-
-def _answer(error: RequestError, header: tuple[bytes, bytes]) -> Answer:
-    return Answer(error_body(error), error.status, error.code, headers=(header,))

@@ -35,10 +35,10 @@ def contenders(bundle: Path, model: Path, workers: int) -> dict[str, Contender]:
     def bento(target: str) -> list[str]:
         return [str(BIN / "bentoml"), "serve", target, "--host", "127.0.0.1", "--port", "PORT"]
 
-    ours = {"LEAD_WORKERS": str(workers), "LEAD_BUNDLE_DIR": str(bundle.resolve())}
+    ours = {"LEAD_WORKERS": str(workers), "LEAD_BUNDLE_DIR": str(bundle.resolve()), "LEAD_DRAIN_SECONDS": "0"}
     mlflow = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "--env-manager", "local"]
     mlflow += ["-p", "PORT", "-w", str(workers)]
-    service = bento("serving.service:LeadQualification")
+    service = [sys.executable, "-m", "serving", "--port", "PORT"]
     return {
         "empty": Contender("empty BentoML service", bento("bench.serving.empty:Empty"), "/score", ours, without),
         "empty_async": Contender(

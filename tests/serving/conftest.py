@@ -33,9 +33,11 @@ from features.timeline import to_micros
 from models.bundle import Bundle
 from models.fitting import fit_product
 from models.params import CalibrationParams, SplitParams, TiersParams, TrainParams
+from serving.logs import ACCESS_LOG
 
 ROLES = ("purchasing", "head of it", None)
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+OURS = "serving.service:LeadQualification"
 LEADS = 400
 
 
@@ -282,6 +284,18 @@ class Client:
         return scored
 
 
+def log_lines(log: Path) -> list[dict[str, Any]]:
+    """Read a log of the service; fails unless each line is one JSON object with moment, level, logger and message."""
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert all({"at", "level", "logger", "message"} <= set(line) for line in lines)
+    return lines
+
+
+def access_lines(log: Path) -> list[dict[str, Any]]:
+    """Read the lines of single requests from a log of the service."""
+    return [line for line in log_lines(log) if line["logger"] == ACCESS_LOG and "request_id" in line]
+
+
 def free_port() -> int:
     """Find a free loopback port."""
     with socket.socket() as probe:
@@ -301,22 +315,21 @@ def serve(
 ) -> Iterator[Client]:
     """Serve a target from a folder until the block ends; with a `context`, by TLS, for which there are `options`."""
     port, where = free_port(), "http://127.0.0.1" if context is None else "https://localhost"
-    command = [
-        str(Path(sys.executable).with_name("bentoml")),
-        "serve",
-        target,
-        "--host",
-        host,
-        "--port",
-        str(port),
-        *options,
-    ]
+    program = [sys.executable, "-m", "serving"]
+    if target != OURS:
+        program = [str(Path(sys.executable).with_name("bentoml")), "serve", target]
+    command = [*program, "--host", host, "--port", str(port), *options]
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("LEAD_", "MLFLOW_", "PYTHONPATH"))}
     with log.open("w", encoding="utf-8") as out:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**kept, "LEAD_STORE_URL": f"sqlite:///{log.parent / 'store.db'}", **environment},
+            env={
+                **kept,
+                "LEAD_DRAIN_SECONDS": "0",
+                "LEAD_STORE_URL": f"sqlite:///{log.parent / 'store.db'}",
+                **environment,
+            },
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,

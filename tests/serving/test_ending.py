@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -66,13 +67,9 @@ def _port(client: Client) -> int:
     return int(client.address.rsplit(":", 1)[1])
 
 
-def _connect(client: Client) -> http.client.HTTPConnection | None:
-    """Connect; None where the connection is refused, which is the one thing that may be instead of an answer."""
+def _connect(client: Client) -> http.client.HTTPConnection:
     connection = http.client.HTTPConnection("127.0.0.1", _port(client), timeout=60)
-    try:
-        connection.connect()
-    except ConnectionRefusedError:
-        return None
+    connection.connect()
     return connection
 
 
@@ -85,20 +82,29 @@ def _ask(connection: http.client.HTTPConnection, path: str, body: Any) -> tuple[
 
 
 class _Callers:
-    """Callers of all kinds, each until its connection is refused."""
+    """Callers of all kinds behind a load balancer, which sends them here until it has seen that the service is not ready."""
 
     def __init__(self, client: Client, leads: list[dict[str, Any]]) -> None:
         self.client, self.leads = client, leads
+        self.is_sent_elsewhere = threading.Event()
         self.answers: list[tuple[float, int]] = []
         self.accepted: list[str] = []
         self.told_to_close = 0
 
+    def balancing(self) -> None:
+        """Check readiness as a balancer does: twice not ready, and nobody is sent here any more."""
+        failed = 0
+        while failed < 2:
+            time.sleep(0.25)
+            failed = failed + 1 if self.client.get("/ready")[0] == 503 else 0
+        self.is_sent_elsewhere.set()
+
     def scoring(self, number: int, many: int) -> None:
         """Score leads, with a new connection for each request."""
         for turn in itertools.count(number):
-            connection = _connect(self.client)
-            if connection is None:
+            if self.is_sent_elsewhere.is_set():
                 return
+            connection = _connect(self.client)
             asked = [self.leads[(turn + i) % len(self.leads)] for i in range(many)]
             status, _ = _ask(connection, "/score", {"leads": asked, "reasons": 3})
             self.answers.append((time.monotonic(), status))
@@ -107,9 +113,9 @@ class _Callers:
     def telling(self, number: int) -> None:
         """Tell touchpoints, with a new connection for each."""
         for turn in itertools.count():
-            connection = _connect(self.client)
-            if connection is None:
+            if self.is_sent_elsewhere.is_set():
                 return
+            connection = _connect(self.client)
             name = f"T-{number}-{turn}"
             item = {
                 "lead_id": f"L-{number}",
@@ -125,8 +131,8 @@ class _Callers:
 
     def keeping(self) -> None:
         """Score leads over one connection for as long as the server keeps it."""
-        while (connection := _connect(self.client)) is not None:
-            will_close = False
+        while not self.is_sent_elsewhere.is_set():
+            connection, will_close = _connect(self.client), False
             while not will_close:
                 status, will_close = _ask(connection, "/score", {"leads": self.leads[:1]})
                 self.answers.append((time.monotonic(), status))
@@ -134,15 +140,16 @@ class _Callers:
             connection.close()
 
 
-def test_under_load_everyone_is_answered_or_refused_and_nothing_told_is_lost(
+def test_behind_a_load_balancer_everyone_is_answered_and_nothing_told_is_lost(
     run: Run, leads: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    with run(LEAD_DRAIN_SECONDS="1") as client, ThreadPoolExecutor(10) as pool:
+    with run(LEAD_DRAIN_SECONDS="5") as client, ThreadPoolExecutor(11) as pool:
         callers = _Callers(client, leads)
         running = [pool.submit(callers.scoring, number, 1) for number in range(3)]
         running += [pool.submit(callers.scoring, number, 50) for number in range(2)]
         running += [pool.submit(callers.telling, number) for number in range(3)]
         running += [pool.submit(callers.keeping) for _ in range(2)]
+        running += [pool.submit(callers.balancing)]
         _wait(lambda: len(callers.answers) > 200)
         workers, told = _workers(client), time.monotonic()
         os.kill(client.pid, signal.SIGTERM)
@@ -233,5 +240,6 @@ def test_a_senseless_time_to_drain_is_refused(text: str) -> None:
         drain_seconds({"LEAD_DRAIN_SECONDS": text})
 
 
-def test_the_time_to_drain_is_none_where_nobody_asks_for_one() -> None:
-    assert drain_seconds({}) == drain_seconds({"LEAD_DRAIN_SECONDS": ""}) == 0.0
+def test_the_time_to_drain_is_two_checks_of_a_balancer_where_nobody_says_otherwise() -> None:
+    assert drain_seconds({}) == drain_seconds({"LEAD_DRAIN_SECONDS": ""}) == 10.0
+    assert drain_seconds({"LEAD_DRAIN_SECONDS": "0"}) == 0.0

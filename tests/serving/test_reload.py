@@ -23,6 +23,7 @@ from serving.model_check import ModelRefusedError, ModelUncheckedError
 from serving.refused_models import RefusedModels
 from serving.registry import Champion
 from tests import altered_bundles
+from tests.serving.conftest import access_lines
 
 NAME = "lead-qualification"
 LOOPS = 4
@@ -157,8 +158,7 @@ def test_promotion_and_rollback_under_load_drop_and_mix_nothing(
     # Opening a registry's database silences no logger: not of the process that opens it, and not of the workers
     assert "version 2 takes the place of version 1" in text
     assert "serving lead-qualification version 2" in text
-    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    assert sum(line["path"] == "/score" for line in lines) == len(answers)
+    assert sum(line["path"] == "/score" for line in access_lines(log)) == len(answers)
 
 
 def _metrics(client: Any) -> str:

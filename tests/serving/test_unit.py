@@ -29,6 +29,7 @@ def _environment(unit: list[tuple[str, str]], folder: Path) -> dict[str, str]:
 def test_the_unit_starts_what_make_serve_starts_and_waits_for_its_end(unit: list[tuple[str, str]], root: Path) -> None:
     settings = dict(unit)
     command = settings["ExecStart"].removeprefix(f"{PROGRAM}/.venv/bin/")
+    assert command.startswith("python -m serving ")
     assert command in (root / "Makefile").read_text(encoding="utf-8")
     assert (settings["WorkingDirectory"], settings["StateDirectory"]) == (PROGRAM, Path(STATE).name)
     assert settings["KillMode"] == "mixed"  # SIGTERM to the one that passes it on

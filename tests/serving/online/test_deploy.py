@@ -100,8 +100,8 @@ def test_the_image_copies_what_there_is_and_the_context_holds_nothing_else(root:
 
 def test_the_image_runs_the_service_as_nobody_special_and_looks_after_its_health(root: Path, recipe: str) -> None:
     command = json.loads(re.findall(r"^CMD (\[.*\])$", recipe, re.MULTILINE)[-1])
-    assert command[:3] == ["bentoml", "serve", "serving.service:LeadQualification"]
-    assert "bentoml serve serving.service:LeadQualification" in (root / "Makefile").read_text(encoding="utf-8")
+    assert command[:3] == ["python", "-m", "serving"]
+    assert "python -m serving --host" in (root / "Makefile").read_text(encoding="utf-8")
     last_stage = recipe.split("\nFROM ")[-1]
     assert re.findall(r"^USER (\d+)", last_stage, re.MULTILINE)[-1] != "0"
     assert f"http://127.0.0.1:{command[-1]}/health" in last_stage

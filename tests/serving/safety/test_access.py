@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
-from serving.addresses import LEAD_SCORE, SCOPES
 from serving.key_file import changing, key_id_of, read_keys
 from serving.rate_limits import RateLimits
+from serving.routes import LEAD_SCORE, MATCH, ROUTES, match
 from serving.security import Guard
+from tests.serving.conftest import access_lines
 from tests.serving.safety.conftest import Keyed, Keys, error_of
 
 SCORE = {"leads": [{"lead_id": "L-1"}]}
+SCOPES = {route.template: route.needs for route in ROUTES if route.needs in ("score", "write")}
 PATHS = {path: path.replace("{lead_id}", "L-1") for path in SCOPES}
 OPEN = ("/", "/docs.json", "/schema.json", "/health", "/ready", "/livez", "/readyz", "/healthz")
 
@@ -53,7 +55,8 @@ def test_what_is_open_is_open(keyed: Keyed) -> None:
 @pytest.mark.parametrize("path", [*OPEN, "/metrics", "/static_content/swagger-ui-bundle.js"])
 def test_what_is_asked_in_a_wrong_way_is_told_in_the_one_shape(keyed: Keyed, path: str) -> None:
     assert keyed.error(path, b"{}", keyed.admin) == (405, "method_not_allowed")
-    assert keyed.error("/static_content/nothing.js") == (404, "not_found")
+    assert keyed.error("/static_content/nothing.js") == (401, "no_key")
+    assert keyed.error("/static_content/nothing.js", key=keyed.write) == (404, "not_found")
 
 
 def test_any_key_may_see_the_metrics(keyed: Keyed) -> None:
@@ -139,13 +142,13 @@ def test_a_damaged_file_of_keys_locks_nobody_out_and_lets_nobody_in(keys: Keys) 
 def test_without_a_file_nobody_comes_in_and_the_hint_says_what_to_do(keys: Keys) -> None:
     guard = Guard(keys.file, RateLimits())
     assert _refused(guard, "lq_000000000000_" + "a" * 43) == 401
-    answer = guard.refuse({"path": "/score", "headers": []})
+    answer = guard.refuse({MATCH: match("/score"), "headers": []})
     assert answer is not None
     assert "python -m serving.keys create" in str(error_of(answer.body)["hint"])
 
 
 def _refused(guard: Guard, key: str) -> int | None:
-    answer = guard.refuse({"path": "/score", "headers": [(b"authorization", f"Bearer {key}".encode())]})
+    answer = guard.refuse({MATCH: match("/score"), "headers": [(b"authorization", f"Bearer {key}".encode())]})
     return None if answer is None else answer.status
 
 
@@ -158,7 +161,7 @@ def test_the_log_holds_ids_of_keys_and_never_a_key(keyed: Keyed) -> None:
     text = keyed.client.log.read_text(encoding="utf-8")
     for key in (keyed.score, keyed.write, keyed.admin, wrong):
         assert key.rsplit("_", 1)[1] not in text
-    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    lines = access_lines(keyed.client.log)
     mine = str(key_id_of(keyed.score))
     assert {(line["path"], line["status"]) for line in lines if line["key"] == mine} >= {
         ("/score", 200),
@@ -184,13 +187,7 @@ def test_the_document_says_what_each_address_needs(keyed: Keyed) -> None:
 
 def _start(root: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("LEAD_", "MLFLOW_", "BENTOML_"))}
-    command = [
-        str(Path(sys.executable).with_name("bentoml")),
-        "serve",
-        "serving.service:LeadQualification",
-        "--port",
-        "1",
-    ]
+    command = [sys.executable, "-m", "serving", "--port", "1"]
     return subprocess.run(
         [*command, *arguments],
         cwd=root,
@@ -202,7 +199,7 @@ def _start(root: Path, *arguments: str, **environment: str) -> subprocess.Comple
     )
 
 
-@pytest.mark.parametrize("arguments", [(), ("--host", "0.0.0.0"), ("--host", "::")])
+@pytest.mark.parametrize("arguments", [("--host", "0.0.0.0"), ("--host", "::")])
 def test_a_service_open_to_others_does_not_start_without_keys(
     root: Path, bundle_folder: Path, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
