@@ -128,7 +128,8 @@ async def _write(request: Request) -> Response:
 
     async def answer() -> Any:
         body = await read_body(request)
-        accepted = await _in_thread(_ways.writes, accept, _ways.store, kind, body, _now())
+        catalog = _ways.scorer().bundle.catalog
+        accepted = await _in_thread(_ways.writes, accept, _ways.store, kind, body, _now(), catalog)
         if _ways.dispatcher is not None:
             _ways.dispatcher.wake()
         return accepted
