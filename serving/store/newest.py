@@ -1,7 +1,8 @@
 """The newest rows of leads and accounts, at most so many: no volume of one lead slows the others down.
 
-Below the bounds, what is read is all that a snapshot sees. Above, the oldest is left out; of several leads those with the
-most rows give up theirs first, so that a machine among a lead's colleagues does not hide the people.
+Up to as many rows as a request may hold, what is read is all that a snapshot sees. A lead with more, which ``POST /score``
+refuses, is a machine: of it the newest `FEW` are read, so that it costs little. Where several leads together have too much,
+those with the most rows give up their oldest first, so that a machine among a lead's colleagues does not hide the people.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,8 @@ from serving.store.writing import chunks
 __all__ = ["Read", "own_changes", "own_touchpoints", "read_orders", "rows_of_leads"]
 
 FEW = 1_000
-"""So many rows are read without asking first how many there are; and at most so many that a snapshot can't see yet."""
+"""So many rows are read without asking first how many there are, so many where there are too many, and at most so many that a
+snapshot can't see yet."""
 
 DECISIVE = ("mql", "sales_qualified", "disqualified", "recycled", "customer")
 """Stages that decide whether a lead is scored, however long ago."""
@@ -56,11 +58,10 @@ def own_touchpoints(connection: sa.Connection, lead_id: str, begin: int, at: int
     rows = connection.execute(there.limit(FEW + 1)).all()
     cut = False
     if len(rows) > FEW:
-        seen = _newest_first(there.where(*_before(table, at)), table).limit(MAX_TOUCHPOINTS + 1)
+        seen = _newest_first(there.where(*_before(table, at)), table)
         later = there.where(sa.or_(table.c.occurred_at >= at, table.c.recorded_at >= at)).limit(FEW)
-        rows = connection.execute(seen).all()
-        cut = len(rows) > MAX_TOUCHPOINTS
-        rows = [*rows[:MAX_TOUCHPOINTS], *connection.execute(later).all()]
+        cut = _more_than(connection, seen, MAX_TOUCHPOINTS)
+        rows = [*connection.execute(seen.limit(FEW if cut else None)), *connection.execute(later)]
     return Read([TouchpointRecord._make(row) for row in rows], cut)
 
 
@@ -142,16 +143,19 @@ def _shared(
     sizes: dict[str, int] = {}
     for ids in chunks(lead_ids):
         query = sa.select(schema.leads.c.lead_id, count).where(schema.leads.c.lead_id.in_(ids))
-        sizes |= dict(connection.execute(query).tuples().all())
-    each = share(list(sizes.values()), most)
+        sizes |= {row[0]: row[1] for row in connection.execute(query)}
+    fair = {lead_id: FEW if size > most else size for lead_id, size in sizes.items()}
+    each = share(list(fair.values()), most)
     there = sa.select(table.c.lead_id, *_COLUMNS[table]).where(*where)
     rows: list[Any] = []
-    for ids in chunks([lead_id for lead_id, size in sizes.items() if 0 < size <= each]):
+    for ids in chunks([lead_id for lead_id, size in sizes.items() if 0 < size <= min(each, most)]):
         rows += connection.execute(there.where(table.c.lead_id.in_(ids))).all()
-    large = [lead_id for lead_id, size in sizes.items() if size > each]
+    large = [lead_id for lead_id, size in sizes.items() if size > min(each, fair[lead_id])]
     for begin in range(0, len(large) if each else 0, _LIMITED_AT_ONCE):
         parts = [
-            sa.select(_newest_first(there.where(table.c.lead_id == lead_id), table).limit(each).subquery())
+            sa.select(
+                _newest_first(there.where(table.c.lead_id == lead_id), table).limit(min(each, fair[lead_id])).subquery()
+            )
             for lead_id in large[begin : begin + _LIMITED_AT_ONCE]
         ]
         rows += connection.execute(sa.union_all(*parts)).all()
@@ -174,13 +178,20 @@ def share(sizes: Sequence[int], most: int) -> int:
 
 
 def read_orders(connection: sa.Connection, account_id: str, begin: int, at: int) -> Read:
-    """Read an account's newest orders in ``[begin, at)``, at most as many as a request may hold."""
+    """Read an account's orders in ``[begin, at)``, of too many the newest."""
     table = schema.orders
     query = sa.select(*(table.c[name] for name in OrderRecord._fields)).where(
         table.c.account_id == account_id, table.c.ordered_at >= begin, table.c.ordered_at < at
     )
-    rows = connection.execute(query.order_by(table.c.ordered_at.desc(), table.c.order_key).limit(MAX_ORDERS + 1)).all()
-    return Read([OrderRecord._make(row) for row in rows[:MAX_ORDERS]], len(rows) > MAX_ORDERS)
+    cut = _more_than(connection, query, MAX_ORDERS)
+    query = query.order_by(table.c.ordered_at.desc(), table.c.order_key).limit(FEW if cut else None)
+    return Read([OrderRecord._make(row) for row in connection.execute(query)], cut)
+
+
+def _more_than(connection: sa.Connection, query: sa.Select[Any], most: int) -> bool:
+    """Tell whether a query has more rows; they are found by an index, and not read."""
+    there = query.with_only_columns(sa.literal(1)).order_by(None).offset(most).limit(1)
+    return connection.execute(there).first() is not None
 
 
 def _before(table: sa.Table, at: int) -> tuple[sa.ColumnElement[bool], ...]:
@@ -188,5 +199,4 @@ def _before(table: sa.Table, at: int) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _newest_first(query: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
-    key = table.c.touchpoint_key if table is schema.touchpoints else table.c.change_key
-    return query.order_by(table.c.occurred_at.desc(), table.c.recorded_at.desc(), key)
+    return query.order_by(table.c.occurred_at.desc(), table.c.recorded_at.desc())

@@ -73,10 +73,10 @@ def test_the_newest_of_the_window_are_read(small: None, store: Store, bundle: Bu
     _visits(store, "L-1", seen)
     _visits(store, "L-1", [NOW - 51 * DAY_US - number for number in range(200)])  # before the window of 50 days
     lead, score = _read(store, bundle, "L-1")
-    assert sorted(item.occurred_at for item in lead.journey.touchpoints) == sorted(seen[:MOST])
-    assert _cut(score) == [("lead.touchpoints", "40.")]
+    assert sorted(item.occurred_at for item in lead.journey.touchpoints) == sorted(seen[:FEW])
+    assert _cut(score) == [("lead.touchpoints", "8.")]
     german = score_requests(bundle, [lead], language="de")[0]
-    assert "gelesen wurden die neuesten: 40." in next(w.message for w in german.warnings if w.code == "touchpoints_cut")
+    assert "gelesen wurden die neuesten: 8." in next(w.message for w in german.warnings if w.code == "touchpoints_cut")
 
 
 @pytest.mark.parametrize("count", [1, FEW, FEW + 1, MOST - 1, MOST])
@@ -129,10 +129,21 @@ def test_a_machine_among_colleagues_does_not_hide_the_people(small: None, store:
     _visits(store, "C-2", [NOW - 2 * DAY_US - number for number in range(3)])
     _changes(store, "BOT", [("sal", NOW - number - 1) for number in range(100)])
     lead, score = _read(store, bundle, "L-1")
-    assert {one.lead_id: len(one.touchpoints) for one in lead.colleagues} == {"BOT": 30, "C-1": 7, "C-2": 3}
-    assert _cut(score) == [("lead.account.touchpoints", "40."), ("lead.account.stage_changes", "40.")]
+    assert {one.lead_id: len(one.touchpoints) for one in lead.colleagues} == {"BOT": 8, "C-1": 7, "C-2": 3}
+    assert _cut(score) == [("lead.account.touchpoints", "18."), ("lead.account.stage_changes", "8.")]
     (bot,) = [one for one in lead.colleagues if one.lead_id == "BOT"]
-    assert min(item.occurred_at for item in bot.touchpoints) == NOW - 30
+    assert min(item.occurred_at for item in bot.touchpoints) == NOW - 8
+
+
+def test_of_colleagues_with_too_much_together_the_largest_give_up_theirs(
+    small: None, store: Store, bundle: Bundle
+) -> None:
+    _people(store, "L-1", "C-1", "C-2", "C-3")
+    for name, count in (("C-1", 35), ("C-2", 30), ("C-3", 3)):
+        _visits(store, name, [NOW - number - 1 for number in range(count)])
+    lead, score = _read(store, bundle, "L-1")
+    assert {one.lead_id: len(one.touchpoints) for one in lead.colleagues} == {"C-1": 18, "C-2": 18, "C-3": 3}
+    assert _cut(score) == [("lead.account.touchpoints", "39.")]
 
 
 def test_of_many_colleagues_those_written_last_are_read(small: None, store: Store, bundle: Bundle) -> None:
@@ -151,8 +162,8 @@ def test_orders_are_read_newest_first(small: None, store: Store, bundle: Bundle)
     orders = tuple(OrderRecord(NOW - number - 1, 1.0, f"P-{number}") for number in range(60))
     _people(store, "L-1", orders=(*orders, OrderRecord(NOW + DAY_US, 1.0), OrderRecord(NOW - 51 * DAY_US, 1.0)))
     lead, score = _read(store, bundle, "L-1")
-    assert sorted(order.ordered_at for order in lead.orders) == sorted(order.ordered_at for order in orders[:MOST])
-    assert _cut(score) == [("lead.account.orders", "40.")]
+    assert sorted(order.ordered_at for order in lead.orders) == sorted(order.ordered_at for order in orders[:FEW])
+    assert _cut(score) == [("lead.account.orders", "8.")]
 
 
 def test_a_flood_of_stage_changes_does_not_open_a_lead_again(small: None, store: Store, bundle: Bundle) -> None:
@@ -188,5 +199,5 @@ def test_reading_goes_by_an_index(store: Store) -> None:
         sa.event.listen(store.engine, "before_cursor_execute", explain)
         own_touchpoints(connection, "L-1", NOW - DAY_US, AT)
         sa.event.remove(store.engine, "before_cursor_execute", explain)
-    assert len(said) == 3
+    assert len(said) == 4
     assert all("ix_touchpoints_lead_id_occurred_at_recorded_at" in plan for plan in said[1:])
