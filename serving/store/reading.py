@@ -34,8 +34,8 @@ def read_lead(
 ) -> LeadRequest | None:
     """Read what a snapshot sees of a lead, and where the model looks at them of its colleagues and its account's orders.
 
-    Touchpoints and orders are read from the observation window; where more are there than a request may hold, the newest. So are
-    the stage changes of colleagues. Of the lead's own touchpoints and stage changes some that are still to come are read,
+    Touchpoints and orders are read from the observation window; where more are there than a request may hold, the newest. So
+    are the stage changes of colleagues. Of the lead's own touchpoints and stage changes some that are still to come are read,
     too, for the warning that they were not looked at.
 
     Parameters
