@@ -1,12 +1,16 @@
 """What the online store costs: telling it of touchpoints, and scoring a lead from it, in one process with one client.
 
+The last rows are about a machine: one lead with 100,000 page views of one day, and what it costs the others to stand beside it.
+
 `python -m bench.online_store` uses a SQLite file in a temporary folder (on whatever disk that is), or with
 ``LEAD_STORE_URL`` that store, which is filled with made-up leads. Each write is a transaction on the disk.
 """
 
+import datetime as dt
 import json
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +27,7 @@ from serving.store.migrate import migrate
 
 TOUCHPOINTS = 40
 NOW = 1_780_000_000_000_000
+BOT_BODIES, PER_BODY, SCORES = 10, 10_000, 20
 
 
 def body(lead_id: str, count: int) -> bytes:
@@ -36,6 +41,23 @@ def body(lead_id: str, count: int) -> bytes:
             "asset": "pricing/plans",
         }
         for number in range(count)
+    ]
+    return json.dumps({"touchpoints": items}).encode()
+
+
+def bot_body(lead_id: str, number: int) -> bytes:
+    """Page views of one day, 0.8 s apart."""
+    begin = dt.datetime.fromtimestamp(NOW // 1_000_000, dt.UTC) - dt.timedelta(days=1)
+    items = [
+        {
+            "lead_id": lead_id,
+            "touchpoint_id": f"T-{number}-{view}",
+            "occurred_at": (begin + dt.timedelta(seconds=0.8 * (number * PER_BODY + view))).isoformat(),
+            "kind": "page_view",
+            "channel": "web",
+            "asset": "pricing/plans",
+        }
+        for view in range(PER_BODY)
     ]
     return json.dumps({"touchpoints": items}).encode()
 
@@ -72,6 +94,30 @@ def measure(url: str, scorer: Scorer) -> Table:
             300,
         )
         add(f"score of a lead of {TOUCHPOINTS} touchpoints, {reasons} reasons", taken, 1)
+    bot, ordinary = f"{run}-bot", f"{run}-{TOUCHPOINTS}-0"
+    accept(store, "touchpoints", bot_body(bot, 0), NOW)
+    taken = seconds(lambda number: accept(store, "touchpoints", bot_body(bot, number + 1), NOW), BOT_BODIES - 1)
+    add(f"a machine's touchpoints, {PER_BODY:,} per body", taken, PER_BODY)
+
+    def score(lead_id: str, times: int) -> np.ndarray:
+        return seconds(lambda _: score_lead(store, scorer, lead_id, {}, NOW), times)
+
+    alone, machine = score(ordinary, 10 * SCORES), score(bot, SCORES)
+    add(f"score of a lead of {BOT_BODIES * PER_BODY:,} touchpoints", machine, 1)
+    for beside, lead_id in (("an ordinary lead", f"{run}-{TOUCHPOINTS}-1"), ("the machine", bot)):
+        done = threading.Event()
+
+        def others(lead_id: str = lead_id, done: threading.Event = done) -> None:
+            while not done.is_set():
+                score(lead_id, 1)
+
+        thread = threading.Thread(target=others)
+        thread.start()
+        taken = score(ordinary, 10 * SCORES)
+        done.set()
+        thread.join()
+        add(f"ordinary score beside a caller of {beside}", taken, 1)
+    table.caption = f"the machine's lead takes {np.median(machine) / np.median(alone):.1f} times an ordinary one"
     store.close()
     return table
 

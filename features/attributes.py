@@ -17,6 +17,7 @@ AttributeValues = Mapping[str, Sequence[Any]]
 """Attribute name to its values, one per snapshot row."""
 
 _EXPECTED = {"number": "a number", "boolean": "true or false", "category": "text"}
+_LARGEST = 2.0**128 - 2.0**103  # from here on a number rounds to infinity in single precision
 _FAST_NUMBERS = {float, type(None)}
 
 
@@ -66,6 +67,33 @@ class AttributeSpec:
     def codes(self) -> dict[str, int]:
         """Category to code."""
         return {category: code for code, category in enumerate(self.categories)}
+
+    @property
+    def expected(self) -> str:
+        """What values must be, in words."""
+        return _EXPECTED[self.type]
+
+    def takes(self, value: Any) -> bool:
+        """Tell whether `encode` can read a plain value as this type; a missing one it can.
+
+        Parameters
+        ----------
+        value : object
+            As a JSON parser yields it.
+
+        Examples
+        --------
+        >>> spec = AttributeSpec("account", "employees", "number", "creation")
+        >>> [spec.takes(value) for value in (420, None, "420", True, 10**39)]
+        [True, True, False, False, False]
+        """
+        if self.type == "category":
+            return isinstance(value, str) or _is_missing(value)
+        if self.type == "boolean":
+            return isinstance(value, (bool, np.bool_)) or _is_missing(value)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return _is_missing(value)
+        return not abs(value) >= _LARGEST  # NaN is missing
 
 
 def fit_categories(column: Sequence[Any], min_rows: int) -> tuple[str, ...]:
@@ -226,7 +254,7 @@ def _where(row: int, lead_of: Callable[[int], str] | None) -> str:
 
 
 def _reject(value: Any, spec: AttributeSpec, row: int, lead_of: Callable[[int], str] | None) -> NoReturn:
-    expected = _EXPECTED[spec.type]
+    expected = spec.expected
     short = repr(value) if len(repr(value)) <= 60 else repr(value)[:57] + "..."
     raise JourneyError(
         f"attribute {spec.name!r} of {_where(row, lead_of)}: expected {expected}, got {short}. "

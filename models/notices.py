@@ -40,6 +40,18 @@ _MESSAGES = {
         "The model does not take this attribute; it was ignored.",
         "Das Modell kennt dieses Attribut nicht; es wurde nicht beachtet.",
     ),
+    "attribute_type": (
+        "The stored value is not of the type that the model takes ({value}); it counts as unknown.",
+        "Der gespeicherte Wert hat nicht den Typ, den das Modell nimmt ({value}); er zählt als unbekannt.",
+    ),
+    "values_too_large": (
+        "The values or amounts add up to more than can be summed; they count as unknown: {value}.",
+        "Die Werte oder Beträge sind zusammen zu groß für eine Summe; sie zählen als unbekannt: {value}.",
+    ),
+    "touchpoints_cut": (
+        "More is stored than one score reads; the newest were read: {value}.",
+        "Es ist mehr gespeichert, als für eine Bewertung gelesen wird; gelesen wurden die neuesten: {value}.",
+    ),
     "touchpoints_after_snapshot": (
         "Touchpoints, stage changes or creation at or after snapshot_at, or recorded then, were ignored: {value}.",
         "Kontaktpunkte, Stufenwechsel oder Anlage ab snapshot_at, auch später erfasste, wurden nicht beachtet: {value}.",
@@ -77,8 +89,9 @@ class Warning:
     Attributes
     ----------
     code : str
-        ``unknown_kind``, ``unknown_channel``, ``unknown_category``, ``unknown_attribute``, ``touchpoints_after_snapshot``,
-        ``snapshot_in_future``, ``duplicates_ignored``, ``account_touchpoints_unused``, ``orders_unused`` or ``wide_interval``.
+        ``unknown_kind``, ``unknown_channel``, ``unknown_category``, ``unknown_attribute``, ``attribute_type``,
+        ``values_too_large``, ``touchpoints_cut``, ``touchpoints_after_snapshot``, ``snapshot_in_future``,
+        ``duplicates_ignored``, ``account_touchpoints_unused``, ``orders_unused`` or ``wide_interval``.
     message : str
         A sentence in the language asked for.
     field : str
@@ -143,6 +156,7 @@ def request_warnings(
         more.append(_warning("account_touchpoints_unused", "account.touchpoints", str(others), language))
     if lead.orders and "orders" not in groups:
         more.append(_warning("orders_unused", "account.orders", str(len(lead.orders)), language))
+    more += [_warning(note.code, note.field, note.value, language) for note in lead.notes]
     found = [replace(item, field=f"{lead.path}.{item.field}") for item in (*warnings, *more)]
     if lead.repeats:
         found.append(_warning("duplicates_ignored", lead.path, str(lead.repeats), language))

@@ -7,7 +7,7 @@ both understand and refuse the same.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,6 +44,7 @@ __all__ = [
     "MAX_STAGE_CHANGES",
     "MAX_TOUCHPOINTS",
     "LeadRequest",
+    "Note",
     "attribute_error",
     "build",
     "parse_attributes",
@@ -52,6 +53,7 @@ __all__ = [
     "parse_stage_changes",
     "parse_touchpoints",
     "unread_attributes",
+    "without_unfit",
 ]
 
 MAX_TOUCHPOINTS = 10_000
@@ -77,6 +79,24 @@ _Person = tuple[str | None, str | None]
 _StageChange = tuple[StageChangeRecord, tuple[str | None, ...]]
 
 
+class Note(NamedTuple):
+    """What was odd where a lead was read, to be said in its warnings.
+
+    Attributes
+    ----------
+    code : str
+        One of `models.notices.CODES`.
+    field : str
+        Path within the lead.
+    value : str
+        What the message tells: never a stored value.
+    """
+
+    code: str
+    field: str
+    value: str
+
+
 @dataclass(frozen=True)
 class LeadRequest:
     """One lead at one moment, checked.
@@ -99,6 +119,8 @@ class LeadRequest:
         Where the lead stands in the request, such as ``leads[0]``; for messages.
     changed_since : int or None
         UTC microseconds, before `snapshot_at`; None: what changed is not asked for.
+    notes : sequence of Note
+        What was odd where it was read from, such as the store.
     """
 
     journey: LeadJourney
@@ -110,6 +132,7 @@ class LeadRequest:
     repeats: int = 0
     path: str = "lead"
     changed_since: int | None = None
+    notes: Sequence[Note] = ()
 
 
 def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None = None) -> LeadRequest:
@@ -259,7 +282,7 @@ def attribute_error(leads: Sequence[LeadRequest], catalog: Catalog) -> JourneyEr
             try:
                 encode({spec.name: [_value_of(lead, spec)]}, [spec], 1, lambda _, lead_id=lead_id: lead_id)  # type: ignore[misc]
             except JourneyError as error:
-                outer = "account." if spec.name in lead.account_attributes else ""
+                outer = "account." if _entity_of(lead, spec) == "account" else ""
                 return JourneyError(str(error), f"{lead.path}.{outer}attributes.{spec.name}", error.hint)
     return None
 
@@ -273,11 +296,49 @@ def unread_attributes(lead: LeadRequest, catalog: Catalog) -> list[str]:
     ]
 
 
+def without_unfit(lead: LeadRequest, catalog: Catalog) -> LeadRequest:
+    """Count as unknown what the model can't read as an attribute's type, and note it; for values that were stored unread.
+
+    Parameters
+    ----------
+    lead : LeadRequest
+        As stored.
+    catalog : Catalog
+        With the types.
+
+    Returns
+    -------
+    LeadRequest
+        `build` and scoring take it, whatever was stored.
+    """
+    names: dict[str, list[str]] = {"lead": [], "account": []}
+    notes = []
+    for spec in catalog.attributes:
+        entity = _entity_of(lead, spec)
+        if not spec.takes(_value_of(lead, spec)):
+            names[entity].append(spec.name)
+            path = f"attributes.{spec.name}" if entity == "lead" else f"account.attributes.{spec.name}"
+            notes.append(Note("attribute_type", path, f"{spec.name}: {spec.type}"))
+    if not notes:
+        return lead
+    return replace(
+        lead,
+        attributes={**lead.attributes, **dict.fromkeys(names["lead"])},
+        account_attributes={**lead.account_attributes, **dict.fromkeys(names["account"])},
+        notes=(*lead.notes, *notes),
+    )
+
+
 def _value_of(lead: LeadRequest, spec: AttributeSpec) -> Any:
-    own, other = lead.attributes, lead.account_attributes
+    return (lead.attributes if _entity_of(lead, spec) == "lead" else lead.account_attributes).get(spec.name)
+
+
+def _entity_of(lead: LeadRequest, spec: AttributeSpec) -> str:
+    """Say whose attributes an attribute's value stands among: its own entity's, unless only the other one has it."""
+    own, other, elsewhere = lead.attributes, lead.account_attributes, "account"
     if spec.entity == "account":
-        own, other = other, own
-    return own[spec.name] if spec.name in own else other.get(spec.name)
+        own, other, elsewhere = other, own, "lead"
+    return elsewhere if spec.name not in own and spec.name in other else spec.entity
 
 
 def _colleagues(account: Mapping[str, Any], path: str, lead_id: str) -> list[LeadJourney]:

@@ -241,12 +241,16 @@ def _not_scored(journeys: Journeys, snapshots: Snapshots) -> list[str]:
     decisive &= journeys.by == BY.index("system")
     known_at = np.maximum(journeys.occurred_at, journeys.recorded_at)
     at_once = np.array([kind == STAGE_PREFIX + MQL for kind in journeys.kinds], dtype=bool)[journeys.kind]
-    happened = np.where(at_once, journeys.occurred_at, seen_at_once(journeys.occurred_at))  # an MQL is kept so already
+    # An MQL is kept a microsecond earlier already
+    happened, known = (
+        np.where(at_once, moment, seen_at_once(moment)) for moment in (journeys.occurred_at, journeys.recorded_at)
+    )
     out = []
     for lead, at in zip(snapshots.lead_index.tolist(), snapshots.snapshot_at.tolist(), strict=True):
         begin, end = journeys.offsets[lead], journeys.offsets[lead + 1]
         rows = begin + np.flatnonzero(decisive[begin:end] & before(known_at[begin:end], at))
-        # At one instant a start comes before an end, as in the risk periods of training
-        latest = rows[happened[rows] == happened[rows].max()] if len(rows) else rows
-        out.append(next((reason for row in latest if (reason := why[journeys.kind[row]])), ""))
+        # As in the risk periods of training: at one instant what was recorded later holds; recorded together, an end does
+        for moment in (happened, known):
+            rows = rows[moment[rows] == moment[rows].max()] if len(rows) else rows
+        out.append(next((reason for row in rows if (reason := why[journeys.kind[row]])), ""))
     return out

@@ -145,7 +145,9 @@ def first_known(
         if recorded is not None and ("lead_id", attribute) in recorded:
             return pa.nulls(len(leads), pa.string()), pa.nulls(len(leads), moment)
         return leads[attribute].cast(pa.string()), pa.nulls(len(leads), moment)
-    first = history.sort_values(["visible_from", "occurred_at"], kind="stable").drop_duplicates("lead_id")
+    first = history.sort_values(["visible_from", "occurred_at", "recorded_at"], kind="stable").drop_duplicates(
+        "lead_id"
+    )
     mine = leads.select(["lead_id"]).to_pandas().astype(object).merge(first, on="lead_id", how="left")
     return pa.array(mine["value"], pa.string()), pa.array(mine["visible_from"], moment)
 
@@ -167,17 +169,17 @@ def _by_key(table: pd.DataFrame | None, key: str, names: list[str]) -> pd.DataFr
 
 def _history(changes: pd.DataFrame | None, key: str, names: list[str]) -> pd.DataFrame:
     if changes is None or changes.empty:
-        return pd.DataFrame(columns=["attribute", key, "value", "visible_from", "occurred_at"])
+        return pd.DataFrame(columns=["attribute", key, "value", "visible_from", "occurred_at", "recorded_at"])
     kept = changes[changes["attribute"].isin(names) & changes[key].notna()]
     recorded = kept["recorded_at"].fillna(kept["occurred_at"])
     visible_from = kept["occurred_at"].where(kept["occurred_at"] > recorded, recorded)
-    return kept.assign(visible_from=visible_from).astype({key: object})
+    return kept.assign(recorded_at=recorded, visible_from=visible_from).astype({key: object})
 
 
 def _as_of(keys: pd.DataFrame, history: pd.DataFrame, key: str) -> pd.Series:
-    # Of all changes visible at the snapshot the one that occurred last counts; a change recorded after a newer one is
-    # therefore hidden by it from the start.
-    ordered = history.sort_values(["visible_from", "occurred_at"], kind="stable")
+    # Of all changes visible at the snapshot the one that occurred last counts, of one instant the one recorded last; a change
+    # recorded after a newer one is therefore hidden by it from the start.
+    ordered = history.sort_values(["visible_from", "occurred_at", "recorded_at"], kind="stable")
     newest = ordered.groupby(key)["occurred_at"].cummax()
     ordered = ordered[ordered["occurred_at"] == newest]
     left = keys.assign(row=range(len(keys))).astype({key: object})

@@ -69,7 +69,14 @@ def export(source: Path, target: Path, provenance: dict[str, Any]) -> None:
     fresh.rename(target)
 
 
-def publish(workspace: Path, params: Any, target: Path, again: bool = False, without_champion: bool = False) -> int:
+def publish(
+    workspace: Path,
+    params: Any,
+    target: Path,
+    again: bool = False,
+    without_champion: bool = False,
+    accept_types: bool = False,
+) -> int:
     """Register this workspace's model and let the gate decide; the same bundle is registered only once.
 
     Parameters
@@ -84,6 +91,8 @@ def publish(workspace: Path, params: Any, target: Path, again: bool = False, wit
         Let a version that was rolled back come to the gate again.
     without_champion : bool
         Judge by the baselines alone if this code can't read the champion; a champion that it can read is always compared.
+    accept_types : bool
+        Go on where an attribute has another type than the champion's.
 
     Returns
     -------
@@ -93,7 +102,8 @@ def publish(workspace: Path, params: Any, target: Path, again: bool = False, wit
     Raises
     ------
     DataError
-        If there is no tracked run, the bundle is not the one that was tracked, or the champion predicts something else.
+        If there is no tracked run, the bundle is not the one that was tracked, the champion predicts something else, or an
+        attribute has another type than the champion's.
     BundleError
         If this code can't read the new bundle, which is not registered then, or the champion.
     """
@@ -125,6 +135,8 @@ def publish(workspace: Path, params: Any, target: Path, again: bool = False, wit
     old = None if champion is None else _readable(registry, champion, without_champion)
     if old is not None and champion is not None:
         same_question(new, old, name, champion.version)
+        if not accept_types:
+            _same_types(new, old, name, champion.version)
     predictions = read_table(data / "predictions.parquet", "predictions").to_pandas()
     rows = gate_rows(predictions, old)
     with console.status("comparing at the gate"):
@@ -145,6 +157,20 @@ def publish(workspace: Path, params: Any, target: Path, again: bool = False, wit
     export(registry.bundle(challenger), target, registry.provenance(challenger))
     console.print(f"models:/{name}@champion is version {challenger.version}; its bundle is in {target}.")
     return 0
+
+
+def _same_types(new: Bundle, old: Bundle, name: str, version: str) -> None:
+    """Refuse a model that would answer 422 to what every caller sends today."""
+    before = {spec.name: spec.type for spec in old.catalog.attributes}
+    changed = [spec for spec in new.catalog.attributes if before.get(spec.name, spec.type) != spec.type]
+    if changed:
+        listed = ", ".join(f"{spec.name} (now {spec.type}, champion {before[spec.name]})" for spec in changed)
+        raise DataError(
+            f"publish: attributes have another type than in the champion {name} version {version}: {listed}. Requests that the "
+            "champion takes would be refused. Nothing was compared. Correct the types in the source's view `attributes` "
+            "(`python -m serving.export_store --types-from` keeps the champion's) and train again; or, when callers "
+            "send the new types, publish with --accept-types."
+        )
 
 
 def _readable(registry: Registry, champion: Version, without_champion: bool) -> Bundle | None:
@@ -222,6 +248,9 @@ def main() -> None:
     parser.add_argument(
         "--without-champion", action="store_true", help="go on when this code can't read the champion (other features)"
     )
+    parser.add_argument(
+        "--accept-types", action="store_true", help="go on when an attribute has another type than the champion's"
+    )
     parser.add_argument("--export", type=Path, metavar="DIR", help="write the champion's bundle here (data/champion)")
     arguments = parser.parse_args()
     params = load_params(SECTIONS)
@@ -229,7 +258,7 @@ def main() -> None:
     if arguments.rollback:
         rollback(Path.cwd(), params, target)
         return
-    code = publish(Path.cwd(), params, target, arguments.again, arguments.without_champion)
+    code = publish(Path.cwd(), params, target, arguments.again, arguments.without_champion, arguments.accept_types)
     if code:
         raise SystemExit(code)
 

@@ -21,7 +21,7 @@ __all__ = ["SECTIONS", "customer_snapshots", "customers_since", "main", "mql_sna
 SECTIONS = ("paths", "snapshots")
 
 STARTS = "mql"
-# At one instant a start comes before an end, so that a period never has a negative length.
+# Of one instant, what was recorded later comes later; recorded together, a start comes before an end.
 ENDS = ("sales_qualified", "disqualified", "recycled", "customer")
 
 
@@ -30,12 +30,14 @@ def risk_periods(stage_changes: pd.DataFrame, expire_days: int | None) -> pd.Dat
 
     A period starts with an MQL while none is open and ends with the first later `sales_qualified`, `disqualified`,
     `recycled` or `customer`. An MQL ``expire_days`` or more after an open period's start begins a new period, and
-    thereby ends the old one; an earlier MQL changes nothing.
+    thereby ends the old one; an earlier MQL changes nothing. At one instant the stage that was recorded later holds, here as in
+    `models.scoring`: a start recorded after an end begins a new period, and of several ends the one recorded last is
+    what the period ended by. Of what was recorded together, a start comes before an end.
 
     Parameters
     ----------
     stage_changes : DataFrame
-        Columns lead_id, stage, occurred_at (datetime64[us, UTC]).
+        Columns lead_id, stage, occurred_at and optionally recorded_at (datetime64[us, UTC]; missing: when it occurred).
     expire_days : int or None
         Days after which a period that nothing ended is no longer looked at; None: never.
 
@@ -51,24 +53,30 @@ def risk_periods(stage_changes: pd.DataFrame, expire_days: int | None) -> pd.Dat
     >>> changes = pd.DataFrame({"lead_id": "L", "stage": ["mql", "recycled", "mql"], "occurred_at": when})
     >>> risk_periods(changes, None)[["risk_period", "ended_by"]].values.tolist()
     [[0, 'recycled'], [1, None]]
+    >>> at_once = changes.assign(occurred_at=when[0], recorded_at=when[[0, 2, 1]])  # back to MQL, and only then recycled
+    >>> risk_periods(at_once, None)["ended_by"].tolist()
+    ['recycled']
     """
     relevant = stage_changes[stage_changes["stage"].isin((STARTS, *ENDS))]
     is_end = (relevant["stage"] != STARTS).to_numpy()
+    recorded = relevant["recorded_at"] if "recorded_at" in relevant else relevant["occurred_at"]
+    recorded = recorded.fillna(relevant["occurred_at"])
     order = np.lexsort(
-        (relevant["stage"].astype(str), is_end, relevant["occurred_at"], relevant["lead_id"].astype(str))
+        (relevant["stage"].astype(str), is_end, recorded, relevant["occurred_at"], relevant["lead_id"].astype(str))
     )
-    relevant = relevant.iloc[order]
+    relevant, recorded = relevant.iloc[order], recorded.iloc[order]
     leads = relevant["lead_id"].astype(object).tolist()
     stages = relevant["stage"].astype(object).tolist()
-    times = _micros(relevant["occurred_at"]).tolist()
+    times, known = _micros(relevant["occurred_at"]).tolist(), _micros(recorded).tolist()
     expire = None if expire_days is None else expire_days * DAY_US
 
     rows: list[list[object]] = []  # lead_id, risk_period, started_at, ended_at, ended_by
     current: list[object] | None = None
+    ended: tuple[int, int] | None = None  # when the last period that is over ended, and when that was recorded
     started, lead_before, number = 0, None, 0
-    for lead, stage, time in zip(leads, stages, times, strict=True):
+    for lead, stage, time, recorded_at in zip(leads, stages, times, known, strict=True):
         if lead != lead_before:
-            current, lead_before, number = None, lead, 0
+            current, ended, lead_before, number = None, None, lead, 0
         if stage == STARTS:
             if current is not None and (expire is None or time < started + expire):
                 continue
@@ -78,8 +86,10 @@ def risk_periods(stage_changes: pd.DataFrame, expire_days: int | None) -> pd.Dat
             rows.append(current)
             number += 1
         elif current is not None:
-            current[3], current[4] = time, stage
+            current[3], current[4], ended = time, stage, (time, recorded_at)
             current = None
+        elif ended is not None and ended[0] == time and ended[1] < recorded_at:
+            rows[-1][4], ended = stage, (time, recorded_at)
     frame = pd.DataFrame(rows, columns=["lead_id", "risk_period", "started_at", "ended_at", "ended_by"], dtype=object)
     frame["risk_period"] = frame["risk_period"].astype("int32")
     for column in ("started_at", "ended_at"):

@@ -9,14 +9,14 @@ import logging
 import random
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from features.errors import LeadQualificationError
 from features.timeline import DAY_US, from_micros
 from models.requests import LeadRequest
 from models.scoring import score_requests
+from serving import metrics
 from serving.online import decision_of, entry_of
 from serving.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError
@@ -33,8 +33,8 @@ from serving.store.outbox import (
     mark_sent,
     purge_sent,
 )
-from serving.store.reading import account_members, read_lead
-from serving.store.rescoring import claim_leads, finish_leads, leads_wait, sweep, sweep_is_due
+from serving.store.reading import account_members, read_leads
+from serving.store.rescoring import claim_leads, count_leads, fail_leads, finish_leads, leads_wait, sweep, sweep_is_due
 from serving.webhooks import Sender, WebhookSettings, retry_wait
 
 __all__ = ["Dispatcher"]
@@ -44,6 +44,7 @@ EVENTS_AT_ONCE = 8
 CONNECTIONS = 4
 LEASE_US = 60_000_000  # longer than the slowest of receivers can take: 8 events over 4 connections, twice DEADLINE
 KEEP_SENT_US = 7 * DAY_US
+COUNT_US = 10_000_000  # between two counts of the queue
 IDLE_SECONDS = 1.0
 PAUSE_SECONDS = 5.0
 REASONS = 3
@@ -72,6 +73,7 @@ class Dispatcher:
     ) -> None:
         self.store, self.scorer, self.settings, self.clock = store, scorer, settings, clock
         self.sender = Sender(settings)
+        self._counted_at = -COUNT_US
         self._stopping = threading.Event()
         self._news = threading.Event()
         self._threads = [
@@ -126,6 +128,9 @@ class Dispatcher:
         every_us = int(self.settings.sweep_minutes * 60_000_000)
         with self.store.read() as connection:
             waiting, is_time = leads_wait(connection, now), every_us and sweep_is_due(connection, now)
+            if not 0 <= now - self._counted_at < COUNT_US:
+                self._counted_at = now
+                metrics.observe_rescoring(**count_leads(connection, now))
         if is_time:
             with self.store.write() as connection:
                 if sweep(connection, now, every_us):
@@ -138,46 +143,59 @@ class Dispatcher:
         if not taken:
             return False
         scorer = self.scorer()
-        leads, known = self._read(list(taken), scorer, now)
-        found = [item for lead in leads if (item := self._score(scorer, lead)) is not None]
-        requests = {lead.journey.lead_id: lead for lead in leads}
-        told = {
-            item.lead_id: entry_of(scorer, requests[item.lead_id], "en", REASONS, now)
-            for item in found
-            if item.decision != _decision(known.get(item.lead_id))
-        }
+        leads, known, failed = self._read(list(taken), scorer, now)
+        decided, unscored = self._decide(leads, known, scorer, now)
+        failed = {lead_id: error for lead_id, error in {**failed, **unscored}.items() if lead_id in taken}
+        if failed:
+            # Not which leads: ids could be personal
+            _log.error(
+                "%d leads can't be scored (%s); trying again.", len(failed), ", ".join(sorted({*failed.values()}))
+            )
+        done = {lead_id: asked for lead_id, asked in taken.items() if lead_id not in failed}
         with self.store.write() as connection:
-            before = known_decisions(connection, [item.lead_id for item in found], lock=True)
-            for item in found:
+            before = known_decisions(connection, [item.lead_id for item, _ in decided], lock=True)
+            for item, entry in decided:
                 mine = before.get(item.lead_id)
-                if item.decision != _decision(mine) and item.lead_id not in told:
-                    taken.pop(
-                        item.lead_id, None
-                    )  # another process changed it meanwhile; its lease ends, and it comes again
+                if item.decision != _decision(mine) and entry is None:
+                    # another process changed it meanwhile; its lease ends, and it comes again
+                    done.pop(item.lead_id, None)
                     continue
-                event = _event(item, mine, told.get(item.lead_id), scorer, now)
-                apply_decision(connection, item, mine, now, event)
-            finish_leads(connection, taken)
+                apply_decision(connection, item, mine, now, _event(item, mine, entry, scorer, now))
+            finish_leads(connection, done)
+            fail_leads(connection, failed, taken, now)
         self._news.set()
         return True
 
-    def _read(self, lead_ids: list[str], scorer: Scorer, now: int) -> tuple[list[LeadRequest], dict[str, Known]]:
+    def _read(
+        self, lead_ids: list[str], scorer: Scorer, now: int
+    ) -> tuple[dict[str, LeadRequest], dict[str, Known], dict[str, str]]:
         catalog = scorer.bundle.catalog
         with self.store.read() as connection:
             everyone = dict.fromkeys(lead_ids)
             if "account" in catalog.params.groups:  # what one does is news of its colleagues, too
                 everyone |= {other: None for lead_id in lead_ids for other in account_members(connection, lead_id)}
-            leads = [read_lead(connection, lead_id, catalog, now) for lead_id in everyone]
-            return [lead for lead in leads if lead is not None], known_decisions(connection, list(everyone))
+            leads, failed = read_leads(connection, list(everyone), catalog, now)
+            return leads, known_decisions(connection, list(everyone)), failed
 
-    def _score(self, scorer: Scorer, lead: LeadRequest) -> Found | None:
-        try:
-            (score,) = score_requests(scorer.bundle, [lead], n_reasons=0, explain=False)
-        except LeadQualificationError as error:
-            # Stored attributes of another type than the model takes; its next write brings it back
-            _log.warning("a lead can't be scored: %s", type(error).__name__)
-            return None
-        return Found(score.lead_id, decision_of(score, scorer.bundle), score.not_scored, score.snapshot_at)
+    def _decide(
+        self, leads: Mapping[str, LeadRequest], known: Mapping[str, Known], scorer: Scorer, now: int
+    ) -> tuple[list[tuple[Found, dict[str, Any] | None]], dict[str, str]]:
+        """Score leads, each on its own: give their decisions with the entries of those that changed, and what failed."""
+        decided, failed = [], dict[str, str]()
+        for lead_id, lead in leads.items():
+            try:
+                (score,) = score_requests(scorer.bundle, [lead], n_reasons=0, explain=False)
+                decision = decision_of(score, scorer.bundle)
+                found, entry = Found(lead_id, decision, score.not_scored, score.snapshot_at), None
+                if decision != _decision(known.get(lead_id)):
+                    entry = entry_of(scorer, lead, "en", REASONS, now)
+                    json.dumps(
+                        entry, ensure_ascii=False, allow_nan=False
+                    ).encode()  # what can't be told fails here, alone
+                decided.append((found, entry))
+            except Exception as error:  # noqa: BLE001 whatever it is, the other leads are scored
+                failed[lead_id] = type(error).__name__
+        return decided, failed
 
     def send(self) -> bool:
         """Send some of the events that are due.

@@ -109,7 +109,8 @@ class Accepted(BaseModel):
     duplicate: int = Field(description="Entries that were known already, and changed nothing.")
     recorded_at: str = Field(description="Stands for every recorded_at that was not sent; UTC.")
     warnings: list[Notice] = Field(
-        default_factory=list, description="What is odd about the times, one per code; left out where nothing is."
+        default_factory=list,
+        description="What is odd about the times, one per code, and about attributes, one each; left out where nothing is.",
     )
 
 

@@ -1,28 +1,31 @@
 """Command `export_store`: write the online store as Parquet files that the source `store` reads, outcomes as labels among them.
 
-Attributes are declared with the type that their values have, and all with their history: a snapshot sees what was known then.
+Attributes are declared with the champion's types, and all with their history: a snapshot sees what was known then. Values of
+another type are null there, as they are for the model, and counted in a table `set_aside`.
 """
 
 import argparse
 import datetime as dt
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.errors import LeadQualificationError
 from features.timeline import to_micros
+from serving.export_types import Declared, SetAside, bundle_to_follow, declare, types_of
 from serving.store.connect import Store, store_url
 from serving.store.export import account_ids, rows_of
 
-__all__ = ["export_store", "main"]
+__all__ = ["Exported", "export_store", "main"]
 
 ROOT = Path(__file__).resolve().parent.parent
 TIME, TEXT, NUMBER = pa.timestamp("us", tz="UTC"), pa.string(), pa.float64()
-TAKEN = ("lead_id", "account_id", "created_at")
 ENTITIES = {"leads": "lead", "accounts": "account"}
 
 _OCCURRED = [("occurred_at", TIME), ("recorded_at", TIME)]
@@ -41,13 +44,25 @@ SCHEMAS = {
     "orders": pa.schema([("account_id", TEXT), ("ordered_at", TIME), ("amount", NUMBER), ("product", TEXT)]),
     "attributes": pa.schema([(name, TEXT) for name in ("entity", "attribute", "type", "known_at")]),
     "export": pa.schema([("exported_at", TIME), ("clock", TEXT)]),
+    "set_aside": pa.schema(
+        [(name, TEXT) for name in ("entity", "attribute", "why", "type", "sent")]
+        + [("count", pa.int64()), ("example_id", TEXT)]
+    ),
 }
 
 Row = Mapping[Any, Any]
-Attributes = dict[tuple[str, str], str]
 
 
-def export_store(store: Store, out: Path, now: int, without: Sequence[str] = ()) -> dict[str, int]:
+class Exported(NamedTuple):
+    """What was written: rows per table, and what of the attributes was set aside."""
+
+    rows: dict[str, int]
+    set_aside: list[SetAside]
+
+
+def export_store(
+    store: Store, out: Path, now: int, without: Sequence[str] = (), types: Mapping[str, str] | None = None
+) -> Exported:
     """Write all of the store, as of one moment.
 
     Parameters
@@ -60,16 +75,11 @@ def export_store(store: Store, out: Path, now: int, without: Sequence[str] = ())
         UTC microseconds: the moment of the export.
     without : sequence of str
         Attributes to leave out.
-
-    Returns
-    -------
-    dict of str to int
-        Rows per table.
+    types : mapping of str to str, optional
+        Of the champion's attributes; others get the type that most of their values have.
 
     Raises
     ------
-    LeadQualificationError
-        Leads and accounts have an attribute of the same name, or one is named like a column.
     StoreUnavailableError
         The store does not answer.
     """
@@ -78,45 +88,27 @@ def export_store(store: Store, out: Path, now: int, without: Sequence[str] = ())
         changes = [
             row for part in rows_of(connection, "attribute_changes") for row in part if row["attribute"] not in without
         ]
-        declared = _declared(changes)
-        newest = _newest(changes)
+        declared = declare(changes, types or {})
+        newest = _newest(declared.changes)
         people = [row for part in rows_of(connection, "leads") for row in part]
         accounts = [{"account_id": account_id} for account_id in account_ids(connection)]
         written = {
             "leads": _entities(out, "leads", people, declared, newest),
             "accounts": _entities(out, "accounts", accounts, declared, newest),
-            "attribute_changes": _write(out, "attribute_changes", [[_change(row, declared) for row in changes]]),
-            "attributes": _write(out, "attributes", [[_attribute(key, kind) for key, kind in declared.items()]]),
+            "attribute_changes": _write(out, "attribute_changes", [map(_change, declared.changes)]),
+            "attributes": _write(out, "attributes", [[_attribute(*item) for item in declared.types.items()]]),
             "export": _write(out, "export", [[{"exported_at": now, "clock": "real"}]]),
         }
         for name in ("touchpoints", "stage_changes", "orders"):
             written[name] = _write(out, name, (map(_told, part) for part in rows_of(connection, name)))
-    return written
+    _write(out, "set_aside", [[asdict(item) for item in declared.set_aside]])
+    return Exported(written, declared.set_aside)
 
 
 def _told(row: Row) -> Row:
     """Make an id that is unique within its lead unique throughout."""
     own = row.get("touchpoint_id")
     return row if own is None else {**row, "touchpoint_id": f"{row['lead_id']}/{own}"}
-
-
-def _declared(changes: Iterable[Row]) -> Attributes:
-    """Give each attribute, by entity and name, the type that all of its values have."""
-    kinds: dict[tuple[str, str], set[str]] = {}
-    for row in changes:
-        value = json.loads(row["value"])
-        found = kinds.setdefault((row["entity"], row["attribute"]), set())
-        if value is not None:
-            found.add("boolean" if isinstance(value, bool) else "category" if isinstance(value, str) else "number")
-    names = [name for _, name in kinds]
-    for name in names:
-        if names.count(name) > 1 or name in TAKEN:
-            what = "a column of its own" if name in TAKEN else "an attribute of leads and of accounts"
-            raise LeadQualificationError(
-                f"attribute {name!r} is {what}; names must be unique. Leave it out by --without {name!r}, and send it under "
-                "another name."
-            )
-    return {key: kinds[key].pop() if len(kinds[key]) == 1 else "category" for key in sorted(kinds)}
 
 
 def _newest(changes: Iterable[Row]) -> dict[tuple[str, str, str], str]:
@@ -130,7 +122,7 @@ def _text(value: str) -> str | None:
     return plain if plain is None or isinstance(plain, str) else value
 
 
-def _change(row: Row, declared: Attributes) -> Row:
+def _change(row: Row) -> Row:
     of = {f"{entity}_id": row["entity_id"] if row["entity"] == entity else None for entity in ENTITIES.values()}
     return {**row, **of, "value": _text(row["value"])}
 
@@ -140,11 +132,11 @@ def _attribute(key: tuple[str, str], kind: str) -> Row:
     return {"entity": entity, "attribute": name, "type": kind, "known_at": "creation"}
 
 
-def _entities(out: Path, table: str, rows: Sequence[Row], declared: Attributes, newest: Mapping[Any, str]) -> int:
+def _entities(out: Path, table: str, rows: Sequence[Row], declared: Declared, newest: Mapping[Any, str]) -> int:
     """Write leads or accounts with a column per attribute, as it is now; text, for ingest to type."""
     entity = ENTITIES[table]
     key = f"{entity}_id"
-    names = [name for of, name in declared if of == entity]
+    names = [name for of, name in declared.types if of == entity]
     own = (
         [("lead_id", TEXT), ("account_id", TEXT), ("created_at", TIME)] if table == "leads" else [("account_id", TEXT)]
     )
@@ -173,14 +165,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m serving.export_store", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder to write; ingest.raw_dir of the source `store`")
     parser.add_argument("--without", action="append", default=[], metavar="ATTRIBUTE", help="leave an attribute out")
+    parser.add_argument(
+        "--types-from",
+        type=Path,
+        metavar="BUNDLE",
+        help="keep the attribute types of this bundle (default: of the one that the service serves)",
+    )
     arguments = parser.parse_args()
     try:
         store = Store(store_url(ROOT))
-        written = export_store(store, arguments.out, to_micros(dt.datetime.now(dt.UTC)), arguments.without)
+        bundle = arguments.types_from or bundle_to_follow(ROOT, os.environ)
+        types = None if bundle is None else types_of(bundle)
+        now = to_micros(dt.datetime.now(dt.UTC))
+        exported = export_store(store, arguments.out, now, arguments.without, types)
     except LeadQualificationError as error:
         raise SystemExit(str(error)) from None
-    counts = ", ".join(f"{count:,} {name}" for name, count in written.items())
-    print(f"export_store: {counts} in {arguments.out}")  # noqa: T201 its output
+    counts = ", ".join(f"{count:,} {name}" for name, count in exported.rows.items())
+    _say(f"export_store: {counts} in {arguments.out}")
+    known = (
+        "by most of their values: there is no champion" if bundle is None else f"as in {bundle}; others by most values"
+    )
+    _say(f"export_store: attribute types {known}")
+    for item in exported.set_aside:
+        _say(f"export_store: set aside: {_sentence(item)}")
+
+
+def _sentence(item: SetAside) -> str:
+    what = f"{item.count:,} values of {item.entity} attribute {item.attribute!r}"
+    if item.why == "other_type":
+        return f"{what} that are a {item.sent}, not a {item.type}; they count as unknown"
+    taken = "a column has that name" if item.why == "name_of_a_column" else "another attribute has that name"
+    return f"{what}: {taken}; send it under another name"
+
+
+def _say(text: str) -> None:
+    print(text)  # noqa: T201 its output
 
 
 if __name__ == "__main__":

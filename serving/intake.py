@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from features.catalog import Catalog
 from features.errors import JourneyError
 from features.timeline import from_micros
 from models.request_fields import (
@@ -19,6 +20,7 @@ from models.requests import parse_attributes, parse_orders, parse_stage_changes,
 from serving import event_schemas
 from serving.errors import RequestError
 from serving.intake_clocks import clock_warnings
+from serving.intake_types import type_warnings
 from serving.limits import MAX_LEADS, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
 from serving.store.connect import Store
 from serving.store.records import ChangeRow, ConflictError, LeadRow, OutcomeRow, TouchpointRow, after_last
@@ -39,7 +41,7 @@ _NEED_REASON = ("disqualified", "recycled")
 Rows = Sequence[Any]
 
 
-def accept(store: Store, kind: str, body: bytes, now: int) -> dict[str, Any]:
+def accept(store: Store, kind: str, body: bytes, now: int, catalog: Catalog | None = None) -> dict[str, Any]:
     """Write what a body tells, in one transaction.
 
     Parameters
@@ -52,6 +54,8 @@ def accept(store: Store, kind: str, body: bytes, now: int) -> dict[str, Any]:
         JSON: one object with one list, named like the kind.
     now : int
         UTC microseconds; stands in for a missing `recorded_at`.
+    catalog : Catalog, optional
+        Of the served model: what it can't read of the attributes is said. None: nothing is.
 
     Returns
     -------
@@ -86,7 +90,7 @@ def accept(store: Store, kind: str, body: bytes, now: int) -> dict[str, Any]:
         "duplicate": len(rows) - new,
         "recorded_at": from_micros(now).isoformat().replace("+00:00", "Z"),
     }
-    odd = clock_warnings(rows, kind, now)
+    odd = clock_warnings(rows, kind, now) + ([] if catalog is None else type_warnings(rows, kind, catalog))
     return {**accepted, "warnings": odd} if odd else accepted
 
 

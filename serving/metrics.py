@@ -25,6 +25,7 @@ __all__ = [
     "CONTENT_TYPE_LATEST",
     "exposition",
     "observe_request",
+    "observe_rescoring",
     "observe_scores",
     "refused_model",
     "saw_notice",
@@ -51,6 +52,14 @@ _quiet = Histogram(
     buckets=(0, 1, 2, 7, 14, 30, 60, 90, 180, 365),
 )
 _attributes = Histogram("lead_attributes", "Attributes given per lead.", buckets=(0, 1, 2, 5, 10, 20, 50, 100, 500))
+_waiting = Gauge(
+    "lead_rescore_waiting", "Leads that wait to be scored again for webhooks.", multiprocess_mode="livemostrecent"
+)
+_given_up = Gauge(
+    "lead_rescore_given_up",
+    "Leads that could not be scored again, until a write or a sweep takes them up.",
+    multiprocess_mode="livemostrecent",
+)
 _models = Gauge("lead_model_workers", "Workers that serve a version.", ("name", "version"), multiprocess_mode="livesum")
 _loads = Counter("lead_model_loads", "Bundles that workers loaded, or refused.", ("outcome",))
 _looks = Gauge(
@@ -94,6 +103,12 @@ def observe_scores(leads: Sequence[LeadRequest], scores: Sequence[Score]) -> Non
             _not_scored.labels(score.not_scored).inc()
         for code, count in Count(warning.code for warning in score.warnings).items():
             _warnings.labels(code).inc(count)
+
+
+def observe_rescoring(waiting: int, given_up: int) -> None:
+    """Say how many leads the dispatchers' queue holds; each process counts the same store."""
+    _waiting.set(waiting)
+    _given_up.set(given_up)
 
 
 def serving_model(name: str, version: str) -> None:

@@ -70,30 +70,22 @@ def entry_of(
     scorer : Scorer
         The model.
     lead : LeadRequest
-        What is known of it.
+        What is known of it, read for this model: nothing that is stored makes scoring fail.
     language, reasons : str, int
         As in ``POST /score``.
     now : int
         UTC microseconds.
     answered : bool
         Someone asked: the score is counted and logged as in ``POST /score``.
-
-    Raises
-    ------
-    RequestError
-        422: what is stored is not what this model takes, such as an attribute of another type.
     """
-    try:
-        (score,) = score_requests(
-            scorer.bundle,
-            [lead],
-            n_reasons=reasons,
-            language=language,
-            explain=reasons > 0,
-            debug=answered and scorer.log is not None,
-        )
-    except JourneyError as error:
-        raise RequestError(422, "invalid_value", str(error), error.field or None, error.hint or None) from None
+    (score,) = score_requests(
+        scorer.bundle,
+        [lead],
+        n_reasons=reasons,
+        language=language,
+        explain=reasons > 0,
+        debug=answered and scorer.log is not None,
+    )
     score = told_of_future(score, "snapshot_at", now, language)
     if answered:
         scorer.record(now, [lead], [score])

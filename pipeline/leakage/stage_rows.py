@@ -175,7 +175,10 @@ def _beside_the_end(rows: pd.DataFrame, read: Callable[[str], pd.DataFrame | Non
         table = read(name)
         if table is None:
             continue
-        table = table.sort_values("occurred_at" if name == "stage_changes" else "queued_at")
+        if name == "stage_changes":  # of one instant, what was recorded later holds
+            recorded = table["recorded_at"] if "recorded_at" in table else table["occurred_at"]
+            table = table.assign(recorded_at=recorded.fillna(table["occurred_at"]))
+        table = table.sort_values(["occurred_at", "recorded_at"] if name == "stage_changes" else "queued_at")
         for field in fields:
             last = table.dropna(subset=field).groupby("lead_id")[field].last()
             found[f"{name}.{field}"] = rows["lead_id"].astype(object).map(last)

@@ -1,16 +1,34 @@
 """The queue of leads to score again: filled with each write, emptied by dispatchers, of which there may be many."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
 from serving.store import schema
 from serving.store.writing import insert
 
-__all__ = ["MOST_ATTEMPTS", "claim_leads", "finish_leads", "leads_wait", "sweep", "sweep_is_due"]
+__all__ = [
+    "MOST_ATTEMPTS",
+    "claim_leads",
+    "count_leads",
+    "fail_leads",
+    "finish_leads",
+    "leads_wait",
+    "list_given_up",
+    "retry_leads",
+    "sweep",
+    "sweep_is_due",
+]
 
 MOST_ATTEMPTS = 5
-"""A lead that could not be scored so often, because the process died each time, waits for its next write."""
+"""A lead that could not be scored so often is given up until its next write, or until a sweep takes it up again."""
+
+FIRST_PAUSE_US = 5_000_000
+"""After the first failure; doubled with each."""
+
+LONGEST_PAUSE = 2**6
+"""Sweeps that are left out at most before a lead is taken up again that keeps failing."""
 
 SWEEP = "sweep"
 
@@ -22,6 +40,9 @@ def leads_wait(connection: sa.Connection, now: int) -> bool:
 
 def claim_leads(connection: sa.Connection, now: int, lease_us: int, most: int) -> dict[str, int]:
     """Take leads that are due; nobody else gets them until the lease ends.
+
+    One that was taken before and not finished is taken alone: it may be what ended the process, and must not use up the
+    attempts of others.
 
     Parameters
     ----------
@@ -38,11 +59,39 @@ def claim_leads(connection: sa.Connection, now: int, lease_us: int, most: int) -
         lead_id to what `finish_leads` needs to notice a write that came meanwhile.
     """
     table = schema.rescore
-    query = sa.select(table.c.lead_id, table.c.asked).where(_is_due(now)).order_by(table.c.due_at).limit(most)
-    taken = {row.lead_id: int(row.asked) for row in connection.execute(query.with_for_update(skip_locked=True))}
+    query = sa.select(table.c.lead_id, table.c.asked, table.c.attempts).where(_is_due(now)).order_by(table.c.due_at)
+    rows = connection.execute(query.limit(most).with_for_update(skip_locked=True)).all()
+    if rows and rows[0].attempts:
+        rows = rows[:1]
+    taken = {row.lead_id: int(row.asked) for row in rows if not row.attempts or len(rows) == 1}
     values = {"lease_until": now + lease_us, "attempts": table.c.attempts + 1}
     connection.execute(sa.update(table).where(table.c.lead_id.in_(list(taken))).values(**values))
     return taken
+
+
+def fail_leads(connection: sa.Connection, failed: Mapping[str, str], taken: Mapping[str, int], now: int) -> None:
+    """Note why leads could not be scored; each keeps its place, and is due again after a pause that grows.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction of `Store.write`.
+    failed : mapping of str to str
+        lead_id to the type of what was raised.
+    taken : mapping of str to int
+        As `claim_leads` gave it; one that was written again meanwhile is due at once.
+    now : int
+        UTC microseconds.
+    """
+    table = schema.rescore
+    for lead_id, error in sorted(failed.items()):
+        mine = table.c.lead_id == lead_id
+        attempts = connection.execute(sa.select(table.c.attempts).where(mine)).scalar() or 0
+        pause = FIRST_PAUSE_US * 2 ** min(attempts, MOST_ATTEMPTS)
+        values = {"lease_until": 0, "last_error": error, "due_at": now + pause}
+        connection.execute(sa.update(table).where(mine, table.c.asked == taken[lead_id]).values(**values))
+        again = sa.update(table).where(mine, table.c.asked != taken[lead_id])
+        connection.execute(again.values(lease_until=0, last_error=error))
 
 
 def finish_leads(connection: sa.Connection, taken: Mapping[str, int]) -> None:
@@ -62,6 +111,8 @@ def sweep_is_due(connection: sa.Connection, now: int) -> bool:
 
 def sweep(connection: sa.Connection, now: int, every_us: int) -> bool:
     """Queue all open leads, if it is time to: decisions change as time passes in silence, too.
+
+    A lead that was given up gets one more attempt, at first with each sweep, then ever more seldom.
 
     Parameters
     ----------
@@ -85,9 +136,39 @@ def sweep(connection: sa.Connection, now: int, every_us: int) -> bool:
     rows = sa.select(decisions.c.lead_id, sa.literal(1), sa.literal(now)).where(decisions.c.not_scored.is_(None))
     statement = insert(connection, queue).from_select(["lead_id", "asked", "due_at"], rows).on_conflict_do_nothing()
     connection.execute(statement)
+    lost = sa.select(queue.c.lead_id, queue.c.given_up).where(_is_given_up(now), queue.c.retry_at <= now)
+    for lead_id, times in connection.execute(lost).all():
+        pause = every_us * min(2**times, LONGEST_PAUSE)
+        values = {"attempts": MOST_ATTEMPTS - 1, "given_up": times + 1, "due_at": now, "retry_at": now + pause}
+        connection.execute(sa.update(queue).where(queue.c.lead_id == lead_id, _is_given_up(now)).values(**values))
     return True
+
+
+def count_leads(connection: sa.Connection, now: int) -> dict[str, int]:
+    """Count the leads that wait, and those that are given up."""
+    count = sa.select(sa.func.count()).select_from(schema.rescore)
+    given_up = int(connection.execute(count.where(_is_given_up(now))).scalar_one())
+    return {"waiting": int(connection.execute(count).scalar_one()) - given_up, "given_up": given_up}
+
+
+def list_given_up(connection: sa.Connection, now: int, most: int) -> list[Mapping[Any, Any]]:
+    """List leads that are given up, oldest first."""
+    table = schema.rescore
+    query = sa.select(table).where(_is_given_up(now)).order_by(table.c.due_at, table.c.lead_id).limit(most)
+    return list(connection.execute(query).mappings())
+
+
+def retry_leads(connection: sa.Connection, now: int) -> int:
+    """Score leads that are given up again, at once and with all their attempts."""
+    values = {"attempts": 0, "given_up": 0, "retry_at": 0, "due_at": now}
+    return int(connection.execute(sa.update(schema.rescore).where(_is_given_up(now)).values(**values)).rowcount)
 
 
 def _is_due(now: int) -> sa.ColumnElement[bool]:
     table = schema.rescore
     return sa.and_(table.c.due_at <= now, table.c.lease_until <= now, table.c.attempts < MOST_ATTEMPTS)
+
+
+def _is_given_up(now: int) -> sa.ColumnElement[bool]:
+    table = schema.rescore
+    return sa.and_(table.c.attempts >= MOST_ATTEMPTS, table.c.lease_until <= now)

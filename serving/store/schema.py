@@ -42,10 +42,11 @@ leads = sa.Table(
     "leads",
     metadata,
     _text("lead_id", key=True),
-    _text("account_id", null=True, index=True),
+    _text("account_id", null=True),
     _whole("created_at", null=True),
     _whole("changed_at", null=True),
     _whole("touched_at"),
+    sa.Index(None, "account_id", "touched_at"),
 )
 """One row per lead that anything is known of. `changed_at`: as of when account and creation are; `touched_at`: last write."""
 
@@ -77,6 +78,7 @@ touchpoints = sa.Table(
     _text("campaign", null=True),
     sa.Column("value", sa.Double, nullable=True),
     _text("by", null=True),
+    sa.Index(None, "lead_id", "occurred_at", "recorded_at"),
 )
 """One row per touchpoint. The key is the hash of its id, or without one of its content and a counter of equal ones."""
 
@@ -91,6 +93,7 @@ stage_changes = sa.Table(
     _text("reason", null=True),
     _text("owner", null=True),
     _text("team", null=True),
+    sa.Index(None, "lead_id", "occurred_at", "recorded_at"),
 )
 """One row per transition, sales' verdicts among them."""
 
@@ -117,6 +120,7 @@ orders = sa.Table(
     _whole("ordered_at"),
     sa.Column("amount", sa.Double, nullable=True),
     _text("product", null=True),
+    sa.Index(None, "account_id", "ordered_at"),
 )
 
 decisions = sa.Table(
@@ -139,9 +143,15 @@ rescore = sa.Table(
     _whole("due_at"),
     _whole("lease_until", default="0"),
     _whole("attempts", default="0"),
+    _whole("given_up", default="0"),
+    _whole("retry_at", default="0"),
+    _text("last_error", null=True),
     sa.Index(None, "due_at"),
 )
-"""Leads to score again. `asked` grows with every write, so that one which came meanwhile is not forgotten."""
+"""Leads to score again. `asked` grows with every write, so that one which came meanwhile is not forgotten.
+
+`given_up` counts how often in a row a sweep took a lead up again that had used up its attempts; before `retry_at` none does.
+"""
 
 outbox = sa.Table(
     "outbox",

@@ -185,7 +185,8 @@ def mark(connection: sa.Connection, lead_ids: Iterable[str], now: int) -> None:
         later = sa.case((table.c.touched_at < now, now), else_=table.c.touched_at)
         connection.execute(sa.update(table).where(table.c.lead_id.in_(chunk)).values(touched_at=later))
         queue = insert(connection, schema.rescore)
-        again = {"asked": schema.rescore.c.asked + 1, "due_at": queue.excluded.due_at, "attempts": 0}
+        again = {"asked": schema.rescore.c.asked + 1, "due_at": queue.excluded.due_at}
+        again |= {"attempts": 0, "given_up": 0, "retry_at": 0}
         statement = queue.on_conflict_do_update(index_elements=["lead_id"], set_=again)
         connection.execute(statement, [{"lead_id": lead_id, "asked": 1, "due_at": now} for lead_id in chunk])
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.catalog import Learned, build_catalog
 from features.errors import BundleError, DataError, LeadQualificationError
 from models.bundle import bundle_hash
 from pipeline import comparison
@@ -18,6 +19,7 @@ from pipeline.publish import REFUSED, gate_rows, publish, rollback
 from pipeline.registry import Registry
 
 NAME = "lead-qualification"
+LEARNED = Learned(kinds=("page_view", "mail_open"), channels=("web",))
 
 
 @pytest.fixture(autouse=True)
@@ -236,3 +238,32 @@ def test_a_model_that_answers_another_question_is_not_compared(
     with pytest.raises(DataError, match=r"Nothing was compared. Give each question a name of its own"):
         publish(workspace, sections, target)
     assert aliases(workspace)["champion"] == "1"
+
+
+def test_changed_attribute_types_are_refused_unless_accepted(
+    workspace: Path,
+    target: Path,
+    make_bundle: Any,
+    lay_out: Any,
+    sections: Any,
+    champion_scores: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lay_out(make_bundle(1))
+    assert publish(workspace, sections, target) == 0
+    other = make_bundle(2)
+    (spec,) = other.catalog.attributes
+    changed = build_catalog(other.catalog.params, [replace(spec, type="category")], LEARNED)
+    assert changed.names == other.catalog.names
+    lay_out(replace(other, catalog=changed))
+    with pytest.raises(DataError, match=r"seniority \(now category, champion number\)") as caught:
+        publish(workspace, sections, target)
+    assert "Correct the types in the source's view `attributes`" in str(caught.value)
+    assert "--accept-types" in str(caught.value)
+    assert aliases(workspace)["champion"] == "1"
+    champion_scores["skill"] = 0.0
+    monkeypatch.setattr(module, "load_params", lambda sections_: sections)
+    monkeypatch.chdir(workspace)
+    monkeypatch.setattr("sys.argv", ["publish", "--accept-types"])
+    module.main()
+    assert aliases(workspace)["champion"] == "2"

@@ -17,18 +17,20 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from prometheus_client import REGISTRY
 
 from features.errors import LeadQualificationError
 from features.journeys import StageChangeRecord, TouchpointRecord
 from features.timeline import DAY_US
 from models.bundle import Bundle
+from serving import dispatcher as module
 from serving.dispatcher import Dispatcher
 from serving.scorer import Scorer
 from serving.store import schema
 from serving.store.connect import Store
 from serving.store.outbox import claim_events, list_events, retry_events
 from serving.store.records import ChangeRow, LeadRow, TouchpointRow
-from serving.store.rescoring import claim_leads
+from serving.store.rescoring import claim_leads, finish_leads, list_given_up
 from serving.store.writing import add_stage_changes, add_touchpoints
 from serving.store.writing_leads import put_leads
 from serving.webhooks import WebhookSettings
@@ -226,7 +228,12 @@ def test_two_dispatchers_do_not_do_the_same(store: Store, clock: Clock) -> None:
         assert not set(second) & set(first)
         assert len(second) == 2
         assert claim_leads(connection, clock.now + 59 * SECOND, SECOND, 9) == {}
-        assert len(claim_leads(connection, clock.now + 60 * SECOND, SECOND, 9)) == 6  # the first one died
+    again: set[str] = set()
+    for _ in range(6):  # both died: what a process died with comes back one by one
+        with store.write() as connection:
+            (lead_id,) = claim_leads(connection, clock.now + 60 * SECOND, SECOND, 9)
+        again.add(lead_id)
+    assert again == {*first, *second}
 
 
 def test_a_process_that_dies_after_taking_an_event_does_not_lose_it(
@@ -311,15 +318,128 @@ def test_what_one_does_is_news_of_its_colleagues(dispatcher: Dispatcher, store: 
     assert all(after[lead_id] > before[lead_id] for lead_id in before)
 
 
-def test_a_lead_that_the_model_cannot_take_does_not_stop_the_others(
+def test_a_stored_value_of_another_type_stops_nobody(
     dispatcher: Dispatcher, store: Store, crm: Crm, clock: Clock
 ) -> None:
     with store.write() as connection:
         put_leads(connection, [LeadRow("L-0", None, None, {"newsletter": "text"}, {}, (), None, None)], clock.now)
     _visit(store, "L-1", clock.now)
     _work(dispatcher, clock)
-    assert [item["lead_id"] for item in crm.data] == ["L-1"]
+    told = {item["lead_id"]: [warning["code"] for warning in item["lead"]["warnings"]] for item in crm.data}
+    assert told == {"L-0": ["attribute_type"], "L-1": []}
     assert _rows(store, schema.rescore) == []
+
+
+BAD = "someone@example.org"
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Let one lead's scores fail, as long as the list is not empty."""
+    wanted = [True]
+    score = module.score_requests
+
+    def fails(bundle: Bundle, leads: Any, **options: Any) -> Any:
+        if wanted and any(lead.journey.lead_id == BAD for lead in leads):
+            raise ZeroDivisionError(BAD)
+        return score(bundle, leads, **options)
+
+    monkeypatch.setattr(module, "score_requests", fails)
+    return wanted
+
+
+def test_one_leads_failure_is_its_own_and_comes_again(
+    dispatcher: Dispatcher, store: Store, crm: Crm, clock: Clock, failing: list[bool], caplog: pytest.LogCaptureFixture
+) -> None:
+    for lead_id in ("L-1", BAD, "L-2"):
+        _visit(store, lead_id, clock.now)
+    caplog.set_level("ERROR", "bentoml.lead_qualification")
+    _work(dispatcher, clock)
+    assert sorted(item["lead_id"] for item in crm.data) == ["L-1", "L-2"]
+    (row,) = _rows(store, schema.rescore)
+    assert (row["lead_id"], row["attempts"], row["last_error"]) == (BAD, 1, "ZeroDivisionError")
+    assert row["due_at"] > clock.now
+    assert row["lease_until"] == 0
+    assert "ZeroDivisionError" in caplog.text
+    assert BAD not in caplog.text
+    failing.clear()
+    clock.now = row["due_at"]
+    _work(dispatcher, clock)
+    assert BAD in [item["lead_id"] for item in crm.data]
+    assert _rows(store, schema.rescore) == []
+
+
+def test_what_is_given_up_is_counted_shown_and_taken_up_by_sweeps_ever_more_seldom(
+    store: Store, bundle: Bundle, crm: Crm, clock: Clock, failing: list[bool]
+) -> None:
+    every = 60 * 60 * SECOND
+    dispatcher = _dispatcher(store, bundle, crm, clock, sweep_minutes=60)
+    _visit(store, BAD, clock.now)
+    for _ in range(8):  # within the time between two sweeps
+        clock.now += 200 * SECOND
+        dispatcher.rescore()
+    (row,) = _rows(store, schema.rescore)
+    assert (row["attempts"], row["given_up"]) == (5, 0)
+    assert REGISTRY.get_sample_value("lead_rescore_given_up") == 1
+    assert REGISTRY.get_sample_value("lead_rescore_waiting") == 0
+    environment = {**os.environ, "LEAD_STORE_URL": store.url.render_as_string(hide_password=False)}
+    command = [sys.executable, "-m", "serving.outbox", "leads"]
+    with store.read() as connection:
+        (listed,) = list_given_up(connection, clock.now, 9)
+    assert (listed["lead_id"], listed["last_error"]) == (BAD, "ZeroDivisionError")
+    tried = []
+    for hour in range(17):
+        attempts = _rows(store, schema.rescore)[0]["given_up"]
+        clock.now += every
+        dispatcher.rescore()
+        if _rows(store, schema.rescore)[0]["given_up"] > attempts:
+            tried.append(hour)
+    assert tried == [0, 1, 3, 7, 15]
+    _visit(store, "L-1", clock.now)
+    _work(dispatcher, clock)  # it does not eat the dispatcher
+    assert [item["lead_id"] for item in crm.data] == ["L-1"]
+    shift = int(time.time() * 1e6) - clock.now
+    with store.write() as connection:  # the command knows the real clock only
+        connection.execute(sa.update(schema.rescore).values(lease_until=0, due_at=schema.rescore.c.due_at + shift))
+    shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert BAD in shown
+    assert "ZeroDivisionError" in shown
+    assert "1 leads given up, 0 waiting" in shown
+    again = subprocess.run([*command, "--retry"], env=environment, capture_output=True, text=True, check=True).stdout
+    assert again == "outbox: 1 leads will be scored again\n"
+    failing.clear()
+    clock.now = int(time.time() * 1e6) + SECOND
+    _work(dispatcher, clock)
+    assert BAD in [item["lead_id"] for item in crm.data]
+    assert _rows(store, schema.rescore) == []
+    dispatcher.sender.close()
+
+
+def test_a_write_takes_up_what_was_given_up(
+    dispatcher: Dispatcher, store: Store, crm: Crm, clock: Clock, failing: list[bool]
+) -> None:
+    _visit(store, BAD, clock.now)
+    for _ in range(8):
+        clock.now += 300 * SECOND
+        dispatcher.rescore()
+    failing.clear()
+    _visit(store, BAD, clock.now, asset="home")
+    _work(dispatcher, clock)
+    assert [item["lead_id"] for item in crm.data] == [BAD]
+
+
+def test_a_lead_that_ends_the_process_takes_nobody_with_it(store: Store, clock: Clock) -> None:
+    """Processes that take the lead die with all that they took; the others of its first batch are scored in the end."""
+    for number in range(20):
+        _visit(store, f"L-{number}", clock.now)
+    for _ in range(60):
+        clock.now += 61 * SECOND
+        with store.write() as connection:
+            taken = claim_leads(connection, clock.now, 60 * SECOND, 50)
+            if "L-7" not in taken:
+                finish_leads(connection, taken)
+    (row,) = _rows(store, schema.rescore)
+    assert (row["lead_id"], row["attempts"]) == ("L-7", 5)
 
 
 def test_the_service_tells_and_its_log_does_not(crm: Crm, new_url: Any, serve_store: Any) -> None:
