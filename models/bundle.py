@@ -12,7 +12,9 @@ from features.catalog import Catalog
 from features.errors import BundleError
 from models.calibration import Calibration
 from models.classifier import Classifier
+from models.decision import capacity_cutoff_of
 from models.reference import Reference
+from models.risk_set import RiskSet
 from models.spread import Spread
 from models.tiers import TIERS
 
@@ -76,6 +78,8 @@ class Bundle:
             )
         if not isinstance(self.metadata.get("label_days"), int):
             raise BundleError("bundle: the metadata do not say label_days. Train anew.")
+        RiskSet.of(self.metadata)  # both raise what a score would stumble over
+        capacity_cutoff_of(self.metadata)
 
     @property
     def label_days(self) -> int:

@@ -101,7 +101,8 @@ def monitor(
             f"{log_folder}: no row of {model.name} version {model.version}; the log holds {others or 'nothing'}. Name the "
             "model's bundle with --bundle, or let the service restart with the new champion."
         )
-    found = monitored_rows(log, canonical, export, bundle.metadata, params.snapshots.expire_days, key)
+    expire_days = bundle.metadata.get("expire_days", params.snapshots.expire_days)  # older models don't say theirs
+    found = monitored_rows(log, canonical, export, bundle.metadata, expire_days, key)
     promise = promise_of(bundle_dir, Path.cwd(), params)
     with console.status("comparing with the training"):
         result = assess(bundle, log, found, export, promise, params.capacity, params.monitor)
