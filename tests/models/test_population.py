@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.compute import Snapshots
 from features.errors import BundleError
 from features.journeys import Journeys, LeadJourney, OrderRecord, StageChangeRecord
 from features.timeline import DAY_US, to_micros
 from models.bundle import Bundle
 from models.frames import score_frame
 from models.notices import codes_of, short_codes
-from models.population import OUTSIDE, Snapshots, outside_population
+from models.population import OUTSIDE, outside_population
 from models.requests import parse_lead
 from models.risk_set import RiskSet
 from models.scoring import Score, score_requests
