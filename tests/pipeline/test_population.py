@@ -1,5 +1,6 @@
 """Snapshots of training and warnings of scoring agree on who belongs to a model's population, over simulated leads."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -106,3 +107,10 @@ def test_customers_that_training_looks_at_are_inside_and_all_others_outside(
     others = leads[["lead_id"]].merge(months, how="cross").merge(rows, how="left", indicator=True)
     others = others[others["_merge"] == "left_only"].reset_index(drop=True)
     assert set(looked_at(canonical, leads, others, risk_set)) == {"not_yet_created", "not_customer"}
+
+
+def test_ingest_says_that_simulated_people_are_no_machines(canonical: Path) -> None:
+    found = json.loads((canonical.parents[1] / "metrics" / "ingest.json").read_text(encoding="utf-8"))["machine_traffic"]
+    assert (found["busy_leads"], found["their_touchpoints"]) == (0, 0)
+    assert found["mails"]["opens"] > 1_000
+    assert found["mails"]["machine_clicks"] == 0
