@@ -110,7 +110,9 @@ def test_customers_that_training_looks_at_are_inside_and_all_others_outside(
 
 
 def test_ingest_says_that_simulated_people_are_no_machines(canonical: Path) -> None:
-    found = json.loads((canonical.parents[1] / "metrics" / "ingest.json").read_text(encoding="utf-8"))["machine_traffic"]
+    found = json.loads((canonical.parents[1] / "metrics" / "ingest.json").read_text(encoding="utf-8"))[
+        "machine_traffic"
+    ]
     assert (found["busy_leads"], found["their_touchpoints"]) == (0, 0)
     assert found["mails"]["opens"] > 1_000
     assert found["mails"]["machine_clicks"] == 0
