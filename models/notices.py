@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
-
-import numpy as np
 
 from features.attributes import AttributeValues
 from features.catalog import Catalog
@@ -208,18 +207,25 @@ def population_warnings(
     language : {"en", "de"}
         Of the messages.
     """
-    risk_set, position = RiskSet.of(bundle.metadata), LANGUAGES.index(language)
-    of_reason: dict[Outside | None, tuple[Warning, ...]] = {None: ()}
-    for reason, (*sentences, field) in _OUTSIDE.items():
-        why = sentences[position].format(days=risk_set.expire_days)
-        of_reason[reason] = (replace(_warning("outside_population", field, why, language), reason=reason),)
-    days = str(bundle.catalog.params.observation_days)
-    silent = (_warning("no_touchpoints", "touchpoints", days, language),)
+    risk_set = RiskSet.of(bundle.metadata)
+    said = _population_words(risk_set.expire_days, bundle.catalog.params.observation_days, language)
     outside = outside_population(journeys, snapshots, risk_set)
-    nothing: np.ndarray = without_touchpoints(bundle, journeys, snapshots)
-    return [
-        of_reason[reason] + (silent if unseen else ()) for reason, unseen in zip(outside, nothing.tolist(), strict=True)
-    ]
+    silent = without_touchpoints(bundle, journeys, snapshots).tolist()
+    return [said[key] for key in zip(outside, silent, strict=True)]
+
+
+@lru_cache(maxsize=16)
+def _population_words(
+    expire_days: int | None, observation_days: int, language: str
+) -> dict[tuple[Outside | None, bool], tuple[Warning, ...]]:
+    """Give the warnings of a lead by why it is outside, and whether no touchpoint of it is seen."""
+    silent = _warning("no_touchpoints", "touchpoints", str(observation_days), language)
+    said: dict[tuple[Outside | None, bool], tuple[Warning, ...]] = {(None, False): (), (None, True): (silent,)}
+    for reason, (*sentences, field) in _OUTSIDE.items():
+        why = sentences[LANGUAGES.index(language)].format(days=expire_days)
+        outside = replace(_warning("outside_population", field, why, language), reason=reason)
+        said |= {(reason, False): (outside,), (reason, True): (outside, silent)}
+    return said
 
 
 def request_warnings(

@@ -67,9 +67,10 @@ def outside_population(journeys: Journeys, snapshots: Snapshots, risk_set: RiskS
         first = _first_orders(journeys)
         return [_customer_reason(moment, first[lead], created[lead]) for lead, moment in zip(leads, at, strict=True)]
     periods = _periods(journeys, risk_set.expire_us)
+    seen = seen_at_once(snapshots.snapshot_at).tolist()
     return [
-        _mql_reason(seen_at_once(moment), periods.get(lead, ()), created[lead], risk_set.expire_us)
-        for lead, moment in zip(leads, at, strict=True)
+        _mql_reason(moment, periods.get(lead, ()), created[lead], risk_set.expire_us)
+        for lead, moment in zip(leads, seen, strict=True)
     ]
 
 
@@ -150,7 +151,7 @@ def _mql_reason(at: int, periods: Sequence[RiskPeriod], created: int, expire_us:
         return None
     begun = [period for period in periods if not before(at, period.started_at)]
     if not begun:
-        return "not_yet_created" if before(at, seen_at_once(created)) else "not_mql"
+        return "not_yet_created" if before(at, created - 1) else "not_mql"
     return "closed" if before(begun[-1].ended_at, at) else "past_expiry"
 
 

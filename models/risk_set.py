@@ -170,7 +170,7 @@ def at_risk(at: Any, started_at: Any, ended_at: Any, expire_us: int | None) -> A
     >>> [bool(at_risk(at, 10, 20, 15)) for at in (9, 10, 20, 21)], bool(at_risk(25, 10, NEVER, 15))
     ([False, True, True, False], False)
     """
-    inside = np.logical_not(before(at, started_at)) & np.logical_not(before(ended_at, at))
+    inside = before(started_at - 1, at) & before(at - 1, ended_at)  # both ends are included
     return inside if expire_us is None else inside & before(at, started_at + expire_us)
 
 
