@@ -12,7 +12,6 @@ from features.catalog import Catalog
 from features.errors import BundleError
 from models.calibration import Calibration
 from models.classifier import Classifier
-from models.decision import capacity_cutoff_of
 from models.reference import Reference
 from models.risk_set import RiskSet
 from models.spread import Spread
@@ -78,8 +77,7 @@ class Bundle:
             )
         if not isinstance(self.metadata.get("label_days"), int):
             raise BundleError("bundle: the metadata do not say label_days. Train anew.")
-        RiskSet.of(self.metadata)  # both raise what a score would stumble over
-        capacity_cutoff_of(self.metadata)
+        RiskSet.of(self.metadata)  # raises what a score would stumble over
 
     @property
     def label_days(self) -> int:

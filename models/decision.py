@@ -1,13 +1,10 @@
 """From a probability to what sales should do: one decision, for answers, webhooks, score files and CRM pushes alike."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from features.errors import BundleError
-
-__all__ = ["Decision", "capacity_cutoff_of", "decide", "decision_of"]
+__all__ = ["Decision", "decide", "decision_of"]
 
 
 @dataclass(frozen=True)
@@ -67,20 +64,4 @@ def decision_of(probability: float | None, tier: str | None, metadata: Mapping[s
     >>> decision_of(0.2, "C", {"capacity_cutoff": 0.3}), decision_of(None, None, {})
     (Decision(tier='C', within_capacity=False), None)
     """
-    return None if probability is None or tier is None else decide(probability, tier, capacity_cutoff_of(metadata))
-
-
-def capacity_cutoff_of(metadata: Mapping[str, Any]) -> float | None:
-    """Read the lowest probability that capacity reaches, as training stored it; None: it knew no capacity.
-
-    Raises
-    ------
-    BundleError
-        If it is no finite number.
-    """
-    cutoff = metadata.get("capacity_cutoff")
-    if cutoff is not None and (type(cutoff) not in (int, float) or not math.isfinite(cutoff)):
-        raise BundleError(
-            f"bundle: the capacity cut-off is {cutoff!r}; a finite number, or none, is needed. Train anew."
-        )
-    return cutoff
+    return None if probability is None or tier is None else decide(probability, tier, metadata.get("capacity_cutoff"))

@@ -140,8 +140,8 @@ def _periods(journeys: Journeys, expire_us: int | None) -> dict[int, list[RiskPe
     stage = [stages[code] for code in journeys.kind[rows].tolist()]
     order = in_order(lead, occurred, recorded, stage)
     found: dict[int, list[RiskPeriod]] = {}
-    ordered = (lead[order].tolist(), [stage[row] for row in order.tolist()], occurred[order].tolist())
-    for period in periods_of(*ordered, expire_us):
+    leads, moments, known = (column[order].tolist() for column in (lead, occurred, recorded))
+    for period in periods_of(leads, [stage[row] for row in order.tolist()], moments, known, expire_us):
         found.setdefault(period.lead, []).append(period)
     return found
 

@@ -120,39 +120,56 @@ def in_order(lead: Any, occurred_at: np.ndarray, recorded_at: np.ndarray, stage:
 
 
 def periods_of(
-    lead: Sequence[Any], stage: Sequence[str], occurred_at: Sequence[int], expire_us: int | None
+    lead: Sequence[Any],
+    stage: Sequence[str],
+    occurred_at: Sequence[int],
+    recorded_at: Sequence[int],
+    expire_us: int | None,
 ) -> Iterator[RiskPeriod]:
     """Cut stage changes into risk periods, in the order of leads and time.
 
     A period starts with an MQL while none is open and ends with the first later one of `ENDS`. An MQL that comes `expire_us` or
-    more after an open period's start begins a new period, and thereby ends the old one; an earlier MQL changes nothing. Other
-    stages change nothing.
+    more after an open period's start begins a new period, and thereby ends the old one; an earlier MQL changes nothing. Of
+    several ends at one instant the one that was recorded last is what the period ended by. Other stages change nothing.
 
     Parameters
     ----------
-    lead, stage, occurred_at : sequence
+    lead, stage, occurred_at, recorded_at : sequence
         Stage changes as `in_order` orders them.
     expire_us : int or None
         Microseconds after which a period is left; None: never.
     """
     number, started, whose = 0, NEVER, None
-    for who, what, at in zip(lead, stage, occurred_at, strict=True):
+    over: RiskPeriod | None = None  # the last period that ended, until nothing can change what it ended by
+    over_known = NEVER
+    for who, what, at, known in zip(lead, stage, occurred_at, recorded_at, strict=True):
         if who != whose:
-            if started != NEVER:
-                yield RiskPeriod(whose, number, started, NEVER, None)
-            number, started, whose = 0, NEVER, who
+            yield from _left(over, whose, number, started)
+            number, started, whose, over = 0, NEVER, who, None
         if what == STARTS:
             if started != NEVER:
                 if expire_us is None or before(at, started + expire_us):
                     continue
                 yield RiskPeriod(who, number, started, at, STARTS)
                 number += 1
+            elif over is not None:
+                yield over
+                over = None
             started = at
         elif what in ENDS and started != NEVER:
-            yield RiskPeriod(who, number, started, at, what)
+            over, over_known = RiskPeriod(who, number, started, at, what), known
             number, started = number + 1, NEVER
+        elif what in ENDS and over is not None and over.ended_at == at and before(over_known, known):
+            over, over_known = over._replace(ended_by=what), known
+    yield from _left(over, whose, number, started)
+
+
+def _left(over: RiskPeriod | None, lead: Any, number: int, started: int) -> Iterator[RiskPeriod]:
+    """Give what of a lead's periods was not given yet: one that just ended, or one that is open."""
+    if over is not None:
+        yield over
     if started != NEVER:
-        yield RiskPeriod(whose, number, started, NEVER, None)
+        yield RiskPeriod(lead, number, started, NEVER, None)
 
 
 def at_risk(at: Any, started_at: Any, ended_at: Any, expire_us: int | None) -> Any:

@@ -27,7 +27,7 @@ def risk_periods(stage_changes: pd.DataFrame, expire_days: int | None) -> pd.Dat
     Parameters
     ----------
     stage_changes : DataFrame
-        Columns lead_id, stage, occurred_at and optionally recorded_at (datetime64[us, UTC]).
+        Columns lead_id, stage, occurred_at and optionally recorded_at (datetime64[us, UTC]; missing: when it occurred).
     expire_days : int or None
         Days after which a period that nothing ended is no longer looked at; None: never.
 
@@ -55,7 +55,9 @@ def risk_periods(stage_changes: pd.DataFrame, expire_days: int | None) -> pd.Dat
     expire_us = None if expire_days is None else expire_days * DAY_US
     rows = [
         (lead, number, started_at, None if ended_at == NEVER else ended_at, ended_by)
-        for lead, number, started_at, ended_at, ended_by in periods_of(leads, stages, times[order].tolist(), expire_us)
+        for lead, number, started_at, ended_at, ended_by in periods_of(
+            leads, stages, times[order].tolist(), recorded[order].tolist(), expire_us
+        )
     ]
     frame = pd.DataFrame(rows, columns=["lead_id", "risk_period", "started_at", "ended_at", "ended_by"], dtype=object)
     frame["risk_period"] = frame["risk_period"].astype("int32")
