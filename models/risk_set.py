@@ -6,7 +6,7 @@ decides (``occurred_at``), not when it was recorded.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,13 +29,14 @@ __all__ = [
     "periods_of",
 ]
 
-RiskSetName = Literal["mql", "customers"]
 CUSTOMERS = "customers"
 RISK_SETS = (MQL, CUSTOMERS)
 
 STARTS = MQL
-# At one instant a start comes before an end, so that a period never has a negative length.
+# Of what was recorded together at one instant a start comes before an end, so that a period never has a negative length.
 ENDS = ("sales_qualified", "disqualified", "recycled", "customer")
+
+MOST_DAYS = 36_600
 
 NEVER = LATEST + 1
 """The end of a period that nothing ended."""
@@ -62,7 +63,7 @@ class RiskSet(NamedTuple):
         Raises
         ------
         BundleError
-            If one of them is there and is no risk set, or no whole number of days above 0.
+            If one of them is there and is no risk set, or no whole number of days within a hundred years.
 
         Examples
         --------
@@ -71,10 +72,10 @@ class RiskSet(NamedTuple):
         """
         name, days = metadata.get("risk_set"), metadata.get("expire_days")
         if name is not None and name not in RISK_SETS:
-            raise BundleError(f"bundle: the risk set is {name!r}; allowed are {', '.join(RISK_SETS)}. Train anew.")
-        if days is not None and (type(days) is not int or days < 1):
+            raise BundleError(f"bundle: the risk set is {name!r:.40}; allowed are {', '.join(RISK_SETS)}. Train anew.")
+        if days is not None and (type(days) is not int or not 1 <= days <= MOST_DAYS):
             raise BundleError(
-                f"bundle: expire_days is {days!r}; allowed are whole numbers above 0, or none. Train anew."
+                f"bundle: expire_days is {days!r:.40}; allowed are whole numbers from 1 to {MOST_DAYS:,}, or none. Train anew."
             )
         return cls(name, days)
 

@@ -191,7 +191,15 @@ def test_short_codes_and_back(model: Bundle) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"risk_set": "leads"}, {"risk_set": 5}, {"expire_days": "120"}, {"expire_days": 0}, {"expire_days": True}]
+    "wrong",
+    [
+        {"risk_set": "leads"},
+        {"risk_set": 5},
+        {"expire_days": "120"},
+        {"expire_days": 0},
+        {"expire_days": True},
+        {"expire_days": 10**12},
+    ],
 )
 def test_a_bundle_that_says_nonsense_of_its_population_is_refused(model: Bundle, wrong: dict[str, Any]) -> None:
     with pytest.raises(BundleError, match="Train anew"):
