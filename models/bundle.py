@@ -14,6 +14,7 @@ from models.bundle_files import is_number, parse_object, read_text
 from models.calibration import Calibration
 from models.classifier import Classifier
 from models.reference import Reference
+from models.risk_set import RiskSet
 from models.spread import Spread
 from models.tiers import TIERS
 
@@ -79,6 +80,7 @@ class Bundle:
         cutoff = self.metadata.get("capacity_cutoff")
         if cutoff is not None and not is_number(cutoff, 0.0, 1.0):
             raise BundleError("bundle: the metadata's capacity_cutoff is not within 0..1. Train anew.")
+        RiskSet.of(self.metadata)  # raises what a score would stumble over
 
     @property
     def label_days(self) -> int:

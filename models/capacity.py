@@ -1,4 +1,8 @@
-"""What sales can work: how many rows, and the probability down to which that reaches."""
+"""What sales can work: how many rows, and the probability down to which that reaches.
+
+Metrics at capacity (precision, lift, fairness) rank the rows of a test: how good are the best n? Whether one lead is within
+capacity is another question, which `models.decision` answers by the cut-off, whoever else is there.
+"""
 
 import numpy as np
 import pandas as pd

@@ -9,6 +9,7 @@ import pandas as pd
 from features.errors import JourneyError
 from features.timeline import from_micros
 from models.bundle import Bundle
+from models.notices import warning_entry
 from models.requests import parse_lead
 from models.scoring import score_requests
 
@@ -73,7 +74,7 @@ def score_frame(bundle: Bundle, requests: pd.DataFrame, *, n_reasons: int = 3, l
                 "tier": item.tier or "",
                 "not_scored": item.not_scored or "",
                 "reasons": json.dumps([asdict(reason) for reason in item.reasons], ensure_ascii=False),
-                "warnings": json.dumps([asdict(warning) for warning in item.warnings], ensure_ascii=False),
+                "warnings": json.dumps([warning_entry(warning) for warning in item.warnings], ensure_ascii=False),
             }
             for item in scores
         ]

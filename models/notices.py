@@ -2,22 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
 
 from features.attributes import AttributeValues
 from features.catalog import Catalog
 from features.compute import Snapshots, ignored_touchpoints, unknown_categories, unknown_values
 from features.journeys import Journeys
 from features.timeline import from_micros
+from models.bundle import Bundle
+from models.population import Outside, outside_population, without_touchpoints
 from models.request_fields import shown
 from models.requests import LeadRequest, unread_attributes
+from models.risk_set import RiskSet
 
 __all__ = [
     "CODES",
     "LANGUAGES",
     "Warning",
+    "codes_of",
     "future_snapshot",
     "journey_warnings",
+    "population_warnings",
     "request_warnings",
+    "short_codes",
+    "warning_entry",
     "wide_interval",
 ]
 
@@ -76,6 +85,43 @@ _MESSAGES = {
         "There is little data on such leads: the probability lies anywhere within {value}.",
         "Zu solchen Leads gibt es wenig Daten: Die Wahrscheinlichkeit liegt irgendwo zwischen {value}.",
     ),
+    "outside_population": (
+        "The model learned from other leads, so the probability may be off: {value}.",
+        "Das Modell hat an anderen Leads gelernt, die Wahrscheinlichkeit kann daher danebenliegen: {value}.",
+    ),
+    "no_touchpoints": (
+        "No touchpoint of the {value} days before snapshot_at is known, and the model looks at them.",
+        "Aus den {value} Tagen vor snapshot_at ist kein Kontaktpunkt bekannt, und das Modell betrachtet sie.",
+    ),
+}
+
+# Per reason: the sentence in both languages, and the field that it is about.
+_OUTSIDE: dict[Outside, tuple[str, str, str]] = {
+    "not_yet_created": (
+        "the lead had not been created yet",
+        "der Lead war noch nicht angelegt",
+        "created_at",
+    ),
+    "not_mql": (
+        "the lead is not marketing-qualified, it has no stage change to mql",
+        "der Lead ist nicht marketingqualifiziert, er hat keinen Stufenwechsel zu mql",
+        "stage_changes",
+    ),
+    "past_expiry": (
+        "the lead became marketing-qualified {days} days ago or longer",
+        "der Lead ist seit {days} Tagen oder länger marketingqualifiziert",
+        "stage_changes",
+    ),
+    "closed": (
+        "the lead was recycled, disqualified, qualified or won, and has not become marketing-qualified since",
+        "der Lead wurde zurückgestellt, abgelehnt, qualifiziert oder gewonnen und seither nicht wieder marketingqualifiziert",
+        "stage_changes",
+    ),
+    "not_customer": (
+        "no earlier order of the lead's account is known",
+        "vom Konto des Leads ist keine frühere Bestellung bekannt",
+        "account.orders",
+    ),
 }
 
 CODES = tuple(_MESSAGES)
@@ -91,16 +137,43 @@ class Warning:
     code : str
         ``unknown_kind``, ``unknown_channel``, ``unknown_category``, ``unknown_attribute``, ``attribute_type``,
         ``values_too_large``, ``touchpoints_cut``, ``touchpoints_after_snapshot``, ``snapshot_in_future``,
-        ``duplicates_ignored``, ``account_touchpoints_unused``, ``orders_unused`` or ``wide_interval``.
+        ``duplicates_ignored``, ``account_touchpoints_unused``, ``orders_unused``, ``wide_interval``, ``outside_population`` or
+        ``no_touchpoints``.
     message : str
         A sentence in the language asked for.
     field : str
         Path of the field: within the lead, or within the request where there is one.
+    reason : str or None
+        Why, where a code has several reasons: one of `models.population.OUTSIDE` for ``outside_population``.
     """
 
     code: str
     message: str
     field: str
+    reason: str | None = None
+
+
+def warning_entry(warning: Warning) -> dict[str, Any]:
+    """Write a warning as it stands in answers: code, message, field, and the reason where there is one."""
+    entry = {"code": warning.code, "message": warning.message, "field": warning.field}
+    return entry if warning.reason is None else {**entry, "reason": warning.reason}
+
+
+def short_codes(warnings: Sequence[Warning]) -> str:
+    """Write warnings for a column of text: each code once, with its reason where there is one, joined by ``;``.
+
+    Examples
+    --------
+    >>> short_codes([Warning("outside_population", "", "", "not_mql"), Warning("no_touchpoints", "", "touchpoints")])
+    'outside_population:not_mql;no_touchpoints'
+    """
+    codes = (item.code if item.reason is None else f"{item.code}:{item.reason}" for item in warnings)
+    return ";".join(dict.fromkeys(codes))
+
+
+def codes_of(short: str) -> tuple[str, ...]:
+    """Give the codes in a text of `short_codes`, without their reasons."""
+    return tuple(item.split(":")[0] for item in short.split(";") if item)
 
 
 def journey_warnings(
@@ -131,6 +204,41 @@ def journey_warnings(
             mine.append(_warning("touchpoints_after_snapshot", "touchpoints", str(ignored[row]), language))
         found.append(mine)
     return found
+
+
+def population_warnings(
+    bundle: Bundle, journeys: Journeys, snapshots: Snapshots, language: str
+) -> list[tuple[Warning, ...]]:
+    """Say which snapshots are unlike all that the model learned from; none, one or two warnings per snapshot.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Its own risk set decides, see `models.population`.
+    journeys, snapshots
+        As for `features.compute.compute_features`.
+    language : {"en", "de"}
+        Of the messages.
+    """
+    risk_set = RiskSet.of(bundle.metadata)
+    said = _population_words(risk_set.expire_days, bundle.catalog.params.observation_days, language)
+    outside = outside_population(journeys, snapshots, risk_set)
+    silent = without_touchpoints(bundle, journeys, snapshots).tolist()
+    return [said[key] for key in zip(outside, silent, strict=True)]
+
+
+@lru_cache(maxsize=16)
+def _population_words(
+    expire_days: int | None, observation_days: int, language: str
+) -> dict[tuple[Outside | None, bool], tuple[Warning, ...]]:
+    """Give the warnings of a lead by why it is outside, and whether no touchpoint of it is seen."""
+    silent = _warning("no_touchpoints", "touchpoints", str(observation_days), language)
+    said: dict[tuple[Outside | None, bool], tuple[Warning, ...]] = {(None, False): (), (None, True): (silent,)}
+    for reason, (*sentences, field) in _OUTSIDE.items():
+        why = sentences[LANGUAGES.index(language)].format(days=expire_days)
+        outside = replace(_warning("outside_population", field, why, language), reason=reason)
+        said |= {(reason, False): (outside,), (reason, True): (outside, silent)}
+    return said
 
 
 def request_warnings(

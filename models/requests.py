@@ -26,6 +26,7 @@ from features.journeys import (
 )
 from features.selectors import BY
 from features.timeline import before
+from models.limits import MAX_ATTRIBUTES, MAX_ORDERS, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
 from models.request_fields import (
     check_list,
     check_object,
@@ -56,10 +57,6 @@ __all__ = [
     "without_unfit",
 ]
 
-MAX_TOUCHPOINTS = 10_000
-MAX_STAGE_CHANGES = 1_000
-MAX_ORDERS = 10_000
-MAX_ATTRIBUTES = 500
 _LEAD = (
     "lead_id",
     "snapshot_at",

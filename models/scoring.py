@@ -13,9 +13,17 @@ from features.records import MQL
 from features.selectors import BY
 from features.timeline import before, seen_at_once
 from models.bundle import Bundle
-from models.notices import LANGUAGES, Warning, journey_warnings, request_warnings, wide_interval
+from models.notices import (
+    LANGUAGES,
+    Warning,
+    journey_warnings,
+    population_warnings,
+    request_warnings,
+    wide_interval,
+)
 from models.reasons import Reason, parts, top_reasons
 from models.requests import LeadRequest, attribute_error, build
+from models.risk_set import CUSTOMERS
 from models.tiers import tier
 
 __all__ = ["MAX_REASONS", "NOT_SCORED", "Score", "Warning", "probabilities", "score", "score_requests"]
@@ -111,7 +119,8 @@ def score(
     """Score snapshots; one answer per snapshot, in their order. No answer depends on the other snapshots or leads.
 
     A lead that was qualified, became a customer or was disqualified before ``snapshot_at``, as far as was known then, is not
-    scored, unless a later MQL or recycling reopened it; with ``risk_set: customers`` all leads are scored.
+    scored, unless a later MQL or recycling reopened it; with ``risk_set: customers`` all leads are scored. So are leads outside
+    of the model's population, with a warning.
 
     Parameters
     ----------
@@ -148,8 +157,12 @@ def score(
     matrix = compute_features(journeys, snapshots, catalog, attributes)
     probability, low, high = probabilities(bundle, matrix)
     tiers = tier(probability, bundle.cutoffs)
-    customers = bundle.metadata.get("risk_set") == "customers"
+    customers = bundle.metadata.get("risk_set") == CUSTOMERS
     not_scored = [""] * len(snapshots) if customers else _not_scored(journeys, snapshots)
+    population = population_warnings(bundle, journeys, snapshots, language)
+    unlike = [
+        () if why else found for why, found in zip(not_scored, population, strict=True)
+    ]  # the stage says it already
     widest = bundle.calibration.widest
     not_scored = [
         why or ("too_little_data" if wide else "") for why, wide in zip(not_scored, high - low > widest, strict=True)
@@ -169,7 +182,7 @@ def score(
                 low=float(low[row]) if scored else None,
                 high=float(high[row]) if scored else None,
                 tier=str(tiers[row]) if scored else None,
-                warnings=tuple(warnings[row]),
+                warnings=(*unlike[row], *warnings[row]),
                 not_scored=not_scored[row] or None,
                 vector=matrix[row] if debug else None,
             )

@@ -9,6 +9,7 @@ import pandas as pd
 
 from features.errors import DataError
 from models.bundle import Bundle
+from models.notices import codes_of
 from models.score_log import LogSettings, Model, Record, log_table, write_log_file, writer_name
 from models.scoring import probabilities
 from models.tiers import tier
@@ -28,15 +29,14 @@ def log_snapshots(
 ) -> int:
     """Score snapshots from canonical tables and write them to a score log; return how many rows were written.
 
-    Unlike the service's, these rows hold no codes of warnings.
-
     Parameters
     ----------
     bundle : Bundle
     canonical : Path
         Folder of canonical tables.
     snapshots : DataFrame
-        lead_id, account_id, snapshot_at; optionally not_scored (text, missing: it is scored).
+        lead_id, account_id, snapshot_at; optionally not_scored (text, missing: it is scored) and warnings (as in a score file;
+        without it the rows hold no codes of warnings).
     settings : LogSettings
     model : Model
     origin : {"batch", "replay"}
@@ -50,6 +50,9 @@ def log_snapshots(
         snapshots["not_scored"].astype(object).to_numpy()
         if "not_scored" in snapshots
         else np.full(len(at), None, object)
+    )
+    warned = (
+        snapshots["warnings"].astype(object).to_numpy() if "warnings" in snapshots else np.full(len(at), "", object)
     )
     written, writer = 0, writer_name()
     for number, (rows, matrix) in enumerate(matrix_batches(canonical, snapshots, bundle.catalog)):
@@ -69,7 +72,7 @@ def log_snapshots(
                     high=high,
                     tier=None if why else str(tiers[k]),
                     not_scored=why,
-                    warnings=(),
+                    warnings=codes_of(warned[row]),
                     vector=matrix[k],
                 )
             )

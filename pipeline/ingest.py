@@ -1,6 +1,6 @@
 """Stage `ingest`: run the source's SQL, hold every row to the data contract, quarantine the rows that break it."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,10 @@ from pipeline.checks import Typed, quoted, relations, typed_columns
 from pipeline.console import console, progress, run_main
 from pipeline.contract import CANONICAL, ENTITIES, KNOWN_AT
 from pipeline.engines.duckdb import Connection, SqlError, connect, explain, run_source
+from pipeline.export import read_export
 from pipeline.files import write_json
+from pipeline.machine_traffic import machine_traffic
+from pipeline.machine_traffic_words import traffic_lines
 from pipeline.params import load_params
 from pipeline.tables import check_file
 
@@ -273,10 +276,14 @@ def main() -> None:
         params.ingest.max_bad_share,
     )
     _show(counts)
+    traffic = machine_traffic(data / "canonical", ordinal=read_export(data / "canonical").ordinal)
+    for line in traffic_lines(asdict(traffic)):
+        console.print(line, markup=False)
     summary: dict[str, Any] = {
         name: {"rows": count.rows, "kept": count.kept, "quarantined": count.quarantined}
         for name, count in counts.items()
     }
+    summary["machine_traffic"] = traffic.counts()
     write_json(params.paths.metrics_dir / "ingest.json", summary)
 
 

@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from pipeline.batch_log import log_snapshots, model_of, replayed_snapshots
 from pipeline.console import console, run_main
 from pipeline.export import read_export
 from pipeline.files import write_json
+from pipeline.machine_traffic import machine_traffic
+from pipeline.machine_traffic_words import traffic_lines
 from pipeline.monitor_page import monitor_page
 from pipeline.monitor_words import summary_lines, verdict_word
 from pipeline.monitored_rows import monitored_rows
@@ -101,14 +104,17 @@ def monitor(
             f"{log_folder}: no row of {model.name} version {model.version}; the log holds {others or 'nothing'}. Name the "
             "model's bundle with --bundle, or let the service restart with the new champion."
         )
-    found = monitored_rows(log, canonical, export, bundle.metadata, params.snapshots.expire_days, key)
+    expire_days = bundle.metadata.get("expire_days", params.snapshots.expire_days)  # older models don't say theirs
+    found = monitored_rows(log, canonical, export, bundle.metadata, expire_days, key)
     promise = promise_of(bundle_dir, Path.cwd(), params)
     with console.status("comparing with the training"):
         result = assess(bundle, log, found, export, promise, params.capacity, params.monitor)
+    traffic = machine_traffic(canonical, bundle.catalog.params.observation_days)
     result = {
         "model": {"name": model.name, "version": model.version, "fingerprint": model.fingerprint},
         "source": bundle.metadata["source"],
         "target": target_of(bundle.metadata),
+        "machine_traffic": asdict(traffic),
         **result,
     }
     write_json(out.with_suffix(".json"), result)
@@ -158,7 +164,7 @@ def main() -> None:
         )
     out = arguments.out or params.paths.reports_dir / "monitor.html"
     result = monitor(bundle_dir, log, canonical, out, params, os.environ.get(KEY, ""))
-    for line in summary_lines(result, "en"):
+    for line in (*summary_lines(result, "en"), *traffic_lines(result["machine_traffic"])):
         console.print(line, markup=False)
     style = "bold red" if result["verdict"] == RETRAIN else "bold"
     console.print(f"monitor: {verdict_word(result['verdict'], 'en')}; {out}", style=style, markup=False)

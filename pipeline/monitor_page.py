@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.html import date, facts, interval, number, page, percent, section, table, tiles
 from pipeline.monitor_drift_section import drift_section, picture
+from pipeline.monitor_machine_section import machine_section
 from pipeline.monitor_words import LEFT_OUT, finding_sentence, verdict_sentence, verdict_word
 from pipeline.report_parts import say
 from pipeline.target_words import WORDS
@@ -42,6 +43,7 @@ def _body(result: Result, language: str) -> str:
             _quality(result, language),
             drift_section(result, language),
             _volume(result, language),
+            machine_section(result, language),
             _about(result, language),
         ]
     )

@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 
 from features.errors import DataError
-from features.timeline import DAY_US
+from features.records import MQL
 from models.fitting import row_groups
 from models.live_quality import months_of
+from models.risk_set import CUSTOMERS, NEVER, RiskSet, at_risk, is_customer
 from models.score_log import KEY, pseudonym
 from models.score_log_reader import ScoreLog
 from pipeline.export import Export
 from pipeline.labels import label_snapshots, period_outcomes, purchase_outcomes
 from pipeline.params import LabelsParams
-from pipeline.snapshots import customers_since, risk_periods
+from pipeline.snapshots import customers_since, micros, risk_periods
 from pipeline.tables import read_table
 
 __all__ = ["Monitored", "monitored_rows"]
@@ -71,7 +72,7 @@ def monitored_rows(
     metadata : mapping
         Of the model: risk set, label definition, the newest row that it learned from.
     expire_days : int or None
-        As `snapshots.expire_days`.
+        After how many days the model's risk periods are left; None: never.
     key : str
         Of the log's pseudonyms, where it has any.
 
@@ -96,7 +97,7 @@ def monitored_rows(
     keep(rows["snapshot_at"] < export.exported_at, "after_export")
     keep(rows["snapshot_at"] > pd.Timestamp(metadata["data_used_until"]), "used_in_training")
     rows = rows.merge(leads[["lead_id", "account_id"]], on="lead_id", how="left")
-    customers = metadata.get("risk_set") == "customers"
+    customers = metadata.get("risk_set") == CUSTOMERS
     labels = LabelsParams(
         label_days=metadata["label_days"],
         recording_delay_days=metadata["recording_delay_days"],
@@ -105,7 +106,8 @@ def monitored_rows(
     if customers:
         orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
         since = customers_since(leads, orders).set_index("lead_id")["since"]
-        keep(rows["lead_id"].map(since) < rows["snapshot_at"], "not_at_risk")
+        begun = micros(rows["lead_id"].map(since), NEVER)
+        keep(pd.Series(is_customer(micros(rows["snapshot_at"]), begun), rows.index), "not_at_risk")
         rows = rows.assign(risk_period=months_of(rows["snapshot_at"]))
     else:
         changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
@@ -159,8 +161,7 @@ def _period(rows: pd.DataFrame, periods: pd.DataFrame, expire_days: int | None) 
         right_on="started_at",
         by="lead_id",
     ).sort_values("row")
-    inside = merged["risk_period"].notna() & (merged["ended_at"].isna() | (merged["snapshot_at"] <= merged["ended_at"]))
-    if expire_days is not None:
-        inside &= merged["snapshot_at"] < merged["started_at"] + pd.Timedelta(expire_days * DAY_US, unit="us")
+    started, ended = micros(merged["started_at"], NEVER), micros(merged["ended_at"], NEVER)
+    inside = at_risk(micros(merged["snapshot_at"]), started, ended, RiskSet(MQL, expire_days).expire_us)
     period = np.where(inside, merged["risk_period"].fillna(-1), -1).astype(np.int32)
     return period, merged["started_at"].array

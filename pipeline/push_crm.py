@@ -15,7 +15,7 @@ from pipeline.params import load_params
 
 __all__ = ["main", "push_crm", "read_scores"]
 
-SECTIONS = ("capacity", "crm", "paths")
+SECTIONS = ("crm", "paths")
 SHOWN = 20
 
 
@@ -88,7 +88,7 @@ def main() -> None:
         _setup(connect(arguments.crm, params.crm))
         return
     fields = getattr(params.crm, arguments.crm).fields
-    wanted = updates(read_scores(arguments.scores), fields, params.capacity)
+    wanted = updates(read_scores(arguments.scores), fields)
     with Ledger.open(params.paths.data_dir / "crm" / f"{arguments.crm}.sqlite") as ledger:
         if arguments.dry_run:
             _show(wanted if arguments.again else changed(wanted, ledger.read()))

@@ -15,8 +15,10 @@ import pyarrow as pa
 
 from features.errors import DataError
 from features.params import Engine
+from features.timeline import to_micros
 from models.bundle import Bundle
 from models.request_fields import parse_moment
+from models.risk_set import CUSTOMERS, NEVER, RiskSet, at_risk, is_customer
 from models.score_log import FOLDER, LogSettings
 from models.scoring import probabilities
 from pipeline.batch_log import log_snapshots, model_of
@@ -27,7 +29,7 @@ from pipeline.export import read_export
 from pipeline.params import SnapshotsParams, load_params
 from pipeline.score_file import score_file
 from pipeline.score_rows import SCORES, score_rows
-from pipeline.snapshots import customers_since, risk_periods
+from pipeline.snapshots import customers_since, micros, risk_periods
 from pipeline.tables import read_table
 
 __all__ = ["main", "open_leads", "score_open_leads", "score_snapshots"]
@@ -56,17 +58,17 @@ def open_leads(canonical: Path, params: SnapshotsParams) -> pd.DataFrame:
     columns = ["lead_id", "account_id", "created_at"]
     leads = read_table(canonical / "leads.parquet", "leads").select(columns).to_pandas()
     exported_at = export.exported_at
-    if params.risk_set == "customers":
+    export_us = to_micros(exported_at.to_pydatetime())
+    if params.risk_set == CUSTOMERS:
         orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
         known = customers_since(leads, orders)
-        chosen = set(known.loc[known["since"] < exported_at, "lead_id"])
+        chosen = set(known.loc[is_customer(export_us, micros(known["since"])), "lead_id"])
     else:
         changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
         periods = risk_periods(changes, params.expire_days)
-        still_open = periods["ended_at"].isna()
-        if params.expire_days is not None:
-            still_open &= periods["started_at"] > exported_at - pd.Timedelta(days=params.expire_days)
-        chosen = set(periods.loc[still_open, "lead_id"])
+        expire_us = RiskSet(params.risk_set, params.expire_days).expire_us
+        started, ended = micros(periods["started_at"]), micros(periods["ended_at"], NEVER)
+        chosen = set(periods.loc[at_risk(export_us, started, ended, expire_us), "lead_id"])
     if export.ordinal:
         chosen = set()
     rows = leads.loc[leads["lead_id"].isin(chosen), ["lead_id", "account_id"]].sort_values("lead_id", ignore_index=True)
@@ -130,7 +132,7 @@ def score_open_leads(
     Returns
     -------
     DataFrame
-        lead_id, snapshot_at, probability, low, high, tier, fit, engagement, reasons (texts joined by "; "), not_scored.
+        As `pipeline.score_rows.SCORES`.
     """
     _check_attributes(bundle, canonical)
     if engine == "spark":
@@ -178,10 +180,13 @@ def main() -> None:
     source = arguments.source or params.paths.data_dir / "canonical"
     bundle_dir = arguments.bundle or params.paths.data_dir / "champion"
     bundle = Bundle.load(bundle_dir)
-    who = "customers" if params.snapshots.risk_set == "customers" else "open leads"
+    # Who is open is a matter of the model's own population; older models don't say when it is left
+    own = {name: bundle.metadata[name] for name in ("risk_set", "expire_days") if name in bundle.metadata}
+    population = params.snapshots.model_copy(update=own)
+    who = "customers" if population.risk_set == CUSTOMERS else "open leads"
     settings = LogSettings.from_environment({**os.environ, FOLDER: str(arguments.log or "")})
     if source.is_dir():
-        leads = open_leads(source, params.snapshots)
+        leads = open_leads(source, population)
         engine = arguments.engine or params.features.engine
         scores = score_open_leads(bundle, source, leads, arguments.language, engine)
     elif settings is not None:
@@ -199,7 +204,7 @@ def main() -> None:
     else:
         scores.to_parquet(arguments.out, index=False)
     if settings is not None:
-        answered = leads.merge(scores[["lead_id", "not_scored"]], on="lead_id")
+        answered = leads.merge(scores[["lead_id", "not_scored", "warnings"]], on="lead_id")
         now = pd.Series([pd.Timestamp(dt.datetime.now(dt.UTC))] * len(answered), dtype="datetime64[us, UTC]")
         model = model_of(bundle_dir, bundle, params.publish.model_name)
         log_snapshots(bundle, source, answered, settings, model, "batch", now)

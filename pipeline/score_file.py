@@ -14,7 +14,7 @@ from models.bundle import Bundle
 from models.frames import COLUMNS, lead_of_row
 from models.requests import parse_lead
 from models.scoring import score_requests
-from pipeline.score_rows import REASONS, SCORES, row_of
+from pipeline.score_rows import REASONS, SCORES, score_table
 
 __all__ = ["ENDINGS", "score_file"]
 
@@ -68,7 +68,7 @@ def score_file(bundle: Bundle, file: Path, snapshot_at: int | None = None, langu
 
 def _scores(bundle: Bundle, leads: list[Any], language: str) -> pa.Table:
     scores = score_requests(bundle, leads, n_reasons=REASONS, language=language)
-    return pa.Table.from_pylist([row_of(item) for item in scores], SCORES)
+    return score_table(bundle, scores)
 
 
 def _leads(file: Path) -> Iterator[tuple[str, Any]]:

@@ -1,17 +1,19 @@
 """From canonical tables of some whole accounts to scores: what every engine calls, wherever it got the tables from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from models.bundle import Bundle
+from models.decision import decision_of
+from models.notices import short_codes
 from models.scoring import Score, score
 from pipeline.attribute_history import History
 from pipeline.feature_rows import attributes_of, journeys_of, snapshots_of
 
-__all__ = ["REASONS", "SCORES", "row_of", "score_rows"]
+__all__ = ["REASONS", "SCORES", "score_rows", "score_table"]
 
 REASONS = 3
 
@@ -22,9 +24,11 @@ SCORES = pa.schema(
         ("tier", pa.string()),
         *((name, pa.float64()) for name in ("fit", "engagement")),
         *((name, pa.string()) for name in ("reasons", "not_scored")),
+        ("within_capacity", pa.bool_()),
+        ("warnings", pa.string()),
     ]
 )
-"""The columns of the answer; snapshot_at in ISO 8601, reasons joined by "; "."""
+"""The columns of the answer; snapshot_at in ISO 8601, reasons joined by "; ", warnings as `models.notices.short_codes`."""
 
 
 def score_rows(
@@ -56,11 +60,23 @@ def score_rows(
     values = attributes_of(tables, snapshots, catalog, recorded)
     looks = snapshots_of(lead_ids, snapshots)
     scores = score(bundle, journeys, looks, values, n_reasons=REASONS, language=language)
-    return pa.Table.from_pylist([row_of(item) for item in scores], SCORES)
+    return score_table(bundle, scores)
 
 
-def row_of(item: Score) -> dict[str, Any]:
-    """Write one score as a row of `SCORES`."""
+def score_table(bundle: Bundle, scores: Sequence[Score]) -> pa.Table:
+    """Write scores as rows of `SCORES`, each with the decision that the service gives for it.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model that made them; its stored cut-off decides about capacity.
+    scores : sequence of Score
+    """
+    return pa.Table.from_pylist([_row_of(item, bundle) for item in scores], SCORES)
+
+
+def _row_of(item: Score, bundle: Bundle) -> dict[str, Any]:
+    decision = decision_of(item.probability, item.tier, bundle.metadata)
     return {
         "lead_id": item.lead_id,
         "snapshot_at": pd.Timestamp(item.snapshot_at, unit="us", tz="UTC").isoformat(),
@@ -72,4 +88,6 @@ def row_of(item: Score) -> dict[str, Any]:
         "engagement": item.engagement,
         "reasons": "; ".join(reason.text for reason in item.reasons),
         "not_scored": item.not_scored,
+        "within_capacity": None if decision is None else decision.within_capacity,
+        "warnings": short_codes(item.warnings),
     }

@@ -1,8 +1,7 @@
 """Stage `snapshots`: who is at risk, and the moments at which they are looked at.
 
-Risk set `mql`: a lead is at risk from its MQL until it is qualified, disqualified, recycled or a customer; it is looked
-at when it becomes an MQL and then every ``every_days`` while open and not older than ``expire_days``. Risk set
-`customers`: every lead that the CRM knows of an account that ordered before, at the first moment of each calendar month (UTC).
+`models.risk_set` says who is at risk. Risk set `mql`: a lead is looked at when it becomes an MQL and then every ``every_days``
+while at risk. Risk set `customers`: every lead at risk at the first moment of each calendar month (UTC).
 """
 
 import numpy as np
@@ -11,28 +10,19 @@ import pyarrow as pa
 
 from features.errors import DataError
 from features.timeline import DAY_US, to_micros
+from models.risk_set import CUSTOMERS, ENDS, NEVER, STARTS, customer_since, in_order, is_customer, periods_of
 from pipeline.console import console, run_main
 from pipeline.export import read_export
 from pipeline.params import SnapshotsParams, load_params
 from pipeline.tables import read_table, write_table
 
-__all__ = ["SECTIONS", "customer_snapshots", "customers_since", "main", "mql_snapshots", "risk_periods"]
+__all__ = ["SECTIONS", "customer_snapshots", "customers_since", "main", "micros", "mql_snapshots", "risk_periods"]
 
 SECTIONS = ("paths", "snapshots")
 
-STARTS = "mql"
-# Of one instant, what was recorded later comes later; recorded together, a start comes before an end.
-ENDS = ("sales_qualified", "disqualified", "recycled", "customer")
-
 
 def risk_periods(stage_changes: pd.DataFrame, expire_days: int | None) -> pd.DataFrame:
-    """Cut each lead's stage changes into risk periods; one row per (lead, risk period).
-
-    A period starts with an MQL while none is open and ends with the first later `sales_qualified`, `disqualified`,
-    `recycled` or `customer`. An MQL ``expire_days`` or more after an open period's start begins a new period, and
-    thereby ends the old one; an earlier MQL changes nothing. At one instant the stage that was recorded later holds, here as in
-    `models.scoring`: a start recorded after an end begins a new period, and of several ends the one recorded last is
-    what the period ended by. Of what was recorded together, a start comes before an end.
+    """Cut each lead's stage changes into risk periods by `models.risk_set.periods_of`; one row per (lead, risk period).
 
     Parameters
     ----------
@@ -58,38 +48,20 @@ def risk_periods(stage_changes: pd.DataFrame, expire_days: int | None) -> pd.Dat
     ['recycled']
     """
     relevant = stage_changes[stage_changes["stage"].isin((STARTS, *ENDS))]
-    is_end = (relevant["stage"] != STARTS).to_numpy()
-    recorded = relevant["recorded_at"] if "recorded_at" in relevant else relevant["occurred_at"]
-    recorded = recorded.fillna(relevant["occurred_at"])
-    order = np.lexsort(
-        (relevant["stage"].astype(str), is_end, recorded, relevant["occurred_at"], relevant["lead_id"].astype(str))
-    )
-    relevant, recorded = relevant.iloc[order], recorded.iloc[order]
-    leads = relevant["lead_id"].astype(object).tolist()
-    stages = relevant["stage"].astype(object).tolist()
-    times, known = _micros(relevant["occurred_at"]).tolist(), _micros(recorded).tolist()
-    expire = None if expire_days is None else expire_days * DAY_US
-
-    rows: list[list[object]] = []  # lead_id, risk_period, started_at, ended_at, ended_by
-    current: list[object] | None = None
-    ended: tuple[int, int] | None = None  # when the last period that is over ended, and when that was recorded
-    started, lead_before, number = 0, None, 0
-    for lead, stage, time, recorded_at in zip(leads, stages, times, known, strict=True):
-        if lead != lead_before:
-            current, ended, lead_before, number = None, None, lead, 0
-        if stage == STARTS:
-            if current is not None and (expire is None or time < started + expire):
-                continue
-            if current is not None:
-                current[3], current[4] = time, STARTS
-            current, started = [lead, number, time, None, None], time
-            rows.append(current)
-            number += 1
-        elif current is not None:
-            current[3], current[4], ended = time, stage, (time, recorded_at)
-            current = None
-        elif ended is not None and ended[0] == time and ended[1] < recorded_at:
-            rows[-1][4], ended = stage, (time, recorded_at)
+    times = micros(relevant["occurred_at"])
+    recorded = times
+    if "recorded_at" in relevant:
+        recorded = micros(relevant["recorded_at"].fillna(relevant["occurred_at"]))
+    order = in_order(relevant["lead_id"].astype(str), times, recorded, relevant["stage"].astype(str))
+    relevant = relevant.iloc[order]
+    leads, stages = (relevant[name].astype(object).tolist() for name in ("lead_id", "stage"))
+    expire_us = None if expire_days is None else expire_days * DAY_US
+    rows = [
+        (lead, number, started_at, None if ended_at == NEVER else ended_at, ended_by)
+        for lead, number, started_at, ended_at, ended_by in periods_of(
+            leads, stages, times[order].tolist(), recorded[order].tolist(), expire_us
+        )
+    ]
     frame = pd.DataFrame(rows, columns=["lead_id", "risk_period", "started_at", "ended_at", "ended_by"], dtype=object)
     frame["risk_period"] = frame["risk_period"].astype("int32")
     for column in ("started_at", "ended_at"):
@@ -121,16 +93,16 @@ def mql_snapshots(
     DataFrame
         lead_id, snapshot_at, risk_period, is_headline (the MQL moment), sorted by lead_id, snapshot_at.
     """
-    start = _micros(periods["started_at"])
+    start = micros(periods["started_at"])
     export = to_micros(exported_at.to_pydatetime())
     last = np.full(len(periods), export - 1, dtype=np.int64)
     ended = periods["ended_at"].notna().to_numpy()
-    last[ended] = np.minimum(last[ended], _micros(periods.loc[ended, "ended_at"]))
+    last[ended] = np.minimum(last[ended], micros(periods.loc[ended, "ended_at"]))
     if params.expire_days is not None:
         last = np.minimum(last, start + params.expire_days * DAY_US - 1)
     # The next period's first snapshot belongs to the next period.
     taken_over = (periods["ended_by"] == STARTS).to_numpy()
-    last[taken_over] = np.minimum(last[taken_over], _micros(periods.loc[taken_over, "ended_at"]) - 1)
+    last[taken_over] = np.minimum(last[taken_over], micros(periods.loc[taken_over, "ended_at"]) - 1)
     if params.every_days is None or ordinal:
         count = (last >= start).astype(np.int64)
         step = 0
@@ -170,8 +142,8 @@ def customers_since(leads: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
     """
     first = orders.astype({"account_id": object}).groupby("account_id", as_index=False)["ordered_at"].min()
     known = leads[["lead_id", "account_id", "created_at"]].astype({"account_id": object}).merge(first, on="account_id")
-    since = known["ordered_at"].where(known["ordered_at"] >= known["created_at"], known["created_at"])
-    return known[["lead_id", "account_id"]].assign(since=since)
+    since = customer_since(micros(known["ordered_at"]), micros(known["created_at"]))
+    return known[["lead_id", "account_id"]].assign(since=_from_micros(since))
 
 
 def customer_snapshots(leads: pd.DataFrame, orders: pd.DataFrame, exported_at: pd.Timestamp) -> pd.DataFrame:
@@ -205,7 +177,8 @@ def customer_snapshots(leads: pd.DataFrame, orders: pd.DataFrame, exported_at: p
     begin = known["since"].min().normalize()
     months = pd.date_range(begin, exported_at, freq="MS", unit="us", inclusive="left")
     cross = known.merge(pd.DataFrame({"snapshot_at": months.astype("datetime64[us, UTC]")}), how="cross")
-    cross = cross[cross["since"] < cross["snapshot_at"]].sort_values(["lead_id", "snapshot_at"], ignore_index=True)
+    known_by_then = is_customer(micros(cross["snapshot_at"]), micros(cross["since"]))
+    cross = cross[known_by_then].sort_values(["lead_id", "snapshot_at"], ignore_index=True)
     return pd.DataFrame(
         {
             "lead_id": cross["lead_id"],
@@ -216,8 +189,11 @@ def customer_snapshots(leads: pd.DataFrame, orders: pd.DataFrame, exported_at: p
     )
 
 
-def _micros(times: pd.Series) -> np.ndarray:
-    return times.astype("datetime64[us, UTC]").astype("int64").to_numpy()
+def micros(times: pd.Series, missing: int | None = None) -> np.ndarray:
+    """Give moments as UTC microseconds, and `missing` where there is none; None: none is missing."""
+    moments = times.astype("datetime64[us, UTC]")
+    found = moments.astype("int64").to_numpy()
+    return found if missing is None else np.where(moments.isna(), missing, found)
 
 
 def _from_micros(micros: np.ndarray) -> pd.Series:
@@ -231,7 +207,7 @@ def main() -> None:
     export = read_export(canonical)
     columns = ["lead_id", "account_id", "created_at"]
     leads = read_table(canonical / "leads.parquet", "leads").select(columns).to_pandas()
-    if params.snapshots.risk_set == "customers":
+    if params.snapshots.risk_set == CUSTOMERS:
         orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
         snapshots = customer_snapshots(leads, orders, export.exported_at)
     else:

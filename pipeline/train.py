@@ -108,6 +108,7 @@ def main() -> None:
             "clock": export.clock,
             "exported_at": export.exported_at.isoformat(),
             "risk_set": params.snapshots.risk_set,
+            "expire_days": params.snapshots.expire_days,
             "purchase": params.labels.purchase,
             "label_days": params.labels.label_days,
             "recording_delay_days": params.labels.recording_delay_days,

@@ -6,7 +6,7 @@ from typing import Any
 
 from features.errors import JourneyError
 from models.bundle import Bundle
-from models.decision import decide
+from models.decision import decision_of as decision_of_score
 from models.request_fields import fail, optional_moment
 from models.requests import LeadRequest
 from models.scoring import Score, score_requests
@@ -94,9 +94,8 @@ def entry_of(
 
 def decision_of(score: Score, bundle: Bundle) -> dict[str, Any] | None:
     """Decide about a lead, as it stands in answers and webhooks; None: it is not scored."""
-    if score.probability is None or score.tier is None:
-        return None
-    return asdict(decide(score.probability, score.tier, bundle.metadata.get("capacity_cutoff")))
+    decision = decision_of_score(score.probability, score.tier, bundle.metadata)
+    return None if decision is None else asdict(decision)
 
 
 def _read_query(query: Mapping[str, str]) -> tuple[str, int, int | None]:

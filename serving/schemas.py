@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from features.journeys import MAX_VALUE
 from features.vocabulary import By, Stage
+from models.population import Outside
 from serving.limits import (
     MAX_ATTRIBUTES,
     MAX_LEADS,
@@ -188,6 +189,9 @@ class Notice(BaseModel):
     code: str
     message: str
     field: str | None
+    reason: Outside | None = Field(
+        None, description="Of outside_population: why. Absent or null: the code has one reason."
+    )
 
 
 class Change(BaseModel):

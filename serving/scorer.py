@@ -14,7 +14,7 @@ from features.errors import JourneyError
 from features.timeline import from_micros
 from models.bundle import Bundle
 from models.changes import Change, changes
-from models.notices import future_snapshot
+from models.notices import future_snapshot, warning_entry
 from models.reasons import Reason
 from models.requests import LeadRequest, parse_lead
 from models.score_log_writer import ScoreLogWriter
@@ -185,7 +185,7 @@ def score_entry(item: Score, names: tuple[str, ...] | None) -> dict[str, Any]:
         "fit": item.fit,
         "engagement": item.engagement,
         "reasons": _reasons(item.reasons),
-        "warnings": [{"code": found.code, "message": found.message, "field": found.field} for found in item.warnings],
+        "warnings": [warning_entry(warning) for warning in item.warnings],
         "not_scored": item.not_scored,
     }
     if names is not None and item.vector is not None:

@@ -6,18 +6,17 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from features.errors import DataError
-from models.decision import decide
-from models.params import CapacityParams
 from pipeline.params import CrmFields
 
-__all__ = ["Answer", "Ledger", "Refusal", "Update", "capacity_cutoff", "changed", "push", "updates"]
+__all__ = ["Answer", "Ledger", "Refusal", "Update", "changed", "push", "updates"]
 
 Value = float | str | None
-COLUMNS = ("lead_id", "probability", "tier", "reasons", "not_scored")
+COLUMNS = ("lead_id", "probability", "tier", "within_capacity", "reasons", "not_scored")
 DIGITS = 4  # a smaller change of a probability is no news to a salesperson
 ROUNDS = 3
 
@@ -46,22 +45,8 @@ class Answer:
     refused: dict[str, Refusal] = field(default_factory=dict)
 
 
-def capacity_cutoff(scores: pd.DataFrame, params: CapacityParams) -> float | None:
-    """Find the lowest probability that one period's capacity reaches among the open leads; None where there is none.
-
-    Examples
-    --------
-    >>> scores = pd.DataFrame({"probability": [0.1, 0.9, 0.5, None]})
-    >>> capacity_cutoff(scores, CapacityParams(share=None, leads_per_week=2))
-    0.5
-    """
-    best = scores["probability"].dropna().sort_values(ascending=False)
-    size = round(params.leads_per_week if params.leads_per_week is not None else (params.share or 0.0) * len(best))
-    return float(best.iloc[min(size, len(best)) - 1]) if size and len(best) else None
-
-
-def updates(scores: pd.DataFrame, fields: CrmFields, capacity: CapacityParams) -> list[Update]:
-    """Say what each lead's fields shall hold; one per row of the scores.
+def updates(scores: pd.DataFrame, fields: CrmFields) -> list[Update]:
+    """Say what each lead's fields shall hold; one per row of the scores. Nothing is decided here: the file holds the decision.
 
     Parameters
     ----------
@@ -70,33 +55,43 @@ def updates(scores: pd.DataFrame, fields: CrmFields, capacity: CapacityParams) -
         other fields emptied.
     fields : CrmFields
         Names in the CRM.
-    capacity : CapacityParams
-        What sales can work.
 
     Raises
     ------
     DataError
-        If a column is missing, or a lead is there twice.
+        If a column is missing, as in files of earlier versions, or holds something else, or a lead is there twice.
     """
     missing = [name for name in COLUMNS if name not in scores.columns]
     if missing:
         raise DataError(
-            f"scores: no column {', '.join(missing)}; write them with `python -m pipeline.score --out ...`."
+            f"scores: no column {', '.join(missing)}; there are {', '.join(scores.columns)}. This version did not write the "
+            "file: write it anew with `python -m pipeline.score --out ...`."
         )
     if scores["lead_id"].duplicated().any():
         raise DataError("scores: a lead_id is there twice; push the scores of one moment.")
-    cutoff = capacity_cutoff(scores, capacity)
     rows = []
-    for lead_id, probability, tier, reasons, not_scored in scores[list(COLUMNS)].itertuples(index=False, name=None):
+    for row in scores[list(COLUMNS)].itertuples(index=False, name=None):
+        lead_id, probability, tier, within_capacity, reasons, not_scored = row
         if pd.isna(probability):
             values: list[Value] = [None, None, f"not scored: {not_scored}", None]
         else:
-            decision = decide(probability, tier, cutoff)
-            within = {True: ", within capacity", False: ", beyond capacity", None: ""}[decision.within_capacity]
-            values = [round(float(probability), DIGITS), decision.tier, decision.tier + within, reasons or None]
+            decision = f"{tier}{_capacity_words(within_capacity)}"
+            values = [round(float(probability), DIGITS), tier, decision, None if pd.isna(reasons) else reasons or None]
         names = (fields.probability, fields.tier, fields.decision, fields.reasons)
         rows.append(Update(str(lead_id), dict(zip(names, values, strict=True))))
     return rows
+
+
+def _capacity_words(within_capacity: Any) -> str:
+    """Say what the file's decision says about capacity; nothing where it says nothing."""
+    if pd.isna(within_capacity):
+        return ""
+    if within_capacity not in (True, False):
+        raise DataError(
+            f"scores: within_capacity is {within_capacity!r}; allowed are True, False and empty. Write the file anew with "
+            "`python -m pipeline.score --out ...`."
+        )
+    return ", within capacity" if within_capacity else ", beyond capacity"
 
 
 class Ledger:

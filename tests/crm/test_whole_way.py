@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,6 @@ def company(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
         changes = {
             "ingest": {"source": source},
             "snapshots": {"expire_days": None, "every_days": None},
-            "capacity": {"leads_per_week": 5},
         }
         (tmp_path / "params.yaml").write_text(
             dump_yaml(overlay(read_yaml(root / "params.yaml"), changes)), encoding="utf-8"
@@ -106,8 +106,11 @@ def check(
     assert looked_at[key(crm, 10)] == pd.Timestamp(iso(101))
 
     canonical = folder / "data" / "canonical"
+    waiting = open_leads(canonical, params.snapshots.model_copy(update={"expire_days": None}))
+    found = score_open_leads(bundle, canonical, waiting)["probability"]
+    cutoff = float(found.iloc[[0, -1]].mean())
     scores = score_open_leads(
-        bundle, canonical, open_leads(canonical, params.snapshots.model_copy(update={"expire_days": None}))
+        replace(bundle, metadata={**bundle.metadata, "capacity_cutoff": cutoff}), canonical, waiting
     )
     assert sorted(number_of[i] for i in scores["lead_id"]) == [n for n in range(1, PEOPLE + 1) if outcome(n) == "open"]
     scores.to_parquet(folder / "scores.parquet", index=False)

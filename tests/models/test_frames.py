@@ -109,5 +109,6 @@ def test_the_example_is_valid_and_knows_everything_the_model_takes(small_bundle:
     out = score_frame(small_bundle, example)
     assert list(example.columns) == list(COLUMNS)
     assert out["not_scored"].tolist() == ["", ""]
-    assert out["warnings"].tolist() == ["[]", "[]"]
+    assert out["warnings"][0] == "[]"
+    assert [item["code"] for item in json.loads(out["warnings"][1])] == ["no_touchpoints"]
     assert out["probability"].between(0, 1).all()

@@ -16,6 +16,7 @@ from models.requests import LeadRequest, build, parse_lead
 from models.scoring import ROWS_AT_ONCE, Score, probabilities, score, score_requests
 
 AT = "2026-03-02T10:00:00+00:00"
+MQL = {"stage": "mql", "occurred_at": "2026-03-01T10:00:00Z"}
 BEFORE, EXACTLY, AFTER = "2026-03-02T09:59:59.999999Z", AT, "2026-03-02T10:00:00.000001Z"
 
 
@@ -114,13 +115,14 @@ def test_what_is_to_come_changes_nothing_but_a_warning(small_bundle: Bundle, cas
     assert plain.vector is not None
     assert later.vector is not None
     assert plain.vector.tobytes() == later.vector.tobytes()
-    assert [item.code for item in later.warnings] == ["touchpoints_after_snapshot"]
+    codes = [item.code for item in plain.warnings]
+    assert [item.code for item in later.warnings] == [*codes, "touchpoints_after_snapshot"]
     assert replace(later, warnings=(), vector=None) == replace(plain, warnings=(), vector=None)
 
 
 def test_what_was_known_just_before_the_snapshot_counts(small_bundle: Bundle) -> None:
     seen = {"kind": "webinar", "channel": "web", "occurred_at": BEFORE}
-    item = _score(small_bundle, debug=True, touchpoints=[seen])
+    item = _score(small_bundle, debug=True, touchpoints=[seen], stage_changes=[MQL])
     assert item.vector is not None
     assert item.vector[small_bundle.catalog.positions["count__webinar__7d"]] == 1
     assert item.warnings == ()
@@ -222,6 +224,8 @@ ODD: dict[str, tuple[dict[str, Any], str, str]] = {
 @pytest.mark.parametrize("code", ODD)
 def test_odd_input_is_warned_of_in_both_languages(small_bundle: Bundle, code: str) -> None:
     fields, path, part = ODD[code]
+    seen = {"kind": "webinar", "channel": "web", "occurred_at": BEFORE}
+    fields = {**fields, "touchpoints": [seen, *fields.get("touchpoints", [])], "stage_changes": [MQL]}
     english, german = (_score(small_bundle, language=language, **fields) for language in ("en", "de"))
     assert [(item.code, item.field) for item in english.warnings] == [(code, path)]
     assert [(item.code, item.field) for item in german.warnings] == [(code, path)]

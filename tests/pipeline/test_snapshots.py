@@ -83,6 +83,15 @@ def test_other_leads_change_nothing() -> None:
     pd.testing.assert_frame_equal(alone, both[both["lead_id"] == "L"].reset_index(drop=True))
 
 
+def test_of_several_ends_at_one_instant_the_one_recorded_last_holds() -> None:
+    day = (START + pd.to_timedelta([0, 5, 5, 6], unit="D")).astype("datetime64[us, UTC]")
+    known = (START + pd.to_timedelta([0, 9, 8, 10], unit="D")).astype("datetime64[us, UTC]")
+    stages = ["mql", "recycled", "disqualified", "mql"]
+    frame = pd.DataFrame({"lead_id": "L", "stage": stages, "occurred_at": day, "recorded_at": known})
+    assert risk_periods(frame, None)["ended_by"].tolist() == ["recycled", None]
+    assert risk_periods(frame.drop(columns="recorded_at"), None)["ended_by"].tolist() == ["disqualified", None]
+
+
 def test_customers_are_looked_at_each_month_after_their_first_order() -> None:
     leads = pd.DataFrame({"lead_id": ["a", "b", "c"], "account_id": ["A", "B", None], "created_at": START})
     ordered = pd.to_datetime(["2026-01-15", "2026-02-01", "2026-03-20"], utc=True).astype("datetime64[us, UTC]")

@@ -68,3 +68,28 @@ def test_the_guide_lists_every_table_and_column(guide: str) -> None:
         for column in schema.columns:
             assert re.search(rf"\b{column.name}\b", listed[name]), f"{name}.{column.name}"
     assert f"Stages are {', '.join(STAGES)}." in guide
+
+
+def test_a_source_can_leave_machines_out(company: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The clause of the guide works on the guide's own company, beside a bot and a scanner of mails."""
+    visits = company / "exports" / "visits.csv"
+    bot = [f"P4,06.03.2026 {8 + i // 60 % 10:02d}:{i % 60:02d},page_view,p{i}" for i in range(1_500)]
+    scanner = [f"P1,02.03.2026 07:30,mail_click,link{i}" for i in range(3)] + ["P1,02.03.2026 09:00,mail_click,link1"]
+    visits.write_text(visits.read_text(encoding="utf-8") + "\n".join([*bot, *scanner, ""]), encoding="utf-8")
+    ingest.main()
+    printed = capsys.readouterr().out
+    assert "1 lead has more touchpoints than people make" in printed
+    assert "P4: 1,501 touchpoints, 1,500 of them on 2026-03-06" in printed
+    assert "rather a scanner made: 3 of 4 (75.0 %)" in " ".join(printed.split())
+    source = company / "pipeline" / "sources" / "acme.sql"
+    every = source.read_text(encoding="utf-8").replace("CREATE VIEW touchpoints", "CREATE VIEW all_touchpoints")
+    people = (company / "people_only.sql").read_text(encoding="utf-8")
+    source.write_text(every + people, encoding="utf-8")
+    ingest.main()
+    kept = pq.read_table(company / "data" / "canonical" / "touchpoints.parquet").to_pandas()
+    assert "bots?" not in capsys.readouterr().out
+    assert kept[["lead_id", "kind"]].value_counts().to_dict() == {
+        ("P1", "download"): 2,
+        ("P1", "page_view"): 1,
+        ("P1", "mail_click"): 1,
+    }
