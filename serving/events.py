@@ -127,8 +127,8 @@ async def _write(request: Request) -> Response:
     kind = request.url.path.rsplit("/", 1)[-1]
 
     async def answer() -> Any:
-        body = await read_body(request)
-        accepted = await _in_thread(_ways.writes, accept, _ways.store, kind, body, _now())
+        async with read_body(request) as body:
+            accepted = await _in_thread(_ways.writes, accept, _ways.store, kind, body, _now())
         if _ways.dispatcher is not None:
             _ways.dispatcher.wake()
         return accepted
