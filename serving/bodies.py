@@ -9,9 +9,10 @@ from starlette.requests import Request
 
 from serving.errors import RequestError
 from serving.limits import LARGE_BYTES_AT_ONCE, MAX_BODY_BYTES, READ_SECONDS, SMALL_BYTES, SMALL_BYTES_AT_ONCE
+from serving.memory import Returning
 from serving.strict_json import too_large
 
-__all__ = ["BytesHeld", "held", "read_body", "skip_body"]
+__all__ = ["BytesHeld", "bytes_held", "read_body", "skip_body"]
 
 Receive = Callable[[], Awaitable[Any]]
 
@@ -26,6 +27,7 @@ class BytesHeld:
     def __init__(self, large: int = LARGE_BYTES_AT_ONCE, small: int = SMALL_BYTES_AT_ONCE) -> None:
         self.large = self.small = 0
         self._most_large, self._most_small = large, small
+        self._returning = Returning()
 
     @contextlib.contextmanager
     def share(self) -> Iterator["_Share"]:
@@ -34,6 +36,8 @@ class BytesHeld:
         try:
             yield share
         finally:
+            if share.is_large:
+                self._returning.soon()
             share.end()
 
     def change(self, large: int, small: int) -> None:
@@ -58,6 +62,11 @@ class _Share:
     def __init__(self, held: BytesHeld) -> None:
         self._held, self._large, self._small, self._announced = held, 0, 0, 0
 
+    @property
+    def is_large(self) -> bool:
+        """Tell whether it counts among the large ones."""
+        return self._large > 0
+
     def announce(self, size: int) -> None:
         """Count what is yet to come, unless it is small."""
         if size > SMALL_BYTES:
@@ -79,7 +88,7 @@ class _Share:
         self._large = self._small = self._announced = 0
 
 
-held = BytesHeld()
+bytes_held = BytesHeld()
 """Of this process."""
 
 
@@ -93,7 +102,7 @@ async def read_body(request: Request) -> AsyncIterator[bytes]:
         415 where it is not plain JSON, 413 where it is too large, 408 where it takes too long, 400 where the caller hung up,
         503 where the worker holds too much already. Whoever is still sending is heard to the end, or would not see the error.
     """
-    with held.share() as share:
+    with bytes_held.share() as share:
         refusal = _refusal(request, share)
         if refusal is not None:
             await skip_body(request.receive)
@@ -109,9 +118,9 @@ def _refusal(request: Request, share: "_Share") -> RequestError | None:
         return RequestError(415, "unsupported_media_type", message, hint="Send Content-Type: application/json.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         return RequestError(415, "unsupported_media_type", "the body is compressed; only plain JSON is taken.")
-    announced = request.headers.get("content-length", "")
+    announced = request.headers.get("content-length", "")  # the server has seen to it that it is a number, and kept
     try:
-        share.announce(int(announced) if announced.isascii() and announced.isdecimal() else 0)
+        share.announce(int(announced) if announced else 0)
     except RequestError as error:
         return error
     return None

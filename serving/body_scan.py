@@ -5,6 +5,8 @@ import numpy as np
 from features.kernels.compiled import entry
 
 __all__ = [
+    "BLANKS",
+    "EMPTY",
     "EMPTY_ENTRY",
     "FINE",
     "LONG_NUMBER",
@@ -16,17 +18,18 @@ __all__ = [
     "scan",
 ]
 
-FINE, TOO_DEEP, NO_OBJECT, EMPTY_ENTRY, MEMBERS, OBJECTS, LONG_TEXT, LONG_NUMBER = range(8)
+FINE, EMPTY, BLANKS, TOO_DEEP, NO_OBJECT, EMPTY_ENTRY, MEMBERS, OBJECTS, LONG_TEXT, LONG_NUMBER = range(10)
 
 _QUOTE, _BACKSLASH, _MINUS, _ZERO, _NINE = (ord(character) for character in '"\\-09')
 _OPEN_LIST, _CLOSE_LIST, _OPEN_OBJECT, _CLOSE_OBJECT = (ord(character) for character in "[]{}")
-_PLAIN, _BETWEEN, _COMMA, _OPEN, _CLOSE, _TEXT = range(6)
+_PLAIN, _BLANK, _COLON, _COMMA, _OPEN, _CLOSE, _TEXT = range(7)
 
 
 def _classes() -> np.ndarray:
     """Say for each byte what it is outside of text; what is not named belongs to a number, to a word, or to no JSON."""
     of = np.full(256, _PLAIN, dtype=np.uint8)
-    for kind, characters in ((_BETWEEN, b" \t\n\r:"), (_COMMA, b","), (_OPEN, b"[{"), (_CLOSE, b"]}"), (_TEXT, b'"')):
+    of[list(b" \t\n\r")] = _BLANK
+    for kind, characters in ((_COLON, b":"), (_COMMA, b","), (_OPEN, b"[{"), (_CLOSE, b"]}"), (_TEXT, b'"')):
         of[list(characters)] = kind
     return of
 
@@ -36,7 +39,13 @@ _CLASS = _classes()
 
 @entry
 def scan(
-    body: np.ndarray, depth_limit: int, member_limit: int, object_limit: int, text_limit: int, number_limit: int
+    body: np.ndarray,
+    depth_limit: int,
+    member_limit: int,
+    object_limit: int,
+    text_limit: int,
+    number_limit: int,
+    blank_limit: int,
 ) -> tuple[int, int]:
     """Find the first place where a body crosses a bound: (problem, byte).
 
@@ -44,12 +53,22 @@ def scan(
     """
     is_list = np.zeros(depth_limit + 1, dtype=np.bool_)
     members = np.zeros(depth_limit + 1, dtype=np.int64)  # of the object open at each level
-    depth, objects, at, size = 0, 0, 0, len(body)
+    depth, objects, at, size, is_over = 0, 0, 0, len(body), False
     while at < size:
         kind = _CLASS[body[at]]
-        if kind == _BETWEEN:
+        if kind == _BLANK:
+            begin = at
+            while at < size and _CLASS[body[at]] == _BLANK:
+                at += 1
+            if at - begin > blank_limit:
+                return (EMPTY if at - begin == size else BLANKS), begin
+        elif is_over:
+            return FINE, at
+        elif kind == _COLON:
             at += 1
         elif kind == _COMMA:
+            if depth == 0:
+                return FINE, at
             members[depth] += 1
             if not is_list[depth] and members[depth] > member_limit:
                 return MEMBERS, at
@@ -60,8 +79,7 @@ def scan(
             depth -= 1
             if body[at] == _CLOSE_OBJECT and is_list[depth] and members[depth + 1] == 0:
                 return EMPTY_ENTRY, at
-            if depth == 0:
-                return FINE, at
+            is_over = depth == 0
             at += 1
         elif is_list[depth] and body[at] != _OPEN_OBJECT:
             return NO_OBJECT, at

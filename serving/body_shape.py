@@ -12,6 +12,8 @@ import numpy as np
 from pydantic import BaseModel
 
 from serving.body_scan import (
+    BLANKS,
+    EMPTY,
     EMPTY_ENTRY,
     FINE,
     LONG_NUMBER,
@@ -27,10 +29,11 @@ from serving.event_schemas import LeadsBody, OutcomesBody, StageChangesBody, Tou
 from serving.limits import MAX_LEADS
 from serving.schemas import ScoreRequest
 
-__all__ = ["LONGEST_NUMBER", "Shape", "check_shape", "largest_shape", "not_finite", "shape_of", "too_deep"]
+__all__ = ["LONGEST_NUMBER", "Shape", "check_shape", "largest_shape", "not_finite", "not_json", "shape_of", "too_deep"]
 
 BODIES: tuple[type[BaseModel], ...] = (ScoreRequest, TouchpointsBody, StageChangesBody, OutcomesBody, LeadsBody)
 LONGEST_NUMBER = 400  # digits; more than any double needs
+LONGEST_BLANK = 10_000  # bytes of white space; far more than any indentation
 LONGEST_ESCAPE = len(r"\ud83d\ude00")  # of one character
 SHORTEST_MOMENT = len("2026-01-05T10:00Z")
 OBJECTS_PER_LEAD = 4  # itself, its account, the attributes of both
@@ -119,17 +122,20 @@ def check_shape(body: bytes) -> None:
     Raises
     ------
     RequestError
-        400 with code ``too_deep``, ``too_complex`` or ``not_finite``.
+        400 with code ``too_complex``, ``too_deep``, ``not_finite``, or ``invalid_json`` for nothing but white space.
     """
     shape = largest_shape()
     text, objects = shape.text * LONGEST_ESCAPE, OBJECTS_PER_LEAD * MAX_LEADS + len(body) // shape.record
     values = np.frombuffer(body, dtype=np.uint8)
-    problem, at = scan(values, shape.depth, shape.members, objects, text, LONGEST_NUMBER)
+    problem, at = scan(values, shape.depth, shape.members, objects, text, LONGEST_NUMBER, LONGEST_BLANK)
+    if problem == EMPTY:
+        raise not_json("the body is empty")
     if problem == TOO_DEEP:
         raise too_deep()
     if problem == LONG_NUMBER:
         raise not_finite(body[at : at + LONGEST_NUMBER].decode("ascii", "replace"))
     said = {
+        BLANKS: f"there are more than {LONGEST_BLANK:,} bytes of white space in a row",
         NO_OBJECT: "the array there holds something else than objects; all arrays of a request hold objects",
         EMPTY_ENTRY: "the array there holds an empty object",
         MEMBERS: f"the object there has more than {shape.members} members",
@@ -140,6 +146,13 @@ def check_shape(body: bytes) -> None:
         message = f"the body has a structure that no request has, at byte {at:,}: {said[problem]}."
         hint = "Send a body as in /docs.json. Smaller ones are told which field is wrong."
         raise RequestError(400, "too_complex", message, hint=hint)
+
+
+def not_json(got: str) -> RequestError:
+    """Make the error for what is no JSON."""
+    return RequestError(
+        400, "invalid_json", f"the body is not JSON: {got}.", hint="Send one JSON object, as in /docs.json."
+    )
 
 
 def too_deep() -> RequestError:

@@ -8,7 +8,7 @@ import json
 import math
 from typing import Any, NoReturn
 
-from serving.body_shape import LONGEST_NUMBER, check_shape, not_finite, too_deep
+from serving.body_shape import LONGEST_NUMBER, check_shape, not_finite, not_json, too_deep
 from serving.errors import RequestError
 from serving.limits import MAX_BODY_BYTES, UNCHECKED_BYTES
 
@@ -63,9 +63,7 @@ def parse_json(body: bytes) -> Any:
         raise too_deep() from None
     except json.JSONDecodeError as error:
         got = "the body is empty" if not text.strip() else f"{error.msg} at line {error.lineno} column {error.colno}"
-        raise RequestError(
-            400, "invalid_json", f"the body is not JSON: {got}.", hint="Send one JSON object, as in /docs.json."
-        ) from None
+        raise not_json(got) from None
 
 
 def too_large() -> RequestError:
