@@ -22,6 +22,7 @@ from rich.table import Table
 from bench.serving.processes import BIN, ROOT, Running, serve
 from bench.serving.shapes import ORDINARY, SHAPES
 from pipeline.console import console
+from serving.memory import PAUSE_SECONDS
 
 CALLERS = 8
 CONNECTIONS = 8  # that take turns, so that all workers are measured
@@ -107,9 +108,14 @@ def main() -> None:
                 for name in shapes:
                     seen[name].append(measure(running, folder / name, arguments.seconds))
                 console.print(f"round {number + 1} of {arguments.rounds} done")
+            time.sleep(2 * PAUSE_SECONDS)
+            after = max(running.workers().values())
         sizes = {name: (folder / name).stat().st_size / 2**20 for name in shapes}
     console.print(_table(seen, sizes))
-    console.print(f"a worker holds {before:.0f} MiB at first; the column shows what it holds after each shape.")
+    console.print(
+        f"the larger worker holds {before:.0f} MiB at first, {after:.0f} MiB {2 * PAUSE_SECONDS:.0f} s after everything; "
+        "the column shows what it holds right after each shape."
+    )
     if arguments.out:
         content: dict[str, Any] = {name: [one._asdict() for one in rounds] for name, rounds in seen.items()}
         arguments.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -5,7 +5,7 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Returning"]
+__all__ = ["PAUSE_SECONDS", "Returning"]
 
 PAUSE_SECONDS = 5.0
 """Between two times at least: other threads that want memory wait some milliseconds for each."""

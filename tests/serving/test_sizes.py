@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from serving import examples
-from serving.limits import LARGE_BYTES_AT_ONCE, MAX_BODY_BYTES, MAX_LEADS, MAX_ORDERS, SMALL_BYTES
+from serving.limits import MAX_BODY_BYTES, MAX_LEADS, MAX_ORDERS, SMALL_BYTES
 from tests.serving.conftest import Client, serve
 from tests.serving.test_strict_json import HOSTILE, filled
 
@@ -65,42 +65,31 @@ def test_small_mistakes_keep_their_own_errors(alone: Client) -> None:
         assert (got, answer["error"]["code"]) == (status, code)
 
 
-@contextlib.contextmanager
-def announced(client: Client, path: str) -> Iterator[None]:
-    """Announce as much as a worker may hold, in the largest bodies that there may be, and send next to nothing of it."""
-    host, port = urlsplit(client.address).hostname, urlsplit(client.address).port
+def announce(client: Client, path: str) -> socket.socket:
+    """Announce the largest body that there may be, and send next to nothing of it."""
+    place = urlsplit(client.address)
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {MAX_BODY_BYTES}\r\n\r\n "
-    with contextlib.ExitStack() as stack:
-        for _ in range(LARGE_BYTES_AT_ONCE // MAX_BODY_BYTES):
-            connection = stack.enter_context(socket.create_connection((str(host), port or 0)))
-            connection.sendall(head.encode())
-        yield
+    connection = socket.create_connection((str(place.hostname), place.port or 0))
+    connection.sendall(head.encode())
+    return connection
 
 
 @pytest.mark.parametrize("path", ["/score", "/touchpoints"])
 def test_beyond_the_cap_large_bodies_are_put_off_and_small_ones_are_not(alone: Client, path: str) -> None:
-    large = json.dumps(examples.REQUEST).encode() + b" " * SMALL_BYTES
-    small = json.dumps(examples.REQUEST).encode()
-    touchpoints = json.dumps(examples.TOLD["touchpoints"]).encode()
-
-    def answers(wanted: int) -> tuple[int, str | None, dict[str, Any]]:
-        """Ask until the service has taken note of who came or went."""
-        end = time.monotonic() + LONGEST
-        while (got := raw(alone, large))[0] != wanted and time.monotonic() < end:
-            time.sleep(0.1)
-        return got
-
-    assert answers(200)[0] == 200
-    with announced(alone, path):
-        status, retry_after, answer = answers(503)
-        assert (status, answer["error"]["code"]) == (503, "too_busy")
-        assert int(str(retry_after)) > 0
-        status, retry_after, answer = raw(alone, touchpoints + b" " * SMALL_BYTES, "/touchpoints")
-        assert (status, answer["error"]["code"]) == (503, "too_busy")
-        assert int(str(retry_after)) > 0
+    small, touchpoints = (json.dumps(body).encode() for body in (examples.REQUEST, examples.TOLD["touchpoints"]))
+    large = small + b" " * SMALL_BYTES
+    end = time.monotonic() + LONGEST
+    assert raw(alone, large)[0] == 200
+    with contextlib.ExitStack() as stack:
+        while (got := raw(alone, large))[0] == 200 and time.monotonic() < end:
+            stack.enter_context(announce(alone, path))
+        for status, retry_after, answer in (got, raw(alone, touchpoints + b" " * SMALL_BYTES, "/touchpoints")):
+            assert (status, answer["error"]["code"]) == (503, "too_busy")
+            assert int(str(retry_after)) > 0
         assert raw(alone, small)[0] == raw(alone, touchpoints, "/touchpoints")[0] == 200
-    assert answers(200)[0] == 200
-    assert raw(alone, touchpoints + b" " * SMALL_BYTES, "/touchpoints")[0] == 200
+    while raw(alone, large)[0] == 503 and time.monotonic() < end:
+        time.sleep(0.1)  # until the service has taken note of who went
+    assert raw(alone, large)[0] == raw(alone, touchpoints + b" " * SMALL_BYTES, "/touchpoints")[0] == 200
 
 
 def _memory(client: Client) -> float:
