@@ -113,9 +113,9 @@ async def store_state() -> str:
 
 async def _write(kind: str, scope: Scope, receive: Receive) -> Answer:
     async def answer() -> Any:
-        body = await read_body(Request(scope, receive))
-        catalog = _ways.scorer().bundle.catalog
-        accepted = await _in_thread(_ways.writes, accept, _ways.store, kind, body, _now(), catalog)
+        async with read_body(Request(scope, receive)) as body:
+            catalog = _ways.scorer().bundle.catalog
+            accepted = await _in_thread(_ways.writes, accept, _ways.store, kind, body, _now(), catalog)
         if _ways.dispatcher is not None:
             _ways.dispatcher.wake()
         return accepted

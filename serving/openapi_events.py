@@ -22,7 +22,7 @@ WRITE_ERRORS = {
     "415": "The content type is not application/json.",
     "422": "A field is missing, unknown, of the wrong type or out of range; `field` names it.",
     "500": "The service failed; its log says why.",
-    "503": "The store does not answer; nothing was accepted. Send it again after `Retry-After` seconds.",
+    "503": "The store does not answer, or bodies are too many; nothing was accepted. Send it after `Retry-After` seconds.",
 }
 SCORE_ERRORS = {
     "400": "A parameter stands twice.",

@@ -1,16 +1,20 @@
-"""JSON without the liberties that parsers take: no duplicate keys, no NaN or Infinity, no bottomless nesting."""
+"""JSON without the liberties that parsers take: no duplicate keys, no NaN or Infinity, no bottomless nesting.
+
+A large body is parsed only when its structure is one that a request may have, so that parsing costs no more than that of the
+largest valid one. A small one is parsed as it is, and what is wrong with it is told by its field.
+"""
 
 import json
 import math
 from typing import Any, NoReturn
 
+from serving.body_shape import LONGEST_NUMBER, check_shape, not_finite, not_json, too_deep
 from serving.errors import RequestError
-from serving.limits import MAX_BODY_BYTES
+from serving.limits import MAX_BODY_BYTES, UNCHECKED_BYTES
 
 __all__ = ["parse_json", "too_large"]
 
 LONGEST_SHOWN = 60
-LONGEST_NUMBER = 400  # digits; more than any double needs
 
 
 def parse_json(body: bytes) -> Any:
@@ -29,7 +33,8 @@ def parse_json(body: bytes) -> Any:
     Raises
     ------
     RequestError
-        400 with code ``invalid_json``, ``duplicate_key``, ``not_finite`` or ``too_deep``; 413 with code ``too_large``.
+        400 with code ``invalid_json``, ``duplicate_key``, ``not_finite``, ``too_deep`` or ``too_complex``; 413 with code
+        ``too_large``.
 
     Examples
     --------
@@ -42,6 +47,8 @@ def parse_json(body: bytes) -> Any:
     """
     if len(body) > MAX_BODY_BYTES:
         raise too_large()
+    if len(body) > UNCHECKED_BYTES:
+        check_shape(body)
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -53,17 +60,10 @@ def parse_json(body: bytes) -> Any:
             text, object_pairs_hook=_unique, parse_constant=_not_finite, parse_float=_finite, parse_int=_integer
         )
     except RecursionError:
-        raise RequestError(
-            400,
-            "too_deep",
-            "the body nests objects and arrays too deeply.",
-            hint="A request needs six levels; see /docs.json.",
-        ) from None
+        raise too_deep() from None
     except json.JSONDecodeError as error:
         got = "the body is empty" if not text.strip() else f"{error.msg} at line {error.lineno} column {error.colno}"
-        raise RequestError(
-            400, "invalid_json", f"the body is not JSON: {got}.", hint="Send one JSON object, as in /docs.json."
-        ) from None
+        raise not_json(got) from None
 
 
 def too_large() -> RequestError:
@@ -91,13 +91,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _not_finite(constant: str) -> NoReturn:
-    raise RequestError(
-        400,
-        "not_finite",
-        f"{constant[:LONGEST_SHOWN]} is not a number that JSON knows.",
-        hint="Leave the field out, or send null, when the value is not known.",
-    )
+def _not_finite(text: str) -> NoReturn:
+    raise not_finite(text)
 
 
 def _finite(text: str) -> float:

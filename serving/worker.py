@@ -2,10 +2,14 @@
 
 import asyncio
 import datetime as dt
+import gc
 import logging
 import os
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -16,17 +20,21 @@ from models.score_log import LogSettings, Model
 from models.score_log_writer import ScoreLogWriter
 from serving import metrics
 from serving.bodies import read_body
+from serving.body_shape import check_shape
 from serving.edge import Answer, Receive, Scope
 from serving.errors import RequestError, error_body
 from serving.following import Current
+from serving.limits import SMALL_BYTES, SMALL_LEADS, SMALL_RECORDS, WAIT_SECONDS
 from serving.scorer import Scorer
 from serving.security import may_debug
+from serving.strict_json import parse_json
 
-__all__ = ["Incoming", "Worker", "read_incoming"]
+__all__ = ["Incoming", "Worker", "is_small", "read_incoming"]
 
-WORK_SECONDS = 60
-SMALL_BYTES, SMALL_LEADS = 64 * 1024, 16
-"""Up to here a request is answered on the event loop: at most a few milliseconds, less than a thread would cost others."""
+RETRY_AFTER = b"5"  # seconds
+SWITCH_SECONDS = 0.0005
+"""How long one thread may keep the interpreter's lock while another wants it. A score on the event loop takes the lock anew at
+each read, write and kernel, about ten times; with Python's own 5 ms, it would wait each time beside a large request."""
 
 _log = logging.getLogger("bentoml.lead_qualification")
 
@@ -42,12 +50,44 @@ class Incoming:
 
 async def read_incoming(request: Request) -> Incoming:
     """Read the body, within the limits of size and time."""
-    allowed = may_debug(request.scope)
-    allowed = _is_local(request) if allowed is None else allowed
     try:
-        return Incoming(await read_body(request), allowed)
+        async with read_body(request) as body:
+            return Incoming(body, _may_debug(request))
     except RequestError as error:
-        return Incoming(b"", allowed, error)
+        return Incoming(b"", False, error)
+
+
+def is_small(value: Any) -> bool:
+    """Tell whether a parsed request may be answered on the event loop: by its leads, and by their records and attributes.
+
+    Parameters
+    ----------
+    value : object
+        As `parse_json` returns it; what is no request is refused at once, so it is small.
+
+    Examples
+    --------
+    >>> is_small({"leads": [{"lead_id": "L-1"}] * 16}), is_small({"leads": [{"lead_id": "L-1"}] * 17})
+    (True, False)
+    """
+    leads = value.get("leads") if isinstance(value, dict) else None
+    if not isinstance(leads, list):
+        return True
+    return len(leads) <= SMALL_LEADS and sum(_records(lead) for lead in leads) <= SMALL_RECORDS
+
+
+def _records(lead: Any) -> int:
+    """Count what lists and attributes of a lead and of its account hold."""
+    if not isinstance(lead, dict):
+        return 0
+    held = [item for item in lead.values() if isinstance(item, (list, dict))]
+    inner = [item for account in held if isinstance(account, dict) for item in account.values()]
+    return sum(len(item) for item in (*held, *inner) if isinstance(item, (list, dict)))
+
+
+def _may_debug(request: Request) -> bool:
+    allowed = may_debug(request.scope)
+    return _is_local(request) if allowed is None else allowed
 
 
 def _is_local(request: Request) -> bool:
@@ -72,7 +112,12 @@ class Worker:
         self._logs: list[ScoreLogWriter] = []
         self.current = Current(notice, self._prepare, metrics.refused_model)
         self.current.start(metrics.saw_notice)
-        self.limiter = anyio.CapacityLimiter(threads)
+        self.turns, self.limiter = asyncio.Semaphore(threads), anyio.CapacityLimiter(threads)
+        check_shape(b"{}")  # compiled, or loaded, before it is needed
+        sys.setswitchinterval(SWITCH_SECONDS)
+        # Nothing of what stands by now is garbage, and looking through it would stop all threads for 0.15 s now and then
+        gc.collect()
+        gc.freeze()
         _log.info("serving %s version %s", self.scorer.name, self.scorer.version)
 
     @property
@@ -94,38 +139,59 @@ class Worker:
 
     def answer(self, incoming: Incoming) -> Answer:
         """Score the leads of a request with one scorer from beginning to end."""
+        if incoming.error is not None:
+            return _refused(incoming.error)
+        return self._answer(lambda: parse_json(incoming.body), incoming.may_debug)
+
+    def _answer(self, parsed: Callable[[], Any], may_debug: bool) -> Answer:
         scorer = self.scorer
         try:
-            if incoming.error is not None:
-                raise incoming.error
-            body, leads = scorer.answer(incoming.body, to_micros(dt.datetime.now(dt.UTC)), incoming.may_debug)
+            body, leads = scorer.answer_parsed(parsed(), to_micros(dt.datetime.now(dt.UTC)), may_debug)
         except RequestError as error:
-            return Answer(error_body(error), error.status, error.code)
+            return _refused(error)
         return Answer(body, leads=leads, version=scorer.version)
 
     async def score(self, scope: Scope, receive: Receive) -> Answer:
-        """Answer ``POST /score``, small requests on the event loop, others beside it.
+        """Answer ``POST /score``: a small body is parsed on the event loop, and answered there if it asks for little.
 
         Parameters
         ----------
         scope, receive
             As ASGI has them.
         """
-        incoming = await read_incoming(Request(scope, receive))
-        if len(incoming.body) <= SMALL_BYTES and incoming.body.count(b'"lead_id"') <= SMALL_LEADS:
-            return self.answer(incoming)
+        request = Request(scope, receive)
         try:
-            async with asyncio.timeout(WORK_SECONDS):
-                return await anyio.to_thread.run_sync(
-                    self.answer, incoming, limiter=self.limiter, abandon_on_cancel=True
-                )
+            async with read_body(request) as body:
+                allowed = _may_debug(request)
+                if len(body) > SMALL_BYTES:
+                    return await self._beside(lambda: parse_json(body), allowed)
+                value = parse_json(body)
+                if is_small(value):
+                    return self._answer(lambda: value, allowed)
+                return await self._beside(lambda: value, allowed)
+        except RequestError as error:
+            return _refused(error)
+
+    async def _beside(self, parsed: Callable[[], Any], may_debug: bool) -> Answer:
+        """Work beside the event loop; what began is not given up, as its thread and its memory would not be free."""
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self.turns.acquire()
         except TimeoutError:
-            message = f"the request waited, and was worked on, for longer than {WORK_SECONDS} s."
-            error = RequestError(503, "too_busy", message, hint="Send fewer leads per request, or send it again later.")
-            return Answer(error_body(error), error.status, error.code, headers=((b"retry-after", b"5"),))
+            message = f"the request waited for longer than {WAIT_SECONDS} s."
+            raise RequestError(503, "too_busy", message, hint="Send it again later, or fewer leads at once.") from None
+        try:
+            return await anyio.to_thread.run_sync(self._answer, parsed, may_debug, limiter=self.limiter)
+        finally:
+            self.turns.release()
 
     def close(self) -> None:
         """Stop following, and write what the score log still holds."""
         self.current.stop()
         for log in self._logs:
             log.close()
+
+
+def _refused(error: RequestError) -> Answer:
+    headers = ((b"retry-after", RETRY_AFTER),) if error.status == 503 else ()
+    return Answer(error_body(error), error.status, error.code, headers=headers)

@@ -68,7 +68,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def post(port: int, path: str, body: str) -> int:
+def post(port: int, path: str, body: str | bytes) -> int:
     """Post a body; return the status, 0 where nobody answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
