@@ -336,7 +336,7 @@ def serve(
         )
         try:
             client = Client(f"{where}:{port}", log, process.pid, context)
-            for _ in range(600):
+            for _ in range(3000):  # a first start compiles, on a busy machine for minutes
                 if process.poll() is not None:
                     pytest.fail(f"the service stopped:\n{log.read_text(encoding='utf-8')}")
                 with contextlib.suppress(OSError):
