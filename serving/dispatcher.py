@@ -34,7 +34,7 @@ from serving.store.outbox import (
     purge_sent,
 )
 from serving.store.reading import account_members, read_leads
-from serving.store.rescoring import claim_leads, count_leads, fail_leads, finish_leads, leads_wait, sweep, sweep_is_due
+from serving.store.rescoring import claim_leads, count_leads, finish_leads, leads_wait, sweep, sweep_is_due
 from serving.webhooks import Sender, WebhookSettings, retry_wait
 
 __all__ = ["Dispatcher"]
@@ -151,18 +151,16 @@ class Dispatcher:
             _log.error(
                 "%d leads can't be scored (%s); trying again.", len(failed), ", ".join(sorted({*failed.values()}))
             )
-        done = {lead_id: asked for lead_id, asked in taken.items() if lead_id not in failed}
         with self.store.write() as connection:
             before = known_decisions(connection, [item.lead_id for item, _ in decided], lock=True)
             for item, entry in decided:
                 mine = before.get(item.lead_id)
                 if item.decision != _decision(mine) and entry is None:
                     # another process changed it meanwhile; its lease ends, and it comes again
-                    done.pop(item.lead_id, None)
+                    taken.pop(item.lead_id, None)
                     continue
                 apply_decision(connection, item, mine, now, _event(item, mine, entry, scorer, now))
-            finish_leads(connection, done)
-            fail_leads(connection, failed, taken, now)
+            finish_leads(connection, taken, failed, now)
         self._news.set()
         return True
 
@@ -189,9 +187,8 @@ class Dispatcher:
                 found, entry = Found(lead_id, decision, score.not_scored, score.snapshot_at), None
                 if decision != _decision(known.get(lead_id)):
                     entry = entry_of(scorer, lead, "en", REASONS, now)
-                    json.dumps(
-                        entry, ensure_ascii=False, allow_nan=False
-                    ).encode()  # what can't be told fails here, alone
+                    # What can't be told fails here, alone
+                    json.dumps(entry, ensure_ascii=False, allow_nan=False).encode()
                 decided.append((found, entry))
             except Exception as error:  # noqa: BLE001 whatever it is, the other leads are scored
                 failed[lead_id] = type(error).__name__

@@ -12,7 +12,6 @@ __all__ = [
     "MOST_ATTEMPTS",
     "claim_leads",
     "count_leads",
-    "fail_leads",
     "finish_leads",
     "leads_wait",
     "list_given_up",
@@ -69,38 +68,34 @@ def claim_leads(connection: sa.Connection, now: int, lease_us: int, most: int) -
     return taken
 
 
-def fail_leads(connection: sa.Connection, failed: Mapping[str, str], taken: Mapping[str, int], now: int) -> None:
-    """Note why leads could not be scored; each keeps its place, and is due again after a pause that grows.
+def finish_leads(
+    connection: sa.Connection, taken: Mapping[str, int], failed: Mapping[str, str] | None = None, now: int = 0
+) -> None:
+    """Remove leads that were scored; one that failed keeps its place, and is due again after a pause that grows.
 
     Parameters
     ----------
     connection : Connection
         In a transaction of `Store.write`.
-    failed : mapping of str to str
-        lead_id to the type of what was raised.
     taken : mapping of str to int
         As `claim_leads` gave it; one that was written again meanwhile is due at once.
+    failed : mapping of str to str, optional
+        Those that could not be scored, to the type of what was raised.
     now : int
-        UTC microseconds.
+        UTC microseconds; where one failed.
     """
-    table = schema.rescore
-    for lead_id, error in sorted(failed.items()):
-        mine = table.c.lead_id == lead_id
-        attempts = connection.execute(sa.select(table.c.attempts).where(mine)).scalar() or 0
-        pause = FIRST_PAUSE_US * 2 ** min(attempts, MOST_ATTEMPTS)
-        values = {"lease_until": 0, "last_error": error, "due_at": now + pause}
-        connection.execute(sa.update(table).where(mine, table.c.asked == taken[lead_id]).values(**values))
-        again = sa.update(table).where(mine, table.c.asked != taken[lead_id])
-        connection.execute(again.values(lease_until=0, last_error=error))
-
-
-def finish_leads(connection: sa.Connection, taken: Mapping[str, int]) -> None:
-    """Remove leads that were scored; one that was written again in between is due at once."""
-    table = schema.rescore
+    table, failed = schema.rescore, failed or {}
     for lead_id, asked in sorted(taken.items()):  # in the order in which writers lock them
         mine = table.c.lead_id == lead_id
-        connection.execute(sa.delete(table).where(mine, table.c.asked == asked))
-        connection.execute(sa.update(table).where(mine).values(lease_until=0, attempts=0))
+        if lead_id not in failed:
+            connection.execute(sa.delete(table).where(mine, table.c.asked == asked))
+            connection.execute(sa.update(table).where(mine).values(lease_until=0, attempts=0))
+            continue
+        row = connection.execute(sa.select(table.c.asked, table.c.attempts).where(mine).with_for_update()).one_or_none()
+        if row is not None:
+            pause = FIRST_PAUSE_US * 2 ** min(row.attempts, MOST_ATTEMPTS)
+            again = {"due_at": now + pause} if row.asked == asked else {}
+            connection.execute(sa.update(table).where(mine).values(lease_until=0, last_error=failed[lead_id], **again))
 
 
 def sweep_is_due(connection: sa.Connection, now: int) -> bool:
