@@ -1,6 +1,7 @@
 """The same features, to the bit, from a cluster of two worker processes."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -134,8 +135,12 @@ def test_the_stage_gets_the_rows_of_the_local_engine(world: World, spark: SparkS
 
 def test_scores_of_open_leads_are_equal(spark: SparkSession, world: World) -> None:
     bundle = make_bundle(CATALOG, world.snapshots, expected(world, CATALOG))
+    known = {**bundle.metadata, "risk_set": "mql", "expire_days": 30, "capacity_cutoff": 0.3}
+    bundle = replace(bundle, metadata=known)
     leads = world.snapshots.drop_duplicates("lead_id", ignore_index=True)
     local = score_open_leads(bundle, world.single_files, leads, "de")
+    assert local["warnings"].str.contains("outside_population:").any()
+    assert local["within_capacity"].notna().any()
     assert local["probability"].notna().sum() > 20
     assert local["probability"].nunique() > 5
     got = score_open_leads(bundle, world.single_files, leads, "de", "spark")
