@@ -1,5 +1,6 @@
 """What is odd in the input but does not prevent a score: said in English and German, with the field it is about."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -93,6 +94,10 @@ _MESSAGES = {
         "No touchpoint of the {value} days before snapshot_at is known, and the model looks at them.",
         "Aus den {value} Tagen vor snapshot_at ist kein Kontaktpunkt bekannt, und das Modell betrachtet sie.",
     ),
+    "warnings_cut": (
+        "There are more warnings of this kind, which are left out: {value}.",
+        "Es gibt weitere Warnungen dieser Art, die hier fehlen: {value}.",
+    ),
 }
 
 # Per reason: the sentence in both languages, and the field that it is about.
@@ -127,6 +132,9 @@ _OUTSIDE: dict[Outside, tuple[str, str, str]] = {
 CODES = tuple(_MESSAGES)
 """What a warning can be about."""
 
+MOST_OF_A_CODE = 20
+"""So many warnings of one code a lead is given at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Warning:
@@ -137,8 +145,8 @@ class Warning:
     code : str
         ``unknown_kind``, ``unknown_channel``, ``unknown_category``, ``unknown_attribute``, ``attribute_type``,
         ``values_too_large``, ``touchpoints_cut``, ``touchpoints_after_snapshot``, ``snapshot_in_future``,
-        ``duplicates_ignored``, ``account_touchpoints_unused``, ``orders_unused``, ``wide_interval``, ``outside_population`` or
-        ``no_touchpoints``.
+        ``duplicates_ignored``, ``account_touchpoints_unused``, ``orders_unused``, ``wide_interval``, ``outside_population``,
+        ``no_touchpoints`` or ``warnings_cut``.
     message : str
         A sentence in the language asked for.
     field : str
@@ -268,7 +276,21 @@ def request_warnings(
     found = [replace(item, field=f"{lead.path}.{item.field}") for item in (*warnings, *more)]
     if lead.repeats:
         found.append(_warning("duplicates_ignored", lead.path, str(lead.repeats), language))
-    return tuple(found)
+    return _shortened(found, lead.path, language)
+
+
+def _shortened(warnings: Sequence[Warning], path: str, language: str) -> tuple[Warning, ...]:
+    """Keep the first `MOST_OF_A_CODE` of each code, and say how many more there are: an answer must not outgrow its request."""
+    counts: Counter[str] = Counter()
+    kept = []
+    for item in warnings:
+        counts[item.code] += 1
+        if counts[item.code] <= MOST_OF_A_CODE:
+            kept.append(item)
+    for code, count in counts.items():
+        if count > MOST_OF_A_CODE:
+            kept.append(_warning("warnings_cut", path, f"{count - MOST_OF_A_CODE} {code}", language))
+    return tuple(kept)
 
 
 def future_snapshot(path: str, snapshot_at: int, language: str) -> Warning:

@@ -2,6 +2,7 @@
 
 import copy
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -233,6 +234,19 @@ def test_odd_input_is_warned_of_in_both_languages(small_bundle: Bundle, code: st
     assert part in english.warnings[0].message
     assert part in german.warnings[0].message
     assert english.probability == german.probability
+
+
+def test_a_lead_is_given_at_most_twenty_warnings_of_a_code(small_bundle: Bundle) -> None:
+    seen = {"kind": "webinar", "channel": "web", "occurred_at": BEFORE}
+    kinds = [{"kind": f"kind {number}", "channel": "web", "occurred_at": BEFORE} for number in range(25)]
+    attributes = {f"shoe_size_{number}": 44 for number in range(500)}
+    item = _score(small_bundle, attributes=attributes, touchpoints=[seen, *kinds], stage_changes=[MQL])
+    codes = Counter(warning.code for warning in item.warnings)
+    assert codes == {"unknown_kind": 20, "unknown_attribute": 20, "warnings_cut": 2}
+    assert [w.message.split(": ")[1] for w in item.warnings if w.code == "warnings_cut"] == [
+        "5 unknown_kind.",
+        "480 unknown_attribute.",
+    ]
 
 
 def test_unknown_touchpoints_still_count_among_all(small_bundle: Bundle) -> None:
