@@ -14,6 +14,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import IO, Any, NamedTuple
 
+from features.errors import LeadQualificationError
+
 __all__ = ["ACCESS_LOG", "MOST", "BoundedHandler", "JsonFormatter", "configure", "write_sums"]
 
 ACCESS_LOG = "lead_qualification.access"
@@ -137,11 +139,16 @@ def configure(access_log: str | None = None) -> None:
     ----------
     access_log : str, optional
         A file for the access log.
+
+    Raises
+    ------
+    LeadQualificationError
+        The file can't be written.
     """
     if not _handlers:
         _handlers.append(BoundedHandler(sys.stdout))
         if access_log:
-            _handlers.append(BoundedHandler(open(access_log, "a", encoding="utf-8")))  # noqa: SIM115 as long as the process
+            _handlers.append(BoundedHandler(_opened(access_log)))
     for name in list(logging.Logger.manager.loggerDict):
         logger = logging.getLogger(name)
         logger.handlers[:], logger.propagate, logger.disabled = [], True, False
@@ -154,6 +161,15 @@ def configure(access_log: str | None = None) -> None:
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
+
+
+def _opened(path: str) -> IO[str]:
+    try:
+        return open(path, "a", encoding="utf-8")
+    except OSError as error:
+        raise LeadQualificationError(
+            f"LEAD_ACCESS_LOG is {path!r}, which can't be written ({error.strerror}). Name another file, or unset it."
+        ) from error
 
 
 def write_sums() -> None:

@@ -44,7 +44,7 @@ _STATES = {
     }
     for name, summary, answer in (
         ("health", "Whether the process lives.", "It does."),
-        ("ready", "Whether it can score.", "It can; with the model, and whether the store is up or down."),
+        ("ready", "Whether it can score.", "It can; with the model, and whether the store is up, read_only or down."),
     )
 }
 

@@ -25,7 +25,7 @@ WRITE_ERRORS = {
     "503": "The store does not answer, or bodies are too many; nothing was accepted. Send it after `Retry-After` seconds.",
 }
 SCORE_ERRORS = {
-    "400": "A parameter stands twice.",
+    "400": "A parameter stands twice, or the path holds a control character.",
     "404": "Nothing is known of this lead.",
     "422": "A parameter is wrong, or what is stored is not what the model takes.",
     "500": "The service failed; its log says why.",

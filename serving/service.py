@@ -99,14 +99,11 @@ class _LeadQualification:
         SystemExit
             There is nothing to serve; the message says how to get it.
         """
-        logs.configure(os.environ.get(ACCESS_LOG_FILE))
-        if (
-            os.environ.get("BENTOML_DO_NOT_TRACK", "").lower() != "true"
-        ):  # bentoml serve has asked, and remembers the answer
-            _log.warning(
-                "BentoML reports its use to its makers. Start by python -m serving, or set BENTOML_DO_NOT_TRACK=True."
-            )
         try:
+            logs.configure(os.environ.get(ACCESS_LOG_FILE))
+            # bentoml serve has asked by now, and remembers the answer
+            if os.environ.get("BENTOML_DO_NOT_TRACK", "").lower() != "true":
+                _log.warning("BentoML reports its use to its makers unless BENTOML_DO_NOT_TRACK=True is set before.")
             seconds = reload_seconds(os.environ)
             drain_seconds(os.environ)
             champion, notice = _resolve()
@@ -115,9 +112,8 @@ class _LeadQualification:
             events.prepare(ROOT)
         except LeadQualificationError as error:
             raise SystemExit(f"The service can't start: {error}") from None
-        logs.configure(
-            os.environ.get(ACCESS_LOG_FILE)
-        )  # asking the registry imported mlflow, which writes in its own way
+        # Asking the registry imported mlflow, which writes in its own way
+        logs.configure(os.environ.get(ACCESS_LOG_FILE))
         os.environ[NOTICE] = str(notice)
         os.environ[PARENT] = str(os.getpid())
         address = followed_registry(ROOT, os.environ)

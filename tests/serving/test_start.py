@@ -45,6 +45,25 @@ def test_a_damaged_bundle_is_refused_before_the_port_opens(root: Path, bundle_fo
     assert "Traceback" not in done.stderr + done.stdout
 
 
+def test_an_access_log_that_can_not_be_written_is_told(root: Path, bundle_folder: Path, tmp_path: Path) -> None:
+    done = _start(root, LEAD_BUNDLE_DIR=str(bundle_folder), LEAD_ACCESS_LOG=str(tmp_path / "none" / "log.txt"))
+    assert done.returncode == 1
+    assert "log.txt', which can't be written (No such file or directory)" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_usage_is_reported_to_nobody_where_the_service_is_started_by_its_own_command(root: Path) -> None:
+    code = (
+        "import os, bentoml\n"
+        "bentoml.serve = lambda *a, **k: print(os.environ['BENTOML_DO_NOT_TRACK'], k['host'], k['port'])\n"
+        "from serving.__main__ import main\n"
+        "main([])"
+    )
+    kept = {key: value for key, value in os.environ.items() if "TRACK" not in key}
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, env=kept, check=True)
+    assert done.stdout.split() == ["True", "127.0.0.1", "3000"]
+
+
 def test_a_senseless_number_of_workers_is_refused(root: Path) -> None:
     done = _start(root, LEAD_WORKERS="many")
     assert done.returncode != 0
