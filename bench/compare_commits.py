@@ -30,9 +30,9 @@ import pyarrow.parquet as pq
 from features.catalog import Catalog
 from pipeline.console import console
 from pipeline.params import dump_yaml, read_yaml
-from pipeline.request_export import lead_requests
-from pipeline.tables import read_table
-from pipeline.workspace import data_folder, presets
+from pipeline.scoring.requests import lead_requests
+from pipeline.tables.parquet import read_table
+from pipeline.workspaces.workspace import data_folder, presets
 
 ROOT = Path.cwd()
 COMPARED = ("data", "metrics", "plots")

@@ -14,11 +14,11 @@ import lightgbm
 import numpy as np
 import pyarrow.parquet as pq
 
+from models.answers.reasons import top_reasons
 from models.bundle import Bundle
-from models.model_text import read_model_text
-from models.reasons import top_reasons
-from models.tree_shap import TreeShap
-from models.trees import flat_trees
+from models.trees.model_text import read_model_text
+from models.trees.read import flat_trees
+from models.trees.shap import TreeShap
 
 ROWS = 1_000
 SINGLE_ROWS = 300

@@ -22,18 +22,18 @@ from rich.table import Table
 from bench.published_split import matrix_of
 from features.catalog import Catalog
 from features.operations import GROUPS
-from models.capacity import capacity_rows
-from models.fitting import fit_product, row_groups, snapshot_weights
-from models.metrics import evaluate, paired_auc_gain, paired_log_loss_gain
+from models.calibration.capacity import capacity_rows
+from models.fitting.recipe import fit_product, row_groups, snapshot_weights
 from models.params import TrainParams
+from models.quality.metrics import evaluate, paired_auc_gain, paired_log_loss_gain
 from pipeline.build_features import training_outcomes
 from pipeline.console import console, progress, run_main
-from pipeline.export import read_export
-from pipeline.files import write_json
+from pipeline.mlflow_runs.store import open_store
+from pipeline.mlflow_runs.summary import flat_metrics
 from pipeline.params import load_params
-from pipeline.run_store import open_store
-from pipeline.run_summary import flat_metrics
-from pipeline.tables import read_table
+from pipeline.tables.export import read_export
+from pipeline.tables.json_files import write_json
+from pipeline.tables.parquet import read_table
 from pipeline.train import labelled_rows
 
 SECTIONS = (

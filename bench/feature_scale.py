@@ -28,10 +28,10 @@ from features.catalog import Catalog, build_catalog
 from features.compute import warm_up
 from pipeline import ingest as ingest_stage
 from pipeline.console import console, progress
-from pipeline.engines.local import TEXT, features_from_parquet
-from pipeline.matrix_file import PARQUET, MatrixWriter, matrix_schema
+from pipeline.matrix.local_file import TEXT, features_from_parquet
 from pipeline.params import load_params
 from pipeline.simulate import SECTIONS, simulate
+from pipeline.tables.matrix_file import PARQUET, MatrixWriter, matrix_schema
 
 MILLION = 1_000_000
 LEADS = 24_000  # about a million touchpoints

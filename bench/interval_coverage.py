@@ -7,7 +7,7 @@ import pandas as pd
 from rich.table import Table
 
 from features.errors import DataError
-from models.interval_coverage import covered_means
+from models.calibration.interval_coverage import covered_means
 from pipeline.console import console, run_main
 from pipeline.params import load_params
 

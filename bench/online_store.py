@@ -19,9 +19,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from serving.intake import accept
-from serving.online import score_lead
-from serving.scorer import Scorer
+from serving.online.intake import accept
+from serving.online.store_score import score_lead
+from serving.scoring.scorer import Scorer
 from serving.store.connect import STORE_URL, Store
 from serving.store.migrate import migrate
 

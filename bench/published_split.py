@@ -12,17 +12,17 @@ import pandas as pd
 import pyarrow as pa
 
 from features.catalog import Catalog
-from models.capacity import capacity_rows
-from models.fitting import fit_baselines, fit_product
+from models.calibration.capacity import capacity_rows
+from models.fitting.recipe import fit_baselines, fit_product
+from models.fitting.splits import assign_slices
 from models.params import SplitParams
-from models.splits import assign_slices
 from pipeline.build_features import fit_features, matrix_batches, training_outcomes
 from pipeline.console import calibration_note, console, metrics_table, run_main
 from pipeline.evaluate import evaluate_rows
-from pipeline.export import read_export
-from pipeline.files import write_json
 from pipeline.params import load_params, read_yaml
-from pipeline.tables import read_table
+from pipeline.tables.export import read_export
+from pipeline.tables.json_files import write_json
+from pipeline.tables.parquet import read_table
 from pipeline.train import labelled_rows
 
 SECTIONS = (

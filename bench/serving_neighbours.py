@@ -22,7 +22,7 @@ from rich.table import Table
 from bench.serving.processes import BIN, ROOT, Running, serve
 from bench.serving.shapes import ORDINARY, SHAPES
 from pipeline.console import console
-from serving.memory import PAUSE_SECONDS
+from serving.http.memory import PAUSE_SECONDS
 
 CALLERS = 8
 CONNECTIONS = 8  # that take turns, so that all workers are measured

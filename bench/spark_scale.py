@@ -19,8 +19,8 @@ from rich.table import Table
 
 from bench.feature_scale import LEADS, MILLION, MOMENT, catalog_of, enlarge, fresh, world, write_snapshots
 from pipeline.console import console, progress, run_main
-from pipeline.engines.spark import write_matrix
-from pipeline.engines.spark_session import spark_session
+from pipeline.spark.matrix import write_matrix
+from pipeline.spark.session import spark_session
 
 WORKERS = "local-cluster[2,1,3072]"
 CONF = {

@@ -1,7 +1,7 @@
 """What became of a feature between two moments: in words, and how they sound."""
 
 from features.feature import Feature
-from features.leaning import leaning
+from features.polarity import leaning
 from features.wording.attribute import attribute_value
 from features.wording.change import (
     attribute_change,

@@ -10,13 +10,13 @@ from typing import Any
 
 from features.catalog import Catalog
 from features.errors import BundleError
+from models.answers.risk_set import RiskSet
 from models.bundle_files import is_number, parse_object, read_text
-from models.calibration import Calibration
-from models.classifier import Classifier
-from models.reference import Reference
-from models.risk_set import RiskSet
-from models.spread import Spread
-from models.tiers import TIERS
+from models.calibration.apply import Calibration
+from models.calibration.tiers import TIERS
+from models.fitting.classifier import Classifier
+from models.fitting.uncertainty import Spread
+from models.monitoring.reference import Reference
 
 __all__ = ["FILES", "Bundle", "bundle_hash"]
 

@@ -12,26 +12,26 @@ from rich.table import Table
 
 from features.errors import ParameterError
 from pipeline.console import console, run_main
-from pipeline.engines.leakage_counts import count_touchpoints, first_touchpoint
-from pipeline.export import Export, read_export
-from pipeline.files import write_json
 from pipeline.leakage.audit_table import Profile
-from pipeline.leakage.beginnings import (
+from pipeline.leakage.columns import audit_columns
+from pipeline.leakage.counts import count_touchpoints, first_touchpoint
+from pipeline.leakage.duplicates import repeated_rows, straddling
+from pipeline.leakage.finding import Finding, open_blocks, settle, stale
+from pipeline.leakage.histories import read_at_export, set_after_outcome
+from pipeline.leakage.stage_rows import StageRows, stage_rows
+from pipeline.leakage.table_file import audit_file
+from pipeline.leakage.touchpoints import after_outcome, future_touchpoints, rushing_touchpoints, telling_touchpoints
+from pipeline.leakage.truncation import (
     left_truncation,
     month_periods,
     rate_jumps,
     right_censoring,
     touchpoints_begin_late,
 )
-from pipeline.leakage.columns import audit_columns
-from pipeline.leakage.duplicates import repeated_rows, straddling
-from pipeline.leakage.finding import Finding, open_blocks, settle, stale
-from pipeline.leakage.histories import read_at_export, set_after_outcome
-from pipeline.leakage.page import audit_page
-from pipeline.leakage.stage_rows import StageRows, stage_rows
-from pipeline.leakage.table_file import audit_file
-from pipeline.leakage.touchpoints import after_outcome, future_touchpoints, rushing_touchpoints, telling_touchpoints
+from pipeline.pages.audit_page import audit_page
 from pipeline.params import AuditParams, load_params
+from pipeline.tables.export import Export, read_export
+from pipeline.tables.json_files import write_json
 
 __all__ = ["SECTIONS", "main"]
 

@@ -11,16 +11,16 @@ import pandas as pd
 from features.catalog import Catalog
 from features.errors import ParameterError
 from features.params import FeaturesParams
-from pipeline.attribute_history import attributes_at, eligible_attributes
 from pipeline.console import console, progress, run_main
-from pipeline.engines.account_batches import COST_PER_BATCH, snapshot_batches
-from pipeline.engines.account_digests import account_digests
-from pipeline.feature_rows import feature_rows
-from pipeline.fit_catalog import FittedCatalog, fit_catalog
-from pipeline.incremental import identity_of, in_matrix_order, merged, unchanged, write_state
-from pipeline.matrix_file import MatrixWriter
+from pipeline.matrix.account_batches import COST_PER_BATCH, snapshot_batches
+from pipeline.matrix.account_digests import account_digests
+from pipeline.matrix.feature_rows import feature_rows
+from pipeline.matrix.fit_catalog import FittedCatalog, fit_catalog
+from pipeline.matrix.incremental import identity_of, in_matrix_order, merged, unchanged, write_state
 from pipeline.params import load_params
-from pipeline.tables import read_table
+from pipeline.population.attribute_history import attributes_at, eligible_attributes
+from pipeline.tables.matrix_file import MatrixWriter
+from pipeline.tables.parquet import read_table
 
 __all__ = [
     "SECTIONS",
@@ -145,7 +145,7 @@ def _spark_blocks(
     canonical: Path, snapshots: pd.DataFrame, fitted: FittedCatalog, out: Path
 ) -> Iterator[tuple[Any, Any, np.ndarray]]:
     """Yield lead_id, snapshot_at and features of some rows; the same rows as on one machine, in an order of its own."""
-    from pipeline.engines.spark import matrix_tables  # an extra
+    from pipeline.spark.matrix import matrix_tables  # an extra
 
     for table in matrix_tables(canonical, snapshots, fitted.catalog, fitted.held_out, out):
         columns = [table[name].to_numpy() for name in fitted.catalog.names]

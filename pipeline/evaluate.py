@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 
 from models.bundle import Bundle
-from models.capacity import capacity_rows
-from models.curves import gain_points, pr_points, reliability_points, roc_points
-from models.fitting import BASELINES, baseline_values, row_groups
-from models.interval_coverage import covered_rates
-from models.level_shift import month_blocks
-from models.metrics import ece_base_rate_shift, evaluate, paired_auc_gain, paired_log_loss_gain
+from models.calibration.capacity import capacity_rows
+from models.calibration.interval_coverage import covered_rates
+from models.calibration.level_shift import month_blocks
+from models.fitting.prior_correction import population_weights
+from models.fitting.recipe import BASELINES, baseline_values, row_groups
 from models.params import CapacityParams, EvaluateParams, PublishParams
-from models.prior import population_weights
-from models.signal import Signal, forward_signal
+from models.quality.curves import gain_points, pr_points, reliability_points, roc_points
+from models.quality.metrics import ece_base_rate_shift, evaluate, paired_auc_gain, paired_log_loss_gain
+from models.quality.signal import Signal, forward_signal
 from pipeline.console import (
     calibration_note,
     console,
@@ -25,10 +25,10 @@ from pipeline.console import (
     signal_note,
     unseen_note,
 )
-from pipeline.files import records, write_json
+from pipeline.pages.target_words import WORDS, target_of
 from pipeline.params import load_params
-from pipeline.tables import read_table
-from pipeline.target_words import WORDS, target_of
+from pipeline.tables.json_files import records, write_json
+from pipeline.tables.parquet import read_table
 
 __all__ = ["SECTIONS", "evaluate_rows", "main", "plot_rows", "unseen_accounts"]
 
@@ -96,7 +96,7 @@ def evaluate_rows(
 
 
 def judge(headline: pd.DataFrame, bundle: Bundle, publish: PublishParams, params: EvaluateParams) -> Signal:
-    """Say whether the model knows anything about later leads; see `models.signal.forward_signal`.
+    """Say whether the model knows anything about later leads; see `models.quality.signal.forward_signal`.
 
     Parameters
     ----------

@@ -7,16 +7,16 @@ from typing import Any
 from rich.table import Table
 
 from features.errors import DataError
-from pipeline.checks import Typed, quoted, relations, typed_columns
 from pipeline.console import console, progress, run_main
-from pipeline.contract import CANONICAL, ENTITIES, KNOWN_AT
-from pipeline.engines.duckdb import Connection, SqlError, connect, explain, run_source
-from pipeline.export import read_export
-from pipeline.files import write_json
-from pipeline.machine_traffic import machine_traffic
-from pipeline.machine_traffic_words import traffic_lines
+from pipeline.pages.machine_traffic_words import traffic_lines
 from pipeline.params import load_params
-from pipeline.tables import check_file
+from pipeline.population.machine_traffic import machine_traffic
+from pipeline.tables.contract import CANONICAL, ENTITIES, KNOWN_AT
+from pipeline.tables.contract_sql import Typed, quoted, relations, typed_columns
+from pipeline.tables.duckdb import Connection, SqlError, connect, explain, run_source
+from pipeline.tables.export import read_export
+from pipeline.tables.json_files import write_json
+from pipeline.tables.parquet import check_file
 
 __all__ = ["SECTIONS", "Counts", "ingest", "main"]
 
@@ -36,7 +36,7 @@ ORDER = (
     "orders",
 )
 ENTITY_OF = {"leads": "lead", "accounts": "account"}
-# Touchpoints stand in account order (see pipeline/engines/account_order.py).
+# Touchpoints stand in account order (see pipeline/matrix/account_order.py).
 SORTED_BY = {
     "touchpoints": "coalesce(l.account_id, c.lead_id), c.lead_id, occurred_at",
     "stage_changes": "lead_id, occurred_at, stage",

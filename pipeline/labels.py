@@ -8,10 +8,10 @@ from features.errors import DataError, ParameterError
 from features.records import MICRO_UNITS
 from features.timeline import DAY_US
 from pipeline.console import console, run_main
-from pipeline.export import read_export
 from pipeline.params import LabelsParams, load_params
 from pipeline.snapshots import risk_periods
-from pipeline.tables import read_table, write_table
+from pipeline.tables.export import read_export
+from pipeline.tables.parquet import read_table, write_table
 
 __all__ = [
     "SECTIONS",

@@ -13,23 +13,23 @@ from typing import Any
 
 from features.errors import DataError
 from models.bundle import Bundle
-from models.retrain_verdict import RETRAIN
-from models.score_log import FOLDER, KEY, LogSettings, Model
-from models.score_log_reader import read_log
-from pipeline.assessment import assess
-from pipeline.batch_log import log_snapshots, model_of, replayed_snapshots
+from models.monitoring.retrain_verdict import RETRAIN
+from models.monitoring.score_log import FOLDER, KEY, LogSettings, Model
+from models.monitoring.score_log_reader import read_log
 from pipeline.console import console, run_main
-from pipeline.export import read_export
-from pipeline.files import write_json
-from pipeline.machine_traffic import machine_traffic
-from pipeline.machine_traffic_words import traffic_lines
-from pipeline.monitor_page import monitor_page
-from pipeline.monitor_words import summary_lines, verdict_word
-from pipeline.monitored_rows import monitored_rows
+from pipeline.mlflow_runs.provenance import bundle_hash
+from pipeline.monitoring.assessment import assess
+from pipeline.monitoring.rows import monitored_rows
+from pipeline.pages.machine_traffic_words import traffic_lines
+from pipeline.pages.monitor_page import monitor_page
+from pipeline.pages.monitor_words import summary_lines, verdict_word
+from pipeline.pages.target_words import target_of
 from pipeline.params import load_params
-from pipeline.provenance import bundle_hash
-from pipeline.tables import read_table
-from pipeline.target_words import target_of
+from pipeline.population.machine_traffic import machine_traffic
+from pipeline.scoring.log import log_snapshots, model_of, replayed_snapshots
+from pipeline.tables.export import read_export
+from pipeline.tables.json_files import write_json
+from pipeline.tables.parquet import read_table
 
 __all__ = ["RECOMMENDED", "SECTIONS", "main", "monitor", "promise_of"]
 

@@ -16,15 +16,15 @@ from rich.table import Table
 
 from features.errors import BundleError, DataError
 from models.bundle import Bundle
-from models.fitting import baseline_values, row_groups
-from models.gate import GateDecision, decide_promotion
-from models.level_shift import month_blocks
-from pipeline.comparison import champion_probabilities, gate_rows, same_question
+from models.calibration.level_shift import month_blocks
+from models.fitting.recipe import baseline_values, row_groups
+from models.quality.gate import GateDecision, decide_promotion
 from pipeline.console import console, run_main
+from pipeline.mlflow_runs.comparison import champion_probabilities, gate_rows, same_question
+from pipeline.mlflow_runs.provenance import bundle_hash, read_tracking
+from pipeline.mlflow_runs.registry import Registry, Version
 from pipeline.params import load_params
-from pipeline.provenance import bundle_hash, read_tracking
-from pipeline.registry import Registry, Version
-from pipeline.tables import read_table
+from pipeline.tables.parquet import read_table
 
 __all__ = ["REFUSED", "SECTIONS", "export", "gate_rows", "main", "publish", "rollback"]
 

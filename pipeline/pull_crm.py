@@ -9,10 +9,10 @@ from pathlib import Path
 from features.errors import ParameterError
 from pipeline.console import console, progress, run_main
 from pipeline.crm.connect import CRMS, Crm, connect
-from pipeline.crm.pages import Pull
+from pipeline.crm.paging import Pull
 from pipeline.crm.records import merge
-from pipeline.files import write_json
 from pipeline.params import load_params
+from pipeline.tables.json_files import write_json
 
 __all__ = ["main", "pull_crm", "since_moment"]
 

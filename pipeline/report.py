@@ -6,16 +6,15 @@ from typing import Any
 
 from features.errors import DataError
 from models.bundle import Bundle
-from pipeline.charts import read_plots
 from pipeline.console import console, run_main
-from pipeline.html import figure, number, page, percent, section
-from pipeline.interactive import interactive_page
 from pipeline.leakage.finding import read_findings
-from pipeline.model_card import model_card
-from pipeline.params import load_params
-from pipeline.plots import figure_png
-from pipeline.provenance import bundle_hash, data_hashes
-from pipeline.report_parts import (
+from pipeline.mlflow_runs.provenance import bundle_hash, data_hashes
+from pipeline.pages.charts import read_plots
+from pipeline.pages.html import figure, number, page, percent, section
+from pipeline.pages.interactive import interactive_page
+from pipeline.pages.model_card import model_card
+from pipeline.pages.plots import figure_png
+from pipeline.pages.report_parts import (
     Feature,
     Trained,
     headline_tiles,
@@ -26,7 +25,8 @@ from pipeline.report_parts import (
     verdict_part,
     warnings,
 )
-from pipeline.report_segments import segment_figures, segment_tables, segments_text
+from pipeline.pages.report_segments import segment_figures, segment_tables, segments_text
+from pipeline.params import load_params
 
 __all__ = ["SECTIONS", "main", "report", "top_features"]
 

@@ -16,21 +16,21 @@ import pyarrow as pa
 from features.errors import DataError
 from features.params import Engine
 from features.timeline import to_micros
+from models.answers.request_fields import parse_moment
+from models.answers.risk_set import CUSTOMERS, NEVER, RiskSet, at_risk, is_customer
+from models.answers.scoring import probabilities
 from models.bundle import Bundle
-from models.request_fields import parse_moment
-from models.risk_set import CUSTOMERS, NEVER, RiskSet, at_risk, is_customer
-from models.score_log import FOLDER, LogSettings
-from models.scoring import probabilities
-from pipeline.batch_log import log_snapshots, model_of
+from models.monitoring.score_log import FOLDER, LogSettings
 from pipeline.build_features import matrix_batches
 from pipeline.console import console, progress, run_main
-from pipeline.engines.account_batches import snapshot_batches
-from pipeline.export import read_export
+from pipeline.matrix.account_batches import snapshot_batches
 from pipeline.params import SnapshotsParams, load_params
-from pipeline.score_file import score_file
-from pipeline.score_rows import SCORES, score_rows
+from pipeline.scoring.files import score_file
+from pipeline.scoring.log import log_snapshots, model_of
+from pipeline.scoring.rows import SCORES, score_rows
 from pipeline.snapshots import customers_since, micros, risk_periods
-from pipeline.tables import read_table
+from pipeline.tables.export import read_export
+from pipeline.tables.parquet import read_table
 
 __all__ = ["main", "open_leads", "score_open_leads", "score_snapshots"]
 
@@ -132,11 +132,11 @@ def score_open_leads(
     Returns
     -------
     DataFrame
-        As `pipeline.score_rows.SCORES`.
+        As `pipeline.scoring.rows.SCORES`.
     """
     _check_attributes(bundle, canonical)
     if engine == "spark":
-        from pipeline.engines.spark_scoring import score_leads  # an extra
+        from pipeline.spark.scoring import score_leads  # an extra
 
         scores = score_leads(bundle, canonical, leads, language)
     else:

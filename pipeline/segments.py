@@ -9,20 +9,20 @@ import pyarrow.parquet as pq
 from rich.table import Table
 
 from models.bundle import Bundle
-from models.capacity import capacity_rows
-from models.fairness import fairness
-from models.fitting import row_groups
+from models.calibration.capacity import capacity_rows
+from models.calibration.tiers import tier
+from models.fitting.prior_correction import population_weights
+from models.fitting.recipe import row_groups
+from models.monitoring.stability import population_stability
 from models.params import EvaluateParams
-from models.prior import population_weights
-from models.segments import segments
-from models.stability import population_stability
-from models.tiers import tier
+from models.quality.fairness import fairness
+from models.quality.segments import segments
 from pipeline.console import console, run_main
-from pipeline.files import write_json
+from pipeline.matrix.segment_rows import ALL, plot_rows
+from pipeline.matrix.segments import segment_values
 from pipeline.params import SegmentsParams, load_params
-from pipeline.segment_rows import ALL, plot_rows
-from pipeline.segment_values import segment_values
-from pipeline.tables import read_table
+from pipeline.tables.json_files import write_json
+from pipeline.tables.parquet import read_table
 
 __all__ = ["SECTIONS", "main", "measure_segments", "population"]
 
@@ -61,9 +61,9 @@ def measure_segments(
     Returns
     -------
     dict
-        ``min_positives``, ``all`` (rows as one segment), ``by`` and ``fairness``, as `models.segments.segments` and
-        `models.fairness.fairness` return them, and how many gaps were looked at (``compared``), lie apart from 0 (``apart``),
-        and still do among so many (``flagged``).
+        ``min_positives``, ``all`` (rows as one segment), ``by`` and ``fairness``, as `models.quality.segments.segments` and
+        `models.quality.fairness.fairness` return them, and how many gaps were looked at (``compared``), lie apart from
+        0 (``apart``), and still do among so many (``flagged``).
 
     Raises
     ------

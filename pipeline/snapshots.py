@@ -1,6 +1,7 @@
 """Stage `snapshots`: who is at risk, and the moments at which they are looked at.
 
-`models.risk_set` says who is at risk. Risk set `mql`: a lead is looked at when it becomes an MQL and then every ``every_days``
+`models.answers.risk_set` says who is at risk. Risk set `mql`: a lead is looked at when it becomes an MQL and then
+every ``every_days``
 while at risk. Risk set `customers`: every lead at risk at the first moment of each calendar month (UTC).
 """
 
@@ -10,11 +11,11 @@ import pyarrow as pa
 
 from features.errors import DataError
 from features.timeline import DAY_US, to_micros
-from models.risk_set import CUSTOMERS, ENDS, NEVER, STARTS, customer_since, in_order, is_customer, periods_of
+from models.answers.risk_set import CUSTOMERS, ENDS, NEVER, STARTS, customer_since, in_order, is_customer, periods_of
 from pipeline.console import console, run_main
-from pipeline.export import read_export
 from pipeline.params import SnapshotsParams, load_params
-from pipeline.tables import read_table, write_table
+from pipeline.tables.export import read_export
+from pipeline.tables.parquet import read_table, write_table
 
 __all__ = ["SECTIONS", "customer_snapshots", "customers_since", "main", "micros", "mql_snapshots", "risk_periods"]
 
@@ -22,7 +23,7 @@ SECTIONS = ("paths", "snapshots")
 
 
 def risk_periods(stage_changes: pd.DataFrame, expire_days: int | None) -> pd.DataFrame:
-    """Cut each lead's stage changes into risk periods by `models.risk_set.periods_of`; one row per (lead, risk period).
+    """Cut each lead's stage changes into risk periods by `models.answers.risk_set.periods_of`; one row per (lead, risk period).
 
     Parameters
     ----------

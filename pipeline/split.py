@@ -6,12 +6,12 @@ It comes before `features`, because what is fitted on training rows alone (known
 import pyarrow as pa
 from rich.table import Table
 
-from models.splits import assign_slices, describe_slices
+from models.fitting.splits import assign_slices, describe_slices
 from pipeline.console import console, run_main
-from pipeline.export import read_export
-from pipeline.files import write_json
 from pipeline.params import load_params
-from pipeline.tables import read_table, write_table
+from pipeline.tables.export import read_export
+from pipeline.tables.json_files import write_json
+from pipeline.tables.parquet import read_table, write_table
 
 __all__ = ["SECTIONS", "main"]
 

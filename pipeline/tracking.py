@@ -15,20 +15,17 @@ from typing import Any
 import features
 import models
 from features.errors import BundleError, DataError
+from models.answers.frames import COLUMNS, example_frame, score_frame
 from models.bundle import Bundle
-from models.frames import COLUMNS, example_frame, score_frame
-from pipeline.charts import feature_words, read_plots, with_words
-from pipeline.comparison import compare, comparison_sentence
 from pipeline.console import console, run_main
-from pipeline.files import write_json
-from pipeline.params import load_params
-from pipeline.plots import figure_png
-from pipeline.provenance import bundle_hash, data_hashes, git_state
-from pipeline.registry import Registry
-from pipeline.run_datasets import datasets
-from pipeline.run_segments import segment_metrics, segments_description
-from pipeline.run_store import open_store, show_pages
-from pipeline.run_summary import (
+from pipeline.matrix.segment_rows import dimension_words
+from pipeline.mlflow_runs.comparison import compare, comparison_sentence
+from pipeline.mlflow_runs.datasets import datasets
+from pipeline.mlflow_runs.provenance import bundle_hash, data_hashes, git_state
+from pipeline.mlflow_runs.registry import Registry
+from pipeline.mlflow_runs.segments import segment_metrics, segments_description
+from pipeline.mlflow_runs.store import open_store, show_pages
+from pipeline.mlflow_runs.summary import (
     comparison_metrics,
     flat_metrics,
     flat_params,
@@ -36,9 +33,12 @@ from pipeline.run_summary import (
     run_description,
     run_name,
 )
-from pipeline.segment_rows import dimension_words
-from pipeline.tables import read_table
-from pipeline.target_words import target_of
+from pipeline.pages.charts import feature_words, read_plots, with_words
+from pipeline.pages.plots import figure_png
+from pipeline.pages.target_words import target_of
+from pipeline.params import load_params
+from pipeline.tables.json_files import write_json
+from pipeline.tables.parquet import read_table
 
 __all__ = ["SECTIONS", "main", "track"]
 
@@ -97,7 +97,7 @@ def _log_model(mlflow: Any, bundle: Bundle, folder: Path) -> Any:
     code = [str(Path(str(package.__file__)).parent) for package in (features, models)]
     return mlflow.pyfunc.log_model(
         name="model",
-        python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+        python_model=str(Path(__file__).parent / "mlflow_runs" / "pyfunc_model.py"),
         artifacts={"bundle": str(folder)},
         code_paths=code,
         signature=signature,
@@ -143,7 +143,7 @@ def track(
     slices : mapping, optional
         `slices` of `split.json`: what the datasets of the run hold.
     comparison : mapping, optional
-        As `pipeline.comparison.compare` returns it.
+        As `pipeline.mlflow_runs.comparison.compare` returns it.
 
     Returns
     -------

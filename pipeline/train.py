@@ -8,18 +8,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.catalog import Catalog
+from models.answers.scoring import probabilities
 from models.bundle import Bundle
-from models.fitting import fit_baselines, fit_product, sample_rate
-from models.random_folds import random_fold_probabilities
-from models.reference import fit_reference
-from models.scoring import probabilities
-from models.splits import FITTED
+from models.fitting.random_folds import random_fold_probabilities
+from models.fitting.recipe import fit_baselines, fit_product, sample_rate
+from models.fitting.splits import FITTED
+from models.monitoring.reference import fit_reference
 from pipeline.console import console, run_main
-from pipeline.export import read_export
-from pipeline.files import hash_files
 from pipeline.leakage.finding import read_findings, refuse_leaks
 from pipeline.params import load_params
-from pipeline.tables import read_table, write_table
+from pipeline.tables.export import read_export
+from pipeline.tables.json_files import hash_files
+from pipeline.tables.parquet import read_table, write_table
 
 __all__ = ["SECTIONS", "labelled_rows", "main"]
 

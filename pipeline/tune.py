@@ -24,18 +24,18 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from features.catalog import Catalog
-from models.classifier import FoldData, train
-from models.fitting import snapshot_weights
+from models.fitting.classifier import FoldData, train
+from models.fitting.recipe import snapshot_weights
+from models.fitting.tuning import SPACE, Outcome, measured_cost, prepared_folds, run_trial, tried_params, tuning_folds
 from models.params import TrainParams
-from models.tuning import SPACE, Outcome, measured_cost, prepared_folds, run_trial, tried_params, tuning_folds
 from pipeline.console import console, progress, run_main
-from pipeline.export import read_export
-from pipeline.files import hash_files
+from pipeline.mlflow_runs.trials import TuningRuns
 from pipeline.params import load_params
-from pipeline.params_edit import write_section
-from pipeline.tables import read_table
+from pipeline.tables.export import read_export
+from pipeline.tables.json_files import hash_files
+from pipeline.tables.parquet import read_table
 from pipeline.train import labelled_rows
-from pipeline.tuning_runs import TuningRuns
+from pipeline.workspaces.params_edit import write_section
 
 __all__ = ["SECTIONS", "best_trials", "main", "open_study", "present_values", "search", "study_name"]
 
@@ -129,13 +129,13 @@ def search(
     study : Study
         As `open_study` returns it.
     prepared : list of FoldData
-        As `models.tuning.prepared_folds` returns them.
+        As `models.fitting.tuning.prepared_folds` returns them.
     base : TrainParams
         The section `train`.
     max_rounds : int
         Of every trial.
     ms_per_work, budget_ms : float
-        As for `models.tuning.judge`.
+        As for `models.fitting.tuning.judge`.
     seconds : float
         Wall time.
     trials : int or None

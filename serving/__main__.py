@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     import bentoml
     from bentoml.exceptions import BentoMLException
 
-    from serving.access import will_listen_on
+    from serving.access.gate import will_listen_on
 
     will_listen_on(given.host)
     try:

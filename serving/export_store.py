@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from features.errors import LeadQualificationError
 from features.timeline import to_micros
-from serving.export_types import Declared, SetAside, bundle_to_follow, declare, types_of
+from serving.online.export_types import Declared, SetAside, bundle_to_follow, declare, types_of
 from serving.store.connect import Store, store_url
 from serving.store.export import account_ids, rows_of
 

@@ -10,8 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from features.errors import LeadQualificationError
-from serving.key_file import LEADS_PER_MINUTE, REQUESTS_PER_MINUTE, Key, changing, digest, keys_file, new_key, read_keys
-from serving.routes import KEY_SCOPES
+from serving.access.key_file import (
+    LEADS_PER_MINUTE,
+    REQUESTS_PER_MINUTE,
+    Key,
+    changing,
+    digest,
+    keys_file,
+    new_key,
+    read_keys,
+)
+from serving.contract.routes import KEY_SCOPES
 
 __all__ = ["main"]
 

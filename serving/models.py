@@ -10,8 +10,15 @@ from pathlib import Path
 
 from features.errors import BundleError, LeadQualificationError
 from models.bundle import bundle_hash
-from serving.champion import DEFAULT_MODEL_NAME, MODEL_NAME, followed_registry, kept_champion, last_good, refused_models
-from serving.registry import Registered, champion_version, versions
+from serving.scoring.champion import (
+    DEFAULT_MODEL_NAME,
+    MODEL_NAME,
+    followed_registry,
+    kept_champion,
+    last_good,
+    refused_models,
+)
+from serving.scoring.registry import Registered, champion_version, versions
 
 __all__ = ["main"]
 

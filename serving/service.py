@@ -16,16 +16,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from features.errors import LeadQualificationError
-from models.score_log import LogSettings
-from serving import access, events, infrastructure, logs, metrics, protocol
-from serving.answers import Answer, Receive, Scope
-from serving.champion import find_champion, followed_registry, last_good, refused_models
-from serving.edge import CODE_HEADER, Edge
-from serving.ending import PARENT, Ending, drain_seconds
-from serving.following import Follower, Notice, reload_seconds
-from serving.registry import Champion
-from serving.schemas import ScoreAnswer, ScoreRequest
-from serving.worker import Incoming, Worker, read_incoming
+from models.monitoring.score_log import LogSettings
+from serving.access import gate
+from serving.contract.score import ScoreAnswer, ScoreRequest
+from serving.http import logs, timeouts
+from serving.http.answers import Answer, Receive, Scope
+from serving.http.middleware import CODE_HEADER, Edge
+from serving.http.shutdown import PARENT, Ending, drain_seconds
+from serving.online import infrastructure, routes
+from serving.scoring import metrics
+from serving.scoring.champion import find_champion, followed_registry, last_good, refused_models
+from serving.scoring.registry import Champion
+from serving.scoring.registry_watch import Follower, Notice, reload_seconds
+from serving.scoring.worker import Incoming, Worker, read_incoming
 
 __all__ = ["LeadQualification"]
 
@@ -87,7 +90,7 @@ class _LeadQualification:
         told = os.environ.get(NOTICE)
         self.worker = Worker(Path(told) if told else _resolve()[1], _positive(THREADS, 2))
         _process.worker = self.worker
-        events.connect(ROOT, lambda: self.worker.scorer)
+        routes.connect(ROOT, lambda: self.worker.scorer)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator, unused-ignore]
     @staticmethod
@@ -108,8 +111,8 @@ class _LeadQualification:
             drain_seconds(os.environ)
             champion, notice = _resolve()
             LogSettings.from_environment(os.environ)
-            access.prepare(ROOT, notice.parent)
-            events.prepare(ROOT)
+            gate.prepare(ROOT, notice.parent)
+            routes.prepare(ROOT)
         except LeadQualificationError as error:
             raise SystemExit(f"The service can't start: {error}") from None
         # Asking the registry imported mlflow, which writes in its own way
@@ -124,12 +127,12 @@ class _LeadQualification:
     @bentoml.on_startup  # type: ignore[untyped-decorator, unused-ignore]
     async def start(self) -> None:
         """Begin what needs the event loop."""
-        await events.start()
+        await routes.start()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator, unused-ignore]
     async def close(self) -> None:
         """Write what is not yet written."""
-        await events.stop()
+        await routes.stop()
         self.worker.close()
         logs.write_sums()
 
@@ -155,15 +158,13 @@ class _Service(bentoml.Service):  # type: ignore[misc, type-arg, unused-ignore]
     def to_asgi(self, is_main: bool = True) -> Any:
         """Build the application of a worker."""
         logs.configure(os.environ.get(ACCESS_LOG_FILE))
-        protocol.install()
+        timeouts.install()
         parent = os.environ.get(PARENT)
         ending = Ending(drain_seconds(os.environ), None if parent is None else int(parent))
         own = infrastructure.handlers(lambda: _process.worker.scorer, _described)
-        handlers = {"score": _score, **events.HANDLERS, **own}
+        handlers = {"score": _score, **routes.HANDLERS, **own}
         inside = super().to_asgi(is_main)
-        return ending.around(
-            Edge(inside, handlers, metrics.observe_request, access.gate(ROOT), lambda: ending.is_ending)
-        )
+        return ending.around(Edge(inside, handlers, metrics.observe_request, gate.gate(ROOT), lambda: ending.is_ending))
 
 
 _make = bentoml.service(
@@ -173,6 +174,6 @@ _make = bentoml.service(
     threads=_positive(THREADS, 2),
     traffic={"timeout": 60},
     metrics={"enabled": False, "namespace": "unused"},  # its labels hold the paths that callers make up
-    logging={"access": {"enabled": False}},  # it logs IP addresses; serving.edge writes one without
+    logging={"access": {"enabled": False}},  # it logs IP addresses; serving.http.middleware writes one without
 )
 LeadQualification: Any = _make(_LeadQualification)

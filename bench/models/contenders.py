@@ -12,10 +12,10 @@ import numpy as np
 
 from bench.models.sets import ModelSet
 from features.errors import DataError
-from models.classifier import train
-from models.fitting import fit_baselines, fit_product, snapshot_weights
+from models.fitting.classifier import train
+from models.fitting.recipe import fit_baselines, fit_product, snapshot_weights
+from models.fitting.tuning import measured_cost, prepared_folds, tuning_folds
 from models.params import TrainParams
-from models.tuning import measured_cost, prepared_folds, tuning_folds
 from pipeline.tune import COST_TREES, applied_values, best_trials, open_study, search
 
 __all__ = ["CONTENDERS", "NOT_PROBABILITIES", "Scores", "fit_all", "predict_product", "tuned"]

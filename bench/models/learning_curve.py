@@ -14,9 +14,9 @@ from rich.table import Table
 from bench.models.contenders import predict_product
 from bench.models.sets import ModelSet
 from features.errors import DataError
-from models.fitting import fit_baselines, row_groups
-from models.metrics import evaluate
-from models.splits import FITTED
+from models.fitting.recipe import fit_baselines, row_groups
+from models.fitting.splits import FITTED
+from models.quality.metrics import evaluate
 
 __all__ = ["CURVE", "POSITIVES", "curve", "curve_table", "draw_leads", "predictions", "sizes"]
 

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from bench.models.learning_curve import CURVE
-from pipeline.chart import INK, PALE
-from pipeline.charts import COLOURS
+from pipeline.pages.chart import INK, PALE
+from pipeline.pages.charts import COLOURS
 
 __all__ = ["picture_png"]
 

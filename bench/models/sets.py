@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from features.errors import DataError
-from models.capacity import capacity_rows
+from models.calibration.capacity import capacity_rows
+from models.fitting.splits import FITTED, assign_slices
 from models.params import CapacityParams, SplitParams
-from models.splits import FITTED, assign_slices
 from pipeline.params import load_params
 from pipeline.tune import read_rows
-from pipeline.workspace import data_folder, make_workspace
+from pipeline.workspaces.workspace import data_folder, make_workspace
 
 __all__ = ["SETS", "Columns", "ModelSet", "load_set"]
 

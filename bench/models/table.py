@@ -6,8 +6,8 @@ import numpy as np
 from rich.table import Table
 
 from bench.models.contenders import CONTENDERS, NOT_PROBABILITIES
-from models.metrics import evaluate, paired_log_loss_gain
 from models.params import EvaluateParams
+from models.quality.metrics import evaluate, paired_log_loss_gain
 
 __all__ = ["METRICS", "TOLERANCE", "judge_set", "markdown", "rich_table", "verdict"]
 
@@ -30,8 +30,8 @@ def judge_set(
     Returns
     -------
     dict
-        rows, positives, capacity; ``metrics``: contender to `models.metrics.evaluate`; ``deficit``: against, value, low, high
-        in nats per row (above 0: the product is worse).
+        rows, positives, capacity; ``metrics``: contender to `models.quality.metrics.evaluate`; ``deficit``: against,
+        value, low, high in nats per row (above 0: the product is worse).
     """
     metrics = {
         name: evaluate(labels, score, groups, None, capacity, params, is_probability=name not in NOT_PROBABILITIES)

@@ -14,9 +14,9 @@ from bench.models.contenders import CONTENDERS, NOT_PROBABILITIES
 from bench.models.learning_curve import draw_leads, positive_leads, predictions
 from bench.models.sets import ModelSet
 from features.errors import DataError
-from models.bootstrap import interval, resample_weights
-from models.fitting import row_groups
+from models.fitting.recipe import row_groups
 from models.params import EvaluateParams
+from models.quality.bootstrap import interval, resample_weights
 
 __all__ = ["expected_log_loss", "gap", "gap_table", "truth_gap"]
 

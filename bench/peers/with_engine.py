@@ -15,7 +15,7 @@ from features.catalog import Catalog, build_catalog
 from features.compute import Snapshots, compute_features, warm_up
 from features.journeys import Journeys
 from features.params import FeaturesParams, SelectorParams
-from pipeline.engines.local import features_from_parquet
+from pipeline.matrix.local_file import features_from_parquet
 
 __all__ = ["catalog", "compute", "end_to_end", "load", "prepare"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.matrix_file import PARQUET
+from pipeline.tables.matrix_file import PARQUET
 
 __all__ = ["end_to_end", "prepare"]
 

@@ -9,8 +9,8 @@ import features
 import models
 from bench.serving.payload import for_mlflow, for_service
 from bench.serving.processes import BIN, ROOT
+from models.answers.frames import example_frame, score_frame
 from models.bundle import Bundle
-from models.frames import example_frame, score_frame
 
 __all__ = ["Contender", "contenders", "save_for_mlflow"]
 

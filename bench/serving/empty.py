@@ -8,7 +8,7 @@ from typing import Any
 
 import bentoml
 
-from serving.schemas import ScoreRequest
+from serving.contract.score import ScoreRequest
 
 __all__ = ["Empty", "EmptyAsync"]
 

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from features.catalog import Catalog
-from models.frames import COLUMNS
-from pipeline.request_export import lead_requests
-from pipeline.tables import read_table
+from models.answers.frames import COLUMNS
+from pipeline.scoring.requests import lead_requests
+from pipeline.tables.parquet import read_table
 
 __all__ = ["draw_leads", "for_mlflow", "for_service", "write_script"]
 

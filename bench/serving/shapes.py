@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from serving.limits import MAX_ATTRIBUTES, MAX_BODY_BYTES, MAX_LEADS, MAX_ORDERS, MAX_TOUCHPOINTS
+from serving.contract.limits import MAX_ATTRIBUTES, MAX_BODY_BYTES, MAX_LEADS, MAX_ORDERS, MAX_TOUCHPOINTS
 
 __all__ = ["ORDINARY", "SHAPES", "Shape"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from pipeline.crm.pages import Pull
+from pipeline.crm.paging import Pull
 from pipeline.crm.records import Rows
 from pipeline.crm.write import Answer, Update
 from pipeline.params import CrmAttribute, CrmFields, CrmParams

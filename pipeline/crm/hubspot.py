@@ -12,7 +12,7 @@ from typing import Any
 
 from features.errors import CrmError, ParameterError
 from pipeline.crm.hubspot_rows import OBJECTS, Record, event_rows, history_properties, properties, rows
-from pipeline.crm.pages import Page, Pull
+from pipeline.crm.paging import Page, Pull
 from pipeline.crm.rates import Caller, Failure
 from pipeline.crm.records import Rows, clean_asset, refuse_identifiers
 from pipeline.crm.write import Answer, Refusal, Update

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from features.errors import CrmError, ParameterError
-from pipeline.crm.pages import Page, Pull
+from pipeline.crm.paging import Page, Pull
 from pipeline.crm.rates import Caller, Failure
 from pipeline.crm.records import KEY_VARIABLE, Rows, pseudonym, refuse_identifiers
 from pipeline.crm.salesforce_rows import QUERIES, fields_of, rows

@@ -1,9 +1,9 @@
 """All detectors of columns, in their order."""
 
 from pipeline.leakage.audit_table import AuditTable, Profile, profile_columns
-from pipeline.leakage.clocks import clock_columns, fill_switches, future_times
-from pipeline.leakage.company import companions, outweighing_columns
+from pipeline.leakage.companions import companions, outweighing_columns
 from pipeline.leakage.finding import Finding
+from pipeline.leakage.time_columns import clock_columns, fill_switches, future_times
 from pipeline.leakage.values import certain_columns, fading_columns, fill_follows_outcome, pure_values
 from pipeline.params import AuditParams
 

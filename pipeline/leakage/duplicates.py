@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.leakage.finding import Finding, Severity, Words
-from pipeline.leakage.phrases import words
+from pipeline.pages.audit_words import words
 from pipeline.params import AuditParams
 
 __all__ = ["repeated_rows", "straddling"]

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from pipeline.leakage.finding import Finding, Words
-from pipeline.leakage.phrases import WITHHOLD, words
 from pipeline.leakage.values import is_pure
+from pipeline.pages.audit_words import WITHHOLD, words
 from pipeline.params import AuditParams
 
 __all__ = ["read_at_export", "set_after_outcome"]

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from features.timeline import DAY_US
-from pipeline.attribute_history import attributes_at, eligible_attributes
-from pipeline.engines.leakage_counts import visible_touchpoints
-from pipeline.export import Export
 from pipeline.labels import period_outcomes, purchase_outcomes
 from pipeline.leakage.audit_table import AuditTable
+from pipeline.leakage.counts import visible_touchpoints
 from pipeline.params import LabelsParams, SnapshotsParams
+from pipeline.population.attribute_history import attributes_at, eligible_attributes
 from pipeline.snapshots import risk_periods
-from pipeline.tables import read_table
+from pipeline.tables.export import Export
+from pipeline.tables.parquet import read_table
 
 __all__ = ["StageRows", "stage_rows"]
 

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from features.errors import ParameterError
-from pipeline.engines.leakage_counts import read_delimited
 from pipeline.leakage.audit_table import AuditTable, Profile
-from pipeline.leakage.beginnings import empty_ends, month_periods, rate_jumps
-from pipeline.leakage.clocks import moments_of
 from pipeline.leakage.columns import audit_columns
+from pipeline.leakage.counts import read_delimited
 from pipeline.leakage.duplicates import repeated_rows
 from pipeline.leakage.finding import Finding
 from pipeline.leakage.statistics import numbers
+from pipeline.leakage.time_columns import moments_of
+from pipeline.leakage.truncation import empty_ends, month_periods, rate_jumps
 from pipeline.params import AuditParams
 
 __all__ = ["AuditedFile", "audit_file"]

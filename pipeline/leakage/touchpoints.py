@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import poisson
 
-from pipeline.engines.leakage_counts import BEFORE_DAYS, JUST_BEFORE_DAYS
-from pipeline.files import records
+from pipeline.leakage.counts import BEFORE_DAYS, JUST_BEFORE_DAYS
 from pipeline.leakage.finding import Finding, Words
-from pipeline.leakage.phrases import words
 from pipeline.leakage.values import is_pure
+from pipeline.pages.audit_words import words
 from pipeline.params import AuditParams
+from pipeline.tables.json_files import records
 
 __all__ = ["after_outcome", "future_touchpoints", "rushing_touchpoints", "telling_touchpoints"]
 
@@ -29,7 +29,7 @@ def after_outcome(counts: pd.DataFrame, visible: pd.DataFrame, params: AuditPara
     Parameters
     ----------
     counts, visible : DataFrame
-        As `pipeline.engines.leakage_counts` gives them.
+        As `pipeline.leakage.counts` gives them.
     """
     findings = []
     seen = set(zip(visible["field"], visible["value"], strict=True))

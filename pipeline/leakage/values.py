@@ -6,8 +6,8 @@ import numpy as np
 
 from pipeline.leakage.audit_table import AuditTable, Profile
 from pipeline.leakage.finding import Finding, Severity, Words
-from pipeline.leakage.phrases import WITHHOLD, words
 from pipeline.leakage.statistics import rate_upper
+from pipeline.pages.audit_words import WITHHOLD, words
 from pipeline.params import AuditParams
 
 __all__ = ["certain_columns", "fading_columns", "fill_follows_outcome", "is_pure", "pure_values"]

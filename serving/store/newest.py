@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from features.journeys import OrderRecord, StageChangeRecord, TouchpointRecord
-from serving.limits import MAX_ORDERS, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
+from serving.contract.limits import MAX_ORDERS, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
 from serving.store import schema
 from serving.store.writing import chunks
 

@@ -14,7 +14,7 @@ from features.catalog import Catalog
 from features.errors import JourneyError
 from features.journeys import Journeys, LeadJourney, OrderRecord
 from features.timeline import DAY_US, before, window_start
-from models.requests import LeadRequest, Note, without_unfit
+from models.answers.requests import LeadRequest, Note, without_unfit
 from serving.store import schema
 from serving.store.newest import own_changes, own_touchpoints, read_orders, rows_of_leads
 from serving.store.records import after_last

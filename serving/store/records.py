@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from features.errors import LeadQualificationError
 from features.journeys import OrderRecord, StageChangeRecord, TouchpointRecord
-from serving.limits import CLOCK_TOLERANCE_US
+from serving.contract.limits import CLOCK_TOLERANCE_US
 
 __all__ = [
     "ChangeRow",

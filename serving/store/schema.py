@@ -133,7 +133,8 @@ decisions = sa.Table(
     _whole("decided_at"),
     _whole("changed_at"),
 )
-"""The last known decision per lead, as JSON, whatever `models.decision` puts into one; `sequence` counts its changes."""
+"""The last known decision per lead, as JSON, whatever `models.answers.decision` puts into one; `sequence` counts its
+changes."""
 
 rescore = sa.Table(
     "rescore",

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from models.requests import parse_lead
+from models.answers.requests import parse_lead
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -15,10 +15,10 @@ from features.compute import compute_features
 from features.operations import GROUPS
 from features.params import FeaturesParams, Label, SelectorParams
 from features.wording.counted import COUNTED
+from models.answers.requests import LeadRequest, build, parse_lead
 from models.bundle import Bundle
-from models.fitting import fit_product
+from models.fitting.recipe import fit_product
 from models.params import CalibrationParams, SplitParams, TiersParams, TrainParams
-from models.requests import LeadRequest, build, parse_lead
 from pipeline.params import load_params
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from features.errors import BundleError
+from models.answers.requests import LeadRequest
+from models.answers.scoring import probabilities, score_requests
 from models.bundle import FILES, Bundle
-from models.requests import LeadRequest
-from models.scoring import probabilities, score_requests
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def catalog() -> Any:
 def make_bundle(frame: pd.DataFrame, catalog: Any) -> Any:
     """Return a function that trains a small bundle; another seed gives another one."""
     from models.bundle import Bundle
-    from models.fitting import fit_product
+    from models.fitting.recipe import fit_product
 
     def make(seed: int = 7, data_used_until: str | None = None) -> Bundle:
         random = np.random.default_rng(1)
@@ -132,8 +132,8 @@ def make_bundle(frame: pd.DataFrame, catalog: Any) -> Any:
 @pytest.fixture(scope="session")
 def evaluated(frame: pd.DataFrame) -> dict[str, Any]:
     """Return what `evaluate` writes: the result, and the rows behind the plots."""
-    from models.curves import gain_points, pr_points, reliability_points, roc_points
-    from models.metrics import ece_base_rate_shift, evaluate
+    from models.quality.curves import gain_points, pr_points, reliability_points, roc_points
+    from models.quality.metrics import ece_base_rate_shift, evaluate
 
     test = frame[frame["slice"] == "test"]
     labels = test["label"].to_numpy(dtype=np.float64)
@@ -233,7 +233,7 @@ def segments() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a fresh MLflow database; making its tables takes seconds, so tests copy it."""
-    from pipeline.run_store import open_store
+    from pipeline.mlflow_runs.store import open_store
 
     folder = tmp_path_factory.mktemp("store")
     before = os.environ.pop("MLFLOW_TRACKING_URI", None)
@@ -268,7 +268,7 @@ def sections() -> SimpleNamespace:
 @pytest.fixture
 def lay_out(workspace: Path, frame: pd.DataFrame, evaluated: dict[str, Any]) -> Any:
     """Return a function that makes the workspace look as after `dvc repro` with this bundle."""
-    from pipeline.tables import write_table
+    from pipeline.tables.parquet import write_table
     from pipeline.tracking import track
 
     def run(bundle: Any, noise: float = 0.0, model_name: str = "lead-qualification") -> dict[str, str]:

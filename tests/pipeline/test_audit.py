@@ -17,8 +17,8 @@ import pytest
 from features.errors import DataError, LeakageError, ParameterError
 from pipeline import audit, train
 from pipeline.leakage.finding import Finding, Words, read_findings, refuse_leaks, settle, stale
-from pipeline.leakage.page import audit_page, findings_section
 from pipeline.leakage.table_file import audit_file
+from pipeline.pages.audit_page import audit_page, findings_section
 from pipeline.params import AuditParams, dump_yaml, read_yaml
 
 LEADS = 1_600
@@ -299,8 +299,8 @@ def test_the_command_prints_the_findings_and_writes_the_page(root: Path, csv: Pa
 def test_the_model_card_shows_what_was_accepted_and_what_is_withheld(
     evaluated: dict[str, Any],
 ) -> None:
-    from pipeline.model_card import model_card
-    from pipeline.report_parts import Trained
+    from pipeline.pages.model_card import model_card
+    from pipeline.pages.report_parts import Trained
 
     findings = settle([finding("tags", "block"), finding("budget", "block")], ["tags"], {"budget": "asked on the form"})
     trained = Trained(

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from models.capacity import capacity_rows
+from models.calibration.capacity import capacity_rows
 from models.params import CapacityParams, EvaluateParams
 from pipeline.evaluate import unseen_accounts
 

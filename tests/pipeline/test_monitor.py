@@ -21,17 +21,17 @@ import pytest
 
 from features.errors import BundleError, DataError
 from models.bundle import Bundle
+from models.monitoring.retrain_verdict import FINE, RETRAIN, WATCH
+from models.monitoring.score_log import LogSettings, Model
+from models.monitoring.score_log_reader import read_log
 from models.params import MonitorParams
-from models.retrain_verdict import FINE, RETRAIN, WATCH
-from models.score_log import LogSettings, Model
-from models.score_log_reader import read_log
 from pipeline import audit, build_features, ingest, labels, monitor, simulate, snapshots, split, train
-from pipeline.batch_log import log_snapshots, model_of, replayed_snapshots
-from pipeline.export import read_export
-from pipeline.monitor_page import monitor_page
-from pipeline.monitored_rows import monitored_rows
+from pipeline.monitoring.rows import monitored_rows
+from pipeline.pages.monitor_page import monitor_page
 from pipeline.params import dump_yaml, load_params, read_yaml
-from pipeline.tables import read_table
+from pipeline.scoring.log import log_snapshots, model_of, replayed_snapshots
+from pipeline.tables.export import read_export
+from pipeline.tables.parquet import read_table
 
 PARAMS = MonitorParams(bootstrap=100, min_rows=60)
 

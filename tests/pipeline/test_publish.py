@@ -13,10 +13,10 @@ import pytest
 from features.catalog import Learned, build_catalog
 from features.errors import BundleError, DataError, LeadQualificationError
 from models.bundle import bundle_hash
-from pipeline import comparison
 from pipeline import publish as module
+from pipeline.mlflow_runs import comparison
+from pipeline.mlflow_runs.registry import Registry
 from pipeline.publish import REFUSED, gate_rows, publish, rollback
-from pipeline.registry import Registry
 
 NAME = "lead-qualification"
 LEARNED = Learned(kinds=("page_view", "mail_open"), channels=("web",))

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from pipeline.charts import FIGURES, chart, read_plots
-from pipeline.html import number, page, table
-from pipeline.interactive import interactive_page
-from pipeline.model_card import model_card
-from pipeline.plots import figure_png
+from pipeline.mlflow_runs.summary import run_description
+from pipeline.pages.charts import FIGURES, chart, read_plots
+from pipeline.pages.html import number, page, table
+from pipeline.pages.interactive import interactive_page
+from pipeline.pages.model_card import model_card
+from pipeline.pages.plots import figure_png
+from pipeline.pages.report_parts import Feature, Trained
+from pipeline.pages.target_words import WORDS
 from pipeline.report import report
-from pipeline.report_parts import Feature, Trained
-from pipeline.run_summary import run_description
-from pipeline.target_words import WORDS
 
 METADATA = {
     "source": "simulated",

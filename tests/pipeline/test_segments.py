@@ -10,16 +10,16 @@ import pyarrow as pa
 import pytest
 
 from features.errors import ParameterError
-from models.fairness import fairness
+from models.monitoring.stability import population_stability
 from models.params import EvaluateParams
-from models.segments import cut_points, flag, holm, number_bands, segments, selected
-from models.stability import population_stability
+from models.quality.fairness import fairness
+from models.quality.segments import cut_points, flag, holm, number_bands, segments, selected
+from pipeline.matrix.segment_rows import plot_rows
+from pipeline.matrix.segments import allowed_dimensions, first_touch, segment_values
+from pipeline.mlflow_runs.segments import segment_metrics, segments_description, segments_sentence
 from pipeline.params import SegmentsParams
-from pipeline.run_segments import segment_metrics, segments_description, segments_sentence
-from pipeline.segment_rows import plot_rows
-from pipeline.segment_values import allowed_dimensions, first_touch, segment_values
 from pipeline.segments import measure_segments
-from pipeline.tables import write_table
+from pipeline.tables.parquet import write_table
 
 PARAMS = EvaluateParams(bootstrap=60)
 

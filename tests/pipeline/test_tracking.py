@@ -11,9 +11,16 @@ import numpy as np
 import pytest
 
 from features.errors import BundleError, DataError, LeadQualificationError
-from pipeline.provenance import bundle_hash, data_hashes, find_repository, git_state, read_tracking, store_addresses
-from pipeline.run_store import open_store
-from pipeline.run_summary import flat_metrics, flat_params
+from pipeline.mlflow_runs.provenance import (
+    bundle_hash,
+    data_hashes,
+    find_repository,
+    git_state,
+    read_tracking,
+    store_addresses,
+)
+from pipeline.mlflow_runs.store import open_store
+from pipeline.mlflow_runs.summary import flat_metrics, flat_params
 from pipeline.tracking import track
 
 PICKLES = ("*.pkl", "*.pickle", "*.joblib", "*.cloudpickle", "*.dill", "*.npy", "*.nbi", "*.nbc", "*.pyc")
@@ -137,12 +144,12 @@ def test_segments_are_runs_below_the_training_and_the_datasets_hold_no_row(
 def test_the_description_says_how_the_model_stands_beside_the_champion(
     workspace: Path, make_bundle: Any, lay_out: Any, sections: Any, frame: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline import comparison as module
-    from pipeline.comparison import compare, comparison_sentence
+    from pipeline.mlflow_runs import comparison as module
+    from pipeline.mlflow_runs.comparison import compare, comparison_sentence
+    from pipeline.mlflow_runs.registry import Registry
+    from pipeline.mlflow_runs.summary import comparison_metrics
     from pipeline.publish import publish
-    from pipeline.registry import Registry
-    from pipeline.run_summary import comparison_metrics
-    from pipeline.tables import read_table
+    from pipeline.tables.parquet import read_table
 
     bundle = make_bundle()
     assert Registry.find(workspace, "lead-qualification") is None
@@ -196,10 +203,10 @@ def test_the_description_says_how_the_model_stands_beside_the_champion(
 def test_the_logged_model_scores_as_the_product_does_and_holds_no_pickle(
     workspace: Path, make_bundle: Any, lay_out: Any
 ) -> None:
+    from models.answers.frames import example_frame
+    from models.answers.requests import build, parse_lead
+    from models.answers.scoring import score
     from models.bundle import Bundle
-    from models.frames import example_frame
-    from models.requests import build, parse_lead
-    from models.scoring import score
 
     record = lay_out(make_bundle())
     mlflow, _ = open_store(workspace, "lead-qualification")

@@ -15,12 +15,12 @@ import pytest
 import yaml
 
 from features.errors import ParameterError
+from models.fitting.tuning import prepared_folds, tuning_folds
 from models.params import SplitParams, TrainParams, TuningParams
-from models.tuning import prepared_folds, tuning_folds
 from pipeline import tune
-from pipeline.matrix_file import matrix_schema
-from pipeline.params_edit import edit_section, write_section
-from pipeline.tables import write_table
+from pipeline.tables.matrix_file import matrix_schema
+from pipeline.tables.parquet import write_table
+from pipeline.workspaces.params_edit import edit_section, write_section
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = TrainParams(num_threads=1, max_rounds=40, early_stopping_rounds=5)

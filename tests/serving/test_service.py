@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from models.bundle import Bundle
-from serving import examples, limits
-from tests.serving.conftest import access_lines
+from serving.contract import examples, limits
+from tests.serving.running import access_lines
 
 Lead = dict[str, Any]
 

@@ -24,8 +24,8 @@ from serving.store import schema
 from serving.store.connect import Store, StoreUnavailableError
 from serving.store.migrate import migrate
 from serving.store.records import TouchpointRow
-from tests.serving.conftest import Client
-from tests.serving.online.test_store import VISIT, _add
+from tests.serving.running import Client
+from tests.serving.store.test_store import VISIT, _add
 
 T = {"kind": "webinar", "occurred_at": "2026-01-05T10:00:00Z"}
 SHORT_WAIT = {"LEAD_STORE_WAIT_MS": "300"}

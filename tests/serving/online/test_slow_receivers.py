@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from serving import webhooks
-from serving.dispatcher import CONNECTIONS, EVENTS_AT_ONCE, LEASE_US, Dispatcher
+from serving.online import webhooks
+from serving.online.dispatcher import CONNECTIONS, EVENTS_AT_ONCE, LEASE_US, Dispatcher
+from serving.online.webhooks import WebhookSettings
 from serving.store import schema
 from serving.store.connect import Store
-from serving.webhooks import WebhookSettings
 from tests.serving.online.test_webhooks import KEYS, SECOND, Clock, _rows, _visit, _work
 
 # Found as fixtures here, too

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from serving import store_state
+from serving.online import store_state
+from serving.online.store_state import StoreState
 from serving.store.connect import Store
 from serving.store.migrate import migrate
 from serving.store.probe import try_read, try_write
-from serving.store_state import StoreState
-from tests.serving.conftest import Client
+from tests.serving.running import Client
 
 
 def _file(url: str) -> Path:

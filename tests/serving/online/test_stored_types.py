@@ -14,14 +14,14 @@ from features.attributes import AttributeSpec, encode
 from features.errors import JourneyError
 from features.timeline import DAY_US, from_micros
 from models.bundle import Bundle
-from serving.errors import RequestError
-from serving.intake import accept
-from serving.online import score_lead
-from serving.scorer import Scorer
+from serving.contract.errors import RequestError
+from serving.online.intake import accept
+from serving.online.store_score import score_lead
+from serving.scoring.scorer import Scorer
 from serving.store.connect import Store
 from serving.store.migrate import migrate
-from tests.serving.online.conftest import BACKENDS
-from tests.serving.online.test_store import NOW
+from tests.serving.store.test_store import NOW
+from tests.serving.stores import BACKENDS
 
 WORDS = {"number": "a number", "boolean": "true or false", "category": "text"}
 

@@ -23,9 +23,10 @@ from features.errors import LeadQualificationError
 from features.journeys import StageChangeRecord, TouchpointRecord
 from features.timeline import DAY_US
 from models.bundle import Bundle
-from serving import dispatcher as module
-from serving.dispatcher import Dispatcher
-from serving.scorer import Scorer
+from serving.online import dispatcher as module
+from serving.online.dispatcher import Dispatcher
+from serving.online.webhooks import WebhookSettings
+from serving.scoring.scorer import Scorer
 from serving.store import schema
 from serving.store.connect import Store
 from serving.store.outbox import claim_events, list_events, retry_events
@@ -33,8 +34,7 @@ from serving.store.records import ChangeRow, LeadRow, TouchpointRow
 from serving.store.rescoring import claim_leads, finish_leads, list_given_up
 from serving.store.writing import add_stage_changes, add_touchpoints
 from serving.store.writing_leads import put_leads
-from serving.webhooks import WebhookSettings
-from tests.serving.online.test_store import NOW
+from tests.serving.store.test_store import NOW
 
 KEYS = (b"k" * 24, b"q" * 32)
 SECRETS = " ".join("whsec_" + base64.b64encode(key).decode() for key in KEYS)

@@ -1,0 +1,1 @@
+"""From one request to its answer: score, reasons, warnings, decision."""

@@ -1,0 +1,269 @@
+"""The one function that scores: batch, the model in MLflow, the gate and the service all come here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from features.attributes import AttributeValues
+from features.compute import Snapshots, compute_features
+from features.errors import JourneyError, ParameterError
+from features.journeys import STAGE_PREFIX, Journeys
+from features.records import MQL
+from features.selectors import BY
+from features.timeline import before, seen_at_once
+from models.answers.reasons import Reason, parts, top_reasons
+from models.answers.requests import LeadRequest, attribute_error, build
+from models.answers.risk_set import CUSTOMERS
+from models.answers.warnings import (
+    LANGUAGES,
+    Warning,
+    journey_warnings,
+    population_warnings,
+    request_warnings,
+    wide_interval,
+)
+from models.bundle import Bundle
+from models.calibration.tiers import tier
+
+__all__ = ["MAX_REASONS", "NOT_SCORED", "Score", "Warning", "probabilities", "score", "score_requests"]
+
+ROWS_AT_ONCE = 100_000
+MAX_REASONS = 10
+WIDE = 0.5  # of the widest interval that is still answered: from there on the answer says so
+
+# The latest of these decides whether a lead may be scored; other stages say nothing about it.
+_DECIDES = {
+    "sales_qualified": "already_qualified",
+    "customer": "already_qualified",
+    "disqualified": "disqualified",
+    "recycled": "",
+    "mql": "",
+}
+NOT_SCORED = ("already_qualified", "disqualified", "too_little_data")
+"""Why a lead may have no probability."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The answer for one snapshot.
+
+    Attributes
+    ----------
+    lead_id : str
+    snapshot_at : int
+        Microseconds since 1970 UTC.
+    probability, low, high : float or None
+        Calibrated P(sales_qualified in [snapshot_at, snapshot_at + label_days)) and its interval, rounded to float32; None: not
+        scored.
+    tier : str or None
+    fit, engagement, base_value : float or None
+        They sum to the raw log-odds; None: not scored, or not explained.
+    reasons : tuple of Reason
+        Strongest first.
+    warnings : tuple of Warning
+    not_scored : str or None
+        ``already_qualified``, ``disqualified`` or ``too_little_data`` (the interval would be wider than the bundle allows);
+        None: it was scored.
+    vector : ndarray of float32 or None
+        The features, when asked for.
+    """
+
+    lead_id: str
+    snapshot_at: int
+    probability: float | None
+    low: float | None
+    high: float | None
+    tier: str | None
+    fit: float | None = None
+    engagement: float | None = None
+    base_value: float | None = None
+    reasons: tuple[Reason, ...] = ()
+    warnings: tuple[Warning, ...] = ()
+    not_scored: str | None = None
+    vector: np.ndarray | None = None
+
+
+def probabilities(bundle: Bundle, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give each feature row its calibrated probability and interval; no row depends on another.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    matrix : ndarray of float32 [rows, features]
+        In catalog order.
+
+    Returns
+    -------
+    probability, low, high : ndarray of float32 [rows]
+    """
+    out = np.empty((3, len(matrix)), dtype=np.float32)
+    for begin in range(0, len(matrix), ROWS_AT_ONCE):
+        block = slice(begin, begin + ROWS_AT_ONCE)
+        log_odds = bundle.classifier.predict_log_odds(matrix[block])
+        out[:, block] = bundle.calibration.apply(log_odds, bundle.spread.predict(matrix[block]))
+    return out[0], out[1], out[2]
+
+
+def score(
+    bundle: Bundle,
+    journeys: Journeys,
+    snapshots: Snapshots,
+    attributes: AttributeValues | None = None,
+    *,
+    n_reasons: int = 3,
+    language: str = "en",
+    explain: bool = True,
+    debug: bool = False,
+) -> list[Score]:
+    """Score snapshots; one answer per snapshot, in their order. No answer depends on the other snapshots or leads.
+
+    A lead that was qualified, became a customer or was disqualified before ``snapshot_at``, as far as was known then, is not
+    scored, unless a later MQL or recycling reopened it; with ``risk_set: customers`` all leads are scored. So are leads outside
+    of the model's population, with a warning.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    journeys : Journeys
+        Of at least the leads that the snapshots name; what lies at or after a snapshot changes nothing but a warning.
+    snapshots : Snapshots
+        Rows.
+    attributes : mapping of str to sequence, optional
+        Attribute to values, one per snapshot.
+    n_reasons : int
+        At most so many reasons per lead, 0 to 10.
+    language : {"en", "de"}
+        Of reasons and warnings.
+    explain : bool
+        False leaves out fit, engagement and reasons, which cost most of the time.
+    debug : bool
+        Also return the feature vector.
+
+    Raises
+    ------
+    JourneyError
+        If an attribute has the wrong type.
+    ParameterError
+        If the language or the number of reasons is not one of the allowed.
+    """
+    if language not in LANGUAGES or not 0 <= n_reasons <= MAX_REASONS:
+        raise ParameterError(
+            f"score: language {language!r}, {n_reasons} reasons; allowed are {' and '.join(LANGUAGES)}, and 0 to {MAX_REASONS} "
+            "reasons. Ask for one of these."
+        )
+    catalog = bundle.catalog
+    matrix = compute_features(journeys, snapshots, catalog, attributes)
+    probability, low, high = probabilities(bundle, matrix)
+    tiers = tier(probability, bundle.cutoffs)
+    customers = bundle.metadata.get("risk_set") == CUSTOMERS
+    not_scored = [""] * len(snapshots) if customers else _not_scored(journeys, snapshots)
+    population = population_warnings(bundle, journeys, snapshots, language)
+    unlike = [
+        () if why else found for why, found in zip(not_scored, population, strict=True)
+    ]  # the stage says it already
+    widest = bundle.calibration.widest
+    not_scored = [
+        why or ("too_little_data" if wide else "") for why, wide in zip(not_scored, high - low > widest, strict=True)
+    ]
+    warnings = journey_warnings(journeys, snapshots, attributes or {}, catalog, language)
+    for row in np.flatnonzero(high - low > WIDE * widest).tolist():
+        if not not_scored[row]:
+            warnings[row].append(wide_interval(float(low[row]), float(high[row]), language))
+    answers = []
+    for row, (lead, at) in enumerate(zip(snapshots.lead_index.tolist(), snapshots.snapshot_at.tolist(), strict=True)):
+        scored = not not_scored[row]
+        answers.append(
+            Score(
+                lead_id=journeys.lead_ids[lead],
+                snapshot_at=at,
+                probability=float(probability[row]) if scored else None,
+                low=float(low[row]) if scored else None,
+                high=float(high[row]) if scored else None,
+                tier=str(tiers[row]) if scored else None,
+                warnings=(*unlike[row], *warnings[row]),
+                not_scored=not_scored[row] or None,
+                vector=matrix[row] if debug else None,
+            )
+        )
+    return _explained(bundle, matrix, answers, n_reasons, language) if explain else answers
+
+
+def _explained(bundle: Bundle, matrix: np.ndarray, answers: list[Score], n_reasons: int, language: str) -> list[Score]:
+    rows = np.array([row for row, answer in enumerate(answers) if answer.not_scored is None], dtype=np.int64)
+    contributions = bundle.classifier.contributions(matrix[rows])
+    fit, engagement, base = (part.tolist() for part in parts(contributions, bundle.catalog))
+    for k, row in enumerate(rows.tolist()):
+        reasons = top_reasons(contributions[k], matrix[row], bundle.catalog, n_reasons, language)
+        answers[row] = replace(
+            answers[row], fit=fit[k], engagement=engagement[k], base_value=base[k], reasons=tuple(reasons)
+        )
+    return answers
+
+
+def score_requests(
+    bundle: Bundle,
+    leads: Sequence[LeadRequest],
+    *,
+    n_reasons: int = 3,
+    language: str = "en",
+    explain: bool = True,
+    debug: bool = False,
+) -> list[Score]:
+    """Score the leads of a request by `score`; errors and warnings name their fields by the request's paths.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    leads : sequence of LeadRequest
+        One entry per answer; the same lead_id may stand in several.
+    n_reasons, language, explain, debug
+        As for `score`.
+
+    Raises
+    ------
+    JourneyError
+        If an attribute has the wrong type, or the values of a lead's touchpoints can't be summed.
+    ParameterError
+        As for `score`.
+    """
+    options = {"explain": explain, "debug": debug}
+    journeys, snapshots, attributes = build(leads, bundle.catalog)
+    try:
+        answers = score(bundle, journeys, snapshots, attributes, n_reasons=n_reasons, language=language, **options)
+    except JourneyError as error:
+        raise attribute_error(leads, bundle.catalog) or error from error
+    return [
+        replace(answer, warnings=request_warnings(answer.warnings, lead, bundle.catalog, language))
+        for answer, lead in zip(answers, leads, strict=True)
+    ]
+
+
+def _not_scored(journeys: Journeys, snapshots: Snapshots) -> list[str]:
+    """Say per snapshot why its lead must not be scored; empty: it may be."""
+    why: list[str | None] = [
+        _DECIDES.get(kind.removeprefix(STAGE_PREFIX)) if kind.startswith(STAGE_PREFIX) else None
+        for kind in journeys.kinds
+    ]
+    if not any(why):
+        return [""] * len(snapshots)
+    # A touchpoint of a lead may be called like a stage change, so who caused it is looked at, too
+    decisive = np.array([reason is not None for reason in why], dtype=bool)[journeys.kind]
+    decisive &= journeys.by == BY.index("system")
+    known_at = np.maximum(journeys.occurred_at, journeys.recorded_at)
+    at_once = np.array([kind == STAGE_PREFIX + MQL for kind in journeys.kinds], dtype=bool)[journeys.kind]
+    # An MQL is kept a microsecond earlier already
+    happened, known = (
+        np.where(at_once, moment, seen_at_once(moment)) for moment in (journeys.occurred_at, journeys.recorded_at)
+    )
+    out = []
+    for lead, at in zip(snapshots.lead_index.tolist(), snapshots.snapshot_at.tolist(), strict=True):
+        begin, end = journeys.offsets[lead], journeys.offsets[lead + 1]
+        rows = begin + np.flatnonzero(decisive[begin:end] & before(known_at[begin:end], at))
+        # As in the risk periods of training: at one instant what was recorded later holds; recorded together, an end does
+        for moment in (happened, known):
+            rows = rows[moment[rows] == moment[rows].max()] if len(rows) else rows
+        out.append(next((reason for row in rows if (reason := why[journeys.kind[row]])), ""))
+    return out

@@ -1,0 +1,326 @@
+"""What is odd in the input but does not prevent a score: said in English and German, with the field it is about."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from features.attributes import AttributeValues
+from features.catalog import Catalog
+from features.compute import Snapshots, ignored_touchpoints, unknown_categories, unknown_values
+from features.journeys import Journeys
+from features.timeline import from_micros
+from models.answers.population import Outside, outside_population, without_touchpoints
+from models.answers.request_fields import shown
+from models.answers.requests import LeadRequest, unread_attributes
+from models.answers.risk_set import RiskSet
+from models.bundle import Bundle
+
+__all__ = [
+    "CODES",
+    "LANGUAGES",
+    "Warning",
+    "codes_of",
+    "future_snapshot",
+    "journey_warnings",
+    "population_warnings",
+    "request_warnings",
+    "short_codes",
+    "warning_entry",
+    "wide_interval",
+]
+
+LANGUAGES = ("en", "de")
+
+_MESSAGES = {
+    "unknown_kind": (
+        "The kind {value} was not there in training; such touchpoints count among all touchpoints.",
+        "Die Art {value} kam im Training nicht vor; solche Kontaktpunkte zählen bei allen Kontaktpunkten mit.",
+    ),
+    "unknown_channel": (
+        "The channel {value} was not there in training; it counts as one more channel.",
+        "Der Kanal {value} kam im Training nicht vor; er zählt als ein weiterer Kanal.",
+    ),
+    "unknown_category": (
+        "The category {value} was rare or not there in training; it counts as “other”.",
+        "Die Kategorie {value} war im Training selten oder kam nicht vor; sie zählt als „andere“.",
+    ),
+    "unknown_attribute": (
+        "The model does not take this attribute; it was ignored.",
+        "Das Modell kennt dieses Attribut nicht; es wurde nicht beachtet.",
+    ),
+    "attribute_type": (
+        "The stored value is not of the type that the model takes ({value}); it counts as unknown.",
+        "Der gespeicherte Wert hat nicht den Typ, den das Modell nimmt ({value}); er zählt als unbekannt.",
+    ),
+    "values_too_large": (
+        "The values or amounts add up to more than can be summed; they count as unknown: {value}.",
+        "Die Werte oder Beträge sind zusammen zu groß für eine Summe; sie zählen als unbekannt: {value}.",
+    ),
+    "touchpoints_cut": (
+        "More is stored than one score reads; the newest were read: {value}.",
+        "Es ist mehr gespeichert, als für eine Bewertung gelesen wird; gelesen wurden die neuesten: {value}.",
+    ),
+    "touchpoints_after_snapshot": (
+        "Touchpoints, stage changes or creation at or after snapshot_at, or recorded then, were ignored: {value}.",
+        "Kontaktpunkte, Stufenwechsel oder Anlage ab snapshot_at, auch später erfasste, wurden nicht beachtet: {value}.",
+    ),
+    "snapshot_in_future": (
+        "snapshot_at is in the future ({value}): what happens until then is not known yet, and counts as if nothing did.",
+        "snapshot_at liegt in der Zukunft ({value}): Was bis dahin geschieht, ist noch nicht bekannt und zählt als nichts.",
+    ),
+    "duplicates_ignored": (
+        "Repeated touchpoints or stage changes were counted once: {value}.",
+        "Wiederholte Kontaktpunkte oder Stufenwechsel wurden nur einmal gezählt: {value}.",
+    ),
+    "account_touchpoints_unused": (
+        "Touchpoints of colleagues were sent, and this model does not look at them: {value}.",
+        "Kontaktpunkte von Kollegen wurden mitgeschickt, aber dieses Modell betrachtet sie nicht: {value}.",
+    ),
+    "orders_unused": (
+        "Orders were sent, and this model does not look at them: {value}.",
+        "Bestellungen wurden mitgeschickt, aber dieses Modell betrachtet sie nicht: {value}.",
+    ),
+    "wide_interval": (
+        "There is little data on such leads: the probability lies anywhere within {value}.",
+        "Zu solchen Leads gibt es wenig Daten: Die Wahrscheinlichkeit liegt irgendwo zwischen {value}.",
+    ),
+    "outside_population": (
+        "The model learned from other leads, so the probability may be off: {value}.",
+        "Das Modell hat an anderen Leads gelernt, die Wahrscheinlichkeit kann daher danebenliegen: {value}.",
+    ),
+    "no_touchpoints": (
+        "No touchpoint of the {value} days before snapshot_at is known, and the model looks at them.",
+        "Aus den {value} Tagen vor snapshot_at ist kein Kontaktpunkt bekannt, und das Modell betrachtet sie.",
+    ),
+    "warnings_cut": (
+        "There are more warnings of this kind, which are left out: {value}.",
+        "Es gibt weitere Warnungen dieser Art, die hier fehlen: {value}.",
+    ),
+}
+
+# Per reason: the sentence in both languages, and the field that it is about.
+_OUTSIDE: dict[Outside, tuple[str, str, str]] = {
+    "not_yet_created": (
+        "the lead had not been created yet",
+        "der Lead war noch nicht angelegt",
+        "created_at",
+    ),
+    "not_mql": (
+        "the lead is not marketing-qualified, it has no stage change to mql",
+        "der Lead ist nicht marketingqualifiziert, er hat keinen Stufenwechsel zu mql",
+        "stage_changes",
+    ),
+    "past_expiry": (
+        "the lead became marketing-qualified {days} days ago or longer",
+        "der Lead ist seit {days} Tagen oder länger marketingqualifiziert",
+        "stage_changes",
+    ),
+    "closed": (
+        "the lead was recycled, disqualified, qualified or won, and has not become marketing-qualified since",
+        "der Lead wurde zurückgestellt, abgelehnt, qualifiziert oder gewonnen und seither nicht wieder marketingqualifiziert",
+        "stage_changes",
+    ),
+    "not_customer": (
+        "no earlier order of the lead's account is known",
+        "vom Konto des Leads ist keine frühere Bestellung bekannt",
+        "account.orders",
+    ),
+}
+
+CODES = tuple(_MESSAGES)
+"""What a warning can be about."""
+
+MOST_OF_A_CODE = 20
+"""So many warnings of one code a lead is given at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warning:
+    """Something in the input that did not prevent a score.
+
+    Attributes
+    ----------
+    code : str
+        ``unknown_kind``, ``unknown_channel``, ``unknown_category``, ``unknown_attribute``, ``attribute_type``,
+        ``values_too_large``, ``touchpoints_cut``, ``touchpoints_after_snapshot``, ``snapshot_in_future``,
+        ``duplicates_ignored``, ``account_touchpoints_unused``, ``orders_unused``, ``wide_interval``, ``outside_population``,
+        ``no_touchpoints`` or ``warnings_cut``.
+    message : str
+        A sentence in the language asked for.
+    field : str
+        Path of the field: within the lead, or within the request where there is one.
+    reason : str or None
+        Why, where a code has several reasons: one of `models.answers.population.OUTSIDE` for ``outside_population``.
+    """
+
+    code: str
+    message: str
+    field: str
+    reason: str | None = None
+
+
+def warning_entry(warning: Warning) -> dict[str, Any]:
+    """Write a warning as it stands in answers: code, message, field, and the reason where there is one."""
+    entry = {"code": warning.code, "message": warning.message, "field": warning.field}
+    return entry if warning.reason is None else {**entry, "reason": warning.reason}
+
+
+def short_codes(warnings: Sequence[Warning]) -> str:
+    """Write warnings for a column of text: each code once, with its reason where there is one, joined by ``;``.
+
+    Examples
+    --------
+    >>> short_codes([Warning("outside_population", "", "", "not_mql"), Warning("no_touchpoints", "", "touchpoints")])
+    'outside_population:not_mql;no_touchpoints'
+    """
+    codes = (item.code if item.reason is None else f"{item.code}:{item.reason}" for item in warnings)
+    return ";".join(dict.fromkeys(codes))
+
+
+def codes_of(short: str) -> tuple[str, ...]:
+    """Give the codes in a text of `short_codes`, without their reasons."""
+    return tuple(item.split(":")[0] for item in short.split(";") if item)
+
+
+def journey_warnings(
+    journeys: Journeys, snapshots: Snapshots, attributes: AttributeValues, catalog: Catalog, language: str
+) -> list[list[Warning]]:
+    """List what is odd in each snapshot's journey and attributes; one list per snapshot.
+
+    Parameters
+    ----------
+    journeys, snapshots, attributes, catalog
+        As for `features.compute.compute_features`.
+    language : {"en", "de"}
+        Of the messages.
+    """
+    found: list[list[Warning]] = []
+    of_lead = unknown_values(journeys, catalog)
+    categories = unknown_categories(attributes, catalog, len(snapshots))
+    entity = {spec.name: spec.entity for spec in catalog.attributes}
+    ignored = ignored_touchpoints(journeys, snapshots).tolist()
+    for row, lead in enumerate(snapshots.lead_index.tolist()):
+        mine = [
+            _warning(f"unknown_{name}", f"touchpoints.{name}", shown(value), language) for name, value in of_lead[lead]
+        ]
+        for name, value in categories[row]:
+            path = f"attributes.{name}" if entity[name] == "lead" else f"account.attributes.{name}"
+            mine.append(_warning("unknown_category", path, shown(value), language))
+        if ignored[row]:
+            mine.append(_warning("touchpoints_after_snapshot", "touchpoints", str(ignored[row]), language))
+        found.append(mine)
+    return found
+
+
+def population_warnings(
+    bundle: Bundle, journeys: Journeys, snapshots: Snapshots, language: str
+) -> list[tuple[Warning, ...]]:
+    """Say which snapshots are unlike all that the model learned from; none, one or two warnings per snapshot.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Its own risk set decides, see `models.answers.population`.
+    journeys, snapshots
+        As for `features.compute.compute_features`.
+    language : {"en", "de"}
+        Of the messages.
+    """
+    risk_set = RiskSet.of(bundle.metadata)
+    said = _population_words(risk_set.expire_days, bundle.catalog.params.observation_days, language)
+    outside = outside_population(journeys, snapshots, risk_set)
+    silent = without_touchpoints(bundle, journeys, snapshots).tolist()
+    return [said[key] for key in zip(outside, silent, strict=True)]
+
+
+@lru_cache(maxsize=16)
+def _population_words(
+    expire_days: int | None, observation_days: int, language: str
+) -> dict[tuple[Outside | None, bool], tuple[Warning, ...]]:
+    """Give the warnings of a lead by why it is outside, and whether no touchpoint of it is seen."""
+    silent = _warning("no_touchpoints", "touchpoints", str(observation_days), language)
+    said: dict[tuple[Outside | None, bool], tuple[Warning, ...]] = {(None, False): (), (None, True): (silent,)}
+    for reason, (*sentences, field) in _OUTSIDE.items():
+        why = sentences[LANGUAGES.index(language)].format(days=expire_days)
+        outside = replace(_warning("outside_population", field, why, language), reason=reason)
+        said |= {(reason, False): (outside,), (reason, True): (outside, silent)}
+    return said
+
+
+def request_warnings(
+    warnings: Sequence[Warning], lead: LeadRequest, catalog: Catalog, language: str
+) -> tuple[Warning, ...]:
+    """Add what only the request shows to a lead's warnings, and make the paths those of the request.
+
+    Parameters
+    ----------
+    warnings : sequence of Warning
+        Those of `journey_warnings` for this lead.
+    lead : LeadRequest
+        As sent.
+    catalog : Catalog
+        Says which attributes the model takes.
+    language : {"en", "de"}
+        Of the messages.
+    """
+    more = [_warning("unknown_attribute", path, "", language) for path in unread_attributes(lead, catalog)]
+    groups = catalog.params.groups
+    others = sum(len(colleague.touchpoints) for colleague in lead.colleagues)
+    if others and "account" not in groups:
+        more.append(_warning("account_touchpoints_unused", "account.touchpoints", str(others), language))
+    if lead.orders and "orders" not in groups:
+        more.append(_warning("orders_unused", "account.orders", str(len(lead.orders)), language))
+    more += [_warning(note.code, note.field, note.value, language) for note in lead.notes]
+    found = [replace(item, field=f"{lead.path}.{item.field}") for item in (*warnings, *more)]
+    if lead.repeats:
+        found.append(_warning("duplicates_ignored", lead.path, str(lead.repeats), language))
+    return _shortened(found, lead.path, language)
+
+
+def _shortened(warnings: Sequence[Warning], path: str, language: str) -> tuple[Warning, ...]:
+    """Keep the first `MOST_OF_A_CODE` of each code, and say how many more there are: an answer must not outgrow its request."""
+    counts: Counter[str] = Counter()
+    kept = []
+    for item in warnings:
+        counts[item.code] += 1
+        if counts[item.code] <= MOST_OF_A_CODE:
+            kept.append(item)
+    for code, count in counts.items():
+        if count > MOST_OF_A_CODE:
+            kept.append(_warning("warnings_cut", path, f"{count - MOST_OF_A_CODE} {code}", language))
+    return tuple(kept)
+
+
+def future_snapshot(path: str, snapshot_at: int, language: str) -> Warning:
+    """Say that a lead was scored at a moment yet to come.
+
+    Parameters
+    ----------
+    path : str
+        Of the field.
+    snapshot_at : int
+        UTC microseconds.
+    language : {"en", "de"}
+        Of the message.
+    """
+    return _warning("snapshot_in_future", path, from_micros(snapshot_at).isoformat(), language)
+
+
+def wide_interval(low: float, high: float, language: str) -> Warning:
+    """Say that a probability's interval is wide.
+
+    Parameters
+    ----------
+    low, high : float
+        Its ends, in [0, 1].
+    language : {"en", "de"}
+        Of the message.
+    """
+    ends = (f"{100 * low:.0f} % to {100 * high:.0f} %", f"{100 * low:.0f} % und {100 * high:.0f} %")
+    return _warning("wide_interval", "probability", ends[LANGUAGES.index(language)], language)
+
+
+def _warning(code: str, field: str, value: str, language: str) -> Warning:
+    return Warning(code, _MESSAGES[code][LANGUAGES.index(language)].format(value=value), field)

@@ -1,0 +1,1 @@
+"""From raw log-odds to a probability with an interval, a tier, and what sales can work."""

@@ -1,0 +1,1 @@
+"""The score log, and how later rows compare with those of the training."""

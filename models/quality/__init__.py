@@ -1,0 +1,1 @@
+"""How good probabilities are, and whether a model may be promoted. Figures and codes, no pages."""

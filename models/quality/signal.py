@@ -1,0 +1,269 @@
+"""Is there a signal that holds later in time? A pure verdict from labels and probabilities on rows that no model has seen."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from models.params import EvaluateParams, PublishParams
+from models.quality.metric_kernels import Ranked, row_log_loss
+from models.quality.metrics import evaluate as measure
+from models.quality.metrics import paired_auc_gain, paired_log_loss_gain
+from models.quality.model_words import MODEL_WORDS
+
+__all__ = ["CODES", "Signal", "forward_signal", "permutation_p"]
+
+Interval = dict[str, float | None]
+CODES = ("forward_signal", "use_the_simpler_model", "no_forward_signal", "too_little_data")
+SIMPLER = ("logistic_regression", "points", "rfm", "odoo_formula")  # what a company could use instead of trees
+LEVEL = 0.01
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What the later-in-time test says about a model.
+
+    Attributes
+    ----------
+    code : str
+        One of `CODES`.
+    positives, rows : int
+        Of the test.
+    gain : dict
+        Log-loss gain over the base rate, in nats per row, with its 95 % interval.
+    skill : dict
+        The same as a share of the base rate's log loss: 1 is perfect, 0 is the base rate.
+    auc : dict
+        With its 95 % interval.
+    p_value : float or None
+        Chance that labels permuted within month do as well; None: not told.
+    simpler : str or None
+        The simpler model that does best beside this one.
+    simpler_gain : dict or None
+        Gain over it: in log loss, or in AUC where it gives no probability.
+    sentence : dict
+        The verdict in words, by language.
+    """
+
+    code: str
+    positives: int
+    rows: int
+    gain: Interval
+    skill: Interval
+    auc: Interval
+    p_value: float | None
+    simpler: str | None
+    simpler_gain: Interval | None
+    sentence: dict[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Convert to plain dicts, for JSON."""
+        return asdict(self)
+
+
+def forward_signal(
+    labels: np.ndarray,
+    groups: np.ndarray,
+    months: np.ndarray,
+    probabilities: np.ndarray,
+    others: Mapping[str, tuple[np.ndarray, bool]],
+    publish: PublishParams,
+    evaluate: EvaluateParams,
+    weights: np.ndarray | None = None,
+) -> Signal:
+    """Tell whether a model knows anything about later leads, and whether a simpler one would do.
+
+    There is a signal only if all of these hold: the lower 95 % bound of the log-loss gain over the base rate is above 0; the
+    lower 95 % bound of AUC is at least `publish.min_auc`; and labels permuted within month do as well with p <= 0.01, so that
+    a base rate that moves from month to month is not taken for a signal about leads. With a signal, a simpler model is
+    advised when the best of them is at least as good on these rows.
+
+    Parameters
+    ----------
+    labels : ndarray
+        0 or 1; matured rows later in time than all that the model learned from.
+    groups : ndarray
+        Account or lead of each row.
+    months : ndarray of int64
+        Month of each row, as `models.calibration.level_shift.month_blocks` names it.
+    probabilities : ndarray of float64
+        The model's.
+    others : mapping of str to (ndarray of float64, bool)
+        Values of baselines, and whether they are probabilities; ``base_rate`` must be among them.
+    publish, evaluate
+        Parameter sections.
+    weights : ndarray of float64, optional
+        Positive; None weighs all rows 1.
+    """
+    y = np.asarray(labels, dtype=np.float64)
+    positives, rows = int((y == 1).sum()), len(y)
+    nothing: Interval = {"value": None, "low": None, "high": None}
+    if positives < publish.min_positives or positives == rows:
+        words = {
+            "en": f"Too little data to tell: {positives:,} positives in {rows:,} later rows; {publish.min_positives:,} are "
+            "needed.",
+            "de": f"Zu wenig Daten für ein Urteil: {positives:,} positive unter {rows:,} späteren Zeilen; nötig sind "
+            f"{publish.min_positives:,}.".replace(",", "."),
+        }
+        return Signal("too_little_data", positives, rows, nothing, nothing, nothing, None, None, None, words)
+    base = others["base_rate"][0]
+    w = np.ones(rows) if weights is None else weights
+    gain = paired_log_loss_gain(y, probabilities, base, groups, w, evaluate)
+    reference = float(w @ row_log_loss(y, base) / w.sum())
+    skill = {key: None if value is None else value / reference for key, value in gain.items()}
+    area = measure(y, probabilities, groups, w, 1, evaluate, is_probability=False)["auc"] or nothing
+    p_value = permutation_p(y, groups, months, probabilities, publish.permutations, evaluate.seed)
+    name, beside = _best_simpler(y, probabilities, others, groups, w, evaluate)
+    failed = []
+    if gain["low"] is None or gain["low"] <= 0.0:
+        failed.append("skill")
+    if area["low"] is None or area["low"] < publish.min_auc:
+        failed.append("auc")
+    if p_value > LEVEL:
+        failed.append("permutations")
+    if failed:
+        code = "no_forward_signal"
+    elif beside is not None and beside["value"] is not None and beside["value"] <= 0.0:
+        code = "use_the_simpler_model"
+    else:
+        code = "forward_signal"
+    words = {
+        language: _sentence(code, language, failed, skill, area, p_value, publish.min_auc, name, beside)
+        for language in ("en", "de")
+    }
+    return Signal(code, positives, rows, gain, skill, area, p_value, name, beside, words)
+
+
+def permutation_p(
+    labels: np.ndarray, groups: np.ndarray, months: np.ndarray, scores: np.ndarray, permutations: int, seed: int
+) -> float:
+    """Give the chance that labels permuted within month are ranked as well (by AUC) as the true ones.
+
+    Rows of one group and month move together: their labels are exchanged as a whole with those of another group of as many
+    rows in that month, so that labels stay as alike within groups as they are (Phipson and Smyth, Permutation P-values
+    should never be zero, 2010, for the + 1).
+
+    Parameters
+    ----------
+    labels, groups, months, scores : ndarray
+        One entry per row.
+    permutations, seed : int
+        How many, and of the draws.
+
+    Returns
+    -------
+    float
+        In [1 / (permutations + 1), 1]; 1 where nothing can be exchanged.
+    """
+    random = np.random.default_rng(seed)
+    _, block = np.unique(
+        np.column_stack([np.unique(groups.astype(str), return_inverse=True)[1], months]), axis=0, return_inverse=True
+    )
+    order = np.lexsort((np.arange(len(labels)), block))  # rows of a block stand together
+    size = np.bincount(block)
+    first = np.concatenate(([0], np.cumsum(size)[:-1]))
+    month = months[order][first]
+    ranked = Ranked.of(labels[order], scores[order])
+    position = np.empty(len(order), dtype=np.int64)
+    position[ranked.order] = np.arange(len(order))
+    one = np.ones((1, len(order)))
+
+    def area(permuted: np.ndarray) -> float:
+        return float(Ranked(ranked.order, ranked.ends, permuted[ranked.order]).metrics(one, 1.0)["auc"][0])
+
+    observed = area(labels[order])
+    sets = [np.flatnonzero((month == m) & (size == s)) for m, s in {(m, s) for m, s in zip(month, size, strict=True)}]
+    places = [first[blocks][:, None] + np.arange(size[blocks[0]]) for blocks in sets]
+    as_good = 0
+    permuted = labels[order].copy()
+    for _ in range(permutations):
+        for rows in places:
+            permuted[rows] = permuted[rows[random.permutation(len(rows))]]
+        as_good += area(permuted) >= observed
+    return (as_good + 1) / (permutations + 1)
+
+
+def _best_simpler(
+    y: np.ndarray,
+    p: np.ndarray,
+    others: Mapping[str, tuple[np.ndarray, bool]],
+    groups: np.ndarray,
+    w: np.ndarray,
+    evaluate: EvaluateParams,
+) -> tuple[str | None, Interval | None]:
+    """Find the simpler model with the smallest log loss, else, where none gives a probability, with the largest AUC."""
+    found: list[tuple[float, str, Interval]] = []
+    able = {name: others[name] for name in SIMPLER if name in others}
+    with_probability = {name: pair for name, pair in able.items() if pair[1]}
+    for name, (values, is_probability) in (with_probability or able).items():
+        gain_over = paired_log_loss_gain if is_probability else paired_auc_gain
+        gain = gain_over(y, p, values, groups, w, evaluate)
+        if gain["value"] is not None:
+            found.append((gain["value"], name, gain))
+    if not found:
+        return None, None
+    _, name, gain = min(found, key=lambda item: item[:2])
+    return name, gain
+
+
+def _sentence(
+    code: str,
+    language: str,
+    failed: list[str],
+    skill: Interval,
+    area: Interval,
+    p_value: float,
+    min_auc: float,
+    simpler: str | None,
+    beside: Interval | None,
+) -> str:
+    def figure(metric: Interval, digits: int = 3) -> str:
+        if metric["value"] is None or metric["low"] is None:
+            return "–"
+        text = f"{metric['value']:.{digits}f} ({metric['low']:.{digits}f}..{metric['high']:.{digits}f})"
+        return text if language == "en" else text.replace("..", " bis ").replace(".", ",")
+
+    def plain(value: float) -> str:
+        return f"{value:g}" if language == "en" else f"{value:g}".replace(".", ",")
+
+    skills, areas, chance = figure(skill), figure(area), f"{p_value:.3f}".replace(".", "." if language == "en" else ",")
+    if language == "en":
+        reasons = {
+            "skill": f"its log-loss skill over the base rate is {skills}, and 0 is not below the interval",
+            "auc": f"its AUC is {areas}, and the lower bound is below {plain(min_auc)}",
+            "permutations": f"labels permuted within month do as well with p = {chance}, above {plain(LEVEL)}",
+        }
+        opening = {
+            "no_forward_signal": "No forward signal: on later leads ",
+            "use_the_simpler_model": f"Use the simpler model: there is a signal (skill {skills}, AUC {areas}), but ",
+            "forward_signal": f"Forward signal: on later leads the skill over the base rate is {skills}, AUC {areas}, "
+            f"p = {chance}",
+        }[code]
+    else:
+        reasons = {
+            "skill": f"ist der Log-Loss-Gewinn gegenüber der Grundrate {skills}, und 0 liegt nicht darunter",
+            "auc": f"ist die AUC {areas}, und die untere Grenze liegt unter {plain(min_auc)}",
+            "permutations": f"sind innerhalb des Monats vertauschte Labels mit p = {chance} (über {plain(LEVEL)}) ebenso gut",
+        }
+        opening = {
+            "no_forward_signal": "Kein Signal nach vorn: Bei späteren Leads ",
+            "use_the_simpler_model": f"Das einfachere Modell genügt: Es gibt ein Signal (Gewinn {skills}, AUC {areas}), aber ",
+            "forward_signal": f"Signal nach vorn: Bei späteren Leads ist der Gewinn gegenüber der Grundrate {skills}, "
+            f"AUC {areas}, p = {chance}",
+        }[code]
+    if code == "no_forward_signal":
+        return opening + ("; " if language == "en" else "; außerdem ").join(reasons[name] for name in failed) + "."
+    if simpler is None or beside is None:
+        return opening + "."
+    other, gained = MODEL_WORDS[simpler][language], figure(beside, 4)
+    if code == "use_the_simpler_model":
+        return opening + (
+            f"{other} is at least as good: this model's gain over it is {gained}."
+            if language == "en"
+            else f"„{other}“ ist mindestens so gut: Der Gewinn dieses Modells darüber beträgt {gained}."
+        )
+    proven = beside["low"] is not None and beside["low"] > 0.0
+    if language == "en":
+        return f"{opening}; gain over {other} {gained}{'' if proven else ', which these rows do not prove'}."
+    return f"{opening}; Gewinn gegenüber „{other}“ {gained}{'' if proven else ', was diese Zeilen nicht beweisen'}."

@@ -1,0 +1,1 @@
+"""LightGBM's trees as flat arrays, and exact TreeSHAP over them."""

@@ -1,0 +1,1 @@
+"""The feature matrix: built, brought up to date, read back with labels and segments."""

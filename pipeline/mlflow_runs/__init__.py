@@ -1,0 +1,1 @@
+"""Runs, models and their registry in MLflow."""

@@ -1,0 +1,88 @@
+"""The MLflow store: where it is, the experiment of a model, and its pages."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from features.errors import LeadQualificationError
+from pipeline.console import console
+from pipeline.mlflow_runs.provenance import store_addresses
+
+__all__ = ["open_store", "show_pages"]
+
+EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",  # opens the pages on training runs
+    "mlflow.note.content": "One run per training, experiments included; below it, one run per dimension that the test was "
+    "cut by. The champion is under Models. What to look at: docs/reviewing.md.",
+}
+
+
+def open_store(workspace: Path, model_name: str) -> tuple[Any, str]:
+    """Connect to the store of runs and find the experiment named like the model; both are created on first use.
+
+    Parameters
+    ----------
+    workspace : Path
+        Decides where the store is; see `store_addresses`.
+    model_name : str
+        Name of the experiment, and of the registered model.
+
+    Returns
+    -------
+    mlflow : module
+        Imported here and not on top: its telemetry is decided on import, and must be off by then.
+    experiment_id : str
+
+    Raises
+    ------
+    LeadQualificationError
+        If the store can't be reached.
+    """
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    for name in ("alembic", "mlflow"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    address, artifacts = store_addresses(workspace)
+    mlflow.set_tracking_uri(address)
+    mlflow.set_registry_uri(address)
+    try:
+        experiment = mlflow.get_experiment_by_name(model_name)
+        if experiment is None:
+            place = None if artifacts is None else Path(artifacts, model_name).as_uri()
+            return mlflow, str(mlflow.create_experiment(model_name, artifact_location=place, tags=EXPERIMENT_TAGS))
+    except MlflowException as error:
+        raise LeadQualificationError(
+            f"MLflow store {address}: {error}. Check MLFLOW_TRACKING_URI, or unset it to use the file beside the repository."
+        ) from error
+    if experiment.lifecycle_stage == "deleted":
+        mlflow.MlflowClient().restore_experiment(experiment.experiment_id)
+    return mlflow, str(experiment.experiment_id)
+
+
+def show_pages(workspace: Path) -> None:
+    """Replace this process by MLflow's pages, on loopback."""
+    address, artifacts = store_addresses(workspace)
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "ui",
+        "--backend-store-uri",
+        address,
+        "--host",
+        "127.0.0.1",
+        "--workers",
+        "1",
+    ]
+    if artifacts is not None:
+        command += ["--default-artifact-root", artifacts]
+    console.print(f"MLflow on http://127.0.0.1:5000, store {address}; stop with Ctrl-C", markup=False)
+    os.execv(sys.executable, command)

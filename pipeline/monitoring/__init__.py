@@ -1,0 +1,1 @@
+"""Logged scores beside what became of their leads, judged."""

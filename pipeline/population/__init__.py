@@ -1,0 +1,1 @@
+"""Who is looked at, and what became of them."""

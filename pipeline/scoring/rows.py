@@ -1,0 +1,93 @@
+"""From canonical tables of some whole accounts to scores: what every engine calls, wherever it got the tables from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from models.answers.decision import decision_of
+from models.answers.scoring import Score, score
+from models.answers.warnings import short_codes
+from models.bundle import Bundle
+from pipeline.matrix.feature_rows import attributes_of, journeys_of, snapshots_of
+from pipeline.population.attribute_history import History
+
+__all__ = ["REASONS", "SCORES", "score_rows", "score_table"]
+
+REASONS = 3
+
+SCORES = pa.schema(
+    [
+        *((name, pa.string()) for name in ("lead_id", "snapshot_at")),
+        *((name, pa.float64()) for name in ("probability", "low", "high")),
+        ("tier", pa.string()),
+        *((name, pa.float64()) for name in ("fit", "engagement")),
+        *((name, pa.string()) for name in ("reasons", "not_scored")),
+        ("within_capacity", pa.bool_()),
+        ("warnings", pa.string()),
+    ]
+)
+"""The columns of the answer; snapshot_at in ISO 8601, reasons joined by "; ", warnings as `answers.warnings.short_codes`."""
+
+
+def score_rows(
+    bundle: Bundle,
+    tables: Mapping[str, pa.Table],
+    lead_ids: list[str],
+    snapshots: pd.DataFrame,
+    recorded: History | None = None,
+    language: str = "en",
+) -> pa.Table:
+    """Score leads with tiers and reasons; one row per snapshot, in their order.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    tables, lead_ids, snapshots, recorded
+        As for `feature_rows`.
+    language : {"en", "de"}
+        Of the reasons.
+
+    Returns
+    -------
+    Table
+        As `SCORES`.
+    """
+    catalog = bundle.catalog
+    journeys = journeys_of(tables, lead_ids, catalog.role_attribute, recorded)
+    values = attributes_of(tables, snapshots, catalog, recorded)
+    looks = snapshots_of(lead_ids, snapshots)
+    scores = score(bundle, journeys, looks, values, n_reasons=REASONS, language=language)
+    return score_table(bundle, scores)
+
+
+def score_table(bundle: Bundle, scores: Sequence[Score]) -> pa.Table:
+    """Write scores as rows of `SCORES`, each with the decision that the service gives for it.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model that made them; its stored cut-off decides about capacity.
+    scores : sequence of Score
+    """
+    return pa.Table.from_pylist([_row_of(item, bundle) for item in scores], SCORES)
+
+
+def _row_of(item: Score, bundle: Bundle) -> dict[str, Any]:
+    decision = decision_of(item.probability, item.tier, bundle.metadata)
+    return {
+        "lead_id": item.lead_id,
+        "snapshot_at": pd.Timestamp(item.snapshot_at, unit="us", tz="UTC").isoformat(),
+        "probability": item.probability,
+        "low": item.low,
+        "high": item.high,
+        "tier": item.tier,
+        "fit": item.fit,
+        "engagement": item.engagement,
+        "reasons": "; ".join(reason.text for reason in item.reasons),
+        "not_scored": item.not_scored,
+        "within_capacity": None if decision is None else decision.within_capacity,
+        "warnings": short_codes(item.warnings),
+    }

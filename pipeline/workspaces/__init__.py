@@ -1,0 +1,1 @@
+"""Workspaces of their own for presets, and edits of `params.yaml`."""

@@ -1,0 +1,86 @@
+"""Whether this service needs keys, decided once where it starts and once in each worker, and the guard where it does."""
+
+import datetime as dt
+import logging
+import os
+from pathlib import Path
+
+from features.errors import LeadQualificationError
+from serving.access.bind_address import REQUIRE_KEYS, is_loopback, keys_needed, listening_on
+from serving.access.guard import Guard
+from serving.access.key_file import keys_file, read_keys
+from serving.access.rate_limits import RateLimits
+
+__all__ = ["gate", "prepare", "will_listen_on"]
+
+LIMITS = "LEAD_RATE_LIMITS_FILE"  # from the process that starts the workers to its workers
+_log = logging.getLogger("bentoml.lead_qualification.keys")
+
+
+class _Start:
+    """What the process that starts the workers knows, where it was told."""
+
+    host: str | None = None
+
+
+def will_listen_on(host: str) -> None:
+    """Say where the workers that this process is about to start will listen.
+
+    Parameters
+    ----------
+    host : str
+        An IP address.
+    """
+    _Start.host = host
+
+
+def prepare(root: Path, place: Path) -> None:
+    """Refuse to start where keys are needed and can't be read, and say in which file the workers count.
+
+    Where nobody said on what the workers will listen, as behind ``bentoml serve``, only they decide, by their sockets.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds the packages.
+    place : Path
+        A folder of this service alone.
+
+    Raises
+    ------
+    LeadQualificationError
+        There is no file of keys, or it is damaged; or the setting can't be understood.
+    """
+    host = _Start.host
+    needed = keys_needed(os.environ, [] if host is None else [host])
+    os.environ[LIMITS] = str(place / "rate_limits")
+    if host is None:
+        _log.info("The workers see themselves where they listen: beyond loopback they ask for API keys.")
+        return
+    if not needed:
+        if not is_loopback(host):
+            _log.warning(
+                "%s is never, and %s is no loopback address: whoever reaches it may do all.", REQUIRE_KEYS, host
+            )
+        return
+    try:
+        keys = read_keys(keys_file(root, os.environ))
+    except LeadQualificationError as error:
+        where = f"callers need API keys, since it listens on {host} ({REQUIRE_KEYS}=never switches them off)"
+        raise LeadQualificationError(f"{where}, and {error}") from None
+    valid = sum(key.state(dt.datetime.now(dt.UTC)) == "valid" for key in keys)
+    _log.log(logging.INFO if valid else logging.WARNING, "Callers need API keys; %d of %d are valid.", valid, len(keys))
+
+
+def gate(root: Path) -> Guard | None:
+    """Make the guard of a worker; None: callers need no key.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds the packages.
+    """
+    if not keys_needed(os.environ, listening_on()):
+        return None
+    shared = os.environ.get(LIMITS)
+    return Guard(keys_file(root, os.environ), RateLimits(Path(shared) if shared else None))

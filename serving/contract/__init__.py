@@ -1,0 +1,1 @@
+"""What callers see: routes, payload schemas, limits, errors."""

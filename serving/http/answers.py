@@ -1,0 +1,93 @@
+"""What handlers take and give: the types of ASGI, and an answer with what the log may say of it."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from serving.contract.errors import RequestError, error_body
+
+__all__ = [
+    "CODE_HEADER",
+    "ID_HEADER",
+    "Answer",
+    "App",
+    "Handler",
+    "Message",
+    "Receive",
+    "Scope",
+    "Seen",
+    "Send",
+    "refused",
+]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+CODE_HEADER = b"x-error-code"
+ID_HEADER = b"x-request-id"
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is answered, and what the log may say of it.
+
+    Attributes
+    ----------
+    body : bytes
+        JSON, unless `media_type` says otherwise.
+    status : int
+        HTTP status.
+    code : str or None
+        Of an error.
+    leads : int or None
+        How many were scored.
+    version : str or None
+        Of the model that scored.
+    headers : tuple of (bytes, bytes)
+        Beyond those that every answer has.
+    media_type : bytes
+        Of the body.
+    """
+
+    body: bytes
+    status: int = 200
+    code: str | None = None
+    leads: int | None = None
+    version: str | None = None
+    headers: Headers = ()
+    media_type: bytes = b"application/json"
+
+    def all_headers(self, request_id: bytes) -> list[tuple[bytes, bytes]]:
+        """Write the headers of this answer to one request."""
+        headers = [
+            (b"content-type", self.media_type),
+            (b"content-length", str(len(self.body)).encode("ascii")),
+            (ID_HEADER, request_id),
+            *self.headers,
+        ]
+        if self.code is not None:
+            headers.append((CODE_HEADER, self.code.encode("ascii")))
+        return headers
+
+
+Handler = Callable[[Scope, Receive], Awaitable[Answer]]
+
+
+@dataclass(slots=True)
+class Seen:
+    """What became of one request, for the log."""
+
+    status: int = 0
+    bytes: int = 0
+    code: str | None = None
+    leads: int | None = None
+    version: str | None = None
+
+
+def refused(error: RequestError, *headers: tuple[bytes, bytes]) -> Answer:
+    """Answer with an error."""
+    return Answer(error_body(error), error.status, error.code, headers=headers)

@@ -1,0 +1,191 @@
+"""The outermost middleware: matches each path once, asks who may come in, lets the route's handler answer, and logs.
+
+Every error has one shape, whoever made it; the access log holds no personal data.
+"""
+
+import logging
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from serving.contract.errors import RequestError
+from serving.contract.routes import MATCH, OTHER, ROUTES, Match, is_clean, match
+from serving.http import upstream
+from serving.http.answers import (
+    CODE_HEADER,
+    ID_HEADER,
+    Answer,
+    App,
+    Handler,
+    Message,
+    Receive,
+    Scope,
+    Seen,
+    Send,
+    refused,
+)
+from serving.http.bodies import skip_body
+from serving.http.logs import ACCESS_LOG
+
+__all__ = ["CODE_HEADER", "Answer", "App", "Edge", "Gate", "Message", "Receive", "Scope", "Send"]
+
+_METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS"})
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
+
+_log = logging.getLogger("bentoml.lead_qualification")
+
+
+class Gate(Protocol):
+    """Who may come in; `serving.access.guard.Guard` is one."""
+
+    def refuse(self, scope: Scope) -> Answer | None:
+        """Say why a request is refused, by the route in its scope; None: it is not."""
+
+    def charge(self, scope: Scope, leads: int) -> None:
+        """Count the leads that an admitted request was answered with."""
+
+    def name(self, scope: Scope) -> str | None:
+        """Say whose the request is, for the log; no secret."""
+
+
+class Edge:
+    """The outermost ASGI middleware.
+
+    The access log holds the moment, method, route's template (``other`` where there is none: a path can carry a name),
+    status, error code, size of the answer, duration, number of leads, model version, request id and, where keys are needed,
+    the id of the key; never a key, a client's IP address, a query, a body, a header or a lead's id. Of errors it holds
+    `serving.http.logs.MOST` per status and code in a minute, and a sum. A request's ``X-Request-ID`` comes back, and
+    is logged, if it looks like one; otherwise it gets one.
+
+    Parameters
+    ----------
+    app : callable
+        BentoML's application, which answers what its routes in the table say.
+    handlers : mapping of str to callable
+        What answers the other routes, by name.
+    observe : callable, optional
+        Called with template, status and seconds of each answer.
+    gate : Gate, optional
+        Asked before anything else; None: everyone may come in.
+    is_ending : callable, optional
+        Whether the service shuts down.
+
+    Raises
+    ------
+    ValueError
+        Handlers and table don't fit.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        handlers: Mapping[str, Handler],
+        observe: Callable[[str, int, float], None] = lambda path, status, seconds: None,
+        gate: Gate | None = None,
+        is_ending: Callable[[], bool] = lambda: False,
+    ) -> None:
+        own = {route.name for route in ROUTES if not route.is_upstream}
+        if own != set(handlers):
+            raise ValueError(f"routes and handlers differ: {sorted(own ^ set(handlers))}")
+        self.app, self.handlers = app, handlers
+        self.observe, self.gate, self.is_ending = observe, gate, is_ending
+        self.log = logging.getLogger(ACCESS_LOG)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "websocket":  # there are none, and no key was asked for
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begin, request_id, seen = time.perf_counter(), _request_id(scope), Seen()
+        found = scope[MATCH] = match(scope["path"])
+        is_refused = True
+        try:
+            answer = self._refusal(scope, found)
+            is_refused = answer is not None
+            if found is not None and not is_refused and found.route.is_upstream:
+                await upstream.ask(self.app, found.route, scope, receive, send, seen, request_id)
+                return
+            if answer is not None:
+                await skip_body(receive)
+            elif found is not None:
+                answer = await self._handled(found, scope, receive)
+            await self._send(answer or _nothing_here(), scope, send, seen, request_id)
+        finally:
+            if is_refused or found is None or not found.route.is_quiet or seen.status >= 400:
+                self._write(scope, found, seen, request_id, time.perf_counter() - begin)
+
+    def _refusal(self, scope: Scope, found: Match | None) -> Answer | None:
+        if not is_clean(scope["path"]):
+            message = "the path holds a control character."
+            return refused(RequestError(400, "invalid_path", message, hint="Leave it out: no address has one."))
+        refusal = None if self.gate is None else self.gate.refuse(scope)
+        if refusal is not None:
+            return refusal
+        if found is None:
+            return _nothing_here()
+        route = found.route
+        if scope["method"] not in route.methods:
+            allowed = ", ".join(route.methods)
+            message = "this address does not answer to this method."
+            error = RequestError(405, "method_not_allowed", message, hint=f"It answers to {allowed}; see /docs.json.")
+            return refused(error, (b"allow", allowed.encode("ascii")))
+        if route.is_readiness and self.is_ending():
+            error = RequestError(503, "not_ready", "the service shuts down.", hint="Ask another instance.")
+            return refused(error, (b"retry-after", b"5"))
+        return None
+
+    async def _handled(self, found: Match, scope: Scope, receive: Receive) -> Answer:
+        try:
+            return await self.handlers[found.route.name](scope, receive)
+        except Exception:  # noqa: BLE001 - whatever fails is logged, and the caller gets the one shape of errors
+            _log.exception("%s failed", found.route.template)
+            hint = "Try again; if it persists, tell the operator."
+            return refused(RequestError(500, "internal_error", "the service failed; its log says why.", hint=hint))
+
+    async def _send(self, answer: Answer, scope: Scope, send: Send, seen: Seen, request_id: bytes) -> None:
+        seen.status, seen.code, seen.bytes = answer.status, answer.code, len(answer.body)
+        seen.leads, seen.version = answer.leads, answer.version
+        if self.gate is not None and answer.leads is not None:
+            self.gate.charge(scope, answer.leads)
+        headers = answer.all_headers(request_id)
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        body = b"" if scope["method"] == "HEAD" else answer.body
+        await send({"type": "http.response.body", "body": body})
+
+    def _write(self, scope: Scope, found: Match | None, seen: Seen, request_id: bytes, seconds: float) -> None:
+        path = OTHER if found is None else found.route.template
+        method = scope["method"] if scope["method"] in _METHODS else OTHER
+        fields = {
+            "method": method,
+            "path": path,
+            "status": seen.status,
+            "code": seen.code,
+            "bytes": seen.bytes,
+            "ms": round(seconds * 1000.0, 2),
+            "leads": seen.leads,
+            "model_version": seen.version,
+            "request_id": request_id.decode("ascii"),
+        }
+        if self.gate is not None:
+            fields["key"] = self.gate.name(scope)
+        self.observe(path, seen.status, seconds)
+        kind = None if seen.status < 400 else (ACCESS_LOG, seen.status, seen.code)
+        self.log.info("answered", extra={"fields": fields, "kind": kind, "where": path})
+
+
+def _nothing_here() -> Answer:
+    hint = "POST /score scores leads; / describes the service."
+    return refused(RequestError(404, "not_found", "there is nothing at this address.", hint=hint))
+
+
+def _request_id(scope: Scope) -> bytes:
+    """Take the caller's, if it can't hold much more than a number; or make one."""
+    for name, value in scope["headers"]:
+        if name == ID_HEADER and _REQUEST_ID.fullmatch(value):
+            return bytes(value)
+    return os.urandom(8).hex().encode("ascii")

@@ -1,0 +1,1 @@
+"""The online store's routes, scores and webhooks."""

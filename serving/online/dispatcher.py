@@ -1,0 +1,255 @@
+"""Scores leads again that were written, and tells the CRM when a decision changed: two threads per process.
+
+What is to be done stands in the store. Threads take it with a lease, so that of many processes one does it, and another one if
+that one dies: an event is sent at least once, in each lead's order, and its id tells repeats.
+"""
+
+import json
+import logging
+import random
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from features.timeline import DAY_US, from_micros
+from models.answers.requests import LeadRequest
+from models.answers.scoring import score_requests
+from serving.online.store_score import decision_of, entry_of
+from serving.online.webhooks import Sender, WebhookSettings, retry_wait
+from serving.scoring import metrics
+from serving.scoring.scorer import Scorer
+from serving.store.connect import Store, StoreUnavailableError
+from serving.store.outbox import (
+    Decided,
+    Event,
+    Found,
+    Known,
+    apply_decision,
+    claim_events,
+    events_wait,
+    known_decisions,
+    mark_failed,
+    mark_sent,
+    purge_sent,
+)
+from serving.store.reading import account_members, read_leads
+from serving.store.rescoring import claim_leads, count_leads, finish_leads, leads_wait, sweep, sweep_is_due
+
+__all__ = ["Dispatcher"]
+
+LEADS_AT_ONCE = 50
+EVENTS_AT_ONCE = 8
+CONNECTIONS = 4
+LEASE_US = 60_000_000  # longer than the slowest of receivers can take: 8 events over 4 connections, twice DEADLINE
+KEEP_SENT_US = 7 * DAY_US
+COUNT_US = 10_000_000  # between two counts of the queue
+IDLE_SECONDS = 1.0
+PAUSE_SECONDS = 5.0
+REASONS = 3
+TYPE = "decision.changed"
+
+_log = logging.getLogger("bentoml.lead_qualification.dispatcher")
+
+
+class Dispatcher:
+    """Keeps decisions up to date and the CRM informed.
+
+    Parameters
+    ----------
+    store : Store
+        Holds what is to be done.
+    scorer : callable
+        Gives the scorer of the moment.
+    settings : WebhookSettings
+        Where to tell.
+    clock : callable
+        Gives the present moment in UTC microseconds.
+    """
+
+    def __init__(
+        self, store: Store, scorer: Callable[[], Scorer], settings: WebhookSettings, clock: Callable[[], int]
+    ) -> None:
+        self.store, self.scorer, self.settings, self.clock = store, scorer, settings, clock
+        self.sender = Sender(settings)
+        self._counted_at = -COUNT_US
+        self._stopping = threading.Event()
+        self._news = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(step,), name=name, daemon=True)
+            for name, step in (("lead-rescore", self.rescore), ("lead-send", self.send))
+        ]
+
+    def start(self) -> None:
+        """Begin to work."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Say that something was written; other processes' writes are found within a second."""
+        self._news.set()
+
+    def stop(self) -> None:
+        """Finish what is under way."""
+        self._stopping.set()
+        self._news.set()
+        for thread in self._threads:
+            thread.join(timeout=15.0)
+        self.sender.close()
+
+    def _repeat(self, step: Callable[[], bool]) -> None:
+        while not self._stopping.is_set():
+            try:
+                if not step():
+                    self._news.wait(IDLE_SECONDS)
+                    self._news.clear()
+            except StoreUnavailableError as error:
+                _log.warning("%s; trying again.", error)
+                self._stopping.wait(PAUSE_SECONDS)
+            except Exception as error:  # noqa: BLE001 a thread that ends would end all webhooks; what was taken comes again
+                # Not its message: it could be personal
+                where = error.__traceback__
+                while where is not None and where.tb_next is not None:
+                    where = where.tb_next
+                place = f"{where.tb_frame.f_code.co_qualname}:{where.tb_lineno}" if where is not None else "?"
+                _log.error("%s in %s; trying again.", type(error).__name__, place)
+                self._stopping.wait(PAUSE_SECONDS)
+
+    def rescore(self) -> bool:
+        """Score some of the leads that are due, and queue the events of changed decisions.
+
+        Returns
+        -------
+        bool
+            Whether there was anything to do.
+        """
+        now = self.clock()
+        every_us = int(self.settings.sweep_minutes * 60_000_000)
+        with self.store.read() as connection:
+            waiting, is_time = leads_wait(connection, now), every_us and sweep_is_due(connection, now)
+            if not 0 <= now - self._counted_at < COUNT_US:
+                self._counted_at = now
+                metrics.observe_rescoring(**count_leads(connection, now))
+        if is_time:
+            with self.store.write() as connection:
+                if sweep(connection, now, every_us):
+                    purge_sent(connection, now - KEEP_SENT_US)
+                waiting = leads_wait(connection, now)
+        if not waiting:
+            return False
+        with self.store.write() as connection:
+            taken = claim_leads(connection, now, LEASE_US, LEADS_AT_ONCE)
+        if not taken:
+            return False
+        scorer = self.scorer()
+        leads, known, failed = self._read(list(taken), scorer, now)
+        decided, unscored = self._decide(leads, known, scorer, now)
+        failed = {lead_id: error for lead_id, error in {**failed, **unscored}.items() if lead_id in taken}
+        if failed:
+            # Not which leads: ids could be personal
+            _log.error(
+                "%d leads can't be scored (%s); trying again.", len(failed), ", ".join(sorted({*failed.values()}))
+            )
+        with self.store.write() as connection:
+            before = known_decisions(connection, [item.lead_id for item, _ in decided], lock=True)
+            for item, entry in decided:
+                mine = before.get(item.lead_id)
+                if item.decision != _decision(mine) and entry is None:
+                    # another process changed it meanwhile; its lease ends, and it comes again
+                    taken.pop(item.lead_id, None)
+                    continue
+                apply_decision(connection, item, mine, now, _event(item, mine, entry, scorer, now))
+            finish_leads(connection, taken, failed, now)
+        self._news.set()
+        return True
+
+    def _read(
+        self, lead_ids: list[str], scorer: Scorer, now: int
+    ) -> tuple[dict[str, LeadRequest], dict[str, Known], dict[str, str]]:
+        catalog = scorer.bundle.catalog
+        with self.store.read() as connection:
+            everyone = dict.fromkeys(lead_ids)
+            if "account" in catalog.params.groups:  # what one does is news of its colleagues, too
+                everyone |= {other: None for lead_id in lead_ids for other in account_members(connection, lead_id)}
+            leads, failed = read_leads(connection, list(everyone), catalog, now)
+            return leads, known_decisions(connection, list(everyone)), failed
+
+    def _decide(
+        self, leads: Mapping[str, LeadRequest], known: Mapping[str, Known], scorer: Scorer, now: int
+    ) -> tuple[list[tuple[Found, dict[str, Any] | None]], dict[str, str]]:
+        """Score leads, each on its own: give their decisions with the entries of those that changed, and what failed."""
+        decided, failed = [], dict[str, str]()
+        for lead_id, lead in leads.items():
+            try:
+                (score,) = score_requests(scorer.bundle, [lead], n_reasons=0, explain=False)
+                decision = decision_of(score, scorer.bundle)
+                found, entry = Found(lead_id, decision, score.not_scored, score.snapshot_at), None
+                if decision != _decision(known.get(lead_id)):
+                    entry = entry_of(scorer, lead, "en", REASONS, now)
+                    # What can't be told fails here, alone
+                    json.dumps(entry, ensure_ascii=False, allow_nan=False).encode()
+                decided.append((found, entry))
+            except Exception as error:  # noqa: BLE001 whatever it is, the other leads are scored
+                failed[lead_id] = type(error).__name__
+        return decided, failed
+
+    def send(self) -> bool:
+        """Send some of the events that are due.
+
+        Returns
+        -------
+        bool
+            Whether there was anything to do.
+        """
+        now = self.clock()
+        with self.store.read() as connection:
+            if not events_wait(connection, now):
+                return False
+        with self.store.write() as connection:
+            events = claim_events(connection, now, LEASE_US, EVENTS_AT_ONCE)
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            answers = list(pool.map(self._send, events))
+        now = self.clock()
+        with self.store.write() as connection:
+            for event, (error, asked) in zip(events, answers, strict=True):
+                if error is None:
+                    mark_sent(connection, event.event_id, now)
+                    continue
+                wait = retry_wait(event.attempts, self.settings.first_wait, random.random(), asked)
+                again = event.attempts < self.settings.attempts
+                mark_failed(connection, event.event_id, error, now + int(wait * 1e6) if again else None)
+                if not again:
+                    _log.error("webhook %s is dead after %d attempts: %s", event.event_id, event.attempts, error)
+        return bool(events)
+
+    def _send(self, event: Event) -> tuple[str | None, float]:
+        return self.sender.send(event.event_id, event.body.encode(), self.clock() // 1_000_000)
+
+
+def _decision(known: Known | None) -> Decided:
+    return None if known is None else known.decision
+
+
+def _event(
+    found: Found, known: Known | None, entry: dict[str, Any] | None, scorer: Scorer, now: int
+) -> Callable[[int], tuple[str, str]] | None:
+    """Give what makes the event of a changed decision."""
+    if entry is None:
+        return None
+
+    def make(sequence: int) -> tuple[str, str]:
+        event_id = f"evt_{uuid.uuid4().hex}"
+        data = {
+            "lead_id": found.lead_id,
+            "sequence": sequence,
+            "decision": found.decision,
+            "previous": _decision(known),
+            "lead": entry,
+            "model": scorer.model,
+        }
+        moment = from_micros(now).isoformat().replace("+00:00", "Z")
+        body = {"type": TYPE, "timestamp": moment, "data": data}
+        return event_id, json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+    return make

@@ -1,0 +1,52 @@
+"""Handlers of the routes that say what the service is and how it is: its page, its document, health, readiness, metrics."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from serving.http.answers import Answer, Handler, Receive, Scope
+from serving.online import routes
+from serving.openapi.document import openapi_document
+from serving.scoring import metrics
+from serving.scoring.scorer import Scorer
+
+__all__ = ["handlers"]
+
+_PAGE = Path(__file__).parent / "pages" / "index.html"
+
+
+def handlers(scorer: Callable[[], Scorer], described: Callable[[], Mapping[str, Any]]) -> dict[str, Handler]:
+    """Make them, by the names of `serving.contract.routes.ROUTES`.
+
+    Parameters
+    ----------
+    scorer : callable
+        Gives the scorer of the moment.
+    described : callable
+        Gives the server's own OpenAPI document.
+    """
+
+    async def index(scope: Scope, receive: Receive) -> Answer:
+        # The server's own page loads a tracker from the network
+        return Answer(_PAGE.read_bytes(), media_type=b"text/html; charset=utf-8")
+
+    async def docs(scope: Scope, receive: Receive) -> Answer:
+        return _json(openapi_document(described()))
+
+    async def health(scope: Scope, receive: Receive) -> Answer:
+        return _json({"status": "alive"})
+
+    async def ready(scope: Scope, receive: Receive) -> Answer:
+        # A store that takes no writes is told, and no reason to take the service out: /score works without it
+        model = {"name": scorer().name, "version": scorer().version}
+        return _json({"status": "ready", "model": model, "store": await routes.store_state()})
+
+    async def figures(scope: Scope, receive: Receive) -> Answer:
+        return Answer(metrics.exposition(), media_type=metrics.CONTENT_TYPE_LATEST.encode("ascii"))
+
+    return {"index": index, "docs": docs, "health": health, "ready": ready, "metrics": figures}
+
+
+def _json(content: Any) -> Answer:
+    return Answer(json.dumps(content, separators=(",", ":")).encode("ascii"))

@@ -1,0 +1,73 @@
+"""What the served model can't read of the attributes that were told: stored all the same, since another model may, but said."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from features.attributes import AttributeSpec
+from features.catalog import Catalog
+from serving.store.records import LeadRow
+
+__all__ = ["type_warnings"]
+
+
+def type_warnings(rows: Sequence[Any], kind: str, catalog: Catalog) -> list[dict[str, Any]]:
+    """List the attributes with a value of another type than the model takes, one entry each, with the field of the first.
+
+    Parameters
+    ----------
+    rows : sequence
+        As they were written.
+    kind : str
+        One of `serving.addresses.TOLD`.
+    catalog : Catalog
+        Of the served model.
+
+    Returns
+    -------
+    list of dict
+        As `serving.contract.score.Notice`. Values are named by their type.
+    """
+    specs = {spec.name: spec for spec in catalog.attributes}
+    role = catalog.role_attribute
+    if role is not None and role not in specs:  # colleagues' scores read it
+        specs[role] = AttributeSpec("lead", role, "category", "creation")
+    found: dict[tuple[str, str], list[tuple[int, Any]]] = {}
+    for position, row in enumerate(rows):
+        if isinstance(row, LeadRow):
+            for place, name, value in _values(row):
+                if name in specs and not specs[name].takes(value):
+                    found.setdefault((place, name), []).append((position, value))
+    return [
+        {
+            "code": "attribute_type",
+            "message": _message(specs[name], [value for _, value in items]),
+            "field": f"{kind}[{items[0][0]}].{place}.{name}",
+        }
+        for (place, name), items in found.items()
+    ]
+
+
+def _values(row: LeadRow) -> Iterator[tuple[str, str, Any]]:
+    for place, attributes in (("attributes", row.attributes), ("account.attributes", row.account_attributes)):
+        for name, value in attributes.items():
+            yield place, name, value
+
+
+def _message(spec: AttributeSpec, values: Sequence[Any]) -> str:
+    sent = " or ".join(sorted({_kind(value) for value in values}))
+    return (
+        f"the served model takes {spec.expected} ({spec.type}) as {spec.name!r}; {len(values)} entries sent {sent}. It is "
+        f"stored as sent, and counts as unknown in scores. Send {spec.expected}, or null."
+    )
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true or false (boolean)"
+    return (
+        "text (category)" if isinstance(value, str) else "a number that is too large" if _is_huge(value) else "a number"
+    )
+
+
+def _is_huge(value: float) -> bool:
+    return not AttributeSpec("lead", "", "number", "creation").takes(value)

@@ -1,0 +1,113 @@
+"""Scores from the online store: the same function, of the same request, as when the whole journey is sent."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from features.errors import JourneyError
+from models.answers.decision import decision_of as decision_of_score
+from models.answers.request_fields import fail, optional_moment
+from models.answers.requests import LeadRequest
+from models.answers.scoring import Score, score_requests
+from models.bundle import Bundle
+from serving.contract.errors import RequestError
+from serving.contract.events import ScoreQuery
+from serving.contract.validation import explain, read_envelope
+from serving.scoring.scorer import Scorer, score_entry, told_of_future
+from serving.store.connect import Store
+from serving.store.reading import read_lead
+
+__all__ = ["decision_of", "entry_of", "score_lead"]
+
+
+def score_lead(store: Store, scorer: Scorer, lead_id: str, query: Mapping[str, str], now: int) -> dict[str, Any]:
+    """Score one lead as the store knows it.
+
+    Parameters
+    ----------
+    store : Store
+        What was told.
+    scorer : Scorer
+        The model.
+    lead_id : str
+        The lead.
+    query : mapping of str to str
+        ``language``, ``reasons`` and ``snapshot_at``, as in ``POST /score``.
+    now : int
+        UTC microseconds; the snapshot where none is asked for.
+
+    Returns
+    -------
+    dict
+        As `serving.contract.events.LeadScore`.
+
+    Raises
+    ------
+    RequestError
+        404 for a lead that nothing is known of, 422 for a query that is wrong.
+    StoreUnavailableError
+        The store does not answer.
+    """
+    language, reasons, snapshot_at = _read_query(query)
+    lead = None
+    if "\0" not in lead_id:  # such an id was never accepted, and PostgreSQL can't be asked for it
+        with store.read() as connection:
+            lead = read_lead(connection, lead_id, scorer.bundle.catalog, now, snapshot_at)
+    if lead is None:
+        message = "nothing is known of this lead: no touchpoint, stage change, outcome or attribute was accepted."
+        hint = "Check the lead_id, or send it by POST /leads or POST /touchpoints first."
+        raise RequestError(404, "unknown_lead", message, "lead_id", hint)
+    return {"lead": entry_of(scorer, lead, language, reasons, now, answered=True), "model": scorer.model}
+
+
+def entry_of(
+    scorer: Scorer, lead: LeadRequest, language: str, reasons: int, now: int, *, answered: bool = False
+) -> dict[str, Any]:
+    """Score a lead at `now`, or at another moment, and write its entry with the decision.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        The model.
+    lead : LeadRequest
+        What is known of it, read for this model: nothing that is stored makes scoring fail.
+    language, reasons : str, int
+        As in ``POST /score``.
+    now : int
+        UTC microseconds.
+    answered : bool
+        Someone asked: the score is counted and logged as in ``POST /score``.
+    """
+    (score,) = score_requests(
+        scorer.bundle,
+        [lead],
+        n_reasons=reasons,
+        language=language,
+        explain=reasons > 0,
+        debug=answered and scorer.log is not None,
+    )
+    score = told_of_future(score, "snapshot_at", now, language)
+    if answered:
+        scorer.record(now, [lead], [score])
+    return {**score_entry(score, None), "decision": decision_of(score, scorer.bundle)}
+
+
+def decision_of(score: Score, bundle: Bundle) -> dict[str, Any] | None:
+    """Decide about a lead, as it stands in answers and webhooks; None: it is not scored."""
+    decision = decision_of_score(score.probability, score.tier, bundle.metadata)
+    return None if decision is None else asdict(decision)
+
+
+def _read_query(query: Mapping[str, str]) -> tuple[str, int, int | None]:
+    reasons = query.get("reasons", "")
+    # int() would take "1_0" and other scripts' digits
+    number = {"reasons": int(reasons)} if reasons.isascii() and reasons.isdecimal() and len(reasons) < 5 else {}
+    value = {**query, **number}
+    try:
+        if " " in query.get("snapshot_at", ""):
+            fail("snapshot_at", "holds a blank", "In an address, write the + of an offset as %2B, or send UTC with Z.")
+        at = optional_moment(query.get("snapshot_at"), "snapshot_at")
+    except JourneyError as error:
+        raise explain(value, error, ScoreQuery) from None
+    options = read_envelope(value, ScoreQuery, "language")
+    return options.language, options.reasons, at

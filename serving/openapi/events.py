@@ -1,0 +1,90 @@
+"""The part of the OpenAPI document about what is told as it happens, and the score of a stored lead."""
+
+from collections.abc import Callable
+from typing import Any
+
+from serving.contract import examples
+from serving.contract.events import ScoreQuery
+
+__all__ = ["event_paths"]
+
+WAYS = {
+    "touchpoints": ("TouchpointsBody", "Tell of touchpoints, in any order and as late as it may be."),
+    "leads": ("LeadsBody", "Tell what the CRM knows of leads and their accounts; what is left out stays as it is."),
+    "stage_changes": ("StageChangesBody", "Tell of stage changes."),
+    "outcomes": ("OutcomesBody", "Tell sales' verdicts; the next training learns from them."),
+}
+WRITE_ERRORS = {
+    "400": "The body is not JSON, or JSON that takes liberties.",
+    "408": "The body took too long to arrive.",
+    "409": "An id was accepted with other content before; nothing of the body was written.",
+    "413": "The body is too large.",
+    "415": "The content type is not application/json.",
+    "422": "A field is missing, unknown, of the wrong type or out of range; `field` names it.",
+    "500": "The service failed; its log says why.",
+    "503": "The store does not answer, or bodies are too many; nothing was accepted. Send it after `Retry-After` seconds.",
+}
+SCORE_ERRORS = {
+    "400": "A parameter stands twice, or the path holds a control character.",
+    "404": "Nothing is known of this lead.",
+    "422": "A parameter is wrong, or what is stored is not what the model takes.",
+    "500": "The service failed; its log says why.",
+    "503": "The store does not answer. Try again after `Retry-After` seconds.",
+}
+
+Content = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+
+def event_paths(content: Content) -> dict[str, Any]:
+    """Describe the addresses of `serving.online.routes`.
+
+    Parameters
+    ----------
+    content : callable
+        Gives the content of a body from its schema's name and an example.
+    """
+    paths: dict[str, Any] = {f"/{kind}": {"post": _tell(kind, content)} for kind in WAYS}
+    paths["/leads/{lead_id}/score"] = {"get": _score(content)}
+    return paths
+
+
+def _tell(kind: str, content: Content) -> dict[str, Any]:
+    schema, summary = WAYS[kind]
+    return {
+        "operationId": f"tell_{kind}",
+        "summary": summary,
+        "description": "All of a body is accepted, or nothing of it. Sent again, it changes nothing.",
+        "tags": ["Service APIs"],
+        "requestBody": {"required": True, "content": content(schema, examples.TOLD[kind])},
+        "responses": {
+            "200": {"description": "Accepted, and durable.", "content": content("Accepted", examples.ACCEPTED)},
+            **_errors(WRITE_ERRORS, content),
+        },
+    }
+
+
+def _score(content: Content) -> dict[str, Any]:
+    properties = ScoreQuery.model_json_schema()["properties"]
+    path = {"name": "lead_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    query = [
+        {"name": name, "in": "query", "description": schema.get("description", ""), "schema": schema}
+        for name, schema in properties.items()
+    ]
+    return {
+        "operationId": "score_lead",
+        "summary": "Score one lead as the store knows it.",
+        "description": "The same entry as in `POST /score`, and the decision.",
+        "tags": ["Service APIs"],
+        "parameters": [path, *query],
+        "responses": {
+            "200": {"description": "The score.", "content": content("LeadScore", examples.LEAD_SCORE)},
+            **_errors(SCORE_ERRORS, content),
+        },
+    }
+
+
+def _errors(known: dict[str, str], content: Content) -> dict[str, Any]:
+    return {
+        status: {"description": text, "content": content("ErrorAnswer", examples.ERROR)}
+        for status, text in known.items()
+    }

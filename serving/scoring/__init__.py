@@ -1,0 +1,1 @@
+"""Which bundle answers, and how a worker scores with it."""

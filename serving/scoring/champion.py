@@ -1,0 +1,238 @@
+"""Which bundle to serve: a folder named by hand, the registry's champion, or the bundle packed beside the code.
+
+None is loaded here: a child process checks each one first (`serving.scoring.model_check`).
+"""
+
+import datetime as dt
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from features.errors import BundleError
+from models.bundle import bundle_hash
+from models.bundle_files import parse_object, read_text
+from serving.scoring.model_check import ModelRefusedError, check_model
+from serving.scoring.refused_models import RefusedModel, RefusedModels
+from serving.scoring.registry import Champion, Registered, champion_version, fetch, registry_address
+
+__all__ = [
+    "BUNDLE_DIR",
+    "DEFAULT_MODEL_NAME",
+    "MODEL_NAME",
+    "find_champion",
+    "followed_registry",
+    "keep",
+    "kept_champion",
+    "last_good",
+    "refused_models",
+    "take",
+]
+
+Check = Callable[[Path], None]
+
+BUNDLE_DIR = "LEAD_BUNDLE_DIR"
+MODEL_NAME = "LEAD_MODEL_NAME"
+DEFAULT_MODEL_NAME = "lead-qualification"
+PACKED = Path("data", "champion")
+LAST_GOOD_DIR = "LEAD_LAST_GOOD_DIR"
+LAST_GOOD = Path("data", "last_champion")
+REFUSED = "LEAD_REFUSED_MODELS"
+REFUSED_FILE = "refused_models.json"
+UNREGISTERED = "unregistered"
+
+_log = logging.getLogger("bentoml.lead_qualification.champion")
+
+
+def find_champion(root: Path, download_to: Path, environ: Mapping[str, str], check: Check = check_model) -> Champion:
+    """Find the bundle to serve.
+
+    In this order: the folder in ``LEAD_BUNDLE_DIR``; in a Bento the bundle that it carries, so that one Bento always serves
+    one version; ``models:/<name>@champion`` of the registry, copied to a local folder. Where there is no registry, it does not
+    answer, it has no champion or a damaged one: the last that was fetched (``LEAD_LAST_GOOD_DIR``, else
+    ``data/last_champion``), else ``data/champion`` beside the code. The registry is ``MLFLOW_TRACKING_URI``, else the SQLite
+    file beside the git common directory.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds the packages: the repository, or a Bento's sources.
+    download_to : Path
+        Folder of this process alone; bundles from the registry are copied into it.
+    environ : mapping of str to str
+        The environment variables.
+    check : callable
+        Lets a child process check the bundle in a folder; this one loads none.
+
+    Returns
+    -------
+    Champion
+
+    Raises
+    ------
+    BundleError
+        There is none that can be served, or ``LEAD_BUNDLE_DIR`` is not a folder; says how to get one.
+    """
+    name = environ.get(MODEL_NAME) or DEFAULT_MODEL_NAME
+    by_hand = environ.get(BUNDLE_DIR)
+    if by_hand:
+        folder = Path(by_hand).expanduser()
+        if not folder.is_dir():
+            raise BundleError(
+                f"{BUNDLE_DIR} is {by_hand!r}, which is not a folder. Name a bundle's folder, such as data/bundle, or unset "
+                "it to serve the registry's champion."
+            )
+        check(folder)
+        return kept_champion(folder.resolve(), name)
+    packed, kept = root / PACKED, last_good(root, environ)
+    if _is_bento(root):
+        check(packed)
+        return kept_champion(packed, name)
+    address = followed_registry(root, environ)
+    problem = "there is no registry (no mlflow.db beside the repository, and MLFLOW_TRACKING_URI is not set)"
+    if address is not None:
+        try:
+            champion = take(address, champion_version(address, name), download_to, refused_models(root, environ), check)
+            keep(champion, kept)
+            return champion
+        except BundleError as error:
+            problem = str(error)
+    for folder in (kept, packed):
+        if not folder.is_dir():
+            continue
+        try:
+            check(folder)
+            champion = kept_champion(folder, name)
+        except BundleError as error:
+            problem = f"{problem}; and the bundle in {folder} can't be served: {error}"
+            continue
+        if address is not None:
+            _log.warning("%s; serving the bundle in %s instead.", problem, folder)
+        return champion
+    raise BundleError(
+        f"no champion to serve: {problem}, and there is no other bundle in {packed}. Run `make demo`, which trains and "
+        f"publishes one, or `python -m pipeline.publish`; or set {BUNDLE_DIR} to a bundle's folder."
+    )
+
+
+def take(
+    address: str, registered: Registered, to: Path, refused: RefusedModels, check: Check = check_model
+) -> Champion:
+    """Fetch a version and let a child process check it; what was refused before is not fetched.
+
+    Parameters
+    ----------
+    address : str
+        The registry.
+    registered : Registered
+        Which version.
+    to : Path
+        Holds one folder per version.
+    refused : RefusedModels
+        What was refused; a new refusal is added.
+    check : callable
+        Takes the bundle's folder.
+
+    Raises
+    ------
+    RegistryError
+        The registry or its artifact store does not answer.
+    ModelRefusedError
+        It can't be served, now or as was found before.
+    BundleError
+        It is not the bundle that was registered, or the check came to no end: trying again may help.
+    """
+    name, version = registered.name, registered.version
+    known = refused.find(name, version, registered.sha256)
+    if known is not None:
+        raise _refusal(known)
+    champion = fetch(address, registered, to)
+    try:
+        sha256 = bundle_hash(champion.folder)
+        check(champion.folder)
+    except BundleError as error:
+        shutil.rmtree(champion.folder, ignore_errors=True)
+        if not isinstance(error, ModelRefusedError):
+            raise
+        at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        known = RefusedModel(sha256, name, version, error.reason, at)
+        refused.add(known)
+        raise _refusal(known) from error
+    return champion
+
+
+def _refusal(known: RefusedModel) -> ModelRefusedError:
+    return ModelRefusedError(
+        known.reason,
+        f"{known.name}, version {known.version}, is refused since {known.at}: {known.reason}. Publish another version, or have "
+        f"it checked again with `python -m serving.models clear {known.sha256[:12]}`",
+    )
+
+
+def followed_registry(root: Path, environ: Mapping[str, str]) -> str | None:
+    """Name the registry whose champion is followed; None where a folder or a Bento pins the bundle, or there is none.
+
+    Parameters
+    ----------
+    root, environ
+        As for `find_champion`.
+    """
+    return None if environ.get(BUNDLE_DIR) or _is_bento(root) else registry_address(root, environ)
+
+
+def last_good(root: Path, environ: Mapping[str, str]) -> Path:
+    """Tell where the last champion that was fetched is kept."""
+    by_hand = environ.get(LAST_GOOD_DIR)
+    return Path(by_hand).expanduser() if by_hand else root / LAST_GOOD
+
+
+def refused_models(root: Path, environ: Mapping[str, str]) -> RefusedModels:
+    """Open the list of refused models: ``LEAD_REFUSED_MODELS``, else a file beside the last champion."""
+    by_hand = environ.get(REFUSED)
+    return RefusedModels(Path(by_hand).expanduser() if by_hand else last_good(root, environ).with_name(REFUSED_FILE))
+
+
+def keep(champion: Champion, folder: Path) -> None:
+    """Keep a copy of a champion for a start without the registry; a failure is told, and no reason to stop.
+
+    Parameters
+    ----------
+    champion : Champion
+        Verified.
+    folder : Path
+        What it replaces.
+    """
+    partial, old = (folder.with_name(f".{folder.name}.{os.getpid()}.{what}") for what in ("partial", "old"))
+    try:
+        for path in (partial, old):
+            shutil.rmtree(path, ignore_errors=True)
+        shutil.copytree(champion.folder, partial)
+        (partial / "provenance.json").write_text(
+            json.dumps({"name": champion.name, "version": champion.version}), encoding="utf-8"
+        )
+        if folder.is_dir():
+            folder.rename(old)
+        partial.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        _log.warning(
+            "the champion can't be kept in %s (%s); a start without the registry would not find it.", folder, error
+        )
+
+
+def _is_bento(root: Path) -> bool:
+    return (root / PACKED).is_dir() and (root.parent / "bento.yaml").exists()
+
+
+def kept_champion(folder: Path, name: str) -> Champion:
+    """Read name and version from the `provenance.json` that publishing put beside the bundle."""
+    path = folder / "provenance.json"
+    if not path.exists():
+        return Champion(folder, name, UNREGISTERED)
+    try:
+        known = parse_object(read_text(path).decode("utf-8"), path.name)
+        return Champion(folder, str(known.get("name") or name), str(known.get("version") or UNREGISTERED))
+    except BundleError as error:
+        raise BundleError(f"{path} cannot be read ({error}). Publish again, or delete the file.") from error

@@ -1,0 +1,228 @@
+"""From the bytes of a request to the bytes of its answer. Knows neither BentoML nor the clock."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from features.compute import warm_up as warm_up_features
+from features.errors import JourneyError
+from features.timeline import from_micros
+from models.answers.reasons import Reason
+from models.answers.requests import LeadRequest, parse_lead
+from models.answers.score_changes import Change, changes
+from models.answers.scoring import Score, score_requests
+from models.answers.warnings import future_snapshot, warning_entry
+from models.bundle import Bundle
+from models.monitoring.score_log_writer import ScoreLogWriter
+from serving.contract import examples
+from serving.contract.errors import RequestError
+from serving.contract.limits import CLOCK_TOLERANCE_US
+from serving.contract.strict_json import parse_json
+from serving.contract.validation import explain, read_options
+
+__all__ = ["Observe", "Scorer", "score_entry", "told_of_future"]
+
+Observe = Callable[[Sequence[LeadRequest], Sequence[Score]], None]
+
+
+def _observe_nothing(leads: Sequence[LeadRequest], scores: Sequence[Score]) -> None:
+    """Where nobody counts."""
+
+
+class Scorer:
+    """Answers requests with one bundle.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    name, version : str
+        What to call it in answers.
+
+    Attributes
+    ----------
+    observe : callable
+        Called with the leads and the scores of each request.
+    log : ScoreLogWriter or None
+        Where answers are handed to; None: nowhere.
+    """
+
+    def __init__(self, bundle: Bundle, name: str, version: str) -> None:
+        self.bundle, self.name, self.version = bundle, name, version
+        self.observe: Observe = _observe_nothing
+        self.log: ScoreLogWriter | None = None
+        self.model = {
+            "name": name,
+            "version": version,
+            "fingerprint": bundle.catalog.fingerprint,
+            "label_days": bundle.label_days,
+            "base_value": bundle.classifier.base_value,
+        }
+
+    @classmethod
+    def load(cls, folder: Path, name: str, version: str) -> "Scorer":
+        """Load and verify a bundle.
+
+        Raises
+        ------
+        BundleError
+            It is incomplete or altered.
+        """
+        return cls(Bundle.load(folder), name, version)
+
+    def warm_up(self) -> None:
+        """Compile or load what the first request would otherwise wait for."""
+        warm_up_features()
+        for language in ("en", "de"):
+            self.answer(json.dumps({**examples.REQUEST, "language": language}).encode(), 0, may_debug=False)
+
+    def answer(self, body: bytes, now: int, may_debug: bool) -> tuple[bytes, int]:
+        """Score the leads of a request.
+
+        Parameters
+        ----------
+        body : bytes
+            JSON, shaped as `serving.contract.score.ScoreRequest`.
+        now : int
+            UTC microseconds; stands in for a missing `snapshot_at`.
+        may_debug : bool
+            Whether the caller may see feature vectors.
+
+        Returns
+        -------
+        body : bytes
+            JSON, shaped as `serving.contract.score.ScoreAnswer`.
+        leads : int
+            How many it holds.
+
+        Raises
+        ------
+        RequestError
+            The request can't be answered; names the field.
+        """
+        return self.answer_parsed(parse_json(body), now, may_debug)
+
+    def answer_parsed(self, value: Any, now: int, may_debug: bool) -> tuple[bytes, int]:
+        """Score the leads of a request that is parsed already; see `answer`.
+
+        Parameters
+        ----------
+        value : object
+            As `parse_json` returns it.
+        now, may_debug
+            As for `answer`.
+        """
+        options = read_options(value)
+        if options.debug and not may_debug:
+            message = "debug: feature vectors are only for keys with the scope admin, and where no key is needed, for callers "
+            message += "on the same machine without a proxy in between."
+            raise RequestError(403, "debug_not_allowed", message, "debug", "Leave debug out.")
+        try:
+            leads = [parse_lead(lead, f"leads[{position}]", now) for position, lead in enumerate(options.leads)]
+            scores = score_requests(
+                self.bundle,
+                leads,
+                n_reasons=options.reasons,
+                language=options.language,
+                explain=options.reasons > 0,
+                debug=options.debug or self.log is not None,
+            )
+            changed = changes(self.bundle, leads, n_reasons=options.reasons, language=options.language)
+        except JourneyError as error:
+            raise explain(value, error) from None
+        scores = [
+            told_of_future(score, lead.path + ".snapshot_at", now, options.language)
+            for score, lead in zip(scores, leads, strict=True)
+        ]
+        self.record(now, leads, scores)
+        names = self.bundle.catalog.names if options.debug else None
+        entries = [score_entry(item, names) for item in scores]
+        for entry, lead, change in zip(entries, leads, changed, strict=True):
+            if lead.changed_since is not None:
+                entry["change"] = None if change is None else _change(change)
+        # One by one: the interpreter's lock is held while one is written
+        written = b",".join(_json(entry) for entry in entries)
+        return b'{"leads":[%b],"model":%b}' % (written, _json(self.model)), len(leads)
+
+    def record(self, now: int, leads: Sequence[LeadRequest], scores: Sequence[Score]) -> None:
+        """Count and log what is answered, whichever address it is asked of.
+
+        Parameters
+        ----------
+        now : int
+            UTC microseconds.
+        leads : sequence of LeadRequest
+            What came in.
+        scores : sequence of Score
+            What goes out; where there is a log, with feature vectors.
+        """
+        if self.log is not None:
+            self.log.add(now, scores)
+        self.observe(leads, scores)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def told_of_future(score: Score, path: str, now: int, language: str) -> Score:
+    """Add a warning where the snapshot lies in the future by more than clocks may differ.
+
+    Parameters
+    ----------
+    score : Score
+        The answer.
+    path : str
+        Of its snapshot_at, in the request.
+    now : int
+        UTC microseconds.
+    language : {"en", "de"}
+        Of the warning.
+    """
+    if score.snapshot_at - now <= CLOCK_TOLERANCE_US:
+        return score
+    return replace(score, warnings=(*score.warnings, future_snapshot(path, score.snapshot_at, language)))
+
+
+def score_entry(item: Score, names: tuple[str, ...] | None) -> dict[str, Any]:
+    """Write one lead's part of the answer."""
+    interval = None if item.low is None else [item.low, item.high]
+    entry: dict[str, Any] = {
+        "lead_id": item.lead_id,
+        "snapshot_at": _moment(item.snapshot_at),
+        "probability": item.probability,
+        "interval": interval,
+        "tier": item.tier,
+        "fit": item.fit,
+        "engagement": item.engagement,
+        "reasons": _reasons(item.reasons),
+        "warnings": [warning_entry(warning) for warning in item.warnings],
+        "not_scored": item.not_scored,
+    }
+    if names is not None and item.vector is not None:
+        values = item.vector.astype(np.float64).tolist()
+        entry["features"] = {n: None if math.isnan(v) else v for n, v in zip(names, values, strict=True)}
+    return entry
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "since": _moment(change.since),
+        "probability_before": change.probability_before,
+        "difference": change.difference,
+        "reasons": _reasons(change.reasons),
+        "not_scored": change.not_scored,
+    }
+
+
+def _reasons(reasons: tuple[Reason, ...]) -> list[dict[str, Any]]:
+    return [{"feature": reason.feature, "text": reason.text, "contribution": reason.contribution} for reason in reasons]
+
+
+def _moment(micros: int) -> str:
+    return from_micros(micros).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,197 @@
+"""What one worker process answers `POST /score` with: the scorer of the moment, its log, and where the work is done."""
+
+import asyncio
+import datetime as dt
+import gc
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from starlette.requests import Request
+
+from features.timeline import to_micros
+from models.monitoring.score_log import LogSettings, Model
+from models.monitoring.score_log_writer import ScoreLogWriter
+from serving.access.guard import may_debug
+from serving.contract.body_shape import check_shape
+from serving.contract.errors import RequestError, error_body
+from serving.contract.limits import SMALL_BYTES, SMALL_LEADS, SMALL_RECORDS, WAIT_SECONDS
+from serving.contract.strict_json import parse_json
+from serving.http.bodies import read_body
+from serving.http.middleware import Answer, Receive, Scope
+from serving.scoring import metrics
+from serving.scoring.registry_watch import Current
+from serving.scoring.scorer import Scorer
+
+__all__ = ["Incoming", "Worker", "is_small", "read_incoming"]
+
+RETRY_AFTER = b"5"  # seconds
+SWITCH_SECONDS = 0.0005
+"""How long one thread may keep the interpreter's lock while another wants it. A score on the event loop takes the lock anew at
+each read, write and kernel, about ten times; with Python's own 5 ms, it would wait each time beside a large request."""
+
+_log = logging.getLogger("bentoml.lead_qualification")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What the scorer needs of an HTTP request; an error found while reading comes along."""
+
+    body: bytes
+    may_debug: bool
+    error: RequestError | None = None
+
+
+async def read_incoming(request: Request) -> Incoming:
+    """Read the body, within the limits of size and time."""
+    try:
+        async with read_body(request) as body:
+            return Incoming(body, _may_debug(request))
+    except RequestError as error:
+        return Incoming(b"", False, error)
+
+
+def is_small(value: Any) -> bool:
+    """Tell whether a parsed request may be answered on the event loop: by its leads, and by their records and attributes.
+
+    Parameters
+    ----------
+    value : object
+        As `parse_json` returns it; what is no request is refused at once, so it is small.
+
+    Examples
+    --------
+    >>> is_small({"leads": [{"lead_id": "L-1"}] * 16}), is_small({"leads": [{"lead_id": "L-1"}] * 17})
+    (True, False)
+    """
+    leads = value.get("leads") if isinstance(value, dict) else None
+    if not isinstance(leads, list):
+        return True
+    return len(leads) <= SMALL_LEADS and sum(_records(lead) for lead in leads) <= SMALL_RECORDS
+
+
+def _records(lead: Any) -> int:
+    """Count what lists and attributes of a lead and of its account hold."""
+    if not isinstance(lead, dict):
+        return 0
+    held = [item for item in lead.values() if isinstance(item, (list, dict))]
+    inner = [item for account in held if isinstance(account, dict) for item in account.values()]
+    return sum(len(item) for item in (*held, *inner) if isinstance(item, (list, dict)))
+
+
+def _may_debug(request: Request) -> bool:
+    allowed = may_debug(request.scope)
+    return _is_local(request) if allowed is None else allowed
+
+
+def _is_local(request: Request) -> bool:
+    """Tell whether the caller is on this machine, and no proxy stands between."""
+    forwarded = {"forwarded", "x-forwarded-for", "x-real-ip"} & set(request.headers)
+    host = request.client.host if request.client else ""
+    return not forwarded and (host in ("::1", "::ffff:127.0.0.1") or host.startswith("127."))
+
+
+class Worker:
+    """Answers with one scorer per request, whichever is current when it begins.
+
+    Parameters
+    ----------
+    notice : Path
+        The file that names the champion.
+    threads : int
+        How many requests are worked on beside the event loop at once.
+    """
+
+    def __init__(self, notice: Path, threads: int) -> None:
+        self._logs: list[ScoreLogWriter] = []
+        self.current = Current(notice, self._prepare, metrics.refused_model)
+        self.current.start(metrics.saw_notice)
+        self.turns, self.limiter = asyncio.Semaphore(threads), anyio.CapacityLimiter(threads)
+        check_shape(b"{}")  # compiled, or loaded, before it is needed
+        sys.setswitchinterval(SWITCH_SECONDS)
+        # Nothing of what stands by now is garbage, and looking through it would stop all threads for 0.15 s now and then
+        gc.collect()
+        gc.freeze()
+        _log.info("serving %s version %s", self.scorer.name, self.scorer.version)
+
+    @property
+    def scorer(self) -> Scorer:
+        """What scores at this moment."""
+        return self.current.scorer
+
+    def _prepare(self, scorer: Scorer) -> None:
+        """Let a scorer, warm by now, be counted and logged."""
+        scorer.observe = metrics.observe_scores
+        settings = LogSettings.from_environment(os.environ)
+        if settings is not None:
+            scorer.log = ScoreLogWriter(settings, Model(scorer.name, scorer.version, scorer.bundle.catalog.fingerprint))
+            self._logs.append(scorer.log)
+        for log in self._logs[:-2]:  # requests that began with the scorer before may still be under way, and log
+            log.close()
+        del self._logs[:-2]
+        metrics.serving_model(scorer.name, scorer.version)
+
+    def answer(self, incoming: Incoming) -> Answer:
+        """Score the leads of a request with one scorer from beginning to end."""
+        if incoming.error is not None:
+            return _refused(incoming.error)
+        return self._answer(lambda: parse_json(incoming.body), incoming.may_debug)
+
+    def _answer(self, parsed: Callable[[], Any], may_debug: bool) -> Answer:
+        scorer = self.scorer
+        try:
+            body, leads = scorer.answer_parsed(parsed(), to_micros(dt.datetime.now(dt.UTC)), may_debug)
+        except RequestError as error:
+            return _refused(error)
+        return Answer(body, leads=leads, version=scorer.version)
+
+    async def score(self, scope: Scope, receive: Receive) -> Answer:
+        """Answer ``POST /score``: a small body is parsed on the event loop, and answered there if it asks for little.
+
+        Parameters
+        ----------
+        scope, receive
+            As ASGI has them.
+        """
+        request = Request(scope, receive)
+        try:
+            async with read_body(request) as body:
+                allowed = _may_debug(request)
+                if len(body) > SMALL_BYTES:
+                    return await self._beside(lambda: parse_json(body), allowed)
+                value = parse_json(body)
+                if is_small(value):
+                    return self._answer(lambda: value, allowed)
+                return await self._beside(lambda: value, allowed)
+        except RequestError as error:
+            return _refused(error)
+
+    async def _beside(self, parsed: Callable[[], Any], may_debug: bool) -> Answer:
+        """Work beside the event loop; what began is not given up, as its thread and its memory would not be free."""
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self.turns.acquire()
+        except TimeoutError:
+            message = f"the request waited for longer than {WAIT_SECONDS} s."
+            raise RequestError(503, "too_busy", message, hint="Send it again later, or fewer leads at once.") from None
+        try:
+            return await anyio.to_thread.run_sync(self._answer, parsed, may_debug, limiter=self.limiter)
+        finally:
+            self.turns.release()
+
+    def close(self) -> None:
+        """Stop following, and write what the score log still holds."""
+        self.current.stop()
+        for log in self._logs:
+            log.close()
+
+
+def _refused(error: RequestError) -> Answer:
+    headers = ((b"retry-after", RETRY_AFTER),) if error.status == 503 else ()
+    return Answer(error_body(error), error.status, error.code, headers=headers)

@@ -1,0 +1,180 @@
+"""The pipeline through the real DVC, in a repository of its own, on a small simulated company."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.params import dump_yaml, read_yaml
+from pipeline.publish import publish
+from pipeline.score import open_leads
+from pipeline.workspaces.workspace import CODE, FILES
+
+STAGES = [
+    "simulate",
+    "ingest",
+    "snapshots",
+    "labels",
+    "split",
+    "audit",
+    "features",
+    "train",
+    "evaluate",
+    "segments",
+    "report",
+    "tracking",
+]
+
+
+@pytest.fixture(scope="module")
+def repository(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a fresh git and DVC repository with the product's code and a small world."""
+    folder = tmp_path_factory.mktemp("repository")
+    for name in CODE:
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in (*FILES, ".gitignore"):
+        shutil.copy2(root / name, folder / name)
+    params = read_yaml(root / "params.yaml")
+    params["simulator"] |= {"leads": 4_000, "days": 700}
+    params["evaluate"]["bootstrap"] = 50
+    params["split"] |= {"cross_fit_folds": 3}
+    params["train"] |= {"max_rounds": 60}
+    params["publish"]["min_positives"] = 10
+    (folder / "params.yaml").write_text(dump_yaml(params), encoding="utf-8")
+    for command in (
+        ["git", "init", "-q"],
+        ["git", "config", "user.email", "t@t.invalid"],
+        ["git", "config", "user.name", "t"],
+    ):
+        subprocess.run(command, cwd=folder, check=True)
+    dvc(folder, "init", "-q")
+    (folder / ".dvc" / "config").write_text((root / ".dvc" / "config").read_text())
+    shutil.copytree(root / ".dvc" / "plots", folder / ".dvc" / "plots", dirs_exist_ok=True)
+    subprocess.run(["git", "add", "-A"], cwd=folder, check=True)
+    subprocess.run(["git", "commit", "-qm", "start"], cwd=folder, check=True)
+    dvc(folder, "repro")
+    return folder
+
+
+def dvc(folder: Path, *arguments: str) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "PYTHONPATH")} | {
+        "PATH": path
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def ran(output: str) -> list[str]:
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+
+def test_the_metrics_have_the_promised_shape(repository: Path) -> None:
+    result = json.loads((repository / "metrics" / "evaluate.json").read_text())
+    assert result["source"] == "simulated"
+    assert set(result["baselines"]) >= {"base_rate", "logistic_regression", "points", "odoo_formula"}
+    names = {
+        "auc",
+        "average_precision",
+        "log_loss",
+        "brier",
+        "ece",
+        "ece_with_noise",
+        "precision_at_capacity",
+        "lift_at_capacity",
+    }
+    assert result["baselines"].pop("rfm") is None, "a rule for customers, not for leads"
+    for metrics in (result["product"], *result["baselines"].values()):
+        assert set(metrics) == names
+    assert result["baselines"]["points"]["log_loss"] is None
+    auc = result["product"]["auc"]
+    assert 0.6 < auc["low"] <= auc["value"] <= auc["high"] < 0.95
+    assert result["all_snapshots"]["rows"] > result["rows"]
+
+
+def test_a_second_repro_does_nothing(repository: Path) -> None:
+    assert ran(dvc(repository, "repro")) == []
+
+
+def test_a_changed_parameter_reruns_only_its_stages(repository: Path) -> None:
+    before = (repository / "metrics" / "evaluate.json").read_text()
+    assert ran(dvc(repository, "repro", "--dry")) == []
+    output = dvc(repository, "exp", "run", "-S", "train.learning_rate=0.2", "-n", "fast-learning")
+    assert ran(output) == STAGES[STAGES.index("train") :]
+    assert (repository / "metrics" / "evaluate.json").read_text() != before
+    assert "fast-learning" in dvc(repository, "exp", "show", "--csv")
+    assert "train.learning_rate" in dvc(repository, "params", "diff")
+    assert "file://" in dvc(repository, "plots", "show")
+    page = (repository / "dvc_plots" / "index.html").read_text()
+    assert "true_positive_rate" in page
+    (repository / "params.yaml").write_text(
+        (repository / "params.yaml").read_text().replace("learning_rate: 0.2", "learning_rate: 0.03")
+    )
+
+
+def test_data_never_reaches_git(repository: Path) -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files", "-o", "-c", "--exclude-standard"], cwd=repository, capture_output=True, text=True
+    )
+    names = tracked.stdout.splitlines()
+    assert not [
+        name for name in names if name.startswith(("data/", "reports/", ".dvc/cache", "mlflow.db", "mlartifacts"))
+    ]
+    assert "metrics/evaluate.json" in names
+
+
+def test_the_trained_model_is_published_and_scores_open_leads(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repository)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    from pipeline.params import load_params
+    from pipeline.publish import SECTIONS
+
+    params = load_params(SECTIONS)
+    code = publish(repository, params, repository / "data" / "champion")
+    assert code in (0, 3)
+    bundle = "data/champion" if code == 0 else "data/bundle"
+    command = [sys.executable, "-m", "pipeline.score", "--out", "data/scores.csv", "--bundle", bundle]
+    subprocess.run(command, cwd=repository, check=True, env={**os.environ, "PYTHONPATH": str(repository)})
+    lines = (repository / "data" / "scores.csv").read_text().splitlines()
+    waiting = open_leads(repository / "data" / "canonical", load_params(("snapshots",)).snapshots)
+    assert len(lines) == 1 + len(waiting)
+    assert len(waiting) > 50
+
+
+def test_the_scheduled_retrain_watches_trains_and_publishes(repository: Path) -> None:
+    """With nothing to watch it says so; asked to train always it ends with a decision of the gate."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW", "PYTHONPATH", "LEAD_"))}
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", *arguments]
+        return subprocess.run(
+            command, cwd=repository, env={**kept, "PATH": path}, capture_output=True, text=True, check=False
+        )
+
+    done = run("pipeline.retrain", "--always")
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    assert "runs dvc repro tracking" in done.stdout
+    bundle = "data/champion" if (repository / "data" / "champion").exists() else "data/bundle"
+    watched = run("pipeline.monitor", "--replay", "--bundle", bundle)
+    assert watched.returncode in (0, 4), watched.stdout + watched.stderr
+    result = json.loads((repository / "reports" / "monitor.json").read_text())
+    assert result["promise"] is not None, "what the gate saw comes with the champion, or from this very workspace"
+    if bundle == "data/champion":
+        again = run("pipeline.retrain", "--log", "data/replayed_log")
+        assert again.returncode in (0, 3), again.stdout + again.stderr
+        assert ("nothing to do" in again.stdout) == (watched.returncode == 0)

@@ -1,0 +1,95 @@
+"""The guide `docs/your-own-data.md`: its command, its parameters and its list of tables."""
+
+import re
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from features.vocabulary import STAGES
+from pipeline import ingest, labels, snapshots
+from pipeline.params import dump_yaml, read_yaml
+from pipeline.tables.contract import CANONICAL
+from pipeline.workspaces.workspace import overlay
+
+BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def rows_of(table: str, guide: str) -> list[list[str]]:
+    """The cells of the guide's table whose header begins with `table`."""
+    lines = guide[guide.index(f"| {table} |") :].splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    return cells[: next(i for i, row in enumerate(cells) if len(row) < 2)]
+
+
+@pytest.fixture
+def guide(root: Path) -> str:
+    return (root / "docs" / "your-own-data.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def company(guide: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for _, name, text in BLOCK.findall(guide):
+        if name:
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    params = overlay(read_yaml(root / "params.yaml"), read_yaml(tmp_path / "params.yaml"))
+    (tmp_path / "params.yaml").write_text(dump_yaml(params), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_guide_names_the_command(guide: str) -> None:
+    assert [text.strip() for language, _, text in BLOCK.findall(guide) if language == "bash"] == [
+        f"python -m {ingest.__name__}"
+    ]
+
+
+def test_the_stages_take_it_from_the_parameters(company: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ingest.main()
+    assert "1 outcome before its MQL" in capsys.readouterr().out
+    snapshots.main()
+    labels.main()
+    # P1 is won 16 days after its MQL and looked at every 7 days; P4 is rejected before its second look.
+    assert pq.read_table(company / "data" / "snapshots.parquet").column("lead_id").to_pylist() == [
+        "P1",
+        "P1",
+        "P1",
+        "P4",
+    ]
+    assert pq.read_table(company / "data" / "labels.parquet").num_rows == 4
+
+
+def test_the_guide_lists_every_table_and_column(guide: str) -> None:
+    listed = {row[0].strip("`"): row[1] for row in rows_of("view", guide)}
+    assert set(listed) == set(CANONICAL)
+    for name, schema in CANONICAL.items():
+        for column in schema.columns:
+            assert re.search(rf"\b{column.name}\b", listed[name]), f"{name}.{column.name}"
+    assert f"Stages are {', '.join(STAGES)}." in guide
+
+
+def test_a_source_can_leave_machines_out(company: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The clause of the guide works on the guide's own company, beside a bot and a scanner of mails."""
+    visits = company / "exports" / "visits.csv"
+    bot = [f"P4,06.03.2026 {8 + i // 60 % 10:02d}:{i % 60:02d},page_view,p{i}" for i in range(1_500)]
+    scanner = [f"P1,02.03.2026 07:30,mail_click,link{i}" for i in range(3)] + ["P1,02.03.2026 09:00,mail_click,link1"]
+    visits.write_text(visits.read_text(encoding="utf-8") + "\n".join([*bot, *scanner, ""]), encoding="utf-8")
+    ingest.main()
+    printed = capsys.readouterr().out
+    assert "1 lead has more touchpoints than people make" in printed
+    assert "P4: 1,501 touchpoints, 1,500 of them on 2026-03-06" in printed
+    assert "rather a scanner made: 3 of 4 (75.0 %)" in " ".join(printed.split())
+    source = company / "pipeline" / "sources" / "acme.sql"
+    every = source.read_text(encoding="utf-8").replace("CREATE VIEW touchpoints", "CREATE VIEW all_touchpoints")
+    people = (company / "people_only.sql").read_text(encoding="utf-8")
+    source.write_text(every + people, encoding="utf-8")
+    ingest.main()
+    kept = pq.read_table(company / "data" / "canonical" / "touchpoints.parquet").to_pandas()
+    assert "bots?" not in capsys.readouterr().out
+    assert kept[["lead_id", "kind"]].value_counts().to_dict() == {
+        ("P1", "download"): 2,
+        ("P1", "page_view"): 1,
+        ("P1", "mail_click"): 1,
+    }

@@ -1,0 +1,138 @@
+"""What condemns a row of the smaller tables, row by row, and what the order of the rows and the export's clock decide."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from features.errors import DataError
+from pipeline.ingest import Counts, ingest
+from pipeline.tables.parquet import check_file
+
+# Per table: its columns, and one good row.
+GOOD = {
+    "export": ("exported_at, clock", "('2026-03-01T00:00:00Z', 'real')"),
+    "attributes": (
+        "entity, attribute, type, known_at",
+        "('lead', 'vip', 'boolean', 'creation'), ('account', 'size', 'number', 'mql')",
+    ),
+    "accounts": ("account_id, size", "('A1', '10')"),
+    "leads": ("lead_id, account_id, created_at, vip", "('L1', 'A1', '2026-01-01T00:00:00Z', 'yes')"),
+    "touchpoints": ("lead_id, occurred_at, kind", "('L1', '2026-01-02T00:00:00Z', 'page_view')"),
+    "handovers": ("lead_id, queued_at, handed_over_at", "('L1', '2026-01-03T00:00:00Z', '2026-01-04T00:00:00Z')"),
+    "attribute_changes": (
+        "lead_id, account_id, attribute, value, occurred_at",
+        "('L1', NULL, 'vip', 'no', '2026-01-03T00:00:00Z')",
+    ),
+    "orders": ("account_id, ordered_at, amount", "('A1', '2026-01-03T00:00:00Z', '9.5')"),
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., dict[str, Counts]]:
+    """Return a function that ingests the good rows, with further ones after them, or with other tables in their place."""
+
+    def go(instead: dict[str, tuple[str, str]] | None = None, **more: str) -> dict[str, Counts]:
+        tables = {**GOOD, **(instead or {})}
+        values = {name: f"{rows}, {more[name]}" if name in more else rows for name, (_, rows) in tables.items()}
+        sql = [f"CREATE VIEW {name} AS SELECT * FROM (VALUES {values[name]}) t ({tables[name][0]});" for name in tables]
+        (tmp_path / "s.sql").write_text("\n".join(sql))
+        return ingest(tmp_path / "s.sql", tmp_path, tmp_path / "canonical", tmp_path / "quarantine", 0.9)
+
+    return go
+
+
+def test_the_good_rows_are_good(run) -> None:
+    assert [(count.rows, count.kept) for count in run().values()] == [(1, 1), (2, 2), *[(1, 1)] * 6]
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "reason"),
+    [
+        ("accounts", "('A1', '11')", "duplicate account_id"),
+        ("accounts", "('A2', 'many')", "bad number in size"),
+        ("leads", "('L1', 'A1', '2026-01-01T00:00:00Z', 'yes')", "duplicate lead_id"),
+        ("leads", "('L2', 'A1', '2026-01-01T00:00:00Z', 'maybe')", "bad boolean in vip"),
+        ("leads", "('L2', 'A1', '2026-01-01', 'yes')", "no time zone in created_at"),
+        ("leads", "('', 'A1', '2026-01-01T00:00:00Z', 'yes')", "missing lead_id"),
+        ("leads", "('L2', 'A1', '2026-03-02T00:00:00Z', 'yes')", "created_at after the export"),
+        ("handovers", "('L1', '2026-01-05T00:00:00Z', '2026-01-04T00:00:00Z')", "handed over before it was queued"),
+        ("handovers", "('L9', '2026-01-03T00:00:00Z', '2026-01-04T00:00:00Z')", "unknown lead"),
+        ("attribute_changes", "(NULL, NULL, 'vip', 'no', '2026-01-03T00:00:00Z')", "neither lead_id nor account_id"),
+        ("attribute_changes", "('L1', NULL, 'mood', 'no', '2026-01-03T00:00:00Z')", "unknown attribute"),
+        ("attribute_changes", "(NULL, 'A9', 'size', '3', '2026-01-03T00:00:00Z')", "unknown account"),
+        ("orders", "('A9', '2026-01-03T00:00:00Z', '9.5')", "unknown account"),
+        ("orders", "('A1', '2026-01-03T00:00:00Z', NULL)", "missing amount"),
+        ("orders", "('A1', '2026-03-01T00:00:00.000001Z', '1')", "ordered_at after the export"),
+    ],
+)
+def test_a_bad_row_goes_to_quarantine(run, tmp_path: Path, table: str, row: str, reason: str) -> None:
+    counts = run(**{table: row})
+    assert counts.pop(table).quarantined == {reason: 1}
+    assert not any(count.quarantined for count in counts.values())
+    quarantined = pq.read_table(tmp_path / "quarantine" / f"{table}.parquet").to_pylist()
+    assert [(q["reason"], q["source_file"], q["source_line"]) for q in quarantined] == [(reason, None, 2)]
+    assert ", ".join(json.loads(quarantined[0]["row"])) == GOOD[table][0]
+
+
+def test_rows_at_the_export_are_kept_and_equal_orders_too(run) -> None:
+    at_the_export = "('A1', '2026-03-01T00:00:00Z', '1'), ('A1', '2026-03-01T00:00:00Z', '1')"
+    assert run(orders=at_the_export)["orders"] == Counts(3, 3, {})
+
+
+def test_the_first_of_conflicting_leads_is_kept(run, tmp_path: Path) -> None:
+    run(leads="('L1', NULL, '2026-02-01T00:00:00Z', 'no')")
+    (lead,) = pq.read_table(tmp_path / "canonical" / "leads.parquet").to_pylist()
+    assert (lead["account_id"], lead["vip"]) == ("A1", True)
+
+
+def test_what_belongs_to_a_quarantined_lead_follows_it(run) -> None:
+    counts = run(leads="('L2', 'A1', 'soon', 'yes')", touchpoints="('L2', '2026-01-02T00:00:00Z', 'page_view')")
+    assert counts["touchpoints"].quarantined == {"unknown lead": 1}
+
+
+def test_an_ordinal_clock_has_no_future(run) -> None:
+    ordinal = {"export": ("exported_at, clock", "('2026-03-01T00:00:00Z', 'ordinal')")}
+    assert run(ordinal, orders="('A1', '2030-01-01T00:00:00Z', '1')")["orders"] == Counts(2, 2, {})
+
+
+def test_touchpoints_are_sorted_by_lead_and_time_whatever_order_they_came_in(run, tmp_path: Path) -> None:
+    anonymous, first = "(NULL, '2026-01-01T00:00:00Z', 'b')", "('L1', '2026-01-01T00:00:00Z', 'c')"
+    run(
+        leads="('L2', 'A1', '2026-01-01T00:00:00Z', 'no')",
+        touchpoints=f"('L2', '2026-01-03T00:00:00Z', 'a'), {anonymous}, {first}",
+    )
+    rows = pq.read_table(tmp_path / "canonical" / "touchpoints.parquet").to_pylist()
+    assert [(row["lead_id"], row["kind"]) for row in rows] == [
+        ("L1", "c"),
+        ("L1", "page_view"),
+        ("L2", "a"),
+        (None, "b"),
+    ]
+
+
+def test_ids_are_the_same_in_every_run_and_given_ones_stay(run, tmp_path: Path) -> None:
+    def ids(rows: str) -> list[str]:
+        run({"touchpoints": ("touchpoint_id, lead_id, occurred_at, kind", rows)})
+        return pq.read_table(tmp_path / "canonical" / "touchpoints.parquet")["touchpoint_id"].to_pylist()
+
+    nameless, named = "(NULL, 'L1', '2026-01-02T00:00:00Z', 'a')", "('T7', 'L1', '2026-01-03T00:00:00Z', 'a')"
+    first = ids(f"{nameless}, {nameless}, {named}")
+    assert first == ids(f"{named}, {nameless}, {nameless}")
+    assert first[2] == "T7"
+    assert len(set(first)) == 3
+
+
+def test_a_file_is_held_to_its_schema_row_group_by_row_group(tmp_path: Path) -> None:
+    path = tmp_path / "orders.parquet"
+    moment = pa.array([0, 0], pa.timestamp("us", "UTC"))
+    table = pa.table({"account_id": ["A", None], "ordered_at": moment, "amount": [1.0, 2.0], "product": ["p", None]})
+    pq.write_table(table, path, row_group_size=1)
+    with pytest.raises(DataError, match=r"orders\.parquet: table 'orders', column 'account_id': 1 value\(s\) missing"):
+        check_file(path, "orders")
+    path.write_text("nothing")
+    with pytest.raises(DataError, match=r"orders\.parquet: not a Parquet file"):
+        check_file(path, "orders")

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from features.errors import DataError, ParameterError
+from pipeline.params import dump_yaml, load_params, read_yaml
+from pipeline.workspaces.workspace import CODE, FILES, data_folder, make_workspace, overlay, presets
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_overlay_merges_mappings_and_replaces_everything_else() -> None:
+    base = {"points": {"interactions": {"a": 1}}, "split": {"mode": "grouped", "test_from": None}, "windows": [7]}
+    changes = {"points": None, "split": {"mode": "time"}, "windows": [3, 14]}
+    assert overlay(base, changes) == {"points": None, "split": {"mode": "time", "test_from": None}, "windows": [3, 14]}
+    assert base["split"]["mode"] == "grouped"
+
+
+def test_an_unknown_source_names_those_with_a_preset(root) -> None:
+    with pytest.raises(ParameterError, match=r"'nowhere' has no preset\. Allowed: .*saas_logins"):
+        make_workspace(root, "nowhere")
+
+
+def test_absent_files_are_named_with_the_way_out(root, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("LEAD_DATA_DIR", str(tmp_path))
+    with pytest.raises(DataError, match="saas_logins.*LEAD_DATA_DIR.*simulator"):
+        make_workspace(root, "saas_logins")
+
+
+def test_a_preset_without_raw_files_leaves_them_to_the_simulator(root, tmp_path, monkeypatch) -> None:
+    for name in (*CODE, *FILES, "params.yaml", ".dvc"):
+        (tmp_path / name).symlink_to(root / name)
+    monkeypatch.setenv("LEAD_DATA_DIR", str(tmp_path / "nowhere"))
+    workspace = make_workspace(tmp_path, "simulated_upsell")
+    made, base = read_yaml(workspace / "params.yaml"), read_yaml(root / "params.yaml")
+    assert made["ingest"] == base["ingest"]
+    assert made["snapshots"]["risk_set"] == "customers"
+    assert not (workspace / "published.yaml").exists()
+
+
+@pytest.mark.parametrize("name", presets(ROOT))
+def test_every_preset_keeps_to_what_parameters_allow(name, tmp_path) -> None:
+    params = overlay(read_yaml(ROOT / "params.yaml"), read_yaml(ROOT / "pipeline" / "presets" / f"{name}.yaml"))
+    params.pop("published", None)
+    (tmp_path / "params.yaml").write_text(dump_yaml(params))
+    load_params(tuple(params), tmp_path / "params.yaml")
+
+
+def test_the_data_folder_follows_the_environment(root, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("LEAD_DATA_DIR", str(tmp_path))
+    assert data_folder(root) == tmp_path
+    monkeypatch.delenv("LEAD_DATA_DIR")
+    assert data_folder(root).name == "data"
