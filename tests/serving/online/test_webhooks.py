@@ -326,7 +326,7 @@ def test_a_stored_value_of_another_type_stops_nobody(
     _visit(store, "L-1", clock.now)
     _work(dispatcher, clock)
     told = {item["lead_id"]: [warning["code"] for warning in item["lead"]["warnings"]] for item in crm.data}
-    assert told == {"L-0": ["attribute_type"], "L-1": []}
+    assert told == {"L-0": ["no_touchpoints", "attribute_type"], "L-1": []}
     assert _rows(store, schema.rescore) == []
 
 
