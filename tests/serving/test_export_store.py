@@ -16,11 +16,11 @@ from models.answers.requests import build
 from models.answers.scoring import score_requests
 from models.bundle import Bundle
 from pipeline.ingest import ingest
-from pipeline.labels import label_snapshots, period_outcomes
 from pipeline.params import LabelsParams, SnapshotsParams
 from pipeline.population.attribute_history import attribute_lists, attributes_at
+from pipeline.population.outcomes import label_snapshots, period_outcomes
+from pipeline.population.risk_set import mql_snapshots, risk_periods
 from pipeline.score import score_snapshots
-from pipeline.snapshots import mql_snapshots, risk_periods
 from pipeline.tables.export import read_export
 from pipeline.tables.parquet import read_table
 from serving.export_store import export_store

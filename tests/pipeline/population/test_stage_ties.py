@@ -7,7 +7,7 @@ import pytest
 from features.compute import Snapshots
 from features.journeys import Journeys, LeadJourney, StageChangeRecord
 from models.answers.scoring import _not_scored
-from pipeline.snapshots import risk_periods
+from pipeline.population.risk_set import risk_periods
 
 DAY = 86_400_000_000
 OPEN, QUALIFIED, DISQUALIFIED = "", "already_qualified", "disqualified"

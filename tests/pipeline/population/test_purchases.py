@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import DataError
-from pipeline.labels import growth_outcomes, label_snapshots, new_product_outcomes, purchase_outcomes
 from pipeline.params import LabelsParams
+from pipeline.population.outcomes import growth_outcomes, label_snapshots, new_product_outcomes, purchase_outcomes
 
 US = pd.Timedelta(microseconds=1)
 DAY = pd.Timedelta(days=1)

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from pipeline.params import SnapshotsParams
-from pipeline.snapshots import customer_snapshots, customers_since, mql_snapshots, risk_periods
+from pipeline.population.risk_set import customer_periods, customer_snapshots, mql_snapshots, risk_periods
 
 DAY = pd.Timedelta(days=1)
 START = pd.Timestamp("2026-01-01", tz="UTC")
@@ -96,7 +96,7 @@ def test_customers_are_looked_at_each_month_after_their_first_order() -> None:
     leads = pd.DataFrame({"lead_id": ["a", "b", "c"], "account_id": ["A", "B", None], "created_at": START})
     ordered = pd.to_datetime(["2026-01-15", "2026-02-01", "2026-03-20"], utc=True).astype("datetime64[us, UTC]")
     orders = pd.DataFrame({"account_id": ["A", "B", "A"], "ordered_at": ordered})
-    rows = customer_snapshots(leads, orders, pd.Timestamp("2026-04-01", tz="UTC"))
+    rows = customer_snapshots(customer_periods(leads, orders), pd.Timestamp("2026-04-01", tz="UTC"))
     got = [(lead, at.strftime("%m-%d")) for lead, at in zip(rows["lead_id"], rows["snapshot_at"], strict=True)]
     assert got == [("a", "02-01"), ("a", "03-01"), ("b", "03-01")]
 
@@ -112,7 +112,7 @@ def test_a_customers_lead_is_looked_at_once_it_is_known_and_not_at_that_very_mom
         }
     )
     orders = pd.DataFrame({"account_id": ["A"], "ordered_at": pd.Series([START - 500 * DAY])})
-    rows = customer_snapshots(leads, orders, pd.Timestamp("2026-04-01", tz="UTC"))
+    rows = customer_snapshots(customer_periods(leads, orders), pd.Timestamp("2026-04-01", tz="UTC"))
     got = [(lead, at.strftime("%m-%d")) for lead, at in zip(rows["lead_id"], rows["snapshot_at"], strict=True)]
     assert got == [("at", "03-01"), ("early", "02-01"), ("early", "03-01")]
 
@@ -120,5 +120,7 @@ def test_a_customers_lead_is_looked_at_once_it_is_known_and_not_at_that_very_mom
 def test_a_customer_from_after_the_last_first_of_a_month_is_one_at_the_export() -> None:
     leads = pd.DataFrame({"lead_id": ["a", "b"], "account_id": ["A", None], "created_at": START})
     orders = pd.DataFrame({"account_id": ["A"], "ordered_at": pd.Series([EXPORT - DAY])})
-    assert customers_since(leads, orders)[["lead_id", "since"]].values.tolist() == [["a", EXPORT - DAY]]
-    assert customer_snapshots(leads, orders, EXPORT).empty
+    periods = customer_periods(leads, orders)
+    assert periods[["lead_id", "started_at"]].values.tolist() == [["a", EXPORT - DAY]]
+    assert periods["ended_at"].isna().all()
+    assert customer_snapshots(periods, EXPORT).empty
