@@ -6,7 +6,7 @@ from features.errors import DataError
 from models.answers.risk_set import CUSTOMERS, RiskSet
 from pipeline.console import console, run_main
 from pipeline.params import load_params
-from pipeline.population.risk_set import customer_snapshots, mql_snapshots, periods_of_tables
+from pipeline.population.risk_set import customer_snapshots, mql_snapshots, risk_periods
 from pipeline.tables.export import read_export
 from pipeline.tables.parquet import write_table
 
@@ -21,7 +21,7 @@ def main() -> None:
     data = params.paths.data_dir
     export = read_export(data / "canonical")
     risk_set = RiskSet(params.snapshots.risk_set, params.snapshots.expire_days)
-    periods = periods_of_tables(data / "canonical", risk_set)
+    periods = risk_periods(data / "canonical", risk_set)
     if risk_set.name == CUSTOMERS:
         snapshots = customer_snapshots(periods, export.exported_at)
     else:

@@ -14,7 +14,7 @@ from pipeline.leakage.counts import visible_touchpoints
 from pipeline.params import LabelsParams, SnapshotsParams
 from pipeline.population.attribute_history import attributes_at, eligible_attributes
 from pipeline.population.outcomes import period_outcomes, purchase_outcomes
-from pipeline.population.risk_set import micros, risk_periods
+from pipeline.population.risk_set import micros, mql_periods
 from pipeline.tables.export import Export
 from pipeline.tables.parquet import read_table
 
@@ -95,7 +95,7 @@ def stage_rows(
     customers = snapshots_params.risk_set == CUSTOMERS
     if customers:
         # Their own periods never end; what ended is the time as a lead.
-        periods = None if stages is None else risk_periods(stages, snapshots_params.expire_days)
+        periods = None if stages is None else mql_periods(stages, snapshots_params.expire_days)
         orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
         everything["outcome_at"] = purchase_outcomes(everything, orders, labels_params)
     else:

@@ -17,7 +17,7 @@ from models.monitoring.score_log import KEY, pseudonym
 from models.monitoring.score_log_reader import ScoreLog
 from pipeline.params import LabelsParams
 from pipeline.population.outcomes import label_snapshots, period_outcomes, purchase_outcomes
-from pipeline.population.risk_set import micros, periods_of_tables
+from pipeline.population.risk_set import micros, risk_periods
 from pipeline.tables.export import Export
 from pipeline.tables.parquet import read_table
 
@@ -98,7 +98,7 @@ def monitored_rows(
     keep(rows["snapshot_at"] > pd.Timestamp(metadata["data_used_until"]), "used_in_training")
     rows = rows.merge(leads, on="lead_id", how="left")
     customers = metadata.get("risk_set") == CUSTOMERS
-    periods = periods_of_tables(canonical, RiskSet(CUSTOMERS if customers else MQL, expire_days))
+    periods = risk_periods(canonical, RiskSet(CUSTOMERS if customers else MQL, expire_days))
     labels = LabelsParams(
         label_days=metadata["label_days"],
         recording_delay_days=metadata["recording_delay_days"],

@@ -27,7 +27,7 @@ def period_outcomes(snapshots: pd.DataFrame, periods: pd.DataFrame) -> pd.Series
     snapshots : DataFrame
         Columns lead_id, risk_period.
     periods : DataFrame
-        As returned by `risk_set.risk_periods`.
+        As returned by `risk_set.mql_periods`.
 
     Returns
     -------

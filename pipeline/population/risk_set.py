@@ -33,12 +33,11 @@ __all__ = [
     "leads_at_risk",
     "micros",
     "mql_snapshots",
-    "periods_of_tables",
     "risk_periods",
 ]
 
 
-def risk_periods(stage_changes: pd.DataFrame, expire_days: int | None) -> pd.DataFrame:
+def mql_periods(stage_changes: pd.DataFrame, expire_days: int | None) -> pd.DataFrame:
     """Cut each lead's stage changes into risk periods by `models.answers.risk_set.periods_of`; one row per (lead, risk period).
 
     Parameters
@@ -58,10 +57,10 @@ def risk_periods(stage_changes: pd.DataFrame, expire_days: int | None) -> pd.Dat
     --------
     >>> when = pd.to_datetime(["2026-01-01", "2026-01-03", "2026-02-01"], utc=True)
     >>> changes = pd.DataFrame({"lead_id": "L", "stage": ["mql", "recycled", "mql"], "occurred_at": when})
-    >>> risk_periods(changes, None)[["risk_period", "ended_by"]].values.tolist()
+    >>> mql_periods(changes, None)[["risk_period", "ended_by"]].values.tolist()
     [[0, 'recycled'], [1, None]]
     >>> at_once = changes.assign(occurred_at=when[0], recorded_at=when[[0, 2, 1]])  # back to MQL, and only then recycled
-    >>> risk_periods(at_once, None)["ended_by"].tolist()
+    >>> mql_periods(at_once, None)["ended_by"].tolist()
     ['recycled']
     """
     relevant = stage_changes[stage_changes["stage"].isin((STARTS, *ENDS))]
@@ -97,7 +96,7 @@ def mql_snapshots(
     Parameters
     ----------
     periods : DataFrame
-        As returned by `risk_periods`.
+        As returned by `mql_periods`.
     params : SnapshotsParams
         Uses every_days and expire_days.
     exported_at : Timestamp
@@ -154,7 +153,7 @@ def customer_periods(leads: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        As `risk_periods`, sorted by lead_id: one period that never ends. `started_at` is the moment of the account's first
+        As `mql_periods`, sorted by lead_id: one period that never ends. `started_at` is the moment of the account's first
         order, or of the lead's creation where that is later, for nobody knew the lead before. The lead is at risk after it,
         not at it.
     """
@@ -214,12 +213,17 @@ def customer_snapshots(periods: pd.DataFrame, exported_at: pd.Timestamp) -> pd.D
     )
 
 
-def periods_of_tables(canonical: Path, risk_set: RiskSet) -> pd.DataFrame:
+def risk_periods(canonical: Path, risk_set: RiskSet) -> pd.DataFrame:
     """Work out the risk periods of a folder of canonical tables; one row per (lead, risk period).
 
     The stage `snapshots` writes them down, for the stages after it. The commands `score` and `monitor` work them out anew: they
     take any folder of canonical tables, also one for which no stage ran. A table written for an earlier export would
     silently miss the newest leads, and a model's own `expire_days` may differ from the stage's.
+
+    Raises
+    ------
+    DataError
+        If a canonical table is missing or breaks the contract.
 
     Parameters
     ----------
@@ -231,7 +235,7 @@ def periods_of_tables(canonical: Path, risk_set: RiskSet) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        As the table `risk_periods`: `risk_periods` or `customer_periods`, with account_id (missing: the lead has none).
+        `mql_periods` or `customer_periods`, with account_id (missing: the lead has none); as the table `risk_periods` is read.
     """
     columns = ["lead_id", "account_id", "created_at"]
     leads = read_table(canonical / "leads.parquet", "leads").select(columns).to_pandas()
@@ -239,7 +243,7 @@ def periods_of_tables(canonical: Path, risk_set: RiskSet) -> pd.DataFrame:
         periods = customer_periods(leads, read_table(canonical / "orders.parquet", "orders").to_pandas())
     else:
         changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
-        periods = risk_periods(changes, risk_set.expire_days)
+        periods = mql_periods(changes, risk_set.expire_days)
     periods = periods.merge(leads[["lead_id", "account_id"]], on="lead_id", how="left")
     table = pa.Table.from_pandas(periods, preserve_index=False)
     frame: pd.DataFrame = check_table(table, "risk_periods", f"risk periods of {canonical}").to_pandas()
@@ -265,7 +269,7 @@ def leads_at_risk(canonical: Path, params: SnapshotsParams) -> pd.DataFrame:
     export = read_export(canonical)
     export_us = to_micros(export.exported_at.to_pydatetime())
     risk_set = RiskSet(params.risk_set, params.expire_days)
-    periods = periods_of_tables(canonical, risk_set)
+    periods = risk_periods(canonical, risk_set)
     started, ended = micros(periods["started_at"]), micros(periods["ended_at"], NEVER)
     if risk_set.name == CUSTOMERS:
         chosen = is_customer(export_us, started)

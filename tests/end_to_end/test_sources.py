@@ -11,7 +11,7 @@ from models.params import SplitParams
 from pipeline.ingest import ingest
 from pipeline.params import LabelsParams, SnapshotsParams, read_yaml
 from pipeline.population.outcomes import label_snapshots, order_outcomes, period_outcomes
-from pipeline.population.risk_set import customer_periods, customer_snapshots, mql_snapshots, risk_periods
+from pipeline.population.risk_set import customer_periods, customer_snapshots, mql_periods, mql_snapshots
 from pipeline.workspaces.workspace import overlay
 
 
@@ -39,7 +39,7 @@ def labelled(root: Path, real_data: Path, source: str, target: Path) -> tuple[pd
         rows = rows.merge(leads[["lead_id", "account_id"]], on="lead_id")
         outcome = order_outcomes(rows, table("orders"))
     else:
-        periods = risk_periods(table("stage_changes"), settings.expire_days)
+        periods = mql_periods(table("stage_changes"), settings.expire_days)
         rows = mql_snapshots(periods, settings, export["exported_at"], ordinal=ordinal)
         rows = rows.merge(leads[["lead_id", "account_id"]], on="lead_id")
         outcome = period_outcomes(rows, periods)

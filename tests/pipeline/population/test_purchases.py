@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import DataError
@@ -100,6 +100,7 @@ ORDERS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(ORDERS, st.lists(MOMENTS, min_size=1, max_size=4))
 def test_labels_are_what_their_definition_says(made: list[tuple], moments: list[pd.Timestamp]) -> None:
     table, rows = orders(*made), snapshots(*moments)
