@@ -19,17 +19,16 @@ from models.bundle import Bundle
 from models.calibration.level_shift import month_blocks
 from models.fitting.recipe import baseline_values, row_groups
 from models.quality.gate import GateDecision, decide_promotion
-from pipeline.console import console, run_main
+from pipeline.console import REFUSED, console, run_main
 from pipeline.mlflow_runs.comparison import champion_probabilities, gate_rows, same_question
 from pipeline.mlflow_runs.provenance import bundle_hash, read_tracking
 from pipeline.mlflow_runs.registry import Registry, Version
 from pipeline.params import load_params
 from pipeline.tables.parquet import read_table
 
-__all__ = ["REFUSED", "SECTIONS", "export", "gate_rows", "main", "publish", "rollback"]
+__all__ = ["SECTIONS", "export", "gate_rows", "main", "publish", "rollback"]
 
 SECTIONS = ("evaluate", "paths", "publish")
-REFUSED = 3
 
 
 def _judge(rows: pd.DataFrame, champion: Bundle | None, canonical: Path, params: Any, ordinal: bool) -> GateDecision:

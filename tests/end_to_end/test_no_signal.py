@@ -19,9 +19,10 @@ from models.fitting.recipe import fit_baselines, fit_product
 from models.fitting.splits import assign_slices
 from models.params import CalibrationParams, EvaluateParams, PublishParams, SplitParams, TiersParams, TrainParams
 from pipeline import evaluate
+from pipeline.console import REFUSED
 from pipeline.mlflow_runs import comparison
 from pipeline.mlflow_runs.registry import Registry
-from pipeline.publish import REFUSED, publish
+from pipeline.publish import publish
 from pipeline.tables.parquet import read_table, write_table
 from tests.pipeline.conftest import catalog as catalog
 from tests.pipeline.conftest import empty_store as empty_store

@@ -14,9 +14,10 @@ from features.catalog import Learned, build_catalog
 from features.errors import BundleError, DataError, LeadQualificationError
 from models.bundle import bundle_hash
 from pipeline import publish as module
+from pipeline.console import REFUSED
 from pipeline.mlflow_runs import comparison
 from pipeline.mlflow_runs.registry import Registry
-from pipeline.publish import REFUSED, gate_rows, publish, rollback
+from pipeline.publish import gate_rows, publish, rollback
 
 NAME = "lead-qualification"
 LEARNED = Learned(kinds=("page_view", "mail_open"), channels=("web",))
