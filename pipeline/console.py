@@ -58,7 +58,7 @@ def metrics_table(result: dict[str, Any], title: str | None = None) -> Table:
     Parameters
     ----------
     result : dict
-        As `pipeline.evaluate.evaluate_rows` returns it.
+        As `models.quality.evaluation.evaluate_rows` returns it.
     title : str, optional
         Above the table; default: rows, base rate and capacity.
     """

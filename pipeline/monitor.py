@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import DataError
-from models.bundle import Bundle
+from models.bundle import Bundle, target_of
 from models.monitoring.retrain_verdict import RETRAIN
 from models.monitoring.score_log import FOLDER, KEY, LogSettings, Model
 from models.monitoring.score_log_reader import read_log
@@ -23,7 +23,6 @@ from pipeline.monitoring.rows import monitored_rows
 from pipeline.pages.machine_traffic_words import traffic_lines
 from pipeline.pages.monitor_page import monitor_page
 from pipeline.pages.monitor_words import summary_lines, verdict_word
-from pipeline.pages.target_words import target_of
 from pipeline.params import load_params
 from pipeline.population.machine_traffic import machine_traffic
 from pipeline.scoring.log import log_snapshots, model_of, replayed_snapshots

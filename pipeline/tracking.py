@@ -16,7 +16,7 @@ import features
 import models
 from features.errors import BundleError, DataError
 from models.answers.frames import COLUMNS, example_frame, score_frame
-from models.bundle import Bundle
+from models.bundle import Bundle, target_of
 from pipeline.console import console, run_main
 from pipeline.matrix.segment_rows import dimension_words
 from pipeline.mlflow_runs.comparison import compare, comparison_sentence
@@ -35,7 +35,6 @@ from pipeline.mlflow_runs.summary import (
 )
 from pipeline.pages.charts import feature_words, read_plots, with_words
 from pipeline.pages.plots import figure_png
-from pipeline.pages.target_words import target_of
 from pipeline.params import load_params
 from pipeline.tables.json_files import write_json
 from pipeline.tables.parquet import read_table

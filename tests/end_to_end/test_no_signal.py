@@ -18,7 +18,7 @@ from models.fitting.random_folds import random_fold_probabilities
 from models.fitting.recipe import fit_baselines, fit_product
 from models.fitting.splits import assign_slices
 from models.params import CalibrationParams, EvaluateParams, PublishParams, SplitParams, TiersParams, TrainParams
-from pipeline import evaluate
+from models.quality import evaluation
 from pipeline.console import REFUSED
 from pipeline.mlflow_runs import comparison
 from pipeline.mlflow_runs.registry import Registry
@@ -99,11 +99,11 @@ def test_random_folds_look_good_where_later_leads_show_nothing() -> None:
         **fit_baselines(matrix, frame, catalog, points=None, observation_days=30, predict=np.arange(len(frame))),
     )
     section = EvaluateParams(bootstrap=100)
-    promised = evaluate.random_folds(found, section)
+    promised = evaluation.random_folds(found, section)
     assert promised is not None
     assert promised["value"] is not None
     assert promised["value"] > 0.6
-    verdict = evaluate.judge(found[found["slice"] == "test"], bundle, PublishParams(permutations=199), section)
+    verdict = evaluation.judge(found[found["slice"] == "test"], bundle, PublishParams(permutations=199), section)
     assert verdict.code == "no_forward_signal"
     assert verdict.auc["value"] == pytest.approx(0.5, abs=0.06)
     assert verdict.positives > 200
