@@ -13,15 +13,15 @@ def test_the_description_says_how_the_model_stands_beside_the_champion(
 ) -> None:
     from pipeline.mlflow_runs import comparison as module
     from pipeline.mlflow_runs.comparison import compare, comparison_sentence
+    from pipeline.mlflow_runs.promotion import publish
     from pipeline.mlflow_runs.registry import Registry
     from pipeline.mlflow_runs.summary import comparison_metrics
-    from pipeline.publish import publish
     from pipeline.tables.parquet import read_table
 
     bundle = make_bundle()
     assert Registry.find(workspace, "lead-qualification") is None
     lay_out(bundle)
-    assert publish(workspace, sections, workspace / "champion") == 0
+    assert publish(workspace, sections, workspace / "champion").is_champion
     registry = Registry.find(workspace, "lead-qualification")
     assert registry is not None
     version = registry.alias("champion")
