@@ -19,11 +19,19 @@ from rich.rule import Rule
 
 from features.errors import DataError, LeadQualificationError
 from models.bundle import Bundle
-from pipeline.console import calibration_note, console, coverage_note, metrics_table, run_main, signal_note, unseen_note
+from pipeline.console import (
+    REFUSED,
+    calibration_note,
+    console,
+    coverage_note,
+    metrics_table,
+    run_main,
+    signal_note,
+    unseen_note,
+)
 from pipeline.pages.target_words import WORDS
 from pipeline.params import load_params
 from pipeline.population.risk_set import leads_at_risk
-from pipeline.publish import REFUSED
 from pipeline.scoring.requests import lead_requests
 from pipeline.tables.parquet import read_table
 from pipeline.workspaces.workspace import make_workspace, presets

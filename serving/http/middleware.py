@@ -108,7 +108,9 @@ class Edge:
             answer = self._refusal(scope, found)
             is_refused = answer is not None
             if is_refused or (scope["method"] != "POST" and _has_body(scope)):
-                await skip_body(receive)  # nobody looks at it, and a caller whose body is left unread may not see the answer
+                await skip_body(
+                    receive
+                )  # nobody looks at it, and a caller whose body is left unread may not see the answer
             if found is not None and not is_refused and found.route.is_upstream:
                 await upstream.ask(self.app, found.route, scope, receive, send, seen, request_id)
                 return

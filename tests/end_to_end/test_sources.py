@@ -8,10 +8,10 @@ import pytest
 
 from models.fitting.splits import assign_slices
 from models.params import SplitParams
-from pipeline.ingest import ingest
 from pipeline.params import LabelsParams, SnapshotsParams, read_yaml
 from pipeline.population.outcomes import label_snapshots, order_outcomes, period_outcomes
 from pipeline.population.risk_set import customer_periods, customer_snapshots, mql_periods, mql_snapshots
+from pipeline.tables.ingested import ingest
 from pipeline.workspaces.workspace import overlay
 
 

@@ -15,13 +15,13 @@ from features.timeline import DAY_US, from_micros
 from models.answers.requests import build
 from models.answers.scoring import score_requests
 from models.bundle import Bundle
-from pipeline.ingest import ingest
 from pipeline.params import LabelsParams, SnapshotsParams
 from pipeline.population.attribute_history import attribute_lists, attributes_at
 from pipeline.population.outcomes import label_snapshots, period_outcomes
 from pipeline.population.risk_set import mql_periods, mql_snapshots
 from pipeline.score import score_snapshots
 from pipeline.tables.export import read_export
+from pipeline.tables.ingested import ingest
 from pipeline.tables.parquet import read_table
 from serving.export_store import export_store
 from serving.online.export_types import bundle_to_follow, types_of
