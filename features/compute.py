@@ -148,11 +148,20 @@ def compute_features(
             _fold_accounts(journeys, lead, at, catalog, plan.account, out, threads)
         if plan.orders is not None and journeys.orders is not None:
             bought, account = journeys.orders, journeys.account[lead]
-            chosen = np.flatnonzero(account >= 0)
+            with_account = np.flatnonzero(account >= 0)
             # its columns are filled already, and sequences are a matter of the lead's own journey
             plain = plan._replace(empty=plan.empty[:0], pairs=plan.pairs[:0])
             _fold(
-                bought, account[chosen], at[chosen], chosen, ORDERS_MATCHER, plan.orders, catalog, plain, out, threads
+                bought,
+                account[with_account],
+                at[with_account],
+                with_account,
+                ORDERS_MATCHER,
+                plan.orders,
+                catalog,
+                plain,
+                out,
+                threads,
             )
     return out
 
@@ -173,8 +182,8 @@ def _write_attributes(
     encoded, _ = encode(values, specs, len(snapshots), lambda row: ids[of[row]])
     counts = out.shape[1] - len(specs)
     unknown = np.isnan(encoded)
-    for column, mine in enumerate(of_entity):
-        out[:, column] = unknown[:, mine].sum(axis=1)
+    for column, attribute_columns in enumerate(of_entity):
+        out[:, column] = unknown[:, attribute_columns].sum(axis=1)
     out[:, counts:] = encoded
 
 
@@ -272,14 +281,14 @@ def unknown_values(journeys: Journeys, catalog: Catalog) -> list[list[tuple[str,
     list of list of (field, value)
         One list per lead, sorted; field is "kind" or "channel".
     """
-    found: list[set[tuple[str, str]]] = [set() for _ in range(len(journeys))]
-    for field, values, codes, known in (
+    unknown_of_lead: list[set[tuple[str, str]]] = [set() for _ in range(len(journeys))]
+    for field, values, codes, known_values in (
         ("kind", journeys.kinds, journeys.kind, set(catalog.known_kinds)),
         ("channel", journeys.channels, journeys.channel, set(catalog.known_channels)),
     ):
-        if not known:
+        if not known_values:
             continue
-        new = [value not in known for value in values]
+        new = [value not in known_values for value in values]
         if field == "kind":
             new = [
                 is_new and value != CREATED and not value.startswith(STAGE_PREFIX)
@@ -290,8 +299,8 @@ def unknown_values(journeys: Journeys, catalog: Catalog) -> list[list[tuple[str,
         rows = np.flatnonzero(np.array([*new, False])[codes])  # code -1, missing, looks up the last entry
         leads = np.searchsorted(journeys.offsets, rows, side="right") - 1
         for lead, code in set(zip(leads.tolist(), codes[rows].tolist(), strict=True)):
-            found[lead].add((field, values[code]))
-    return [sorted(pairs) for pairs in found]
+            unknown_of_lead[lead].add((field, values[code]))
+    return [sorted(pairs) for pairs in unknown_of_lead]
 
 
 def ignored_touchpoints(journeys: Journeys, snapshots: Snapshots) -> np.ndarray:
@@ -310,10 +319,10 @@ def ignored_touchpoints(journeys: Journeys, snapshots: Snapshots) -> np.ndarray:
         How many occurred, or were recorded, at or after `snapshot_at`. The lead's creation counts too.
     """
     out = np.zeros(len(snapshots), dtype=np.int64)
-    known_after = np.maximum(journeys.occurred_at, journeys.recorded_at)
+    visible_after = np.maximum(journeys.occurred_at, journeys.recorded_at)
     for row, (lead, at) in enumerate(zip(snapshots.lead_index.tolist(), snapshots.snapshot_at.tolist(), strict=True)):
-        mine = known_after[journeys.offsets[lead] : journeys.offsets[lead + 1]]
-        out[row] = len(mine) - np.count_nonzero(timeline.before(mine, at))
+        lead_moments = visible_after[journeys.offsets[lead] : journeys.offsets[lead + 1]]
+        out[row] = len(lead_moments) - np.count_nonzero(timeline.before(lead_moments, at))
     return out
 
 

@@ -94,9 +94,9 @@ def read_orders(orders: pa.Table, account_ids: Sequence[str]) -> Rows:
     account_ids : sequence of str
         The accounts.
     """
-    known = {"account_id": "lead_id", "ordered_at": "occurred_at", "product": "asset", "amount": "value"}
-    table = orders.select([name for name in orders.column_names if name in known])
-    table = table.rename_columns([known[name] for name in table.column_names])
+    canonical_names = {"account_id": "lead_id", "ordered_at": "occurred_at", "product": "asset", "amount": "value"}
+    table = orders.select([name for name in orders.column_names if name in canonical_names])
+    table = table.rename_columns([canonical_names[name] for name in table.column_names])
     table, account = _of_leads(table, pa.array(account_ids, pa.string()), "ignore", "orders")
     occurred = _moments(table, "orders", "occurred_at")
     kind = Coded(np.zeros(len(account), dtype=np.int32), (ORDER,) if len(account) else ())
@@ -197,15 +197,15 @@ def _of_leads(table: pa.Table, wanted: pa.Array, unknown_leads: str, name: str) 
     positions = pc.index_in(encoded.values, value_set=wanted).fill_null(-1).to_numpy(zero_copy_only=False)
     lead = encoded.look_up(positions)
     if len(lead) and lead.min() < 0:
-        known = lead >= 0
+        is_wanted = lead >= 0
         if unknown_leads == "error":
-            row = int(np.flatnonzero(~known)[0])
+            row = int(np.flatnonzero(~is_wanted)[0])
             raise JourneyError(
                 f"{name}, row {row}: lead_id {table['lead_id'][row].as_py()!r} is not among the {len(wanted):,} leads asked "
                 "for. Drop such rows, or pass unknown_leads='ignore'.",
                 field="lead_id",
             )
-        table, lead = table.filter(pa.array(known)), lead[known]
+        table, lead = table.filter(pa.array(is_wanted)), lead[is_wanted]
     return table, lead
 
 
@@ -275,7 +275,7 @@ class _Encoded(NamedTuple):
         """Give each row a code; `codes` are those of `values`, a missing one gets -1."""
         ends = np.cumsum([len(dictionary) for dictionary in self.dictionaries])
         rows = np.cumsum([0, *map(len, self.chunks)])
-        tables = [np.append(own, -1).astype(np.int32) for own in np.split(codes, ends[:-1])]
+        tables = [np.append(dictionary_codes, -1).astype(np.int32) for dictionary_codes in np.split(codes, ends[:-1])]
         out = np.empty(rows[-1], dtype=np.int32)
 
         def fill(chunk: int) -> None:
@@ -304,9 +304,9 @@ def _encoded(values: pa.ChunkedArray | pa.Array, name: str, column: str) -> _Enc
         raise JourneyError(f"{name}: {column} has type {values.type}; expected text. Cast it to string.", field=column)
     chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
     if pa.types.is_dictionary(values.type):
-        found: dict[tuple[int, ...], int] = {}
-        which = [found.setdefault(_identity(chunk.dictionary), len(found)) for chunk in chunks]
-        dictionaries = [chunks[which.index(number)].dictionary.cast(pa.string()) for number in range(len(found))]
+        numbers: dict[tuple[int, ...], int] = {}
+        which = [numbers.setdefault(_identity(chunk.dictionary), len(numbers)) for chunk in chunks]
+        dictionaries = [chunks[which.index(number)].dictionary.cast(pa.string()) for number in range(len(numbers))]
         return _Encoded(chunks, dictionaries, which)
     size = -(-len(values) // available()) if len(values) >= WORTH_A_THREAD else max(1, len(values))
     parts = [chunk.slice(begin, size) for chunk in chunks for begin in range(0, len(chunk), size)]

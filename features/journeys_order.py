@@ -138,9 +138,9 @@ def _break_ties(rows: Rows, offsets: np.ndarray, order: np.ndarray, tied: np.nda
     campaign, by = arranged.campaign[slots], arranged.by[slots]
     differs = ~new & np.append(False, (campaign[1:] != campaign[:-1]) | (by[1:] != by[:-1]))
     # ids are long and distinct: they are compared in runs only where their order can be seen
-    chosen = np.isin(run, run[differs])
-    if not chosen.any():
+    is_needed = np.isin(run, run[differs])
+    if not is_needed.any():
         return
-    slots, run, campaign, by = slots[chosen], run[chosen], campaign[chosen], by[chosen]
+    slots, run, campaign, by = slots[is_needed], run[is_needed], campaign[is_needed], by[is_needed]
     within = np.lexsort((by, campaign, rows.rank_ids(order[slots].astype(np.int64)), run))
     arranged.campaign[slots], arranged.by[slots] = campaign[within], by[within]
