@@ -75,8 +75,8 @@ def topics(catalog: Catalog) -> Topics:
     of: list[int] = []
     measures: dict[str, list[int]] = {}
     for column, feature in enumerate(catalog.features):
-        own = feature.group not in _NOT_OWN
-        selector = first_alike.get(feature.selector, feature.selector) if own else feature.selector
+        is_lead_touchpoints = feature.group not in _NOT_OWN
+        selector = first_alike.get(feature.selector, feature.selector) if is_lead_touchpoints else feature.selector
         of.append(names.setdefault((feature.group, selector), len(names)))
         if feature.group == "engagement" and feature.operation in ("count", "decayed_count", "days_since_last"):
             measures.setdefault(feature.selector, []).append(column)
@@ -173,8 +173,8 @@ def _speaker(members: np.ndarray, signed: np.ndarray, values: np.ndarray, catalo
 
     def fitness(member: int) -> tuple[float, bool, float]:
         feature = catalog.features[member]
-        sounds = leaning(feature, float(values[member])) * (1.0 if sign > 0.0 else -1.0)
-        return sounds, feature.operation not in HARD_TO_READ, abs(float(signed[member]))
+        agreement = leaning(feature, float(values[member])) * (1.0 if sign > 0.0 else -1.0)
+        return agreement, feature.operation not in HARD_TO_READ, abs(float(signed[member]))
 
     return int(max(able, key=fitness))
 
@@ -219,23 +219,26 @@ def top_reasons(
     opposed = (np.bincount(topic, weights=np.abs(single), minlength=size) - weight) / 2.0
     two_sided: dict[int, tuple[int, int]] = {}
     enough = np.partition(weight, -count)[-count] if count < size else 0.0
-    for chosen in np.flatnonzero((opposed >= weight) & (opposed > enough)).tolist():
-        members = np.flatnonzero(topic == chosen)
+    for number in np.flatnonzero((opposed >= weight) & (opposed > enough)).tolist():
+        members = np.flatnonzero(topic == number)
         sides = tuple(_speaker(members, single, values, catalog, sign) for sign in (1.0, -1.0))
-        if all(leaning(catalog.features[m], float(values[m])) == way for m, way in zip(sides, (1, -1), strict=True)):
-            two_sided[chosen] = (sides[0], sides[1])
-            weight[chosen] = opposed[chosen]
+        if all(
+            leaning(catalog.features[m], float(values[m])) == side_sign
+            for m, side_sign in zip(sides, (1, -1), strict=True)
+        ):
+            two_sided[number] = (sides[0], sides[1])
+            weight[number] = opposed[number]
     reasons = []
-    for chosen in np.argsort(-weight, kind="stable")[:count].tolist():
-        if weight[chosen] == 0.0:
+    for number in np.argsort(-weight, kind="stable")[:count].tolist():
+        if weight[number] == 0.0:
             break
-        amount = float(total[chosen])
-        if chosen in two_sided:
-            first, second = two_sided[chosen] if amount >= 0.0 else two_sided[chosen][::-1]
+        amount = float(total[number])
+        if number in two_sided:
+            first, second = two_sided[number] if amount >= 0.0 else two_sided[number][::-1]
             texts = [catalog.features[m].text(float(values[m]), language) for m in (first, second)]
             reasons.append(Reason(catalog.features[first].name, both_ways(texts[0], texts[1], language), amount))
             continue
-        spoken = _speaker(np.flatnonzero(topic == chosen), single, values, catalog, amount)
+        spoken = _speaker(np.flatnonzero(topic == number), single, values, catalog, amount)
         reasons.append(Reason(catalog.features[spoken].name, _text(catalog, spoken, values, amount, language), amount))
     return reasons
 

@@ -286,10 +286,10 @@ def attribute_error(leads: Sequence[LeadRequest], catalog: Catalog) -> JourneyEr
 
 def unread_attributes(lead: LeadRequest, catalog: Catalog) -> list[str]:
     """List, as paths within the lead, the attributes that the model does not take; for warnings."""
-    known = {spec.name for spec in catalog.attributes}
+    taken = {spec.name for spec in catalog.attributes}
     return [
-        *(f"attributes.{name}" for name in sorted(set(lead.attributes) - known)),
-        *(f"account.attributes.{name}" for name in sorted(set(lead.account_attributes) - known)),
+        *(f"attributes.{name}" for name in sorted(set(lead.attributes) - taken)),
+        *(f"account.attributes.{name}" for name in sorted(set(lead.account_attributes) - taken)),
     ]
 
 
@@ -332,10 +332,10 @@ def _value_of(lead: LeadRequest, spec: AttributeSpec) -> Any:
 
 def _entity_of(lead: LeadRequest, spec: AttributeSpec) -> str:
     """Say whose attributes an attribute's value stands among: its own entity's, unless only the other one has it."""
-    own, other, elsewhere = lead.attributes, lead.account_attributes, "account"
+    first, second, other_entity = lead.attributes, lead.account_attributes, "account"
     if spec.entity == "account":
-        own, other, elsewhere = other, own, "lead"
-    return elsewhere if spec.name not in own and spec.name in other else spec.entity
+        first, second, other_entity = second, first, "lead"
+    return other_entity if spec.name not in first and spec.name in second else spec.entity
 
 
 def _colleagues(account: Mapping[str, Any], path: str, lead_id: str) -> list[LeadJourney]:

@@ -90,11 +90,11 @@ def change_reasons(earlier: Moment, later: Moment, catalog: Catalog, language: s
     elapsed = (later.at - earlier.at) / DAY_US
     since = _since(earlier.at, elapsed, catalog, language)
     reasons = []
-    for chosen in np.argsort(-np.abs(total), kind="stable").tolist():
-        amount = float(total[chosen])
+    for number in np.argsort(-np.abs(total), kind="stable").tolist():
+        amount = float(total[number])
         if amount == 0.0:
             break
-        column = _speaker(np.flatnonzero(topic == chosen), moved, earlier, later, catalog, np.sign(amount))
+        column = _speaker(np.flatnonzero(topic == number), moved, earlier, later, catalog, np.sign(amount))
         feature = catalog.features[column]
         then, now = float(earlier.values[column]), float(later.values[column])
         text = change_text(feature, then, now, elapsed, amount > 0.0, since, language)
@@ -114,8 +114,8 @@ def _speaker(
     def fitness(member: int) -> tuple[bool, float, bool, float]:
         feature = catalog.features[member]
         then, now = float(earlier.values[member]), float(later.values[member])
-        sounds = change_leaning(feature, then, now, elapsed) * sign
-        return not is_same(then, now), sounds, feature.operation not in HARD_TO_READ, abs(float(moved[member]))
+        agreement = change_leaning(feature, then, now, elapsed) * sign
+        return not is_same(then, now), agreement, feature.operation not in HARD_TO_READ, abs(float(moved[member]))
 
     return int(max(able, key=fitness))
 
@@ -144,9 +144,12 @@ def changes(
         Of the texts.
     """
     answers: list[Change | None] = [None] * len(leads)
-    asked = [(position, lead, lead.changed_since) for position, lead in enumerate(leads)]
+    positions = [(position, lead, lead.changed_since) for position, lead in enumerate(leads)]
     both = [
-        moment for _, lead, since in asked if since is not None for moment in (replace(lead, snapshot_at=since), lead)
+        moment
+        for _, lead, since in positions
+        if since is not None
+        for moment in (replace(lead, snapshot_at=since), lead)
     ]
     if not both:
         return answers
@@ -155,7 +158,7 @@ def changes(
     matrix = np.array([item.vector for item in scores], dtype=np.float32)
     contributions = bundle.classifier.contributions(matrix)
     rows = [Moment(*row) for row in zip(snapshots.snapshot_at.tolist(), matrix, contributions, strict=True)]
-    for k, (position, lead, since) in enumerate(item for item in asked if item[2] is not None):
+    for k, (position, lead, since) in enumerate(item for item in positions if item[2] is not None):
         earlier, later = rows[2 * k], rows[2 * k + 1]
         if since is None or scores[2 * k + 1].not_scored:
             continue
@@ -165,19 +168,21 @@ def changes(
             continue
         reasons = change_reasons(earlier, later, bundle.catalog, language)
         difference = sum(reason.contribution for reason in reasons)
-        found = tuple(reasons[:n_reasons])
-        answers[position] = Change(since, scores[2 * k].probability, difference, found, None)
+        top = tuple(reasons[:n_reasons])
+        answers[position] = Change(since, scores[2 * k].probability, difference, top, None)
     return answers
 
 
 def _not_yet(bundle: Bundle, lead: LeadRequest, since: int) -> str:
     """Say why there was no such lead to score at an earlier moment; empty: there was."""
     journey = lead.journey
-    known = [max(item.occurred_at, item.recorded_at or item.occurred_at) for item in journey.touchpoints]
+    touchpoint_moments = [max(item.occurred_at, item.recorded_at or item.occurred_at) for item in journey.touchpoints]
     stages = [
         (item.stage, max(item.occurred_at, item.recorded_at or item.occurred_at)) for item in journey.stage_changes
     ]
-    created = [journey.created_at] if journey.created_at is not None else [*known, *(at for _, at in stages)]
+    created = (
+        [journey.created_at] if journey.created_at is not None else [*touchpoint_moments, *(at for _, at in stages)]
+    )
     if not any(before(at, since) for at in created):
         return "not_yet_created"
     handed_over = [at for stage, at in stages if stage == "mql"]

@@ -161,7 +161,7 @@ def score(
     not_scored = [""] * len(snapshots) if customers else _not_scored(journeys, snapshots)
     population = population_warnings(bundle, journeys, snapshots, language)
     unlike = [
-        () if why else found for why, found in zip(not_scored, population, strict=True)
+        () if why else warnings_ for why, warnings_ in zip(not_scored, population, strict=True)
     ]  # the stage says it already
     widest = bundle.calibration.widest
     not_scored = [
@@ -255,7 +255,7 @@ def _not_scored(journeys: Journeys, snapshots: Snapshots) -> list[str]:
     known_at = np.maximum(journeys.occurred_at, journeys.recorded_at)
     at_once = np.array([kind == STAGE_PREFIX + MQL for kind in journeys.kinds], dtype=bool)[journeys.kind]
     # An MQL is kept a microsecond earlier already
-    happened, known = (
+    happened, recorded = (
         np.where(at_once, moment, seen_at_once(moment)) for moment in (journeys.occurred_at, journeys.recorded_at)
     )
     out = []
@@ -263,7 +263,7 @@ def _not_scored(journeys: Journeys, snapshots: Snapshots) -> list[str]:
         begin, end = journeys.offsets[lead], journeys.offsets[lead + 1]
         rows = begin + np.flatnonzero(decisive[begin:end] & before(known_at[begin:end], at))
         # As in the risk periods of training: at one instant what was recorded later holds; recorded together, an end does
-        for moment in (happened, known):
+        for moment in (happened, recorded):
             rows = rows[moment[rows] == moment[rows].max()] if len(rows) else rows
         out.append(next((reason for row in rows if (reason := why[journeys.kind[row]])), ""))
     return out

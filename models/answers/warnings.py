@@ -196,22 +196,22 @@ def journey_warnings(
     language : {"en", "de"}
         Of the messages.
     """
-    found: list[list[Warning]] = []
+    by_snapshot: list[list[Warning]] = []
     of_lead = unknown_values(journeys, catalog)
     categories = unknown_categories(attributes, catalog, len(snapshots))
     entity = {spec.name: spec.entity for spec in catalog.attributes}
     ignored = ignored_touchpoints(journeys, snapshots).tolist()
     for row, lead in enumerate(snapshots.lead_index.tolist()):
-        mine = [
+        row_warnings = [
             _warning(f"unknown_{name}", f"touchpoints.{name}", shown(value), language) for name, value in of_lead[lead]
         ]
         for name, value in categories[row]:
             path = f"attributes.{name}" if entity[name] == "lead" else f"account.attributes.{name}"
-            mine.append(_warning("unknown_category", path, shown(value), language))
+            row_warnings.append(_warning("unknown_category", path, shown(value), language))
         if ignored[row]:
-            mine.append(_warning("touchpoints_after_snapshot", "touchpoints", str(ignored[row]), language))
-        found.append(mine)
-    return found
+            row_warnings.append(_warning("touchpoints_after_snapshot", "touchpoints", str(ignored[row]), language))
+        by_snapshot.append(row_warnings)
+    return by_snapshot
 
 
 def population_warnings(
@@ -229,10 +229,10 @@ def population_warnings(
         Of the messages.
     """
     risk_set = RiskSet.of(bundle.metadata)
-    said = _population_words(risk_set.expire_days, bundle.catalog.params.observation_days, language)
+    warnings_of = _population_words(risk_set.expire_days, bundle.catalog.params.observation_days, language)
     outside = outside_population(journeys, snapshots, risk_set)
     silent = without_touchpoints(bundle, journeys, snapshots).tolist()
-    return [said[key] for key in zip(outside, silent, strict=True)]
+    return [warnings_of[key] for key in zip(outside, silent, strict=True)]
 
 
 @lru_cache(maxsize=16)
@@ -241,12 +241,12 @@ def _population_words(
 ) -> dict[tuple[Outside | None, bool], tuple[Warning, ...]]:
     """Give the warnings of a lead by why it is outside, and whether no touchpoint of it is seen."""
     silent = _warning("no_touchpoints", "touchpoints", str(observation_days), language)
-    said: dict[tuple[Outside | None, bool], tuple[Warning, ...]] = {(None, False): (), (None, True): (silent,)}
+    warnings_of: dict[tuple[Outside | None, bool], tuple[Warning, ...]] = {(None, False): (), (None, True): (silent,)}
     for reason, (*sentences, field) in _OUTSIDE.items():
         why = sentences[LANGUAGES.index(language)].format(days=expire_days)
         outside = replace(_warning("outside_population", field, why, language), reason=reason)
-        said |= {(reason, False): (outside,), (reason, True): (outside, silent)}
-    return said
+        warnings_of |= {(reason, False): (outside,), (reason, True): (outside, silent)}
+    return warnings_of
 
 
 def request_warnings(
@@ -273,10 +273,10 @@ def request_warnings(
     if lead.orders and "orders" not in groups:
         more.append(_warning("orders_unused", "account.orders", str(len(lead.orders)), language))
     more += [_warning(note.code, note.field, note.value, language) for note in lead.notes]
-    found = [replace(item, field=f"{lead.path}.{item.field}") for item in (*warnings, *more)]
+    all_warnings = [replace(item, field=f"{lead.path}.{item.field}") for item in (*warnings, *more)]
     if lead.repeats:
-        found.append(_warning("duplicates_ignored", lead.path, str(lead.repeats), language))
-    return _shortened(found, lead.path, language)
+        all_warnings.append(_warning("duplicates_ignored", lead.path, str(lead.repeats), language))
+    return _shortened(all_warnings, lead.path, language)
 
 
 def _shortened(warnings: Sequence[Warning], path: str, language: str) -> tuple[Warning, ...]:

@@ -112,13 +112,13 @@ def _logistic(columns: tuple[np.ndarray, ...], targets: np.ndarray, weights: np.
         gradient = design.T @ (weights * (p - targets)) + ridge * beta
         curvature = (design * (weights * p * (1.0 - p))[:, None]).T @ design
         step = np.linalg.solve(curvature + np.diag(ridge + 1e-12 * (1.0 + np.diag(curvature))), gradient)
-        scale, following = 1.0, loss(beta - step)
-        while following > current and scale > 1e-6:
+        scale, next_loss = 1.0, loss(beta - step)
+        while next_loss > current and scale > 1e-6:
             scale /= 2.0
-            following = loss(beta - scale * step)
-        if following > current:
+            next_loss = loss(beta - scale * step)
+        if next_loss > current:
             break
-        beta, gain, current = beta - scale * step, current - following, following
+        beta, gain, current = beta - scale * step, current - next_loss, next_loss
         if gain <= 1e-12 * (1.0 + abs(current)):
             break
     return beta

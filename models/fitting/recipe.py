@@ -269,7 +269,7 @@ def fit_baselines(
     rfm = RFM(observation_days)
     if rfm.suits(names):
         models["rfm"] = rfm
-    found = {
+    predicted = {
         name: model.fit(matrix[fit_rows], names, categorical, labels, weights).predict(matrix[predict])
         for name, model in models.items()
     }
@@ -278,9 +278,11 @@ def fit_baselines(
     for kind in (True, False):
         of_kind = is_headline[fit_rows] == kind
         if of_kind.any():
-            found["base_rate"][is_headline[predict] == kind] = labels[of_kind].mean()
+            predicted["base_rate"][is_headline[predict] == kind] = labels[of_kind].mean()
     offset = prior_offset(sample_rate(frame), population_rate)
-    return {name: moved(values, offset) if BASELINES[name].is_probability else values for name, values in found.items()}
+    return {
+        name: moved(values, offset) if BASELINES[name].is_probability else values for name, values in predicted.items()
+    }
 
 
 def baseline_values(frame: pd.DataFrame) -> dict[str, tuple[np.ndarray, bool]]:

@@ -62,20 +62,20 @@ def read_log(folder: Path, model: Model, features: int) -> ScoreLog:
     parts, vectors = [], []
     for path in paths:
         table = _read(path)
-        own = np.ones(len(table), dtype=bool)
+        is_of_model = np.ones(len(table), dtype=bool)
         for name, wanted in (
             ("model_name", model.name),
             ("model_version", model.version),
             ("fingerprint", model.fingerprint),
         ):
-            own &= np.asarray(table[name].to_numpy(zero_copy_only=False) == wanted)
-        if not own.all():
-            foreign = table.filter(pa.array(~own))
+            is_of_model &= np.asarray(table[name].to_numpy(zero_copy_only=False) == wanted)
+        if not is_of_model.all():
+            foreign = table.filter(pa.array(~is_of_model))
             for name, version in zip(
                 foreign["model_name"].to_pylist(), foreign["model_version"].to_pylist(), strict=True
             ):
                 others[f"{name} {version}"] = others.get(f"{name} {version}", 0) + 1
-        table = table.filter(pa.array(own))
+        table = table.filter(pa.array(is_of_model))
         if not len(table):
             continue
         if table.schema.field("features").type.list_size != features:

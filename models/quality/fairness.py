@@ -44,27 +44,27 @@ def fairness(
     """
     y, p, w = checked(labels, probabilities, weights)
     worked = selected(probabilities_only(p), capacity_rows)
-    ones = np.ones(len(y))
+    everyone = np.ones(len(y))
     shares = {
-        "selection_rate": (worked, ones),
-        "tier_ab_rate": (np.asarray(tier_ab, dtype=np.float64), ones),
+        "selection_rate": (worked, everyone),
+        "tier_ab_rate": (np.asarray(tier_ab, dtype=np.float64), everyone),
         "true_positive_rate": (worked * y, y),
-        "calibration_gap": (p - y, ones),
+        "calibration_gap": (p - y, everyone),
     }
     cells = {dimension: count_cells(y, values, min_positives, w) for dimension, values in by.items()}
-    measured = [cell for found in cells.values() for cell in found if cell["measured"]]
+    measured = [cell for dimension_cells in cells.values() for cell in dimension_cells if cell["measured"]]
     inside = np.zeros((len(y), len(measured)))
     for column, cell in enumerate(measured):
         inside[cell["at"], column] = 1.0
 
     def measure(block: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        found = {}
+        rates = {}
         with np.errstate(divide="ignore", invalid="ignore"):
             for name, (part, whole) in shares.items():
                 above, below = (block * part) @ inside, (block * whole) @ inside
                 others = ((block @ part)[:, None] - above) / ((block @ whole)[:, None] - below)
-                found[name] = (above / below, above / below - others)
-        return found
+                rates[name] = (above / below, above / below - others)
+        return rates
 
     values = measure(w[None, :])
     blocks = (
@@ -72,12 +72,12 @@ def fairness(
     )
     for column, cell in enumerate(measured):
         for name in FAIRNESS:
-            own, apart = (
+            value, difference = (
                 interval(
                     float(values[name][which][0, column]),
                     np.concatenate([block[name][which][:, column] for block in blocks]),
                 )
                 for which in (0, 1)
             )
-            cell[name] = {**own, "difference": apart}
+            cell[name] = {**value, "difference": difference}
     return without_rows(cells)

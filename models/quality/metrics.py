@@ -213,10 +213,10 @@ def evaluate(
     noise = bin_noise(y, probabilities_only(s), w, groups, params.ece_bins) if is_probability else np.zeros(0)
 
     def measure(block: np.ndarray, draws: int) -> dict[str, np.ndarray]:
-        found = ranked.metrics(block, share)
+        measured = ranked.metrics(block, share)
         if is_probability:
-            found |= calibration_metrics(y, s, w, block, params.ece_bins, draws * noise)
-        return found
+            measured |= calibration_metrics(y, s, w, block, params.ece_bins, draws * noise)
+        return measured
 
     values = measure(w[None, :], 1)
     # A resample was drawn twice, so its gaps carry that noise twice
@@ -272,10 +272,10 @@ def paired_auc_gain(
     """
     y, s, w = checked(labels, scores, weights)
     _, t, _ = checked(labels, others, weights)
-    one, two = Ranked.of(y, s), Ranked.of(y, t)
+    ranked, ranked_others = Ranked.of(y, s), Ranked.of(y, t)
 
     def gain(block: np.ndarray) -> np.ndarray:
-        return np.asarray(one.metrics(block, 1.0)["auc"] - two.metrics(block, 1.0)["auc"])
+        return np.asarray(ranked.metrics(block, 1.0)["auc"] - ranked_others.metrics(block, 1.0)["auc"])
 
     blocks: list[Any] = [gain(block) for block in resample_weights(groups, w, params.bootstrap, params.seed)]
     return interval(float(gain(w[None, :])[0]), np.concatenate(blocks))

@@ -193,17 +193,17 @@ def _best_simpler(
     evaluate: EvaluateParams,
 ) -> tuple[str | None, Interval | None]:
     """Find the simpler model with the smallest log loss, else, where none gives a probability, with the largest AUC."""
-    found: list[tuple[float, str, Interval]] = []
+    gains: list[tuple[float, str, Interval]] = []
     able = {name: others[name] for name in SIMPLER if name in others}
     with_probability = {name: pair for name, pair in able.items() if pair[1]}
     for name, (values, is_probability) in (with_probability or able).items():
         gain_over = paired_log_loss_gain if is_probability else paired_auc_gain
         gain = gain_over(y, p, values, groups, w, evaluate)
         if gain["value"] is not None:
-            found.append((gain["value"], name, gain))
-    if not found:
+            gains.append((gain["value"], name, gain))
+    if not gains:
         return None, None
-    _, name, gain = min(found, key=lambda item: item[:2])
+    _, name, gain = min(gains, key=lambda item: item[:2])
     return name, gain
 
 

@@ -74,12 +74,12 @@ def _cut(trees: Trees, most: int) -> Groups:
 
     def add(way: list[int], first: int, count: int, leaf: int) -> None:
         nonlocal size
-        found = dict.fromkeys([int(trees.feature[edge >> 1]) for edge in way])
-        found.update(dict.fromkeys(trees.feature[first : first + count].tolist()))
+        features = dict.fromkeys([int(trees.feature[edge >> 1]) for edge in way])
+        features.update(dict.fromkeys(trees.feature[first : first + count].tolist()))
         parts[-1] = (*parts[-1][:3], leaf)
         answers.extend([*way, *range(edges_of + first, edges_of + first + count)])
-        columns.extend(found)
-        size += len(found) << (len(way) + count)
+        columns.extend(features)
+        size += len(features) << (len(way) + count)
         splits.append((first, count))
         parts.append((len(answers), len(columns), size, len(trees.value)))
 
