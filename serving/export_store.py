@@ -107,8 +107,8 @@ def export_store(
 
 def _told(row: Row) -> Row:
     """Make an id that is unique within its lead unique throughout."""
-    own = row.get("touchpoint_id")
-    return row if own is None else {**row, "touchpoint_id": f"{row['lead_id']}/{own}"}
+    touchpoint_id = row.get("touchpoint_id")
+    return row if touchpoint_id is None else {**row, "touchpoint_id": f"{row['lead_id']}/{touchpoint_id}"}
 
 
 def _newest(changes: Iterable[Row]) -> dict[tuple[str, str, str], str]:
@@ -137,14 +137,14 @@ def _entities(out: Path, table: str, rows: Sequence[Row], declared: Declared, ne
     entity = ENTITIES[table]
     key = f"{entity}_id"
     names = [name for of, name in declared.types if of == entity]
-    own = (
+    fixed_columns = (
         [("lead_id", TEXT), ("account_id", TEXT), ("created_at", TIME)] if table == "leads" else [("account_id", TEXT)]
     )
     full = []
     for row in rows:
         values = {name: newest.get((entity, row[key], name)) for name in names}
         full.append({**row, **{name: None if value is None else _text(value) for name, value in values.items()}})
-    return _write(out, table, [full], pa.schema(own + [(name, TEXT) for name in names]))
+    return _write(out, table, [full], pa.schema(fixed_columns + [(name, TEXT) for name in names]))
 
 
 def _write(out: Path, name: str, parts: Iterable[Iterable[Row]], schema: pa.Schema | None = None) -> int:
@@ -182,10 +182,10 @@ def main() -> None:
         raise SystemExit(str(error)) from None
     counts = ", ".join(f"{count:,} {name}" for name, count in exported.rows.items())
     _say(f"export_store: {counts} in {arguments.out}")
-    known = (
+    origin = (
         "by most of their values: there is no champion" if bundle is None else f"as in {bundle}; others by most values"
     )
-    _say(f"export_store: attribute types {known}")
+    _say(f"export_store: attribute types {origin}")
     for item in exported.set_aside:
         _say(f"export_store: set aside: {_sentence(item)}")
 

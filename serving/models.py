@@ -77,8 +77,8 @@ def _list() -> None:
         return
     try:
         registered = versions(address, name)
-        for one in registered:
-            _say(f"registered: version {one.version} of {one.name}  {_short(one.sha256)}")
+        for version in registered:
+            _say(f"registered: version {version.version} of {version.name}  {_short(version.sha256)}")
         _say(f"champion: version {champion_version(address, name).version} of {name}")
     except BundleError as error:
         _say(f"registry: {error}")

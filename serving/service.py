@@ -87,8 +87,8 @@ class _LeadQualification:
     """Scores leads from their journeys: how likely is each to become sales-qualified, and why."""
 
     def __init__(self) -> None:
-        told = os.environ.get(NOTICE)
-        self.worker = Worker(Path(told) if told else _resolve()[1], _positive(THREADS, 2))
+        notice = os.environ.get(NOTICE)
+        self.worker = Worker(Path(notice) if notice else _resolve()[1], _positive(THREADS, 2))
         _process.worker = self.worker
         routes.connect(ROOT, lambda: self.worker.scorer)
 
@@ -121,8 +121,8 @@ class _LeadQualification:
         os.environ[PARENT] = str(os.getpid())
         address = followed_registry(ROOT, os.environ)
         if address is not None:
-            known = refused_models(ROOT, os.environ)
-            Follower(address, notice.parent, notice, champion, last_good(ROOT, os.environ), known).start(seconds)
+            refused = refused_models(ROOT, os.environ)
+            Follower(address, notice.parent, notice, champion, last_good(ROOT, os.environ), refused).start(seconds)
 
     @bentoml.on_startup  # type: ignore[untyped-decorator, unused-ignore]
     async def start(self) -> None:
@@ -161,8 +161,8 @@ class _Service(bentoml.Service):  # type: ignore[misc, type-arg, unused-ignore]
         timeouts.install()
         parent = os.environ.get(PARENT)
         ending = Ending(drain_seconds(os.environ), None if parent is None else int(parent))
-        own = infrastructure.handlers(lambda: _process.worker.scorer, _described)
-        handlers = {"score": _score, **routes.HANDLERS, **own}
+        of_infrastructure = infrastructure.handlers(lambda: _process.worker.scorer, _described)
+        handlers = {"score": _score, **routes.HANDLERS, **of_infrastructure}
         inside = super().to_asgi(is_main)
         return ending.around(Edge(inside, handlers, metrics.observe_request, gate.gate(ROOT), lambda: ending.is_ending))
 

@@ -54,8 +54,8 @@ class Guard:
 
         What matches no route needs a key, too: without one, nobody is told what there is.
         """
-        found: Match | None = scope[MATCH]
-        needed = "any" if found is None else found.route.needs
+        matched: Match | None = scope[MATCH]
+        needed = "any" if matched is None else matched.route.needs
         if needed == "open":
             return None
         now = time.monotonic()
@@ -72,7 +72,7 @@ class Guard:
             refusal = _forbidden(key, needed)
             challenge = f'{_REALM}, error="insufficient_scope", scope="{needed}"'
             return refused(refusal, (b"www-authenticate", challenge.encode("ascii")))
-        wait = self._take(key, 1, int(found is not None and found.route.counts_leads), now)
+        wait = self._take(key, 1, int(matched is not None and matched.route.counts_leads), now)
         if wait > 0.0:
             return refused(_too_many(key, wait), (b"retry-after", str(math.ceil(wait)).encode("ascii")))
         return None
@@ -120,12 +120,12 @@ class Guard:
     def _look(self) -> None:
         """Read the file again, if it is another one than before."""
         try:
-            found = self.file.stat()
-            seen = (found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size)
-            if seen == self._seen:
+            status = self.file.stat()
+            version = (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size)
+            if version == self._seen:
                 return
             self._keys = {key.id: key for key in read_keys(self.file)}
-            self._seen, self._said = seen, None
+            self._seen, self._said = version, None
             _log.info("%d API keys are known.", len(self._keys))
         except (LeadQualificationError, OSError) as error:
             self._seen = None

@@ -168,9 +168,9 @@ def match(path: str) -> Match | None:
     >>> [match(path) for path in ("/score/", "/score\n", "//score", "/Score", "/leads//score", "/leads/score")]
     [None, None, None, None, None, None]
     """
-    found = _LITERAL.get(path)
-    if found is not None or not is_clean(path):
-        return found
+    literal = _LITERAL.get(path)
+    if literal is not None or not is_clean(path):
+        return literal
     for begin, end, route in _WITH_ID:
         if len(path) > len(begin) + len(end) and path.startswith(begin) and path.endswith(end):
             return Match(route, path[len(begin) : len(path) - len(end)])

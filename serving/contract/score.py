@@ -153,8 +153,8 @@ class Lead(_Strict):
 
     @field_validator("changed_since")
     @classmethod
-    def _earlier(cls, since: dt.datetime | None, found: ValidationInfo) -> dt.datetime | None:
-        at = found.data.get("snapshot_at")
+    def _earlier(cls, since: dt.datetime | None, info: ValidationInfo) -> dt.datetime | None:
+        at = info.data.get("snapshot_at")
         if since is not None and at is not None and since >= at:
             raise PydanticCustomError("not_before", "expected a moment before snapshot_at")
         return since

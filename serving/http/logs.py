@@ -123,8 +123,8 @@ def _summed(first: logging.LogRecord, count: Counter[str]) -> logging.LogRecord:
         first.name, first.levelno, first.pathname, first.lineno, "%d more like this were not written one by one: %s",
         (left_out, first.msg), None,
     )  # fmt: skip
-    known = getattr(first, "fields", {})
-    fields = {name: known[name] for name in ("status", "code") if name in known}
+    first_fields = getattr(first, "fields", {})
+    fields = {name: first_fields[name] for name in ("status", "code") if name in first_fields}
     record.fields = {**fields, "left_out": left_out, **({"paths": dict(count)} if fields else {})}
     return record
 

@@ -86,9 +86,9 @@ class Edge:
         gate: Gate | None = None,
         is_ending: Callable[[], bool] = lambda: False,
     ) -> None:
-        own = {route.name for route in ROUTES if not route.is_upstream}
-        if own != set(handlers):
-            raise ValueError(f"routes and handlers differ: {sorted(own ^ set(handlers))}")
+        expected = {route.name for route in ROUTES if not route.is_upstream}
+        if expected != set(handlers):
+            raise ValueError(f"routes and handlers differ: {sorted(expected ^ set(handlers))}")
         self.app, self.handlers = app, handlers
         self.observe, self.gate, self.is_ending = observe, gate, is_ending
         self.log = logging.getLogger(ACCESS_LOG)
@@ -102,33 +102,33 @@ class Edge:
             await self.app(scope, receive, send)
             return
         begin, request_id, seen = time.perf_counter(), _request_id(scope), Seen()
-        found = scope[MATCH] = match(scope["path"])
+        matched = scope[MATCH] = match(scope["path"])
         is_refused = True
         try:
-            answer = self._refusal(scope, found)
+            answer = self._refusal(scope, matched)
             is_refused = answer is not None
-            if found is not None and not is_refused and found.route.is_upstream:
-                await upstream.ask(self.app, found.route, scope, receive, send, seen, request_id)
+            if matched is not None and not is_refused and matched.route.is_upstream:
+                await upstream.ask(self.app, matched.route, scope, receive, send, seen, request_id)
                 return
             if answer is not None:
                 await skip_body(receive)
-            elif found is not None:
-                answer = await self._handled(found, scope, receive)
+            elif matched is not None:
+                answer = await self._handled(matched, scope, receive)
             await self._send(answer or _nothing_here(), scope, send, seen, request_id)
         finally:
-            if is_refused or found is None or not found.route.is_quiet or seen.status >= 400:
-                self._write(scope, found, seen, request_id, time.perf_counter() - begin)
+            if is_refused or matched is None or not matched.route.is_quiet or seen.status >= 400:
+                self._write(scope, matched, seen, request_id, time.perf_counter() - begin)
 
-    def _refusal(self, scope: Scope, found: Match | None) -> Answer | None:
+    def _refusal(self, scope: Scope, matched: Match | None) -> Answer | None:
         if not is_clean(scope["path"]):
             message = "the path holds a control character."
             return refused(RequestError(400, "invalid_path", message, hint="Leave it out: no address has one."))
         refusal = None if self.gate is None else self.gate.refuse(scope)
         if refusal is not None:
             return refusal
-        if found is None:
+        if matched is None:
             return _nothing_here()
-        route = found.route
+        route = matched.route
         if scope["method"] not in route.methods:
             allowed = ", ".join(route.methods)
             message = "this address does not answer to this method."
@@ -139,11 +139,11 @@ class Edge:
             return refused(error, (b"retry-after", b"5"))
         return None
 
-    async def _handled(self, found: Match, scope: Scope, receive: Receive) -> Answer:
+    async def _handled(self, matched: Match, scope: Scope, receive: Receive) -> Answer:
         try:
-            return await self.handlers[found.route.name](scope, receive)
+            return await self.handlers[matched.route.name](scope, receive)
         except Exception:  # noqa: BLE001 - whatever fails is logged, and the caller gets the one shape of errors
-            _log.exception("%s failed", found.route.template)
+            _log.exception("%s failed", matched.route.template)
             hint = "Try again; if it persists, tell the operator."
             return refused(RequestError(500, "internal_error", "the service failed; its log says why.", hint=hint))
 
@@ -157,8 +157,8 @@ class Edge:
         body = b"" if scope["method"] == "HEAD" else answer.body
         await send({"type": "http.response.body", "body": body})
 
-    def _write(self, scope: Scope, found: Match | None, seen: Seen, request_id: bytes, seconds: float) -> None:
-        path = OTHER if found is None else found.route.template
+    def _write(self, scope: Scope, matched: Match | None, seen: Seen, request_id: bytes, seconds: float) -> None:
+        path = OTHER if matched is None else matched.route.template
         method = scope["method"] if scope["method"] in _METHODS else OTHER
         fields = {
             "method": method,

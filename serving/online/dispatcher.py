@@ -143,8 +143,8 @@ class Dispatcher:
         if not taken:
             return False
         scorer = self.scorer()
-        leads, known, failed = self._read(list(taken), scorer, now)
-        decided, unscored = self._decide(leads, known, scorer, now)
+        leads, stored, failed = self._read(list(taken), scorer, now)
+        decided, unscored = self._decide(leads, stored, scorer, now)
         failed = {lead_id: error for lead_id, error in {**failed, **unscored}.items() if lead_id in taken}
         if failed:
             # Not which leads: ids could be personal
@@ -152,14 +152,14 @@ class Dispatcher:
                 "%d leads can't be scored (%s); trying again.", len(failed), ", ".join(sorted({*failed.values()}))
             )
         with self.store.write() as connection:
-            before = known_decisions(connection, [item.lead_id for item, _ in decided], lock=True)
+            stored_now = known_decisions(connection, [item.lead_id for item, _ in decided], lock=True)
             for item, entry in decided:
-                mine = before.get(item.lead_id)
-                if item.decision != _decision(mine) and entry is None:
+                previous = stored_now.get(item.lead_id)
+                if item.decision != _decision(previous) and entry is None:
                     # another process changed it meanwhile; its lease ends, and it comes again
                     taken.pop(item.lead_id, None)
                     continue
-                apply_decision(connection, item, mine, now, _event(item, mine, entry, scorer, now))
+                apply_decision(connection, item, previous, now, _event(item, previous, entry, scorer, now))
             finish_leads(connection, taken, failed, now)
         self._news.set()
         return True
@@ -176,7 +176,7 @@ class Dispatcher:
             return leads, known_decisions(connection, list(everyone)), failed
 
     def _decide(
-        self, leads: Mapping[str, LeadRequest], known: Mapping[str, Known], scorer: Scorer, now: int
+        self, leads: Mapping[str, LeadRequest], stored: Mapping[str, Known], scorer: Scorer, now: int
     ) -> tuple[list[tuple[Found, dict[str, Any] | None]], dict[str, str]]:
         """Score leads, each on its own: give their decisions with the entries of those that changed, and what failed."""
         decided, failed = [], dict[str, str]()
@@ -184,12 +184,12 @@ class Dispatcher:
             try:
                 (score,) = score_requests(scorer.bundle, [lead], n_reasons=0, explain=False)
                 decision = decision_of(score, scorer.bundle)
-                found, entry = Found(lead_id, decision, score.not_scored, score.snapshot_at), None
-                if decision != _decision(known.get(lead_id)):
+                new, entry = Found(lead_id, decision, score.not_scored, score.snapshot_at), None
+                if decision != _decision(stored.get(lead_id)):
                     entry = entry_of(scorer, lead, "en", REASONS, now)
                     # What can't be told fails here, alone
                     json.dumps(entry, ensure_ascii=False, allow_nan=False).encode()
-                decided.append((found, entry))
+                decided.append((new, entry))
             except Exception as error:  # noqa: BLE001 whatever it is, the other leads are scored
                 failed[lead_id] = type(error).__name__
         return decided, failed
@@ -227,12 +227,12 @@ class Dispatcher:
         return self.sender.send(event.event_id, event.body.encode(), self.clock() // 1_000_000)
 
 
-def _decision(known: Known | None) -> Decided:
-    return None if known is None else known.decision
+def _decision(stored: Known | None) -> Decided:
+    return None if stored is None else stored.decision
 
 
 def _event(
-    found: Found, known: Known | None, entry: dict[str, Any] | None, scorer: Scorer, now: int
+    new: Found, previous: Known | None, entry: dict[str, Any] | None, scorer: Scorer, now: int
 ) -> Callable[[int], tuple[str, str]] | None:
     """Give what makes the event of a changed decision."""
     if entry is None:
@@ -241,10 +241,10 @@ def _event(
     def make(sequence: int) -> tuple[str, str]:
         event_id = f"evt_{uuid.uuid4().hex}"
         data = {
-            "lead_id": found.lead_id,
+            "lead_id": new.lead_id,
             "sequence": sequence,
-            "decision": found.decision,
-            "previous": _decision(known),
+            "decision": new.decision,
+            "previous": _decision(previous),
             "lead": entry,
             "model": scorer.model,
         }

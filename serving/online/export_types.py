@@ -115,9 +115,9 @@ def declare(changes: Sequence[Row], types: Mapping[str, str]) -> Declared:
     types : mapping of str to str
         Of the champion; an attribute that is not there gets the type that most of its values have.
     """
-    told = [(row, json.loads(row["value"])) for row in changes]
+    parsed = [(row, json.loads(row["value"])) for row in changes]
     counts: dict[Key, Counter[str]] = {}
-    for row, value in told:
+    for row, value in parsed:
         sent = counts.setdefault((row["entity"], row["attribute"]), Counter())
         if value is not None:
             sent[_type(value)] += 1
@@ -130,7 +130,7 @@ def declare(changes: Sequence[Row], types: Mapping[str, str]) -> Declared:
     specs = {key: _spec(kind) for key, kind in declared.items()}
     kept: list[Row] = []
     aside: dict[tuple[Key, str | None], list[str]] = {}
-    for row, value in told:
+    for row, value in parsed:
         key = (row["entity"], row["attribute"])
         fits = key in specs and specs[key].takes(value)
         if not fits:

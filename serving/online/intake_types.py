@@ -31,19 +31,19 @@ def type_warnings(rows: Sequence[Any], kind: str, catalog: Catalog) -> list[dict
     role = catalog.role_attribute
     if role is not None and role not in specs:  # colleagues' scores read it
         specs[role] = AttributeSpec("lead", role, "category", "creation")
-    found: dict[tuple[str, str], list[tuple[int, Any]]] = {}
+    wrong_values: dict[tuple[str, str], list[tuple[int, Any]]] = {}
     for position, row in enumerate(rows):
         if isinstance(row, LeadRow):
             for place, name, value in _values(row):
                 if name in specs and not specs[name].takes(value):
-                    found.setdefault((place, name), []).append((position, value))
+                    wrong_values.setdefault((place, name), []).append((position, value))
     return [
         {
             "code": "attribute_type",
             "message": _message(specs[name], [value for _, value in items]),
             "field": f"{kind}[{items[0][0]}].{place}.{name}",
         }
-        for (place, name), items in found.items()
+        for (place, name), items in wrong_values.items()
     ]
 
 

@@ -83,8 +83,8 @@ def _score(content: Content) -> dict[str, Any]:
     }
 
 
-def _errors(known: dict[str, str], content: Content) -> dict[str, Any]:
+def _errors(descriptions: dict[str, str], content: Content) -> dict[str, Any]:
     return {
         status: {"description": text, "content": content("ErrorAnswer", examples.ERROR)}
-        for status, text in known.items()
+        for status, text in descriptions.items()
     }

@@ -145,9 +145,9 @@ def take(
         It is not the bundle that was registered, or the check came to no end: trying again may help.
     """
     name, version = registered.name, registered.version
-    known = refused.find(name, version, registered.sha256)
-    if known is not None:
-        raise _refusal(known)
+    refusal = refused.find(name, version, registered.sha256)
+    if refusal is not None:
+        raise _refusal(refusal)
     champion = fetch(address, registered, to)
     try:
         sha256 = bundle_hash(champion.folder)
@@ -157,17 +157,17 @@ def take(
         if not isinstance(error, ModelRefusedError):
             raise
         at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        known = RefusedModel(sha256, name, version, error.reason, at)
-        refused.add(known)
-        raise _refusal(known) from error
+        refusal = RefusedModel(sha256, name, version, error.reason, at)
+        refused.add(refusal)
+        raise _refusal(refusal) from error
     return champion
 
 
-def _refusal(known: RefusedModel) -> ModelRefusedError:
+def _refusal(refusal: RefusedModel) -> ModelRefusedError:
     return ModelRefusedError(
-        known.reason,
-        f"{known.name}, version {known.version}, is refused since {known.at}: {known.reason}. Publish another version, or have "
-        f"it checked again with `python -m serving.models clear {known.sha256[:12]}`",
+        refusal.reason,
+        f"{refusal.name}, version {refusal.version}, is refused since {refusal.at}: {refusal.reason}. Publish another "
+        f"version, or have it checked again with `python -m serving.models clear {refusal.sha256[:12]}`",
     )
 
 
@@ -232,7 +232,7 @@ def kept_champion(folder: Path, name: str) -> Champion:
     if not path.exists():
         return Champion(folder, name, UNREGISTERED)
     try:
-        known = parse_object(read_text(path).decode("utf-8"), path.name)
-        return Champion(folder, str(known.get("name") or name), str(known.get("version") or UNREGISTERED))
+        provenance = parse_object(read_text(path).decode("utf-8"), path.name)
+        return Champion(folder, str(provenance.get("name") or name), str(provenance.get("version") or UNREGISTERED))
     except BundleError as error:
         raise BundleError(f"{path} cannot be read ({error}). Publish again, or delete the file.") from error

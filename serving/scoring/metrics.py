@@ -92,9 +92,9 @@ def observe_scores(leads: Sequence[LeadRequest], scores: Sequence[Score]) -> Non
     for lead, score in zip(leads, scores, strict=True):
         touchpoints = lead.journey.touchpoints
         _touchpoints.observe(len(touchpoints))
-        known = [item.occurred_at for item in touchpoints if before(item.occurred_at, lead.snapshot_at)]
-        if known:
-            _quiet.observe((lead.snapshot_at - max(known)) / DAY_US)
+        visible = [item.occurred_at for item in touchpoints if before(item.occurred_at, lead.snapshot_at)]
+        if visible:
+            _quiet.observe((lead.snapshot_at - max(visible)) / DAY_US)
         _attributes.observe(len(lead.attributes) + len(lead.account_attributes))
         if score.probability is not None:
             _probability.observe(score.probability)
@@ -123,8 +123,8 @@ def serving_model(name: str, version: str) -> None:
 
 
 def _begin_at_zero() -> None:
-    known = ((_tiers, TIERS), (_not_scored, NOT_SCORED), (_warnings, CODES), (_loads, ("loaded", "refused")))
-    for metric, names in known:
+    label_values = ((_tiers, TIERS), (_not_scored, NOT_SCORED), (_warnings, CODES), (_loads, ("loaded", "refused")))
+    for metric, names in label_values:
         for name in names:
             metric.labels(name)
 

@@ -74,9 +74,9 @@ class Notice:
     @classmethod
     def read(cls, path: Path) -> "Notice":
         """Read what was written last."""
-        known = json.loads(path.read_text(encoding="utf-8"))
-        champion = Champion(Path(known["folder"]), known["name"], known["version"])
-        return cls(champion, known["looks"], known["reached_at"])
+        content = json.loads(path.read_text(encoding="utf-8"))
+        champion = Champion(Path(content["folder"]), content["name"], content["version"])
+        return cls(champion, content["looks"], content["reached_at"])
 
 
 class Follower:
@@ -226,9 +226,9 @@ class Current:
         except Exception as error:  # noqa: BLE001 - whatever it is, the old scorer goes on answering
             self._failed = champion
             self._refused()
-            told = str(error) if isinstance(error, LeadQualificationError) else type(error).__name__
+            reason = str(error) if isinstance(error, LeadQualificationError) else type(error).__name__
             _log.warning(
-                "version %s can't be loaded: %s; version %s stays.", champion.version, told, self.scorer.version
+                "version %s can't be loaded: %s; version %s stays.", champion.version, reason, self.scorer.version
             )
 
     def start(self, seen: Callable[[Notice], None]) -> None:

@@ -126,11 +126,11 @@ def rows_of_leads(
         if len(rows) > FEW:
             rows, cut = _shared(connection, table, lead_ids, where)
             break
-    found: dict[str, list[Any]] = {}
+    rows_by_lead: dict[str, list[Any]] = {}
     make = _RECORDS[table]._make
     for row in rows:
-        found.setdefault(row[0], []).append(make(row[1:]))
-    return found, cut
+        rows_by_lead.setdefault(row[0], []).append(make(row[1:]))
+    return rows_by_lead, cut
 
 
 def _shared(
@@ -138,8 +138,8 @@ def _shared(
 ) -> tuple[list[Any], bool]:
     """Read of each lead its newest rows, so many that all together fit."""
     most = _MOST[table]
-    some = sa.select(sa.literal(1)).where(table.c.lead_id == schema.leads.c.lead_id, *where).limit(most + 1)
-    count = sa.select(sa.func.count()).select_from(some.correlate(schema.leads).subquery()).scalar_subquery()
+    limited = sa.select(sa.literal(1)).where(table.c.lead_id == schema.leads.c.lead_id, *where).limit(most + 1)
+    count = sa.select(sa.func.count()).select_from(limited.correlate(schema.leads).subquery()).scalar_subquery()
     sizes: dict[str, int] = {}
     for ids in chunks(lead_ids):
         query = sa.select(schema.leads.c.lead_id, count).where(schema.leads.c.lead_id.in_(ids))

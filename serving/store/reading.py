@@ -58,19 +58,19 @@ def read_lead(
         With notes of what was left out or counts as unknown. None: nothing is known of this lead.
     """
     table = schema.leads
-    known = connection.execute(sa.select(table).where(table.c.lead_id == lead_id)).mappings().one_or_none()
-    if known is None:
+    lead_row = connection.execute(sa.select(table).where(table.c.lead_id == lead_id)).mappings().one_or_none()
+    if lead_row is None:
         return None
-    at = after_last(now, known["touched_at"]) if snapshot_at is None else snapshot_at
+    at = after_last(now, lead_row["touched_at"]) if snapshot_at is None else snapshot_at
     begin = window_start(at, catalog.params.observation_days * DAY_US)
-    account_id, groups = known["account_id"], catalog.params.groups
+    account_id, groups = lead_row["account_id"], catalog.params.groups
     notes: list[Note] = []
-    own = _attributes(connection, "lead", [lead_id], at)
+    of_lead = _attributes(connection, "lead", [lead_id], at)
     of_account = {} if account_id is None else _attributes(connection, "account", [account_id], at)
     touchpoints, changes = own_touchpoints(connection, lead_id, begin, at), own_changes(connection, lead_id, at)
     _note_cut(notes, touchpoints.cut, "touchpoints", len(touchpoints.rows))
     _note_cut(notes, changes.cut, "stage_changes", len(changes.rows))
-    journey = LeadJourney(lead_id, touchpoints.rows, changes.rows, known["created_at"])
+    journey = LeadJourney(lead_id, touchpoints.rows, changes.rows, lead_row["created_at"])
     colleagues: Sequence[LeadJourney] = ()
     orders: Sequence[OrderRecord] = ()
     if account_id is not None and "account" in groups:
@@ -82,7 +82,7 @@ def read_lead(
     lead = LeadRequest(
         _summed(journey, "touchpoints.value", notes),
         at,
-        own.get(lead_id, {}),
+        of_lead.get(lead_id, {}),
         of_account.get(account_id, {}),
         [_summed(colleague, "account.touchpoints.value", notes) for colleague in colleagues],
         orders,
@@ -131,11 +131,11 @@ def read_leads(
 
 def account_members(connection: sa.Connection, lead_id: str, most: int = MAX_COLLEAGUES) -> list[str]:
     """List the other leads of a lead's account, those written last first, at most so many."""
-    table, mine = schema.leads, schema.leads.alias("mine")
+    table, this_lead = schema.leads, schema.leads.alias("mine")
     query = (
         sa.select(table.c.lead_id)
-        .join(mine, table.c.account_id == mine.c.account_id)
-        .where(mine.c.lead_id == lead_id, table.c.lead_id != lead_id)
+        .join(this_lead, table.c.account_id == this_lead.c.account_id)
+        .where(this_lead.c.lead_id == lead_id, table.c.lead_id != lead_id)
     )
     return list(connection.execute(query.order_by(table.c.touched_at.desc(), table.c.lead_id).limit(most)).scalars())
 
@@ -159,8 +159,8 @@ def _colleagues(
     name = catalog.role_attribute
     roles: dict[str, Any] = {}
     if name is not None:
-        known = _attributes(connection, "lead", who, at, first=name)
-        roles = {lead: values[name] for lead, values in known.items()}
+        role_values = _attributes(connection, "lead", who, at, first=name)
+        roles = {lead: values[name] for lead, values in role_values.items()}
     if any(role is not None and not isinstance(role, str) for role in roles.values()):
         notes.append(Note("attribute_type", "account.touchpoints.role", f"{name}: category"))
     roles = {lead: role for lead, role in roles.items() if isinstance(role, str) and role}
@@ -201,17 +201,17 @@ def _attributes(
     query = sa.select(table).where(table.c.entity == entity)
     query = query if first is None else query.where(table.c.attribute == first)
     rows: list[Mapping[Any, Any]] = []
-    for some in chunks(ids):
-        rows += connection.execute(query.where(table.c.entity_id.in_(some))).mappings()
-    chosen: dict[tuple[str, str], Mapping[Any, Any]] = {}
+    for chunk in chunks(ids):
+        rows += connection.execute(query.where(table.c.entity_id.in_(chunk))).mappings()
+    newest: dict[tuple[str, str], Mapping[Any, Any]] = {}
     for row in sorted(rows, key=_moments if first is None else _visible_from):
         if before(max(row["occurred_at"], row["recorded_at"]), at):
             name = (row["entity_id"], row["attribute"])
-            chosen[name] = row if first is None else chosen.get(name, row)
-    found: dict[str, dict[str, Any]] = {}
-    for row in chosen.values():
-        found.setdefault(row["entity_id"], {})[row["attribute"]] = json.loads(row["value"])
-    return found
+            newest[name] = row if first is None else newest.get(name, row)
+    by_entity: dict[str, dict[str, Any]] = {}
+    for row in newest.values():
+        by_entity.setdefault(row["entity_id"], {})[row["attribute"]] = json.loads(row["value"])
+    return by_entity
 
 
 def _moments(row: Mapping[Any, Any]) -> tuple[int, int]:
