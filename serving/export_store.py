@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from features.errors import LeadQualificationError
 from features.timeline import to_micros
-from serving.online.export_types import Declared, SetAside, bundle_to_follow, declare, types_of
+from serving.online.export_types import Declared, SetAside, bundle_with_types, declare, types_of
 from serving.store.connect import Store, store_url
 from serving.store.export import account_ids, rows_of
 
@@ -68,7 +68,7 @@ def export_store(
     Parameters
     ----------
     store : Store
-        What was told.
+        The events so far.
     out : Path
         Folder; its files of the same names are replaced.
     now : int
@@ -100,13 +100,13 @@ def export_store(
             "export": _write(out, "export", [[{"exported_at": now, "clock": "real"}]]),
         }
         for name in ("touchpoints", "stage_changes", "orders"):
-            written[name] = _write(out, name, (map(_told, part) for part in rows_of(connection, name)))
+            written[name] = _write(out, name, (map(_with_unique_id, part) for part in rows_of(connection, name)))
     _write(out, "set_aside", [[asdict(item) for item in declared.set_aside]])
     return Exported(written, declared.set_aside)
 
 
-def _told(row: Row) -> Row:
-    """Make an id that is unique within its lead unique throughout."""
+def _with_unique_id(row: Row) -> Row:
+    """Make a touchpoint_id, unique within its lead, unique in the whole export."""
     touchpoint_id = row.get("touchpoint_id")
     return row if touchpoint_id is None else {**row, "touchpoint_id": f"{row['lead_id']}/{touchpoint_id}"}
 
@@ -174,7 +174,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         store = Store(store_url(ROOT))
-        bundle = arguments.types_from or bundle_to_follow(ROOT, os.environ)
+        bundle = arguments.types_from or bundle_with_types(ROOT, os.environ)
         types = None if bundle is None else types_of(bundle)
         now = to_micros(dt.datetime.now(dt.UTC))
         exported = export_store(store, arguments.out, now, arguments.without, types)

@@ -1,6 +1,6 @@
 """Command `models`: list the model versions that this machine's service knows, and let a refused one be checked again.
 
-A running service takes up a cleared refusal at its next look at the registry.
+A running service takes up a cleared refusal at its next check of the registry.
 """
 
 import argparse
@@ -13,10 +13,10 @@ from models.bundle import bundle_hash
 from serving.scoring.champion import (
     DEFAULT_MODEL_NAME,
     MODEL_NAME,
-    followed_registry,
-    kept_champion,
-    last_good,
+    champion_in_folder,
+    last_good_folder,
     refused_models,
+    watched_registry,
 )
 from serving.scoring.registry import Registered, champion_version, versions
 
@@ -57,12 +57,12 @@ def main(given: list[str] | None = None) -> None:
 
 
 def _list() -> None:
-    refused, folder = refused_models(ROOT, os.environ), last_good(ROOT, os.environ)
+    refused, folder = refused_models(ROOT, os.environ), last_good_folder(ROOT, os.environ)
     name = os.environ.get(MODEL_NAME) or DEFAULT_MODEL_NAME
     served: Registered | None = None
     try:
         if folder.is_dir():
-            champion = kept_champion(folder, name)
+            champion = champion_in_folder(folder, name)
             served = Registered(champion.name, champion.version, bundle_hash(folder))
             _say(f"served last: version {served.version} of {served.name}  {_short(served.sha256)}  {folder}")
         else:
@@ -71,7 +71,7 @@ def _list() -> None:
         _say(f"served last: {error}")
     for item in refused.read():
         _say(f"refused: version {item.version} of {item.name}  {_short(item.sha256)}  since {item.at}: {item.reason}")
-    address = followed_registry(ROOT, os.environ)
+    address = watched_registry(ROOT, os.environ)
     if address is None:
         _say("registry: none is followed")
         return

@@ -106,9 +106,9 @@ def _is_record(kind: str) -> bool:
     return kind == CREATED or kind.startswith(STAGE_PREFIX)
 
 
-def _kinds(journeys: Journeys, is_chosen: Sequence[bool]) -> np.ndarray:
+def _kinds(journeys: Journeys, wanted: Sequence[bool]) -> np.ndarray:
     """Tell per row whether its kind is a chosen one."""
-    per_row: np.ndarray = np.array([*is_chosen, False], dtype=bool)[journeys.kind]
+    per_row: np.ndarray = np.array([*wanted, False], dtype=bool)[journeys.kind]
     return per_row
 
 

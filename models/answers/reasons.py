@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from features.catalog import Catalog
-from features.polarity import leaning
+from features.polarity import polarity
 from features.wording.direction import both_ways, despite
 
 __all__ = ["Reason", "merged_topics", "parts", "top_reasons", "topics"]
@@ -173,7 +173,7 @@ def _speaker(members: np.ndarray, signed: np.ndarray, values: np.ndarray, catalo
 
     def fitness(member: int) -> tuple[float, bool, float]:
         feature = catalog.features[member]
-        agreement = leaning(feature, float(values[member])) * (1.0 if sign > 0.0 else -1.0)
+        agreement = polarity(feature, float(values[member])) * (1.0 if sign > 0.0 else -1.0)
         return agreement, feature.operation not in HARD_TO_READ, abs(float(signed[member]))
 
     return int(max(able, key=fitness))
@@ -223,7 +223,7 @@ def top_reasons(
         members = np.flatnonzero(topic == number)
         sides = tuple(_speaker(members, single, values, catalog, sign) for sign in (1.0, -1.0))
         if all(
-            leaning(catalog.features[m], float(values[m])) == side_sign
+            polarity(catalog.features[m], float(values[m])) == side_sign
             for m, side_sign in zip(sides, (1, -1), strict=True)
         ):
             two_sided[number] = (sides[0], sides[1])
@@ -247,4 +247,4 @@ def _text(catalog: Catalog, column: int, values: np.ndarray, amount: float, lang
     """Say what was found in one column, and where that sounds like the opposite of what it counted, say so."""
     feature, value = catalog.features[column], float(values[column])
     text = feature.text(value, language)
-    return despite(text, amount, language) if leaning(feature, value) * amount < 0.0 else text
+    return despite(text, amount, language) if polarity(feature, value) * amount < 0.0 else text

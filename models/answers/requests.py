@@ -332,10 +332,10 @@ def _value_of(lead: LeadRequest, spec: AttributeSpec) -> Any:
 
 def _entity_of(lead: LeadRequest, spec: AttributeSpec) -> str:
     """Say whose attributes an attribute's value stands among: its own entity's, unless only the other one has it."""
-    first, second, other_entity = lead.attributes, lead.account_attributes, "account"
+    of_entity, of_other, other_entity = lead.attributes, lead.account_attributes, "account"
     if spec.entity == "account":
-        first, second, other_entity = second, first, "lead"
-    return other_entity if spec.name not in first and spec.name in second else spec.entity
+        of_entity, of_other, other_entity = of_other, of_entity, "lead"
+    return other_entity if spec.name not in of_entity and spec.name in of_other else spec.entity
 
 
 def _colleagues(account: Mapping[str, Any], path: str, lead_id: str) -> list[LeadJourney]:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from features.catalog import Catalog
-from features.changed import change_leaning, change_text, is_same
+from features.changed import change_polarity, change_text, is_same
 from features.timeline import DAY_US, before, from_micros
 from features.wording.direction import despite
 from features.wording.units import moment_words
@@ -98,7 +98,7 @@ def change_reasons(earlier: Moment, later: Moment, catalog: Catalog, language: s
         feature = catalog.features[column]
         then, now = float(earlier.values[column]), float(later.values[column])
         text = change_text(feature, then, now, elapsed, amount > 0.0, since, language)
-        if change_leaning(feature, then, now, elapsed) * amount < 0.0:
+        if change_polarity(feature, then, now, elapsed) * amount < 0.0:
             text = despite(text, amount, language)
         reasons.append(Reason(feature.name, text, amount))
     return reasons
@@ -114,7 +114,7 @@ def _speaker(
     def fitness(member: int) -> tuple[bool, float, bool, float]:
         feature = catalog.features[member]
         then, now = float(earlier.values[member]), float(later.values[member])
-        agreement = change_leaning(feature, then, now, elapsed) * sign
+        agreement = change_polarity(feature, then, now, elapsed) * sign
         return not is_same(then, now), agreement, feature.operation not in HARD_TO_READ, abs(float(moved[member]))
 
     return int(max(able, key=fitness))
@@ -144,12 +144,9 @@ def changes(
         Of the texts.
     """
     answers: list[Change | None] = [None] * len(leads)
-    positions = [(position, lead, lead.changed_since) for position, lead in enumerate(leads)]
+    entries = [(position, lead, lead.changed_since) for position, lead in enumerate(leads)]
     both = [
-        moment
-        for _, lead, since in positions
-        if since is not None
-        for moment in (replace(lead, snapshot_at=since), lead)
+        moment for _, lead, since in entries if since is not None for moment in (replace(lead, snapshot_at=since), lead)
     ]
     if not both:
         return answers
@@ -158,7 +155,7 @@ def changes(
     matrix = np.array([item.vector for item in scores], dtype=np.float32)
     contributions = bundle.classifier.contributions(matrix)
     rows = [Moment(*row) for row in zip(snapshots.snapshot_at.tolist(), matrix, contributions, strict=True)]
-    for k, (position, lead, since) in enumerate(item for item in positions if item[2] is not None):
+    for k, (position, lead, since) in enumerate(item for item in entries if item[2] is not None):
         earlier, later = rows[2 * k], rows[2 * k + 1]
         if since is None or scores[2 * k + 1].not_scored:
             continue
@@ -168,8 +165,8 @@ def changes(
             continue
         reasons = change_reasons(earlier, later, bundle.catalog, language)
         difference = sum(reason.contribution for reason in reasons)
-        top = tuple(reasons[:n_reasons])
-        answers[position] = Change(since, scores[2 * k].probability, difference, top, None)
+        shown_reasons = tuple(reasons[:n_reasons])
+        answers[position] = Change(since, scores[2 * k].probability, difference, shown_reasons, None)
     return answers
 
 

@@ -17,7 +17,7 @@ from models.answers.requests import LeadRequest, attribute_error, build
 from models.answers.risk_set import CUSTOMERS
 from models.answers.warnings import (
     LANGUAGES,
-    Warning,
+    InputWarning,
     journey_warnings,
     population_warnings,
     request_warnings,
@@ -26,7 +26,7 @@ from models.answers.warnings import (
 from models.bundle import Bundle
 from models.calibration.tiers import tier
 
-__all__ = ["MAX_REASONS", "NOT_SCORED", "Score", "Warning", "probabilities", "score", "score_requests"]
+__all__ = ["MAX_REASONS", "NOT_SCORED", "InputWarning", "Score", "probabilities", "score", "score_requests"]
 
 ROWS_AT_ONCE = 100_000
 MAX_REASONS = 10
@@ -61,7 +61,7 @@ class Score:
         They sum to the raw log-odds; None: not scored, or not explained.
     reasons : tuple of Reason
         Strongest first.
-    warnings : tuple of Warning
+    warnings : tuple of InputWarning
     not_scored : str or None
         ``already_qualified``, ``disqualified`` or ``too_little_data`` (the interval would be wider than the bundle allows);
         None: it was scored.
@@ -79,7 +79,7 @@ class Score:
     engagement: float | None = None
     base_value: float | None = None
     reasons: tuple[Reason, ...] = ()
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[InputWarning, ...] = ()
     not_scored: str | None = None
     vector: np.ndarray | None = None
 
@@ -161,7 +161,7 @@ def score(
     not_scored = [""] * len(snapshots) if customers else _not_scored(journeys, snapshots)
     population = population_warnings(bundle, journeys, snapshots, language)
     unlike = [
-        () if why else warnings_ for why, warnings_ in zip(not_scored, population, strict=True)
+        () if why else outside_warnings for why, outside_warnings in zip(not_scored, population, strict=True)
     ]  # the stage says it already
     widest = bundle.calibration.widest
     not_scored = [

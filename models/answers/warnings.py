@@ -20,7 +20,7 @@ from models.bundle import Bundle
 __all__ = [
     "CODES",
     "LANGUAGES",
-    "Warning",
+    "InputWarning",
     "codes_of",
     "future_snapshot",
     "journey_warnings",
@@ -137,7 +137,7 @@ MOST_OF_A_CODE = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:
+class InputWarning:
     """Something in the input that did not prevent a score.
 
     Attributes
@@ -161,18 +161,18 @@ class Warning:
     reason: str | None = None
 
 
-def warning_entry(warning: Warning) -> dict[str, Any]:
+def warning_entry(warning: InputWarning) -> dict[str, Any]:
     """Write a warning as it stands in answers: code, message, field, and the reason where there is one."""
     entry = {"code": warning.code, "message": warning.message, "field": warning.field}
     return entry if warning.reason is None else {**entry, "reason": warning.reason}
 
 
-def short_codes(warnings: Sequence[Warning]) -> str:
+def short_codes(warnings: Sequence[InputWarning]) -> str:
     """Write warnings for a column of text: each code once, with its reason where there is one, joined by ``;``.
 
     Examples
     --------
-    >>> short_codes([Warning("outside_population", "", "", "not_mql"), Warning("no_touchpoints", "", "touchpoints")])
+    >>> short_codes([InputWarning("outside_population", "", "", "not_mql"), InputWarning("no_touchpoints", "", "touchpoints")])
     'outside_population:not_mql;no_touchpoints'
     """
     codes = (item.code if item.reason is None else f"{item.code}:{item.reason}" for item in warnings)
@@ -186,7 +186,7 @@ def codes_of(short: str) -> tuple[str, ...]:
 
 def journey_warnings(
     journeys: Journeys, snapshots: Snapshots, attributes: AttributeValues, catalog: Catalog, language: str
-) -> list[list[Warning]]:
+) -> list[list[InputWarning]]:
     """List what is odd in each snapshot's journey and attributes; one list per snapshot.
 
     Parameters
@@ -196,7 +196,7 @@ def journey_warnings(
     language : {"en", "de"}
         Of the messages.
     """
-    by_snapshot: list[list[Warning]] = []
+    by_snapshot: list[list[InputWarning]] = []
     of_lead = unknown_values(journeys, catalog)
     categories = unknown_categories(attributes, catalog, len(snapshots))
     entity = {spec.name: spec.entity for spec in catalog.attributes}
@@ -216,7 +216,7 @@ def journey_warnings(
 
 def population_warnings(
     bundle: Bundle, journeys: Journeys, snapshots: Snapshots, language: str
-) -> list[tuple[Warning, ...]]:
+) -> list[tuple[InputWarning, ...]]:
     """Say which snapshots are unlike all that the model learned from; none, one or two warnings per snapshot.
 
     Parameters
@@ -238,10 +238,13 @@ def population_warnings(
 @lru_cache(maxsize=16)
 def _population_words(
     expire_days: int | None, observation_days: int, language: str
-) -> dict[tuple[Outside | None, bool], tuple[Warning, ...]]:
+) -> dict[tuple[Outside | None, bool], tuple[InputWarning, ...]]:
     """Give the warnings of a lead by why it is outside, and whether no touchpoint of it is seen."""
     silent = _warning("no_touchpoints", "touchpoints", str(observation_days), language)
-    warnings_of: dict[tuple[Outside | None, bool], tuple[Warning, ...]] = {(None, False): (), (None, True): (silent,)}
+    warnings_of: dict[tuple[Outside | None, bool], tuple[InputWarning, ...]] = {
+        (None, False): (),
+        (None, True): (silent,),
+    }
     for reason, (*sentences, field) in _OUTSIDE.items():
         why = sentences[LANGUAGES.index(language)].format(days=expire_days)
         outside = replace(_warning("outside_population", field, why, language), reason=reason)
@@ -250,13 +253,13 @@ def _population_words(
 
 
 def request_warnings(
-    warnings: Sequence[Warning], lead: LeadRequest, catalog: Catalog, language: str
-) -> tuple[Warning, ...]:
+    warnings: Sequence[InputWarning], lead: LeadRequest, catalog: Catalog, language: str
+) -> tuple[InputWarning, ...]:
     """Add what only the request shows to a lead's warnings, and make the paths those of the request.
 
     Parameters
     ----------
-    warnings : sequence of Warning
+    warnings : sequence of InputWarning
         Those of `journey_warnings` for this lead.
     lead : LeadRequest
         As sent.
@@ -279,7 +282,7 @@ def request_warnings(
     return _shortened(all_warnings, lead.path, language)
 
 
-def _shortened(warnings: Sequence[Warning], path: str, language: str) -> tuple[Warning, ...]:
+def _shortened(warnings: Sequence[InputWarning], path: str, language: str) -> tuple[InputWarning, ...]:
     """Keep the first `MOST_OF_A_CODE` of each code, and say how many more there are: an answer must not outgrow its request."""
     counts: Counter[str] = Counter()
     kept = []
@@ -293,7 +296,7 @@ def _shortened(warnings: Sequence[Warning], path: str, language: str) -> tuple[W
     return tuple(kept)
 
 
-def future_snapshot(path: str, snapshot_at: int, language: str) -> Warning:
+def future_snapshot(path: str, snapshot_at: int, language: str) -> InputWarning:
     """Say that a lead was scored at a moment yet to come.
 
     Parameters
@@ -308,7 +311,7 @@ def future_snapshot(path: str, snapshot_at: int, language: str) -> Warning:
     return _warning("snapshot_in_future", path, from_micros(snapshot_at).isoformat(), language)
 
 
-def wide_interval(low: float, high: float, language: str) -> Warning:
+def wide_interval(low: float, high: float, language: str) -> InputWarning:
     """Say that a probability's interval is wide.
 
     Parameters
@@ -322,5 +325,5 @@ def wide_interval(low: float, high: float, language: str) -> Warning:
     return _warning("wide_interval", "probability", ends[LANGUAGES.index(language)], language)
 
 
-def _warning(code: str, field: str, value: str, language: str) -> Warning:
-    return Warning(code, _MESSAGES[code][LANGUAGES.index(language)].format(value=value), field)
+def _warning(code: str, field: str, value: str, language: str) -> InputWarning:
+    return InputWarning(code, _MESSAGES[code][LANGUAGES.index(language)].format(value=value), field)

@@ -235,8 +235,8 @@ class RFM:
         shares = np.arange(1, self.PARTS) / self.PARTS
         self._cuts = []
         for values in self._rising(matrix).T:
-            is_known = values[~np.isnan(values)]
-            self._cuts.append(np.quantile(is_known, shares) if len(is_known) else np.zeros(0))
+            numbers = values[~np.isnan(values)]
+            self._cuts.append(np.quantile(numbers, shares) if len(numbers) else np.zeros(0))
         return self
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:

@@ -103,7 +103,7 @@ class BoundedHandler(logging.StreamHandler[Any]):
         seen.counted[getattr(record, "where", "")] += 1
 
     def write_sums(self) -> None:
-        """Say at once what was not written one by one, and begin to count anew."""
+        """Write the sums of what was not written one by one, and begin to count anew."""
         with self.lock or threading.Lock():
             self._begin()
 
@@ -173,7 +173,7 @@ def _opened(path: str) -> IO[str]:
 
 
 def write_sums() -> None:
-    """Write what this process has counted and not yet told, as before its end."""
+    """Write the sums that this process has not written yet, as before its end."""
     for handler in _handlers:
         handler.write_sums()
 

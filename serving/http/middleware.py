@@ -21,15 +21,15 @@ from serving.http.answers import (
     Handler,
     Message,
     Receive,
+    ResponseRecord,
     Scope,
-    Seen,
     Send,
-    refused,
+    error_answer,
 )
 from serving.http.bodies import skip_body
 from serving.http.logs import ACCESS_LOG
 
-__all__ = ["CODE_HEADER", "Answer", "App", "Edge", "Gate", "Message", "Receive", "Scope", "Send"]
+__all__ = ["CODE_HEADER", "Answer", "App", "Gate", "Message", "Middleware", "Receive", "Scope", "Send"]
 
 _METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
@@ -41,16 +41,16 @@ class Gate(Protocol):
     """Who may come in; `serving.access.guard.Guard` is one."""
 
     def refuse(self, scope: Scope) -> Answer | None:
-        """Say why a request is refused, by the route in its scope; None: it is not."""
+        """Give the answer to a request that is refused, by the route in its scope; None: it is admitted."""
 
     def charge(self, scope: Scope, leads: int) -> None:
         """Count the leads that an admitted request was answered with."""
 
-    def name(self, scope: Scope) -> str | None:
-        """Say whose the request is, for the log; no secret."""
+    def key_id(self, scope: Scope) -> str | None:
+        """Give the id of the request's key, for the access log; no secret."""
 
 
-class Edge:
+class Middleware:
     """The outermost ASGI middleware.
 
     The access log holds the moment, method, route's template (``other`` where there is none: a path can carry a name),
@@ -62,20 +62,20 @@ class Edge:
     Parameters
     ----------
     app : callable
-        BentoML's application, which answers what its routes in the table say.
+        BentoML's application, which answers the routes of the table that are upstream.
     handlers : mapping of str to callable
-        What answers the other routes, by name.
+        Handlers of all other routes, by the route's name.
     observe : callable, optional
         Called with template, status and seconds of each answer.
     gate : Gate, optional
         Asked before anything else; None: everyone may come in.
-    is_ending : callable, optional
+    is_shutting_down : callable, optional
         Whether the service shuts down.
 
     Raises
     ------
     ValueError
-        Handlers and table don't fit.
+        Handlers and table of routes differ.
     """
 
     def __init__(
@@ -84,13 +84,13 @@ class Edge:
         handlers: Mapping[str, Handler],
         observe: Callable[[str, int, float], None] = lambda path, status, seconds: None,
         gate: Gate | None = None,
-        is_ending: Callable[[], bool] = lambda: False,
+        is_shutting_down: Callable[[], bool] = lambda: False,
     ) -> None:
         expected = {route.name for route in ROUTES if not route.is_upstream}
         if expected != set(handlers):
             raise ValueError(f"routes and handlers differ: {sorted(expected ^ set(handlers))}")
         self.app, self.handlers = app, handlers
-        self.observe, self.gate, self.is_ending = observe, gate, is_ending
+        self.observe, self.gate, self.is_shutting_down = observe, gate, is_shutting_down
         self.log = logging.getLogger(ACCESS_LOG)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,7 +101,7 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begin, request_id, seen = time.perf_counter(), _request_id(scope), Seen()
+        begin, request_id, seen = time.perf_counter(), _request_id(scope), ResponseRecord()
         matched = scope[MATCH] = match(scope["path"])
         is_refused = True
         try:
@@ -122,7 +122,7 @@ class Edge:
     def _refusal(self, scope: Scope, matched: Match | None) -> Answer | None:
         if not is_clean(scope["path"]):
             message = "the path holds a control character."
-            return refused(RequestError(400, "invalid_path", message, hint="Leave it out: no address has one."))
+            return error_answer(RequestError(400, "invalid_path", message, hint="Leave it out: no address has one."))
         refusal = None if self.gate is None else self.gate.refuse(scope)
         if refusal is not None:
             return refusal
@@ -133,10 +133,10 @@ class Edge:
             allowed = ", ".join(route.methods)
             message = "this address does not answer to this method."
             error = RequestError(405, "method_not_allowed", message, hint=f"It answers to {allowed}; see /docs.json.")
-            return refused(error, (b"allow", allowed.encode("ascii")))
-        if route.is_readiness and self.is_ending():
+            return error_answer(error, (b"allow", allowed.encode("ascii")))
+        if route.is_readiness and self.is_shutting_down():
             error = RequestError(503, "not_ready", "the service shuts down.", hint="Ask another instance.")
-            return refused(error, (b"retry-after", b"5"))
+            return error_answer(error, (b"retry-after", b"5"))
         return None
 
     async def _handled(self, matched: Match, scope: Scope, receive: Receive) -> Answer:
@@ -145,9 +145,9 @@ class Edge:
         except Exception:  # noqa: BLE001 - whatever fails is logged, and the caller gets the one shape of errors
             _log.exception("%s failed", matched.route.template)
             hint = "Try again; if it persists, tell the operator."
-            return refused(RequestError(500, "internal_error", "the service failed; its log says why.", hint=hint))
+            return error_answer(RequestError(500, "internal_error", "the service failed; its log says why.", hint=hint))
 
-    async def _send(self, answer: Answer, scope: Scope, send: Send, seen: Seen, request_id: bytes) -> None:
+    async def _send(self, answer: Answer, scope: Scope, send: Send, seen: ResponseRecord, request_id: bytes) -> None:
         seen.status, seen.code, seen.bytes = answer.status, answer.code, len(answer.body)
         seen.leads, seen.version = answer.leads, answer.version
         if self.gate is not None and answer.leads is not None:
@@ -157,7 +157,9 @@ class Edge:
         body = b"" if scope["method"] == "HEAD" else answer.body
         await send({"type": "http.response.body", "body": body})
 
-    def _write(self, scope: Scope, matched: Match | None, seen: Seen, request_id: bytes, seconds: float) -> None:
+    def _write(
+        self, scope: Scope, matched: Match | None, seen: ResponseRecord, request_id: bytes, seconds: float
+    ) -> None:
         path = OTHER if matched is None else matched.route.template
         method = scope["method"] if scope["method"] in _METHODS else OTHER
         fields = {
@@ -172,7 +174,7 @@ class Edge:
             "request_id": request_id.decode("ascii"),
         }
         if self.gate is not None:
-            fields["key"] = self.gate.name(scope)
+            fields["key"] = self.gate.key_id(scope)
         self.observe(path, seen.status, seconds)
         kind = None if seen.status < 400 else (ACCESS_LOG, seen.status, seen.code)
         self.log.info("answered", extra={"fields": fields, "kind": kind, "where": path})
@@ -180,7 +182,7 @@ class Edge:
 
 def _nothing_here() -> Answer:
     hint = "POST /score scores leads; / describes the service."
-    return refused(RequestError(404, "not_found", "there is nothing at this address.", hint=hint))
+    return error_answer(RequestError(404, "not_found", "there is nothing at this address.", hint=hint))
 
 
 def _request_id(scope: Scope) -> bytes:

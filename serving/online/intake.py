@@ -1,4 +1,4 @@
-"""From the bytes of what happened to rows in the store: checked as strictly as a request to score, all written or none."""
+"""From the body of an event route to rows in the store: checked as strictly as a request to score, all written or none."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, get_args
@@ -42,7 +42,7 @@ Rows = Sequence[Any]
 
 
 def accept(store: Store, kind: str, body: bytes, now: int, catalog: Catalog | None = None) -> dict[str, Any]:
-    """Write what a body tells, in one transaction.
+    """Write the events of a body, in one transaction.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def accept(store: Store, kind: str, body: bytes, now: int, catalog: Catalog | No
     now : int
         UTC microseconds; stands in for a missing `recorded_at`.
     catalog : Catalog, optional
-        Of the served model: what it can't read of the attributes is said. None: nothing is.
+        Of the served model, for warnings about attribute values that it can't read; None: no such warnings.
 
     Returns
     -------
@@ -140,10 +140,7 @@ def _outcomes(items: Rows, path: str) -> list[OutcomeRow]:
         ids.append((required_text(raw.get("lead_id"), f"{where}.lead_id"), outcome_id))
         changes.append({"stage": outcome, **{name: raw.get(name) for name in _OF_CHANGE}})
     parsed = zip(ids, parse_stage_changes(changes, path), strict=True)
-    return [
-        OutcomeRow(outcome_id_, ChangeRow(lead_id, change, *people))
-        for (lead_id, outcome_id_), (change, people) in parsed
-    ]
+    return [OutcomeRow(sent_id, ChangeRow(lead_id, change, *people)) for (lead_id, sent_id), (change, people) in parsed]
 
 
 def _leads(items: Rows, path: str) -> list[LeadRow]:
@@ -214,4 +211,4 @@ KINDS: Mapping[str, Kind] = {
     ),
     "outcomes": _kind("outcomes", events.OutcomesBody, MAX_STAGE_CHANGES, _outcomes, add_outcomes),
 }
-"""How each of `serving.contract.routes.TOLD` is read and written."""
+"""How each of `serving.contract.routes.EVENT_KINDS` is read and written."""

@@ -1,4 +1,4 @@
-"""What is odd about the times of what was told: accepted all the same, but said, since it mostly means that a clock is off."""
+"""Warnings about the times of events: such events are accepted, but mostly mean that a clock is off."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -27,7 +27,7 @@ def clock_warnings(rows: Sequence[Any], kind: str, now: int) -> list[dict[str, A
     rows : sequence
         As they were written.
     kind : str
-        One of `serving.contract.routes.TOLD`.
+        One of `serving.contract.routes.EVENT_KINDS`.
     now : int
         UTC microseconds; stands in for a missing `recorded_at`.
     """

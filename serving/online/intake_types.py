@@ -1,4 +1,4 @@
-"""What the served model can't read of the attributes that were told: stored all the same, since another model may, but said."""
+"""Warnings about attribute values that the served model can't read; they are stored, since another model may read them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,14 +18,14 @@ def type_warnings(rows: Sequence[Any], kind: str, catalog: Catalog) -> list[dict
     rows : sequence
         As they were written.
     kind : str
-        One of `serving.addresses.TOLD`.
+        One of `serving.contract.routes.EVENT_KINDS`.
     catalog : Catalog
         Of the served model.
 
     Returns
     -------
     list of dict
-        As `serving.contract.score.Notice`. Values are named by their type.
+        As `serving.contract.score.InputWarning`. Values are named by their type.
     """
     specs = {spec.name: spec for spec in catalog.attributes}
     role = catalog.role_attribute

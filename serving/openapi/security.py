@@ -1,4 +1,4 @@
-"""The part of the OpenAPI document about keys: which address needs one, and what is answered without."""
+"""The part of the OpenAPI document about keys: which routes need one, and what is answered without."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ Content = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
 def secured(path: str, item: dict[str, Any], content: Content) -> dict[str, Any]:
-    """Say of the operations of an address what key they need.
+    """Add to the operations of a path which key they need.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""What `/metrics` says of the service, for Prometheus: requests, scores, what came in, which model, and how following it goes.
+"""The metrics of the service, for Prometheus: requests, scores, inputs, the model, and the registry watch.
 
-No label is ever taken from a request: names are those of addresses, codes, tiers and versions. The server collects the figures
+No label is ever taken from a request: labels are routes, codes, tiers and versions. The server collects the figures
 of all workers through files that `prometheus_client` finds by ``PROMETHEUS_MULTIPROC_DIR``; in the
 process that starts them there is none, and nothing is counted. Series whose names are known stand there from a worker's first
 answer on, at 0: a rate over a series that appears with its first failure misses that failure.
@@ -19,16 +19,16 @@ from models.answers.requests import LeadRequest
 from models.answers.scoring import NOT_SCORED, Score
 from models.answers.warnings import CODES
 from models.calibration.tiers import TIERS
-from serving.scoring.registry_watch import OUTCOMES, Notice
+from serving.scoring.registry_watch import REGISTRY_CHECK_RESULTS, ChampionNotice
 
 __all__ = [
     "CONTENT_TYPE_LATEST",
     "exposition",
+    "observe_notice",
     "observe_request",
     "observe_rescoring",
     "observe_scores",
     "refused_model",
-    "saw_notice",
     "serving_model",
 ]
 
@@ -77,7 +77,7 @@ def observe_request(path: str, status: int, seconds: float) -> None:
     Parameters
     ----------
     path : str
-        Of a known address; anything else is ``other``.
+        Template of the route; ``other`` where there is none.
     status : int
         HTTP status; 0: the caller was gone.
     seconds : float
@@ -177,8 +177,8 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def saw_notice(notice: Notice) -> None:
-    """Pass on how looking at the registry went."""
-    for outcome in OUTCOMES:
+def observe_notice(notice: ChampionNotice) -> None:
+    """Pass on how the checks of the registry went."""
+    for outcome in REGISTRY_CHECK_RESULTS:
         _looks.labels(outcome).set(notice.looks.get(outcome, 0))
     _reached.set(notice.reached_at)

@@ -51,7 +51,7 @@ class RefusedModels:
     Parameters
     ----------
     path : Path
-        A file that is damaged is told, and counts as empty. What can't be written is remembered by this object alone.
+        A damaged file is logged, and counts as empty. What can't be written is remembered by this object alone.
     """
 
     def __init__(self, path: Path) -> None:

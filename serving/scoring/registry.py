@@ -32,7 +32,7 @@ class Champion:
     folder : Path
         The bundle.
     name, version : str
-        Registered name and version; the version is ``unregistered`` for a bundle that tells none.
+        Registered name and version; the version is ``unregistered`` for a bundle without one.
     """
 
     folder: Path

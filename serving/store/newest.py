@@ -18,7 +18,7 @@ from serving.store.writing import chunks
 __all__ = ["Read", "own_changes", "own_touchpoints", "read_orders", "rows_of_leads"]
 
 FEW = 1_000
-"""So many rows are read without asking first how many there are, so many where there are too many, and at most so many that a
+"""Rows that are read without counting them first; rows that are read of a lead with too many; and the most rows of what a
 snapshot can't see yet."""
 
 DECISIVE = ("mql", "sales_qualified", "disqualified", "recycled", "customer")
@@ -50,8 +50,8 @@ def own_touchpoints(connection: sa.Connection, lead_id: str, begin: int, at: int
     lead_id : str
         The lead.
     begin, at : int
-        UTC microseconds: what the snapshot at `at` may see. Of what occurs or is recorded later, which it is only told of, at
-        most `FEW` are read.
+        UTC microseconds: what the snapshot at `at` may see. Of what occurs or is recorded later, which only a warning counts,
+        at most `FEW` are read.
     """
     table = schema.touchpoints
     there = sa.select(*_COLUMNS[table]).where(table.c.lead_id == lead_id, table.c.occurred_at >= begin)

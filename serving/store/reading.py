@@ -1,7 +1,7 @@
-"""A lead as the store knows it, as the same `LeadRequest` that its whole journey in ``POST /score`` becomes.
+"""A lead read from the store, as the same `LeadRequest` that its whole journey in ``POST /score`` becomes.
 
-What was told is stored as it came. Here it becomes what the model of the moment takes: what it can't read counts as unknown,
-and the request's notes say so. Nothing that was accepted makes a later read fail.
+Events are stored as they came. Here they become what the current model takes: a value that it can't read counts as unknown,
+and the request's notes say so. No accepted event makes a later read fail.
 """
 
 import json
@@ -23,7 +23,7 @@ from serving.store.writing import chunks
 __all__ = ["MAX_COLLEAGUES", "account_members", "read_lead", "read_leads"]
 
 MAX_COLLEAGUES = 1_000
-"""So many of an account's leads are looked at, those written last: an account of all leads of one mail provider has no end."""
+"""Most leads of an account that are read, those written last: an account that stands for a mail provider has any number."""
 
 _SURELY_SUMMED = 9e12
 """A sum of values or amounts up to here fits, however it is rounded; beyond, `Journeys` is asked."""
@@ -32,11 +32,11 @@ _SURELY_SUMMED = 9e12
 def read_lead(
     connection: sa.Connection, lead_id: str, catalog: Catalog, now: int, snapshot_at: int | None = None
 ) -> LeadRequest | None:
-    """Read what a snapshot sees of a lead, and where the model looks at them of its colleagues and its account's orders.
+    """Read what a snapshot sees of a lead, and, where the model uses them, of its colleagues and its account's orders.
 
     Touchpoints and orders are read from the observation window; where more are there than a request may hold, the newest. So
     are the stage changes of colleagues. Of the lead's own touchpoints and stage changes some that are still to come are read,
-    too, for the warning that they were not looked at.
+    too, for the warning that they were ignored.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ def read_lead(
     lead_id : str
         The lead.
     catalog : Catalog
-        Says what the model looks at, and the types of its attributes.
+        What the model uses, and the types of its attributes.
     now : int
-        UTC microseconds. Without a `snapshot_at` the lead is looked at now, but never before its last write: clocks of two
+        UTC microseconds. Without a `snapshot_at` the snapshot is taken now, but never before its last write: clocks of two
         machines differ, and what was acknowledged is seen.
     snapshot_at : int, optional
         UTC microseconds.

@@ -157,7 +157,7 @@ def _same(row: Mapping[str, Any], former: Mapping[Any, Any]) -> bool:
 def last_write(connection: sa.Connection, lead_ids: Sequence[str], account_ids: Sequence[str] = ()) -> int | None:
     """Give the moment of the last write to any of these leads or accounts; None: there was none.
 
-    Where a clock steps back, or another machine's is behind, what is told later must still be recorded later.
+    Where a clock steps back, or another machine's is behind, an event that comes later must still be recorded later.
     """
     table, moments = schema.leads, list[int | None]()
     for column, ids in ((table.c.lead_id, lead_ids), (table.c.account_id, account_ids)):
@@ -192,7 +192,7 @@ def mark(connection: sa.Connection, lead_ids: Iterable[str], now: int) -> None:
 
 
 def insert(connection: sa.Connection, table: sa.Table) -> Any:
-    """Begin an INSERT that can say what to do about rows that are there; both databases know it, in one syntax."""
+    """Begin an INSERT with an ``ON CONFLICT`` clause, which both databases take in one syntax."""
     return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
 
 

@@ -80,7 +80,7 @@ def _people(connection: sa.Connection, lead_ids: Sequence[str]) -> dict[str, dic
 
 
 def _put_lead(connection: sa.Connection, row: LeadRow, stored: dict[str, Any], now: int) -> bool:
-    """Write account and creation, unless newer ones are known; `known` is brought up to date."""
+    """Write account and creation, unless newer ones are stored; `stored` is brought up to date."""
     sent = {"account_id": row.account_id, "created_at": row.created_at}
     as_of = now if row.occurred_at is None else row.occurred_at
     is_first = stored["changed_at"] is None

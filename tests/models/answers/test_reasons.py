@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from features.catalog import Catalog, build_catalog
 from features.compute import compute_features
-from features.polarity import leaning
+from features.polarity import polarity
 from models.answers.reasons import Reason, parts, top_reasons
 from models.answers.requests import LeadRequest, build
 from models.fitting.classifier import train
@@ -168,7 +168,7 @@ def test_no_reason_sounds_like_the_opposite_of_its_sign(
     corrected = {"en": "here)", "de": "(spricht hier"}[language]
     for reason in reasons:
         feature = big_catalog.features[big_catalog.positions[reason.feature]]
-        sounds = leaning(feature, float(values[big_catalog.positions[reason.feature]]))
+        sounds = polarity(feature, float(values[big_catalog.positions[reason.feature]]))
         assert reason.text.strip() == reason.text != ""
         assert "nan" not in reason.text.replace("finance", "")
         assert (sounds * reason.contribution < 0) == (corrected in reason.text) or _BUT[language] in reason.text

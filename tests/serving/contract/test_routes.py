@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from serving.contract.routes import MATCH, ROUTES, TOLD, Match, Need, Route, match
+from serving.contract.routes import EVENT_KINDS, MATCH, ROUTES, Match, Need, Route, match
 from serving.http.answers import Answer, Receive, Scope
-from serving.http.middleware import Edge
+from serving.http.middleware import Middleware
 from tests.serving.keyed import Keyed, error_of
 
 LEAD = "L/1 ä"
@@ -131,7 +131,7 @@ class Caller:
 def caller(keyed: Keyed) -> Caller:
     """Send what the routes of stored leads need, and keep a connection."""
     one = Caller(keyed)
-    for kind in TOLD:
+    for kind in EVENT_KINDS:
         assert one.ask("POST", f"/{kind}", keyed.write, BODIES[kind])[0] == 200
     return one
 
@@ -291,17 +291,17 @@ async def _nothing(scope: Any, receive: Any, send: Any) -> None:
 
 def test_a_route_without_a_handler_and_a_handler_without_a_route_stop_the_start() -> None:
     names = [route.name for route in ROUTES if not route.is_upstream]
-    Edge(_nothing, dict.fromkeys(names, _answer))
+    Middleware(_nothing, dict.fromkeys(names, _answer))
     for other in (names[1:], [*names, "more"], [*names, "livez"]):
         with pytest.raises(ValueError, match="routes and handlers differ"):
-            Edge(_nothing, dict.fromkeys(other, _answer))
+            Middleware(_nothing, dict.fromkeys(other, _answer))
 
 
 def test_each_need_is_one_that_the_guard_knows() -> None:
     by_need: dict[Need, set[str]] = {}
     for route in ROUTES:
         by_need.setdefault(route.needs, set()).add(route.name)
-    assert by_need["write"] == set(TOLD)
+    assert by_need["write"] == set(EVENT_KINDS)
     assert by_need["score"] == {"score", "lead_score"} == {route.name for route in ROUTES if route.counts_leads}
     assert by_need["any"] == {"metrics"}
     assert not dataclasses.is_dataclass(Match)

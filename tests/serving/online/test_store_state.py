@@ -104,7 +104,7 @@ def test_a_try_that_hangs_is_not_waited_for_and_has_no_second_one_beside_it(
         begun.append(looked_at)
         stuck.wait(60)
 
-    monkeypatch.setattr(store_state, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(store_state, "CHECK_SECONDS", 0.2)
     monkeypatch.setattr(store_state, "KEEP_SECONDS", 0.0)
     monkeypatch.setattr(store_state, "try_write", hang)
     state = StoreState(store)
@@ -115,7 +115,7 @@ def test_a_try_that_hangs_is_not_waited_for_and_has_no_second_one_beside_it(
         assert len(begun) == 1
         stuck.set()
         monkeypatch.setattr(store_state, "try_write", try_write)
-        monkeypatch.setattr(store_state, "LOOK_SECONDS", 60.0)
+        monkeypatch.setattr(store_state, "CHECK_SECONDS", 60.0)
         assert await state.now() == "up"
 
     asyncio.run(all_of_it())
