@@ -101,7 +101,7 @@ def probabilities(bundle: Bundle, matrix: np.ndarray) -> tuple[np.ndarray, np.nd
     for begin in range(0, len(matrix), ROWS_AT_ONCE):
         block = slice(begin, begin + ROWS_AT_ONCE)
         log_odds = bundle.classifier.predict_log_odds(matrix[block])
-        out[:, block] = bundle.calibration.apply(log_odds, bundle.spread.predict(matrix[block]))
+        out[:, block] = bundle.calibration.apply(log_odds, bundle.uncertainty.predict(matrix[block]))
     return out[0], out[1], out[2]
 
 

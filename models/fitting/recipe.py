@@ -23,7 +23,7 @@ from models.fitting.classifier import Classifier, cross_fit
 from models.fitting.classifier import train as train_classifier
 from models.fitting.prior_correction import moved, prior_offset
 from models.fitting.splits import FITTED, time_folds
-from models.fitting.uncertainty import Spread, fit_spread
+from models.fitting.uncertainty import Uncertainty, fit_uncertainty
 from models.params import CalibrationParams, CapacityParams, PointsParams, SplitParams, TiersParams, TrainParams
 
 __all__ = [
@@ -56,7 +56,7 @@ class Product:
 
     classifier: Classifier
     calibration: Calibration
-    spread: Spread
+    uncertainty: Uncertainty
     cutoffs: dict[str, float]
     capacity_cutoff: float | None
     rounds: int
@@ -205,7 +205,7 @@ def fit_product(
         month_blocks(at[calibration_rows], ordinal),
         prior_offset(sample_rate(frame), train.population_rate),
     )
-    spread = fit_spread(
+    uncertainty = fit_uncertainty(
         matrix[fit_rows],
         labels[fit_rows],
         weights[fit_rows],
@@ -222,7 +222,7 @@ def fit_product(
     reached = None
     if capacity is not None:
         reached = capacity_cutoff(probability, capacity_rows(frame.iloc[calibration_rows[first]], capacity))
-    return Product(classifier, calibrated, spread, cutoffs, reached, rounds)
+    return Product(classifier, calibrated, uncertainty, cutoffs, reached, rounds)
 
 
 def fit_baselines(

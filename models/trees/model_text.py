@@ -16,7 +16,7 @@ from features.errors import BundleError
 __all__ = ["BINARY", "GAMMA", "ModelText", "Tree", "read_model_text"]
 
 BINARY, GAMMA = "binary sigmoid:1", "gamma"
-"""Objectives, as LightGBM writes them, of the classifier and of its spread."""
+"""Objectives, as LightGBM writes them, of the classifier and of its uncertainty."""
 
 MOST_BYTES = 64 * 2**20
 MOST_COLUMNS = 20_000

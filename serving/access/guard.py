@@ -52,8 +52,8 @@ class Guard:
     def refuse(self, scope: Scope) -> Answer | None:
         """Give the answer to a request that is refused, by the route in its scope; None: it is admitted.
 
-        The scope of an admitted request holds its key. A path that matches no route needs a key, too: without one, nobody learns
-        which routes there are.
+        The scope of an admitted request holds its key. A path that matches no route needs a key, too: without one, nobody
+        learns which routes there are.
         """
         matched: Match | None = scope[MATCH]
         needed = "any" if matched is None else matched.route.needs

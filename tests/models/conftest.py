@@ -170,4 +170,6 @@ def small_bundle(small_catalog: Catalog, rows: tuple[np.ndarray, np.ndarray]) ->
         ordinal=False,
     )
     metadata = {"source": "drawn", "label_days": 60, "risk_set": "mql"}
-    return Bundle(product.classifier, product.spread, product.calibration, product.cutoffs, small_catalog, metadata)
+    return Bundle(
+        product.classifier, product.uncertainty, product.calibration, product.cutoffs, small_catalog, metadata
+    )

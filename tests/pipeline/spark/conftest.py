@@ -191,7 +191,7 @@ def make_bundle(catalog: Catalog, snapshots: pd.DataFrame, matrix: np.ndarray) -
         ordinal=False,
     )
     metadata = {"source": "drawn", "label_days": 60, "risk_set": "mql"}
-    return Bundle(product.classifier, product.spread, product.calibration, product.cutoffs, catalog, metadata)
+    return Bundle(product.classifier, product.uncertainty, product.calibration, product.cutoffs, catalog, metadata)
 
 
 @pytest.fixture(scope="session")
