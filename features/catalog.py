@@ -104,7 +104,7 @@ class Catalog:
 
     @property
     def role_attribute(self) -> str | None:
-        """The leads' attribute that names their role, where the buying group is looked at."""
+        """The leads' attribute that names their role, where the group `account` is computed."""
         return self.params.role_attribute if "account" in self.params.groups else None
 
     @cached_property

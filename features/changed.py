@@ -1,4 +1,4 @@
-"""What became of a feature between two moments: in words, and how they sound."""
+"""The change of a feature between two moments: its words and their polarity."""
 
 from features.feature import Feature
 from features.polarity import polarity
@@ -68,7 +68,7 @@ def change_text(
 
 
 def change_polarity(feature: Feature, before: float, after: float, elapsed_days: float) -> int:
-    """Say how the words for a change sound: 1 for the lead, -1 against, 0 neither; as `polarity`."""
+    """Give the polarity of the words for a change: 1 for the lead, -1 against, 0 neither; see `features.polarity`."""
     if is_same(before, after):
         return 0
     again = _again(feature, before, after, elapsed_days)
@@ -82,7 +82,7 @@ def change_polarity(feature: Feature, before: float, after: float, elapsed_days:
 
 
 def _again(feature: Feature, before: float, after: float, elapsed_days: float) -> bool | None:
-    """Tell whether something happened again since; None: that is not what the feature tells."""
+    """Tell whether something happened again since; None: the feature does not measure that."""
     if feature.operation not in ("days_since_last", "days_since_first") or before != before or after != after:
         return None
     return after < elapsed_days

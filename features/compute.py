@@ -18,7 +18,7 @@ from features.params import FeaturesParams
 from features.plan import ORDERS_MATCHER, CatalogPlan, account_masks, lookups, plan_of
 from features.records import moment_error
 from features.selectors import Selectors
-from features.threads import in_parts
+from features.threads import run_in_ranges
 
 __all__ = [
     "AttributeValues",
@@ -35,7 +35,7 @@ _ONE = np.array([0, 1], dtype=np.int64)
 
 @dataclass(frozen=True, eq=False)
 class Snapshots:
-    """Moments at which leads are looked at; one row each, in any order.
+    """Snapshots: a lead and a moment each, in any order.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ def compute_features(
         Columns.
     attributes : mapping of str to sequence, optional
         Attribute to values, one per snapshot; an attribute that is not there is missing in every row, one that the catalog
-        does not name is not looked at.
+        does not name is ignored.
     threads : int, optional
         At most so many; None: as many as this process may use. Small work never starts one.
 
@@ -224,7 +224,7 @@ def _fold(
     def cost() -> np.ndarray:
         return np.asarray(np.diff(offsets) + np.diff(snapshot_offsets) * (features // 10 + 1))
 
-    in_parts(fold, len(journeys), cost, len(journeys.occurred_at) + len(row) * features // 10, threads)
+    run_in_ranges(fold, len(journeys), cost, len(journeys.occurred_at) + len(row) * features // 10, threads)
 
 
 def _fold_accounts(
@@ -261,7 +261,7 @@ def _fold_accounts(
         journeys.account[journeys.account >= 0], np.diff(offsets)[journeys.account >= 0], accounts
     )
     cost = touchpoints + np.diff(snapshot_offsets) * (len(plan.features) // 3 + 1)
-    in_parts(fold, accounts, lambda: cost, int(cost.sum()), threads)
+    run_in_ranges(fold, accounts, lambda: cost, int(cost.sum()), threads)
 
 
 def unknown_values(journeys: Journeys, catalog: Catalog) -> list[list[tuple[str, str]]]:
@@ -272,7 +272,7 @@ def unknown_values(journeys: Journeys, catalog: Catalog) -> list[list[tuple[str,
     Parameters
     ----------
     journeys : Journeys
-        All touchpoints are looked at, future ones too. Stage changes and the creation are not.
+        All touchpoints are checked, future ones too. Stage changes and the creation are not.
     catalog : Catalog
         An empty list of known values means that none was recorded: nothing is reported.
 

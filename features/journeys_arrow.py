@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.errors import JourneyError
-from features.journeys_order import Belonging, Coded, Rows
+from features.journeys_order import Coded, Membership, Rows
 from features.records import CREATED, MAX_VALUE, MICRO_UNITS, MQL, ORDER, STAGE_PREFIX, reserved_error, value_error
 from features.selectors import BY
-from features.threads import WORTH_A_THREAD, all_of, available
+from features.threads import WORTH_A_THREAD, available, run_all
 from features.timeline import ALWAYS, seen_at_once
 
-__all__ = ["read_belonging", "read_orders", "read_tables"]
+__all__ = ["read_membership", "read_orders", "read_tables"]
 
 _MOMENT = pa.timestamp("us", tz="UTC")
 _ROWS_IN_CACHE = 65_536
@@ -52,13 +52,13 @@ def read_tables(
     return parts[0] if len(parts) == 1 else _stack(parts)
 
 
-def read_belonging(leads: pa.Table | None, lead_ids: Sequence[str]) -> Belonging:
+def read_membership(leads: pa.Table | None, lead_ids: Sequence[str]) -> Membership:
     """Read each lead's account and role; see `Journeys.from_arrow`.
 
     Parameters
     ----------
     leads : Table or None
-        lead_id, and optionally account_id, role, role_known_at. Rows of other leads are not looked at; of a lead that is
+        lead_id, and optionally account_id, role, role_known_at. Rows of other leads are ignored; of a lead that is
         there twice the last counts.
     lead_ids : sequence of str
         The leads; one without a row has neither account nor role.
@@ -66,7 +66,7 @@ def read_belonging(leads: pa.Table | None, lead_ids: Sequence[str]) -> Belonging
     account = np.full(len(lead_ids), -1, dtype=np.int64)
     role, known_at = np.full(len(lead_ids), -1, dtype=np.int32), np.full(len(lead_ids), ALWAYS, dtype=np.int64)
     if leads is None:
-        return Belonging(account, (), Coded(role, ()), known_at)
+        return Membership(account, (), Coded(role, ()), known_at)
     leads, lead = _of_leads(leads, pa.array(lead_ids, pa.string()), "ignore", "leads")
     roles = _text(leads, "leads", "role")
     role[lead] = roles.codes
@@ -81,7 +81,7 @@ def read_belonging(leads: pa.Table | None, lead_ids: Sequence[str]) -> Belonging
     number = np.full(len(accounts.values) + 1, -1, dtype=np.int64)
     number[present[order]] = np.arange(len(present))
     ids = tuple(accounts.values[code] for code in present[order].tolist())
-    return Belonging(number[account], ids, Coded(role, roles.values), known_at)
+    return Membership(number[account], ids, Coded(role, roles.values), known_at)
 
 
 def read_orders(orders: pa.Table, account_ids: Sequence[str]) -> Rows:
@@ -90,7 +90,7 @@ def read_orders(orders: pa.Table, account_ids: Sequence[str]) -> Rows:
     Parameters
     ----------
     orders : Table
-        account_id, ordered_at and optionally amount, product; rows of other accounts are not looked at.
+        account_id, ordered_at and optionally amount, product; rows of other accounts are ignored.
     account_ids : sequence of str
         The accounts.
     """
@@ -188,7 +188,7 @@ def _stack(parts: list[Rows]) -> Rows:
 
     names = ("lead", "occurred_at", "recorded_at", "kind", "channel", "asset", "campaign", "value", "by")
     texts = ("kind", "channel", "asset", "campaign")
-    stacked: list[Any] = all_of([partial(coded if name in texts else plain, name) for name in names], int(ends[-1]))
+    stacked: list[Any] = run_all([partial(coded if name in texts else plain, name) for name in names], int(ends[-1]))
     return Rows._make([*stacked, ranked])
 
 
@@ -282,7 +282,7 @@ class _Encoded(NamedTuple):
             indices = _indices(self.chunks[chunk])
             np.take(tables[self.which[chunk]], indices, out=out[rows[chunk] : rows[chunk + 1]], mode="clip")
 
-        all_of([partial(fill, chunk) for chunk in range(len(self.chunks))], len(out))
+        run_all([partial(fill, chunk) for chunk in range(len(self.chunks))], len(out))
         return out
 
 
@@ -310,7 +310,7 @@ def _encoded(values: pa.ChunkedArray | pa.Array, name: str, column: str) -> _Enc
         return _Encoded(chunks, dictionaries, which)
     size = -(-len(values) // available()) if len(values) >= WORTH_A_THREAD else max(1, len(values))
     parts = [chunk.slice(begin, size) for chunk in chunks for begin in range(0, len(chunk), size)]
-    encoded = all_of([partial(_encode, part) for part in parts], len(values))
+    encoded = run_all([partial(_encode, part) for part in parts], len(values))
     return _Encoded(encoded, [part.dictionary for part in encoded], list(range(len(encoded))))
 
 
@@ -376,7 +376,7 @@ def _values(table: pa.Table) -> np.ndarray:
         )
     micro_units = np.empty(len(table), dtype=np.int64)
     starts = range(0, len(table), _ROWS_IN_CACHE)
-    all_of([partial(_fill_micro_units, column, begin, micro_units) for begin in starts], len(table))
+    run_all([partial(_fill_micro_units, column, begin, micro_units) for begin in starts], len(table))
     return micro_units
 
 

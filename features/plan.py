@@ -34,7 +34,7 @@ class CatalogPlan(NamedTuple):
     rules, zone, content, pairs
         As in `Lookups`.
     of_entity : tuple of ndarray of int64
-        The attributes that each count of missing ones looks at.
+        For each count of missing attributes, the attributes that it covers.
     """
 
     own: Plan
@@ -122,7 +122,7 @@ _NEUTRAL = BuyerProfile.neutral()
 
 
 def lookups(catalog: Catalog, plan: CatalogPlan, journeys: Journeys) -> Lookups:
-    """Give what single operations need beside the plan, for the vocabulary of some journeys."""
+    """Give what single operations need in addition to the plan, for the vocabulary of these journeys."""
     channel_codes = {channel: code for code, channel in enumerate(catalog.known_channels)}
     category = [channel_codes.get(channel, len(channel_codes)) for channel in journeys.channels]
     profile = catalog.buyer_profile or _NEUTRAL

@@ -1,4 +1,4 @@
-"""Whether a feature's words, read by themselves, sound as if they spoke for a lead or against it."""
+"""Polarity: whether a feature's words, read by themselves, sound as if they spoke for a lead or against it."""
 
 import math
 
@@ -33,7 +33,7 @@ _LATELY_DAYS = 7.0
 
 
 def polarity(feature: Feature, value: float) -> int:
-    """Say how the words for a value sound.
+    """Give the polarity of the words for a value.
 
     Activity sounds good, its absence bad; so do growth and decline, likeness and unlikeness to buyers, and what was less than
     7 or more than 28 days ago. All else sounds like neither.

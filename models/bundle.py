@@ -124,7 +124,7 @@ class Bundle:
 
     @classmethod
     def load(cls, folder: Path | str) -> "Bundle":
-        """Read a bundle and verify it; files beside it (provenance) are not looked at.
+        """Read a bundle and verify it; files next to it (provenance) are not read.
 
         Raises
         ------

@@ -37,7 +37,7 @@ _SYSTEM = BY.index("system")
 
 
 def outside_population(journeys: Journeys, snapshots: Snapshots, risk_set: RiskSet) -> list[Outside | None]:
-    """Say per snapshot why its lead is not one of those that training looked at; None: it is, or nobody can tell.
+    """Give per snapshot why its lead is outside the model's population; None: it is inside, or nobody can tell.
 
     As in training, what happened by the snapshot decides, also where it was recorded later. With the risk set `customers`
     nobody can tell where nothing is known of orders.
@@ -75,7 +75,7 @@ def outside_population(journeys: Journeys, snapshots: Snapshots, risk_set: RiskS
 
 
 def without_touchpoints(bundle: Bundle, journeys: Journeys, snapshots: Snapshots) -> np.ndarray:
-    """Tell per snapshot whether a model that looks at the lead's own touchpoints sees none.
+    """Tell per snapshot whether no touchpoint of the lead is visible, for a model that uses them.
 
     Returns
     -------

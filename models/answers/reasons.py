@@ -9,10 +9,10 @@ from features.catalog import Catalog
 from features.polarity import polarity
 from features.wording.direction import both_ways, despite
 
-__all__ = ["Reason", "merged_topics", "parts", "top_reasons", "topics"]
+__all__ = ["Reason", "fit_and_engagement", "merged_topics", "top_reasons", "topics"]
 
 FIT_GROUPS = ("attributes",)
-# A member may speak for its topic when it contributed at least this share of what the strongest did
+# A feature's words may stand for its topic when it contributed at least this share of what the strongest one did
 NEARLY = 0.5
 HARD_TO_READ = ("decayed_count",)
 # Groups whose selectors don't pick the lead's own touchpoints, or are no selectors
@@ -28,7 +28,7 @@ class Reason:
     feature : str
         Name of the feature whose wording stands for the topic.
     text : str
-        What was found, in plain words. Where they sound as if they spoke the other way, they say that they don't.
+        The finding in plain words; where these sound like the opposite of the contribution, they say how it counts.
     contribution : float
         Log-odds of the whole topic; above 0 speaks for the lead.
     """
@@ -122,7 +122,7 @@ def merged_topics(values: np.ndarray, catalog: Catalog) -> np.ndarray:
     return onto
 
 
-def parts(contributions: np.ndarray, catalog: Catalog) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def fit_and_engagement(contributions: np.ndarray, catalog: Catalog) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Split log-odds into fit (what a lead is), engagement (what it does, and how far it has come) and the base value.
 
     Parameters
@@ -148,7 +148,7 @@ def _sums(values: np.ndarray) -> np.ndarray:
 
 
 def _speaker(members: np.ndarray, signed: np.ndarray, values: np.ndarray, catalog: Catalog, sign: float) -> int:
-    """Choose whose words stand for a topic: of the members that pull its way most, one whose words sound like it.
+    """Choose the feature whose words stand for a topic: of those that contribute most in its direction, one of that polarity.
 
     Parameters
     ----------
@@ -161,12 +161,12 @@ def _speaker(members: np.ndarray, signed: np.ndarray, values: np.ndarray, catalo
     catalog : Catalog
         Names the columns.
     sign : float
-        The way that the topic pulls.
+        The direction of the topic's contribution.
 
     Returns
     -------
     int
-        A column. Members with less than half of the strongest contribution that way don't speak.
+        A column. Members with less than half of the strongest contribution in that direction are left out.
     """
     pull = signed[members] * np.sign(sign)
     able = members[pull >= NEARLY * pull.max()].tolist()
@@ -186,7 +186,7 @@ def top_reasons(
 
     Features of one selector are one topic: five windows over the same page views are one thing to a salesperson. The topic's
     contribution is their sum, so features that say the same twice neither show twice nor cancel each other. Its words are those
-    of a member that pulled that way, if possible one that sounds like it. Where what speaks for and what speaks against a topic
+    of a member that contributed in that direction, if possible one of that polarity. Where what speaks for a topic and what against it
     are different findings of about equal weight, both are named, and the topic ranks by the weaker of the two: it does not
     vanish because its sum is small.
 

@@ -204,5 +204,5 @@ def customer_since(first_order: Any, created_at: Any) -> Any:
 
 
 def is_customer(at: Any, since: Any) -> Any:
-    """Tell whether moments lie after `customer_since`; at that very moment a lead is not yet looked at."""
+    """Tell whether moments lie after `customer_since`; at that very moment a lead is not yet at risk."""
     return before(since, at)

@@ -13,7 +13,7 @@ from features.timeline import DAY_US, before, from_micros
 from features.wording.direction import despite
 from features.wording.units import moment_words
 from models.answers.reasons import HARD_TO_READ, NEARLY, Reason, merged_topics, topics
-from models.answers.requests import LeadRequest, build
+from models.answers.requests import LeadRequest, build_inputs
 from models.answers.scoring import score
 from models.bundle import Bundle
 
@@ -107,7 +107,7 @@ def change_reasons(earlier: Moment, later: Moment, catalog: Catalog, language: s
 def _speaker(
     members: np.ndarray, moved: np.ndarray, earlier: Moment, later: Moment, catalog: Catalog, sign: float
 ) -> int:
-    """Choose whose words stand for a topic's change: one that changed, pulled that way, and sounds like it."""
+    """Choose the feature whose words stand for a topic's change: one that changed, in that direction, and of that polarity."""
     elapsed = (later.at - earlier.at) / DAY_US
     able = members[moved[members] * sign >= NEARLY * (moved[members] * sign).max()].tolist()
 
@@ -128,7 +128,7 @@ def _since(at: int, elapsed: float, catalog: Catalog, language: str) -> str:
 def changes(
     bundle: Bundle, leads: Sequence[LeadRequest], *, n_reasons: int = 3, language: str = "en"
 ) -> list[Change | None]:
-    """Say for each lead of a request what changed since its `changed_since`; None: it has none, or is not scored now.
+    """Explain for each lead of a request what changed since its `changed_since`; None: it has none, or is not scored now.
 
     The attributes that were sent stand for both moments, as a request holds no history of them.
 
@@ -150,7 +150,7 @@ def changes(
     ]
     if not both:
         return answers
-    journeys, snapshots, attributes = build(both, bundle.catalog)
+    journeys, snapshots, attributes = build_inputs(both, bundle.catalog)
     scores = score(bundle, journeys, snapshots, attributes, explain=False, debug=True)
     matrix = np.array([item.vector for item in scores], dtype=np.float32)
     contributions = bundle.classifier.contributions(matrix)

@@ -12,8 +12,8 @@ from features.journeys import STAGE_PREFIX, Journeys
 from features.records import MQL
 from features.selectors import BY
 from features.timeline import before, seen_at_once
-from models.answers.reasons import Reason, parts, top_reasons
-from models.answers.requests import LeadRequest, attribute_error, build
+from models.answers.reasons import Reason, fit_and_engagement, top_reasons
+from models.answers.requests import LeadRequest, attribute_error, build_inputs
 from models.answers.risk_set import CUSTOMERS
 from models.answers.warnings import (
     LANGUAGES,
@@ -193,7 +193,7 @@ def score(
 def _explained(bundle: Bundle, matrix: np.ndarray, answers: list[Score], n_reasons: int, language: str) -> list[Score]:
     rows = np.array([row for row, answer in enumerate(answers) if answer.not_scored is None], dtype=np.int64)
     contributions = bundle.classifier.contributions(matrix[rows])
-    fit, engagement, base = (part.tolist() for part in parts(contributions, bundle.catalog))
+    fit, engagement, base = (part.tolist() for part in fit_and_engagement(contributions, bundle.catalog))
     for k, row in enumerate(rows.tolist()):
         reasons = top_reasons(contributions[k], matrix[row], bundle.catalog, n_reasons, language)
         answers[row] = replace(
@@ -230,7 +230,7 @@ def score_requests(
         As for `score`.
     """
     options = {"explain": explain, "debug": debug}
-    journeys, snapshots, attributes = build(leads, bundle.catalog)
+    journeys, snapshots, attributes = build_inputs(leads, bundle.catalog)
     try:
         answers = score(bundle, journeys, snapshots, attributes, n_reasons=n_reasons, language=language, **options)
     except JourneyError as error:
@@ -249,7 +249,7 @@ def _not_scored(journeys: Journeys, snapshots: Snapshots) -> list[str]:
     ]
     if not any(why):
         return [""] * len(snapshots)
-    # A touchpoint of a lead may be called like a stage change, so who caused it is looked at, too
+    # A touchpoint of a lead may be called like a stage change, so who caused it is checked, too
     decisive = np.array([reason is not None for reason in why], dtype=bool)[journeys.kind]
     decisive &= journeys.by == BY.index("system")
     known_at = np.maximum(journeys.occurred_at, journeys.recorded_at)

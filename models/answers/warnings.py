@@ -1,4 +1,4 @@
-"""What is odd in the input but does not prevent a score: said in English and German, with the field it is about."""
+"""Warnings about the input that do not prevent a score: in English and German, with the field that each is about."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -130,10 +130,10 @@ _OUTSIDE: dict[Outside, tuple[str, str, str]] = {
 }
 
 CODES = tuple(_MESSAGES)
-"""What a warning can be about."""
+"""The codes of warnings."""
 
 MOST_OF_A_CODE = 20
-"""So many warnings of one code a lead is given at most."""
+"""The most warnings of one code that a lead gets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ def journey_warnings(
 def population_warnings(
     bundle: Bundle, journeys: Journeys, snapshots: Snapshots, language: str
 ) -> list[tuple[InputWarning, ...]]:
-    """Say which snapshots are unlike all that the model learned from; none, one or two warnings per snapshot.
+    """Warn of snapshots unlike all that the model learned from; none, one or two warnings per snapshot.
 
     Parameters
     ----------
@@ -297,7 +297,7 @@ def _shortened(warnings: Sequence[InputWarning], path: str, language: str) -> tu
 
 
 def future_snapshot(path: str, snapshot_at: int, language: str) -> InputWarning:
-    """Say that a lead was scored at a moment yet to come.
+    """Warn that a lead was scored at a moment yet to come.
 
     Parameters
     ----------
@@ -312,7 +312,7 @@ def future_snapshot(path: str, snapshot_at: int, language: str) -> InputWarning:
 
 
 def wide_interval(low: float, high: float, language: str) -> InputWarning:
-    """Say that a probability's interval is wide.
+    """Warn that a probability's interval is wide.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from scipy.special import expit, ndtri
 
 from features.errors import BundleError, DataError
 from models.bundle_files import finite_numbers, is_number, parse_object
-from models.calibration.fits import LONGEST_LOG_ODDS, Map, choose_method, fit_map, group_codes, interpolate
+from models.calibration.fits import LONGEST_LOG_ODDS, CalibrationMap, choose_method, fit_map, group_codes, interpolate
 from models.calibration.level_shift import level_shift
 from models.params import CalibrationParams
 
@@ -36,7 +36,7 @@ class Calibration:
 
     Attributes
     ----------
-    map : Map
+    map : CalibrationMap
         From raw log-odds to calibrated log-odds.
     interval : float
         Nominal coverage of the interval, in (0, 1).
@@ -52,7 +52,7 @@ class Calibration:
         A probability with a wider interval than this is not given.
     """
 
-    map: Map
+    map: CalibrationMap
     interval: float
     knots: tuple[float, ...]
     low: tuple[float, ...]
@@ -146,7 +146,7 @@ class Calibration:
                 if not is_number(raw[name], low, high):
                     raise ValueError(f"{name} is not a number from {low:g} to {high:g}")
             made = cls(
-                Map(str(raw["method"]), numbers["coefficients"], numbers["x"], numbers["y"]),
+                CalibrationMap(str(raw["method"]), numbers["coefficients"], numbers["x"], numbers["y"]),
                 float(raw["interval"]),
                 numbers["knots"],
                 numbers["low"],

@@ -208,7 +208,7 @@ class RFM:
         self.columns = ("days_since_last__orders", f"count__orders__{days}", f"sum_value__orders__{days}")
 
     def suits(self, names: Sequence[str]) -> bool:
-        """Tell whether the matrix knows of orders."""
+        """Tell whether the matrix has the columns of orders."""
         return set(self.columns) <= set(names)
 
     def fit(
@@ -224,7 +224,7 @@ class RFM:
         Raises
         ------
         ParameterError
-            The matrix knows nothing of orders.
+            The matrix has no columns of orders.
         """
         _check(matrix, names, labels, weights)
         if not self.suits(names):

@@ -298,7 +298,7 @@ def train(
 
 
 def _finished(booster: Any, rounds: int, names: Sequence[str]) -> Classifier:
-    # By way of the text, so that training predicts with the very model that a bundle loads
+    # Through the text, so that training predicts with the very model that a bundle loads
     return Classifier.from_text(booster.model_to_string(num_iteration=rounds), names)
 
 

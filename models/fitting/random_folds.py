@@ -1,4 +1,4 @@
-"""What folds drawn at random would have promised: measured only to be set beside the later-in-time test.
+"""What folds drawn at random would have promised: measured only for comparison with the later-in-time test.
 
 Random folds put rows of one campaign, account or month on both sides, so whatever is alike among them looks like a signal.
 """

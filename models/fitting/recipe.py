@@ -21,7 +21,7 @@ from models.fitting.baselines import (
 )
 from models.fitting.classifier import Classifier, cross_fit
 from models.fitting.classifier import train as train_classifier
-from models.fitting.prior_correction import moved, prior_offset
+from models.fitting.prior_correction import prior_offset, shift_log_odds
 from models.fitting.splits import FITTED, time_folds
 from models.fitting.uncertainty import Uncertainty, fit_uncertainty
 from models.params import CalibrationParams, CapacityParams, PointsParams, SplitParams, TiersParams, TrainParams
@@ -81,7 +81,7 @@ def row_groups(frame: pd.DataFrame) -> np.ndarray:
 def snapshot_weights(frame: pd.DataFrame) -> np.ndarray:
     """Weigh rows so that the many snapshots of one lead do not count as many leads: the k-th weighs 1 / sqrt(k).
 
-    It counts from the lead's last headline row, and so knows only what has passed. A weight of 1 / (number of snapshots)
+    It counts from the lead's last headline row, and so uses only what has passed. A weight of 1 / (number of snapshots)
     would know how long the lead stays open: leads that qualify soon have few snapshots, and would weigh more for it, which
     raises every probability (informative cluster size: Hoffman, Sen and Weinberg, Within-cluster resampling, 2001).
 
@@ -281,7 +281,8 @@ def fit_baselines(
             predicted["base_rate"][is_headline[predict] == kind] = labels[of_kind].mean()
     offset = prior_offset(sample_rate(frame), population_rate)
     return {
-        name: moved(values, offset) if BASELINES[name].is_probability else values for name, values in predicted.items()
+        name: shift_log_odds(values, offset) if BASELINES[name].is_probability else values
+        for name, values in predicted.items()
     }
 
 

@@ -131,7 +131,7 @@ def fit_bins(values: np.ndarray, edges: np.ndarray | None = None) -> Bins:
 
 
 def _quantile_edges(values: np.ndarray) -> np.ndarray:
-    """Cut into about equally filled bins; one value that fills more has its own, and so has the rest beside it."""
+    """Cut into about equally filled bins; a value that fills more than one bin has one of its own."""
     values = values.astype(np.float32)
     if not len(values):
         return np.empty(0, dtype=np.float32)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.errors import DataError
-from models.monitoring.score_log import ENDING, FOLDER, Model, log_schema
+from models.monitoring.score_log import FILE_SUFFIX, FOLDER, Model, log_schema
 
 __all__ = ["ScoreLog", "read_log"]
 
@@ -52,7 +52,7 @@ def read_log(folder: Path, model: Model, features: int) -> ScoreLog:
     DataError
         If there is no log, or a file in it is none of the log's.
     """
-    paths = sorted(folder.rglob(f"*{ENDING}"))
+    paths = sorted(folder.rglob(f"*{FILE_SUFFIX}"))
     if not paths:
         raise DataError(
             f"{folder}: no score log here. Start the service with {FOLDER}={folder}, score with `python -m pipeline.score "

@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.params import EvaluateParams
-from models.quality.bootstrap import checked, interval, resample_weights
+from models.quality.bootstrap import check_rows, interval, resample_weights
 from models.quality.metric_kernels import probabilities_only
 from models.quality.segments import Cell, Grouping, count_cells, selected, without_rows
 
@@ -23,7 +23,7 @@ def fairness(
     min_positives: int,
     weights: np.ndarray | None = None,
 ) -> dict[str, list[Cell]]:
-    """Compare how segments are treated: each beside all other rows, with 95 % intervals of the differences.
+    """Compare how segments are treated: each with all other rows, with 95 % intervals of the differences.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def fairness(
         ``calibration_gap`` asks for calibration within groups. They can't all be equal where base rates differ (Kleinberg,
         Mullainathan and Raghavan 2017). Capacity's cut stays where it is in every resample.
     """
-    y, p, w = checked(labels, probabilities, weights)
+    y, p, w = check_rows(labels, probabilities, weights)
     worked = selected(probabilities_only(p), capacity_rows)
     everyone = np.ones(len(y))
     shares = {

@@ -14,7 +14,7 @@ import pandas as pd
 
 from features.errors import ParameterError
 from models.params import EvaluateParams
-from models.quality.bootstrap import checked, interval, resample_weights
+from models.quality.bootstrap import check_rows, interval, resample_weights
 from models.quality.metric_kernels import Ranked, probabilities_only, row_log_loss
 
 __all__ = [
@@ -129,7 +129,7 @@ def segments(
     DataError, ParameterError
         As `models.quality.metrics.evaluate`.
     """
-    y, p, w = checked(labels, probabilities, weights)
+    y, p, w = check_rows(labels, probabilities, weights)
     share = float(selected(probabilities_only(p), capacity_rows).mean())
     loss = row_log_loss(y, p)
     cells = {dimension: count_cells(y, values, min_positives, w) for dimension, values in by.items()}
@@ -222,7 +222,7 @@ def holm(chances: list[float]) -> list[float]:
 
 
 def flag(cells: list[Cell]) -> None:
-    """Say of each measured cell whether its calibration gap is apart from 0, alone and among all that were looked at.
+    """Mark each measured cell whose calibration gap differs from 0, by itself and among all cells that were tested.
 
     Adds ``apart`` (its own interval excludes 0; of twenty calibrated segments about one is), ``p_holm`` and ``flagged`` (still
     apart after Holm's correction, at the 5 % level).

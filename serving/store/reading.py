@@ -14,7 +14,7 @@ from features.catalog import Catalog
 from features.errors import JourneyError
 from features.journeys import Journeys, LeadJourney, OrderRecord
 from features.timeline import DAY_US, before, window_start
-from models.answers.requests import LeadRequest, Note, without_unfit
+from models.answers.requests import LeadRequest, Note, drop_unfit_values
 from serving.store import schema
 from serving.store.newest import own_changes, own_touchpoints, read_orders, rows_of_leads
 from serving.store.records import after_last
@@ -88,7 +88,7 @@ def read_lead(
         orders,
         notes=notes,
     )
-    return without_unfit(lead, catalog)
+    return drop_unfit_values(lead, catalog)
 
 
 def read_leads(

@@ -8,7 +8,7 @@ from models.calibration.apply import fit_calibration
 from models.calibration.interval_coverage import covered_means, covered_rates, score_groups
 from models.calibration.level_shift import level_shift, month_blocks
 from models.fitting.classifier import train
-from models.fitting.prior_correction import moved, population_weights, prior_offset
+from models.fitting.prior_correction import population_weights, prior_offset, shift_log_odds
 from models.fitting.uncertainty import Uncertainty, fit_uncertainty
 from models.params import CalibrationParams, TrainParams
 
@@ -150,8 +150,8 @@ def test_over_sampled_rows_give_the_populations_probabilities() -> None:
     assert fitted.apply(grid)[0] == pytest.approx(expit(grid), abs=0.01)
     weights = population_weights(y[keep], float(y[keep].mean()), float(y.mean()))
     assert np.average(y[keep], weights=weights) == pytest.approx(y.mean())
-    assert moved(expit(grid), offset) == pytest.approx(expit(grid + offset))
-    assert moved(np.array([0.0, 1.0]), offset).tolist() == [0.0, 1.0]
+    assert shift_log_odds(expit(grid), offset) == pytest.approx(expit(grid + offset))
+    assert shift_log_odds(np.array([0.0, 1.0]), offset).tolist() == [0.0, 1.0]
 
 
 def test_groups_are_ranges_of_like_probability() -> None:
