@@ -186,9 +186,9 @@ def top_reasons(
 
     Features of one selector are one topic: five windows over the same page views are one thing to a salesperson. The topic's
     contribution is their sum, so features that say the same twice neither show twice nor cancel each other. Its words are those
-    of a member that contributed in that direction, if possible one of that polarity. Where what speaks for a topic and what against it
-    are different findings of about equal weight, both are named, and the topic ranks by the weaker of the two: it does not
-    vanish because its sum is small.
+    of a member that contributed in that direction, if possible one of that polarity. Where findings for and against a topic
+    differ and have about equal weight, both are named, and the topic ranks by the weaker of the two: it does not vanish because
+    its sum is small.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ from serving.online.intake import accept
 from serving.store.connect import Store
 from serving.store.reading import read_lead
 from tests.serving.running import make_leads
-from tests.serving.store.test_store import NOW, told
+from tests.serving.store.test_store import NOW, events_of
 
 SOURCE = Path("pipeline") / "sources" / "store.sql"
 VERDICTS = ("sales_qualified", "disqualified", "recycled", None)
@@ -44,7 +44,7 @@ def _fill(store: Store) -> list[dict[str, Any]]:
             item.pop("recorded_at", None)
     outcomes = []
     for number, lead in enumerate(leads):
-        for kind, items in told(lead).items():
+        for kind, items in events_of(lead).items():
             accept(store, kind, json.dumps({kind: items}).encode(), NOW)
         verdict = VERDICTS[number % 4]
         if verdict:

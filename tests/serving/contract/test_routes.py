@@ -216,9 +216,9 @@ def test_other_methods_and_overrides_open_nothing(keyed: Keyed, caller: Caller, 
                 error_of(answer)
     if "HEAD" in route.methods:
         for key in _keys(keyed).values():
-            got, told = (caller.ask(method, path, key) for method in ("GET", "HEAD"))
-            assert got[0] == told[0]
-            assert told[2] == b""
+            get_answer, head_answer = (caller.ask(method, path, key) for method in ("GET", "HEAD"))
+            assert get_answer[0] == head_answer[0]
+            assert head_answer[2] == b""
 
 
 def test_an_odd_spelling_does_not_escape_the_limit_on_leads(keyed: Keyed, caller: Caller) -> None:
@@ -314,5 +314,5 @@ def test_two_heads_on_one_connection_are_two_requests(keyed: Keyed) -> None:
     raw += b"POST /score%0A HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(raw)
-        got = b"".join(iter(lambda: connection.recv(65_536), b""))
-    assert re.findall(rb"HTTP/1.1 (\d+)", got) == [b"200", b"400"]
+        received = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"200", b"400"]

@@ -206,8 +206,8 @@ def test_the_running_service_tells_it_and_goes_on_scoring(new_url: Callable[[str
         with _locked(url):
             _until(client, lambda: all(state() == "read_only" for _ in range(6)))  # both workers
             assert client.scores([{"lead_id": "L-1"}])[0]["probability"] is not None
-            told = [{"lead_id": "L-1", "kind": "webinar", "occurred_at": "2026-01-05T10:00:00Z"}]
-            status, answer = client.post({"touchpoints": told}, path="/touchpoints")
+            events = [{"lead_id": "L-1", "kind": "webinar", "occurred_at": "2026-01-05T10:00:00Z"}]
+            status, answer = client.post({"touchpoints": events}, path="/touchpoints")
             assert (status, answer["error"]["code"]) == (503, "store_unavailable")
         _until(client, lambda: all(state() == "up" for _ in range(6)))
 
