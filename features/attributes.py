@@ -132,7 +132,7 @@ def encode(
     ----------
     values : mapping of str to sequence
         Attribute to its values, one per row. An attribute that is not there is missing in every row; one that `specs` does not
-        name is not looked at.
+        name is ignored.
     specs : sequence of AttributeSpec
         The columns, in order.
     rows : int, optional

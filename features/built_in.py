@@ -133,12 +133,12 @@ def automatic_selectors(
     """
     taken = {(rule.kind, rule.channel, rule.asset, rule.campaign, rule.by) for rule in configured.values()}
     rules: dict[str, SelectorParams] = {}
-    for field, found, words in (
+    for field, field_values, words in (
         ("kind", kinds, ("touchpoints of kind “{}”", "Kontaktpunkte der Art „{}“")),
         ("channel", channels, ("touchpoints through “{}”", "Kontaktpunkte über „{}“")),
     ):
         alike: dict[str, list[str]] = {}
-        for value in sorted(found):
+        for value in sorted(field_values):
             if not set("*?") & set(value):
                 alike.setdefault(f"{field}_{_slug(value)}", []).append(value)
         for name, values in alike.items():

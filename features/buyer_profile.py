@@ -99,7 +99,7 @@ class BuyerProfile:
 
     @cached_property
     def ratios(self) -> ProfileRatios:
-        """What the kernel needs beside a vocabulary's lookup."""
+        """What the kernel needs in addition to a vocabulary's lookup."""
         bounds = np.array(GAP_BOUNDS, dtype=np.int64)
         return ProfileRatios(self.mix, self.transition, self.pace, bounds, self.milestone, int(self.milestone.sum()))
 

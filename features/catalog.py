@@ -104,7 +104,7 @@ class Catalog:
 
     @property
     def role_attribute(self) -> str | None:
-        """The leads' attribute that names their role, where the buying group is looked at."""
+        """The leads' attribute that names their role, where the group `account` is computed."""
         return self.params.role_attribute if "account" in self.params.groups else None
 
     @cached_property
@@ -191,14 +191,14 @@ class Catalog:
             if definition != DEFINITION:
                 raise _refusal("are not made by this version", DEFINITION, fingerprint, definition)
             selectors = {entry.pop("name"): SelectorParams.model_validate(entry) for entry in stored["selectors"]}
-            own = {field: stored[field] for field in FeaturesParams.model_fields if field not in _NO_MEANING}
+            stored_params = {field: stored[field] for field in FeaturesParams.model_fields if field not in _NO_MEANING}
             specs = [
                 AttributeSpec(**{**entry, "categories": _texts(entry["categories"], "categories")})
                 for entry in stored["attributes"]
             ]
             profile = stored["fitted_buyer_profile"]
             catalog = _assemble(
-                FeaturesParams(**own, selectors=selectors),
+                FeaturesParams(**stored_params, selectors=selectors),
                 tuple(specs),
                 *(_texts(stored[field], field) for field in ("known_kinds", "known_channels", "known_roles")),
             )

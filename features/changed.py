@@ -1,7 +1,7 @@
-"""What became of a feature between two moments: in words, and how they sound."""
+"""The change of a feature between two moments: its words and their polarity."""
 
 from features.feature import Feature
-from features.polarity import leaning
+from features.polarity import polarity
 from features.wording.attribute import attribute_value
 from features.wording.change import (
     attribute_change,
@@ -13,7 +13,7 @@ from features.wording.change import (
 )
 from features.wording.counted import COUNTED
 
-__all__ = ["change_leaning", "change_text", "is_same"]
+__all__ = ["change_polarity", "change_text", "is_same"]
 
 
 # A stage that a lead is in is not waited for again
@@ -67,22 +67,22 @@ def change_text(
     return other_change(now, then.removeprefix(f"{label}: "), since, language)
 
 
-def change_leaning(feature: Feature, before: float, after: float, elapsed_days: float) -> int:
-    """Say how the words for a change sound: 1 for the lead, -1 against, 0 neither; as `leaning`."""
+def change_polarity(feature: Feature, before: float, after: float, elapsed_days: float) -> int:
+    """Give the polarity of the words for a change: 1 for the lead, -1 against, 0 neither; see `features.polarity`."""
     if is_same(before, after):
         return 0
     again = _again(feature, before, after, elapsed_days)
     if again is not None:
         neutral = feature.group in (*_HAPPEN_ONCE, "sales") or feature.operation == "days_since_first"
         return 0 if neutral else 1 if again else -1
-    first, second = leaning(feature, before), leaning(feature, after)
+    first, second = polarity(feature, before), polarity(feature, after)
     if first == second != 0 and feature.operation in (*COUNTED, "decayed_count"):
         return 1 if after > before else -1
     return (second > first) - (second < first)
 
 
 def _again(feature: Feature, before: float, after: float, elapsed_days: float) -> bool | None:
-    """Tell whether something happened again since; None: that is not what the feature tells."""
+    """Tell whether something happened again since; None: the feature does not measure that."""
     if feature.operation not in ("days_since_last", "days_since_first") or before != before or after != after:
         return None
     return after < elapsed_days

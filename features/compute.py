@@ -18,7 +18,7 @@ from features.params import FeaturesParams
 from features.plan import ORDERS_MATCHER, CatalogPlan, account_masks, lookups, plan_of
 from features.records import moment_error
 from features.selectors import Selectors
-from features.threads import in_parts
+from features.threads import run_in_ranges
 
 __all__ = [
     "AttributeValues",
@@ -35,7 +35,7 @@ _ONE = np.array([0, 1], dtype=np.int64)
 
 @dataclass(frozen=True, eq=False)
 class Snapshots:
-    """Moments at which leads are looked at; one row each, in any order.
+    """Snapshots: a lead and a moment each, in any order.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ def compute_features(
         Columns.
     attributes : mapping of str to sequence, optional
         Attribute to values, one per snapshot; an attribute that is not there is missing in every row, one that the catalog
-        does not name is not looked at.
+        does not name is ignored.
     threads : int, optional
         At most so many; None: as many as this process may use. Small work never starts one.
 
@@ -148,11 +148,20 @@ def compute_features(
             _fold_accounts(journeys, lead, at, catalog, plan.account, out, threads)
         if plan.orders is not None and journeys.orders is not None:
             bought, account = journeys.orders, journeys.account[lead]
-            chosen = np.flatnonzero(account >= 0)
+            with_account = np.flatnonzero(account >= 0)
             # its columns are filled already, and sequences are a matter of the lead's own journey
             plain = plan._replace(empty=plan.empty[:0], pairs=plan.pairs[:0])
             _fold(
-                bought, account[chosen], at[chosen], chosen, ORDERS_MATCHER, plan.orders, catalog, plain, out, threads
+                bought,
+                account[with_account],
+                at[with_account],
+                with_account,
+                ORDERS_MATCHER,
+                plan.orders,
+                catalog,
+                plain,
+                out,
+                threads,
             )
     return out
 
@@ -173,8 +182,8 @@ def _write_attributes(
     encoded, _ = encode(values, specs, len(snapshots), lambda row: ids[of[row]])
     counts = out.shape[1] - len(specs)
     unknown = np.isnan(encoded)
-    for column, mine in enumerate(of_entity):
-        out[:, column] = unknown[:, mine].sum(axis=1)
+    for column, attribute_columns in enumerate(of_entity):
+        out[:, column] = unknown[:, attribute_columns].sum(axis=1)
     out[:, counts:] = encoded
 
 
@@ -215,7 +224,7 @@ def _fold(
     def cost() -> np.ndarray:
         return np.asarray(np.diff(offsets) + np.diff(snapshot_offsets) * (features // 10 + 1))
 
-    in_parts(fold, len(journeys), cost, len(journeys.occurred_at) + len(row) * features // 10, threads)
+    run_in_ranges(fold, len(journeys), cost, len(journeys.occurred_at) + len(row) * features // 10, threads)
 
 
 def _fold_accounts(
@@ -252,7 +261,7 @@ def _fold_accounts(
         journeys.account[journeys.account >= 0], np.diff(offsets)[journeys.account >= 0], accounts
     )
     cost = touchpoints + np.diff(snapshot_offsets) * (len(plan.features) // 3 + 1)
-    in_parts(fold, accounts, lambda: cost, int(cost.sum()), threads)
+    run_in_ranges(fold, accounts, lambda: cost, int(cost.sum()), threads)
 
 
 def unknown_values(journeys: Journeys, catalog: Catalog) -> list[list[tuple[str, str]]]:
@@ -263,7 +272,7 @@ def unknown_values(journeys: Journeys, catalog: Catalog) -> list[list[tuple[str,
     Parameters
     ----------
     journeys : Journeys
-        All touchpoints are looked at, future ones too. Stage changes and the creation are not.
+        All touchpoints are checked, future ones too. Stage changes and the creation are not.
     catalog : Catalog
         An empty list of known values means that none was recorded: nothing is reported.
 
@@ -272,14 +281,14 @@ def unknown_values(journeys: Journeys, catalog: Catalog) -> list[list[tuple[str,
     list of list of (field, value)
         One list per lead, sorted; field is "kind" or "channel".
     """
-    found: list[set[tuple[str, str]]] = [set() for _ in range(len(journeys))]
-    for field, values, codes, known in (
+    unknown_of_lead: list[set[tuple[str, str]]] = [set() for _ in range(len(journeys))]
+    for field, values, codes, known_values in (
         ("kind", journeys.kinds, journeys.kind, set(catalog.known_kinds)),
         ("channel", journeys.channels, journeys.channel, set(catalog.known_channels)),
     ):
-        if not known:
+        if not known_values:
             continue
-        new = [value not in known for value in values]
+        new = [value not in known_values for value in values]
         if field == "kind":
             new = [
                 is_new and value != CREATED and not value.startswith(STAGE_PREFIX)
@@ -290,8 +299,8 @@ def unknown_values(journeys: Journeys, catalog: Catalog) -> list[list[tuple[str,
         rows = np.flatnonzero(np.array([*new, False])[codes])  # code -1, missing, looks up the last entry
         leads = np.searchsorted(journeys.offsets, rows, side="right") - 1
         for lead, code in set(zip(leads.tolist(), codes[rows].tolist(), strict=True)):
-            found[lead].add((field, values[code]))
-    return [sorted(pairs) for pairs in found]
+            unknown_of_lead[lead].add((field, values[code]))
+    return [sorted(pairs) for pairs in unknown_of_lead]
 
 
 def ignored_touchpoints(journeys: Journeys, snapshots: Snapshots) -> np.ndarray:
@@ -310,10 +319,10 @@ def ignored_touchpoints(journeys: Journeys, snapshots: Snapshots) -> np.ndarray:
         How many occurred, or were recorded, at or after `snapshot_at`. The lead's creation counts too.
     """
     out = np.zeros(len(snapshots), dtype=np.int64)
-    known_after = np.maximum(journeys.occurred_at, journeys.recorded_at)
+    visible_after = np.maximum(journeys.occurred_at, journeys.recorded_at)
     for row, (lead, at) in enumerate(zip(snapshots.lead_index.tolist(), snapshots.snapshot_at.tolist(), strict=True)):
-        mine = known_after[journeys.offsets[lead] : journeys.offsets[lead + 1]]
-        out[row] = len(mine) - np.count_nonzero(timeline.before(mine, at))
+        lead_moments = visible_after[journeys.offsets[lead] : journeys.offsets[lead + 1]]
+        out[row] = len(lead_moments) - np.count_nonzero(timeline.before(lead_moments, at))
     return out
 
 

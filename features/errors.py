@@ -4,7 +4,7 @@ LeadQualificationError
 ├── ParameterError      params.yaml says something that can't be
 ├── DataError           a table, file or row breaks the data contract
 │   ├── JourneyError    a touchpoint, stage change or attribute handed in breaks it
-│   └── LeakageError    a table knows the outcome, and nobody has said why it may
+│   └── LeakageError    a table reveals the outcome, and nobody has said why it may
 ├── BundleError         a bundle is incomplete, altered or made by another catalog
 └── CrmError            a CRM refuses, is out of reach, or its allowance is used up
 """
@@ -50,7 +50,7 @@ class JourneyError(DataError):
 
 
 class LeakageError(DataError):
-    """A table knows the outcome that is to be predicted, and nobody has said why it may."""
+    """A table reveals the outcome that is to be predicted, and nobody has said why it may."""
 
 
 class BundleError(LeadQualificationError):

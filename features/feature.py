@@ -139,10 +139,10 @@ class Feature:
 def operations_of(name: str, rule: SelectorParams, params: FeaturesParams) -> tuple[str, ...]:
     """List what is measured of a selector's touchpoints, in column order."""
     if rule.operations is not None:
-        asked: Sequence[str] = rule.operations
+        wanted: Sequence[str] = rule.operations
     else:
-        asked = SELECTOR_OPERATIONS if name == "all" else params.operations
-    return tuple(operation for operation in OPERATIONS if operation in asked)
+        wanted = SELECTOR_OPERATIONS if name == "all" else params.operations
+    return tuple(operation for operation in OPERATIONS if operation in wanted)
 
 
 def list_features(
@@ -194,8 +194,8 @@ def _all_features(
         if name == "all":
             more = ("first_channel", "last_channel", *(_CONTENT if content else ()), *_LIKENESS)
             for operation in more:
-                known = channels if OPERATIONS[operation].unit == "category" else ()
-                yield from _spanned(params, operation, name, rule, OPERATIONS[operation].group, known)
+                categories = channels if OPERATIONS[operation].unit == "category" else ()
+                yield from _spanned(params, operation, name, rule, OPERATIONS[operation].group, categories)
     for first, second in params.sequences:
         yield _sequence(params, first, second, selectors)
     basics = ("count", "decayed_count", "days_since_last")

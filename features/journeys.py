@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from features.errors import JourneyError
-from features.journeys_order import Belonging, Coded, Rows, arrange
+from features.journeys_order import Coded, Membership, Rows, arrange
 from features.kernels.structs import Columns
 from features.records import (
     CREATED,
@@ -174,16 +174,16 @@ class Journeys:
         >>> journeys.offsets.tolist(), journeys.kinds
         ([0, 1, 1], ('webinar',))
         """
-        from features.journeys_arrow import read_belonging, read_orders, read_tables
+        from features.journeys_arrow import read_membership, read_orders, read_tables
 
         ids = _distinct(lead_ids)
-        belonging = read_belonging(leads, ids)
+        membership = read_membership(leads, ids)
         bought = None
         if orders is not None:
-            accounts = belonging.account_ids
+            accounts = membership.account_ids
             bought = assemble(accounts, read_orders(orders, accounts), _nobody(len(accounts)))
         rows = read_tables(touchpoints, stage_changes, leads, ids, unknown_leads)
-        return assemble(ids, rows, belonging, bought)
+        return assemble(ids, rows, membership, bought)
 
     @classmethod
     def from_records(
@@ -228,7 +228,7 @@ class Journeys:
                 rows.append((position, seen, seen, CREATED, None, None, None, 0, 2, None))
         account_ids = tuple(dict.fromkeys(lead.account_id for lead in leads if lead.account_id is not None))
         code = {account_id: position for position, account_id in enumerate(account_ids)}
-        belonging = Belonging(
+        membership = Membership(
             np.array([-1 if lead.account_id is None else code[lead.account_id] for lead in leads], dtype=np.int64),
             account_ids,
             _code([lead.role for lead in leads]),
@@ -237,7 +237,7 @@ class Journeys:
         bought = None
         if orders is not None:
             bought = assemble(account_ids, _order_rows(orders, account_ids), _nobody(len(account_ids)))
-        return assemble(_distinct([lead.lead_id for lead in leads]), _rows(rows), belonging, bought)
+        return assemble(_distinct([lead.lead_id for lead in leads]), _rows(rows), membership, bought)
 
 
 def _rows(rows: list[tuple[Any, ...]]) -> Rows:
@@ -269,10 +269,10 @@ def _order_rows(orders: Mapping[str, Sequence[OrderRecord]], account_ids: tuple[
     return _rows(rows)
 
 
-def _nobody(leads: int) -> Belonging:
-    """Say that these belong to no account: the journeys of accounts themselves."""
+def _nobody(leads: int) -> Membership:
+    """Make the membership of leads without accounts, such as accounts' own journeys."""
     nothing = np.full(leads, -1, dtype=np.int32)
-    return Belonging(nothing.astype(np.int64), (), Coded(nothing, ()), np.full(leads, ALWAYS, dtype=np.int64))
+    return Membership(nothing.astype(np.int64), (), Coded(nothing, ()), np.full(leads, ALWAYS, dtype=np.int64))
 
 
 def _distinct(lead_ids: Sequence[str]) -> tuple[str, ...]:
@@ -293,7 +293,7 @@ def _code(column: Sequence[str | None]) -> Coded:
     return Coded(np.array([codes[value] for value in column], dtype=np.int32), values)
 
 
-def assemble(lead_ids: tuple[str, ...], rows: Rows, belonging: Belonging, orders: Journeys | None = None) -> Journeys:
+def assemble(lead_ids: tuple[str, ...], rows: Rows, membership: Membership, orders: Journeys | None = None) -> Journeys:
     """Sort rows into journeys; the one constructor behind `from_arrow` and `from_records`.
 
     Parameters
@@ -302,7 +302,7 @@ def assemble(lead_ids: tuple[str, ...], rows: Rows, belonging: Belonging, orders
         The leads; `rows.lead` are positions in it.
     rows : Rows
         In any order.
-    belonging : Belonging
+    membership : Membership
         Accounts and roles, one per lead.
     orders : Journeys or None
         Of the accounts.
@@ -330,11 +330,11 @@ def assemble(lead_ids: tuple[str, ...], rows: Rows, belonging: Belonging, orders
         value=value,
         by=by,
         late=arranged.late,
-        account=belonging.account,
-        account_ids=belonging.account_ids,
-        role=belonging.role.codes,
-        role_known_at=belonging.role_known_at,
-        roles=belonging.role.values,
+        account=membership.account,
+        account_ids=membership.account_ids,
+        role=membership.role.codes,
+        role_known_at=membership.role_known_at,
+        roles=membership.role.values,
         orders=orders,
     )
 

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.errors import JourneyError
-from features.journeys_order import Belonging, Coded, Rows
+from features.journeys_order import Coded, Membership, Rows
 from features.records import CREATED, MAX_VALUE, MICRO_UNITS, MQL, ORDER, STAGE_PREFIX, reserved_error, value_error
 from features.selectors import BY
-from features.threads import WORTH_A_THREAD, all_of, available
+from features.threads import WORTH_A_THREAD, available, run_all
 from features.timeline import ALWAYS, seen_at_once
 
-__all__ = ["read_belonging", "read_orders", "read_tables"]
+__all__ = ["read_membership", "read_orders", "read_tables"]
 
 _MOMENT = pa.timestamp("us", tz="UTC")
 _ROWS_IN_CACHE = 65_536
@@ -52,13 +52,13 @@ def read_tables(
     return parts[0] if len(parts) == 1 else _stack(parts)
 
 
-def read_belonging(leads: pa.Table | None, lead_ids: Sequence[str]) -> Belonging:
+def read_membership(leads: pa.Table | None, lead_ids: Sequence[str]) -> Membership:
     """Read each lead's account and role; see `Journeys.from_arrow`.
 
     Parameters
     ----------
     leads : Table or None
-        lead_id, and optionally account_id, role, role_known_at. Rows of other leads are not looked at; of a lead that is
+        lead_id, and optionally account_id, role, role_known_at. Rows of other leads are ignored; of a lead that is
         there twice the last counts.
     lead_ids : sequence of str
         The leads; one without a row has neither account nor role.
@@ -66,7 +66,7 @@ def read_belonging(leads: pa.Table | None, lead_ids: Sequence[str]) -> Belonging
     account = np.full(len(lead_ids), -1, dtype=np.int64)
     role, known_at = np.full(len(lead_ids), -1, dtype=np.int32), np.full(len(lead_ids), ALWAYS, dtype=np.int64)
     if leads is None:
-        return Belonging(account, (), Coded(role, ()), known_at)
+        return Membership(account, (), Coded(role, ()), known_at)
     leads, lead = _of_leads(leads, pa.array(lead_ids, pa.string()), "ignore", "leads")
     roles = _text(leads, "leads", "role")
     role[lead] = roles.codes
@@ -81,7 +81,7 @@ def read_belonging(leads: pa.Table | None, lead_ids: Sequence[str]) -> Belonging
     number = np.full(len(accounts.values) + 1, -1, dtype=np.int64)
     number[present[order]] = np.arange(len(present))
     ids = tuple(accounts.values[code] for code in present[order].tolist())
-    return Belonging(number[account], ids, Coded(role, roles.values), known_at)
+    return Membership(number[account], ids, Coded(role, roles.values), known_at)
 
 
 def read_orders(orders: pa.Table, account_ids: Sequence[str]) -> Rows:
@@ -90,13 +90,13 @@ def read_orders(orders: pa.Table, account_ids: Sequence[str]) -> Rows:
     Parameters
     ----------
     orders : Table
-        account_id, ordered_at and optionally amount, product; rows of other accounts are not looked at.
+        account_id, ordered_at and optionally amount, product; rows of other accounts are ignored.
     account_ids : sequence of str
         The accounts.
     """
-    known = {"account_id": "lead_id", "ordered_at": "occurred_at", "product": "asset", "amount": "value"}
-    table = orders.select([name for name in orders.column_names if name in known])
-    table = table.rename_columns([known[name] for name in table.column_names])
+    canonical_names = {"account_id": "lead_id", "ordered_at": "occurred_at", "product": "asset", "amount": "value"}
+    table = orders.select([name for name in orders.column_names if name in canonical_names])
+    table = table.rename_columns([canonical_names[name] for name in table.column_names])
     table, account = _of_leads(table, pa.array(account_ids, pa.string()), "ignore", "orders")
     occurred = _moments(table, "orders", "occurred_at")
     kind = Coded(np.zeros(len(account), dtype=np.int32), (ORDER,) if len(account) else ())
@@ -188,7 +188,7 @@ def _stack(parts: list[Rows]) -> Rows:
 
     names = ("lead", "occurred_at", "recorded_at", "kind", "channel", "asset", "campaign", "value", "by")
     texts = ("kind", "channel", "asset", "campaign")
-    stacked: list[Any] = all_of([partial(coded if name in texts else plain, name) for name in names], int(ends[-1]))
+    stacked: list[Any] = run_all([partial(coded if name in texts else plain, name) for name in names], int(ends[-1]))
     return Rows._make([*stacked, ranked])
 
 
@@ -197,15 +197,15 @@ def _of_leads(table: pa.Table, wanted: pa.Array, unknown_leads: str, name: str) 
     positions = pc.index_in(encoded.values, value_set=wanted).fill_null(-1).to_numpy(zero_copy_only=False)
     lead = encoded.look_up(positions)
     if len(lead) and lead.min() < 0:
-        known = lead >= 0
+        is_wanted = lead >= 0
         if unknown_leads == "error":
-            row = int(np.flatnonzero(~known)[0])
+            row = int(np.flatnonzero(~is_wanted)[0])
             raise JourneyError(
                 f"{name}, row {row}: lead_id {table['lead_id'][row].as_py()!r} is not among the {len(wanted):,} leads asked "
                 "for. Drop such rows, or pass unknown_leads='ignore'.",
                 field="lead_id",
             )
-        table, lead = table.filter(pa.array(known)), lead[known]
+        table, lead = table.filter(pa.array(is_wanted)), lead[is_wanted]
     return table, lead
 
 
@@ -275,14 +275,14 @@ class _Encoded(NamedTuple):
         """Give each row a code; `codes` are those of `values`, a missing one gets -1."""
         ends = np.cumsum([len(dictionary) for dictionary in self.dictionaries])
         rows = np.cumsum([0, *map(len, self.chunks)])
-        tables = [np.append(own, -1).astype(np.int32) for own in np.split(codes, ends[:-1])]
+        tables = [np.append(dictionary_codes, -1).astype(np.int32) for dictionary_codes in np.split(codes, ends[:-1])]
         out = np.empty(rows[-1], dtype=np.int32)
 
         def fill(chunk: int) -> None:
             indices = _indices(self.chunks[chunk])
             np.take(tables[self.which[chunk]], indices, out=out[rows[chunk] : rows[chunk + 1]], mode="clip")
 
-        all_of([partial(fill, chunk) for chunk in range(len(self.chunks))], len(out))
+        run_all([partial(fill, chunk) for chunk in range(len(self.chunks))], len(out))
         return out
 
 
@@ -304,13 +304,13 @@ def _encoded(values: pa.ChunkedArray | pa.Array, name: str, column: str) -> _Enc
         raise JourneyError(f"{name}: {column} has type {values.type}; expected text. Cast it to string.", field=column)
     chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
     if pa.types.is_dictionary(values.type):
-        found: dict[tuple[int, ...], int] = {}
-        which = [found.setdefault(_identity(chunk.dictionary), len(found)) for chunk in chunks]
-        dictionaries = [chunks[which.index(number)].dictionary.cast(pa.string()) for number in range(len(found))]
+        numbers: dict[tuple[int, ...], int] = {}
+        which = [numbers.setdefault(_identity(chunk.dictionary), len(numbers)) for chunk in chunks]
+        dictionaries = [chunks[which.index(number)].dictionary.cast(pa.string()) for number in range(len(numbers))]
         return _Encoded(chunks, dictionaries, which)
     size = -(-len(values) // available()) if len(values) >= WORTH_A_THREAD else max(1, len(values))
     parts = [chunk.slice(begin, size) for chunk in chunks for begin in range(0, len(chunk), size)]
-    encoded = all_of([partial(_encode, part) for part in parts], len(values))
+    encoded = run_all([partial(_encode, part) for part in parts], len(values))
     return _Encoded(encoded, [part.dictionary for part in encoded], list(range(len(encoded))))
 
 
@@ -376,7 +376,7 @@ def _values(table: pa.Table) -> np.ndarray:
         )
     micro_units = np.empty(len(table), dtype=np.int64)
     starts = range(0, len(table), _ROWS_IN_CACHE)
-    all_of([partial(_fill_micro_units, column, begin, micro_units) for begin in starts], len(table))
+    run_all([partial(_fill_micro_units, column, begin, micro_units) for begin in starts], len(table))
     return micro_units
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from features.errors import JourneyError
 from features.kernels import order as kernel
 from features.kernels.structs import Columns
-from features.threads import in_parts
+from features.threads import run_in_ranges
 
-__all__ = ["MAX_ROWS", "Arranged", "Belonging", "Coded", "Rows", "arrange"]
+__all__ = ["MAX_ROWS", "Arranged", "Coded", "Membership", "Rows", "arrange"]
 
 MAX_ROWS = 2**31 - 1
 
@@ -41,8 +41,8 @@ class Rows(NamedTuple):
     rank_ids: Callable[[np.ndarray], np.ndarray]
 
 
-class Belonging(NamedTuple):
-    """Who the leads are to one another, one entry per lead; see `Journeys`."""
+class Membership(NamedTuple):
+    """The account and the role of each lead, one entry per lead; see `Journeys`."""
 
     account: np.ndarray
     account_ids: tuple[str, ...]
@@ -105,14 +105,14 @@ def arrange(rows: Rows, leads: int) -> Arranged:
     packed = np.empty((0 if by_lead else n, _PACKED), np.int64)
     if not by_lead:
         blocks = -(-n // _BLOCK)
-        in_parts(
+        run_in_ranges(
             lambda begin, end: kernel.pack_rows(begin * _BLOCK, min(end * _BLOCK, n), columns, packed),
             blocks,
             lambda: np.ones(blocks),
             n,
         )
     ties: list[int] = []
-    in_parts(
+    run_in_ranges(
         lambda begin, end: ties.append(
             kernel.arrange_rows(begin, end, offsets, order, packed, columns, arranged, late, tied)
         ),
@@ -138,9 +138,9 @@ def _break_ties(rows: Rows, offsets: np.ndarray, order: np.ndarray, tied: np.nda
     campaign, by = arranged.campaign[slots], arranged.by[slots]
     differs = ~new & np.append(False, (campaign[1:] != campaign[:-1]) | (by[1:] != by[:-1]))
     # ids are long and distinct: they are compared in runs only where their order can be seen
-    chosen = np.isin(run, run[differs])
-    if not chosen.any():
+    is_needed = np.isin(run, run[differs])
+    if not is_needed.any():
         return
-    slots, run, campaign, by = slots[chosen], run[chosen], campaign[chosen], by[chosen]
+    slots, run, campaign, by = slots[is_needed], run[is_needed], campaign[is_needed], by[is_needed]
     within = np.lexsort((by, campaign, rows.rank_ids(order[slots].astype(np.int64)), run))
     arranged.campaign[slots], arranged.by[slots] = campaign[within], by[within]

@@ -50,7 +50,7 @@ SELECTOR_OPERATIONS: tuple[SelectorOperation, ...] = get_args(SelectorOperation)
 
 @dataclass(frozen=True)
 class Operation:
-    """One way to measure touchpoints.
+    """One measurement of a selector's touchpoints.
 
     Attributes
     ----------
@@ -129,7 +129,7 @@ JOURNEY_OPERATIONS: tuple[str, ...] = (
     "mean_pace_likeness",
     "progress",
 )
-"""Operations that the fold over a journey knows per selector; kernels know them by their place here."""
+"""Operations that the fold over a journey computes per selector; kernels address them by their position here."""
 
 ACCOUNT_OPERATIONS: tuple[str, ...] = ("count", "days_since_last", "decayed_count", "active_leads")
 """Operations of the fold over an account's other leads; kernels know them by their place here."""

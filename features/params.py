@@ -11,7 +11,7 @@ from features.vocabulary import By
 __all__ = ["BuyerProfileParams", "ContentParams", "Engine", "FeaturesParams", "Label", "SelectorParams"]
 
 
-Engine = Literal["duckdb", "spark"]
+Engine = Literal["local", "spark"]
 """Where features are computed: on this machine, or on a cluster."""
 
 
@@ -75,7 +75,7 @@ class BuyerProfileParams(Frozen):
 class FeaturesParams(Frozen):
     """The `features` section. Days are periods of 24 hours back from the snapshot."""
 
-    engine: Engine = "duckdb"
+    engine: Engine = "local"
     observation_days: int = Field(ge=1, le=3660)
     windows_days: tuple[int, ...]
     long_windows_days: tuple[int, ...] = ()
@@ -94,6 +94,15 @@ class FeaturesParams(Frozen):
     sequences: tuple[tuple[str, str], ...] = ()
     role_attribute: str | None = None
     buyer_profile: BuyerProfileParams = BuyerProfileParams()
+
+    @field_validator("engine", mode="before")
+    @classmethod
+    def _renamed_engine(cls, name: object) -> object:
+        if name == "duckdb":
+            raise ValueError(
+                "the engine of this machine is called local, no longer duckdb; write features.engine: local"
+            )
+        return name
 
     @field_validator("time_zone")
     @classmethod

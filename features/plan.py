@@ -34,7 +34,7 @@ class CatalogPlan(NamedTuple):
     rules, zone, content, pairs
         As in `Lookups`.
     of_entity : tuple of ndarray of int64
-        The attributes that each count of missing ones looks at.
+        For each count of missing attributes, the attributes that it covers.
     """
 
     own: Plan
@@ -69,15 +69,15 @@ def plan_of(catalog: Catalog) -> CatalogPlan:
     hour = DAY_US // 24
     work = np.array([params.working_hours[0] * hour, params.working_hours[1] * hour], dtype=np.int64)
     others = ("account", "orders")
-    own = [(c, f) for c, f in columns if f.group not in others and f.operation != "days_before"]
-    account = [(c, f) for c, f in columns if f.group == "account"]
-    orders = [(c, f) for c, f in columns if f.group == "orders"]
+    lead_columns = [(c, f) for c, f in columns if f.group not in others and f.operation != "days_before"]
+    account_columns = [(c, f) for c, f in columns if f.group == "account"]
+    order_columns = [(c, f) for c, f in columns if f.group == "orders"]
     return CatalogPlan(
-        own=_plan(own, bit, JOURNEY_OPERATIONS, params.observation_days),
-        account=_plan(account, list(catalog.account_selectors), ACCOUNT_OPERATIONS, params.observation_days)
-        if account
+        own=_plan(lead_columns, bit, JOURNEY_OPERATIONS, params.observation_days),
+        account=_plan(account_columns, list(catalog.account_selectors), ACCOUNT_OPERATIONS, params.observation_days)
+        if account_columns
         else None,
-        orders=_plan(orders, [ORDERS], JOURNEY_OPERATIONS, params.observation_days) if orders else None,
+        orders=_plan(order_columns, [ORDERS], JOURNEY_OPERATIONS, params.observation_days) if order_columns else None,
         empty=np.array([feature.empty for _, feature in columns], dtype=np.float32),
         rules=Rules(params.visit_minutes * 60_000_000, params.pause_days * DAY_US),
         zone=Zone(*offsets(params.time_zone), work),
@@ -122,9 +122,9 @@ _NEUTRAL = BuyerProfile.neutral()
 
 
 def lookups(catalog: Catalog, plan: CatalogPlan, journeys: Journeys) -> Lookups:
-    """Give what single operations need beside the plan, for the vocabulary of some journeys."""
-    known = {channel: code for code, channel in enumerate(catalog.known_channels)}
-    category = [known.get(channel, len(known)) for channel in journeys.channels]
+    """Give what single operations need in addition to the plan, for the vocabulary of these journeys."""
+    channel_codes = {channel: code for code, channel in enumerate(catalog.known_channels)}
+    category = [channel_codes.get(channel, len(channel_codes)) for channel in journeys.channels]
     profile = catalog.buyer_profile or _NEUTRAL
     states = profile.states.lookup(journeys.kinds, journeys.channels)
     codes = np.array([*category, -1], dtype=np.float32)
@@ -139,10 +139,10 @@ def account_masks(catalog: Catalog, journeys: Journeys) -> SelectorMasks:
     tables = catalog.account_matcher.compile(journeys.kinds, journeys.channels, journeys.assets, journeys.campaigns)
     position = {name: bit for bit, name in enumerate(catalog.account_selectors)}
     # roles that differ only in capitals or signs share a selector
-    asked = {role: 1 << position[role_selector(role)] for role in catalog.known_roles}
+    bits_of_role = {role: 1 << position[role_selector(role)] for role in catalog.known_roles}
     free = (1 << len(position)) - 1
-    for bits in asked.values():
+    for bits in bits_of_role.values():
         free &= ~bits
-    rows = [free, *(free | asked.get(role, 0) for role in journeys.roles)]
+    rows = [free, *(free | bits_of_role.get(role, 0) for role in journeys.roles)]
     masks = np.concatenate([tables.masks, np.array(rows, dtype=np.uint64)[:, None]])
     return SelectorMasks(masks, np.append(tables.starts, len(tables.masks) + 1))

@@ -1,11 +1,11 @@
-"""Whether a feature's words, read by themselves, sound as if they spoke for a lead or against it."""
+"""Polarity: whether a feature's words, read by themselves, sound as if they spoke for a lead or against it."""
 
 import math
 
 from features.feature import Feature
 from features.wording.measured import FALLING, RISING
 
-__all__ = ["leaning"]
+__all__ = ["polarity"]
 
 # What the CRM, sales, or a master record says may be good or bad news; only the model knows
 _NEUTRAL_GROUPS = ("stages", "sales", "attributes")
@@ -32,8 +32,8 @@ _LONG_AGO_DAYS = 28.0
 _LATELY_DAYS = 7.0
 
 
-def leaning(feature: Feature, value: float) -> int:
-    """Say how the words for a value sound.
+def polarity(feature: Feature, value: float) -> int:
+    """Give the polarity of the words for a value.
 
     Activity sounds good, its absence bad; so do growth and decline, likeness and unlikeness to buyers, and what was less than
     7 or more than 28 days ago. All else sounds like neither.
@@ -55,7 +55,7 @@ def leaning(feature: Feature, value: float) -> int:
     >>> from features.params import Label
     >>> webinars = Label(en="webinars", de="Webinare")
     >>> feature = Feature("count__webinar__7d", "count", "webinar", 7, "touchpoints", "engagement", 0.0, 365, webinars)
-    >>> leaning(feature, 3.0), leaning(feature, 0.0)
+    >>> polarity(feature, 3.0), polarity(feature, 0.0)
     (1, -1)
     """
     operation = feature.operation

@@ -74,17 +74,17 @@ class Selectors:
         return tuple(words)
 
     def _mask(self, field: str, value: str) -> tuple[int, ...]:
-        known = self._known[field]
-        mask = known.get(value)
+        masks = self._known[field]
+        mask = masks.get(value)
         if mask is None:
             words = list(self._missing[field])
             for bit, matches in self._rules[field]:
                 if matches(value):
                     words[bit // _WORD] |= 1 << (bit % _WORD)
             mask = tuple(words)
-            if len(known) >= _REMEMBERED_VALUES:
-                known.clear()
-            known[value] = mask
+            if len(masks) >= _REMEMBERED_VALUES:
+                masks.clear()
+            masks[value] = mask
         return mask
 
     def compile(

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["WORTH_A_THREAD", "all_of", "available", "in_parts"]
+__all__ = ["WORTH_A_THREAD", "available", "run_all", "run_in_ranges"]
 
 WORTH_A_THREAD = 200_000
 """Below so many touchpoints a thread costs more than it saves."""
@@ -22,14 +22,14 @@ def available() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def in_parts(
+def run_in_ranges(
     action: Callable[[int, int], Any],
     things: int,
     cost: Callable[[], np.ndarray],
     work: int,
     threads: int | None = None,
 ) -> None:
-    """Run an action on all of some things, in ranges of about equal cost; small work never starts a thread.
+    """Run an action on ranges of about equal cost that cover all things; small work never starts a thread.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def in_parts(
             done.result()
 
 
-def all_of(actions: Sequence[Callable[[], T]], work: int) -> list[T]:
+def run_all(actions: Sequence[Callable[[], T]], work: int) -> list[T]:
     """Run independent actions and give their results in order; the first error in that order is raised."""
     if work < WORTH_A_THREAD or len(actions) < 2 or available() <= 1:
         return [action() for action in actions]

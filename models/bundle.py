@@ -15,7 +15,7 @@ from models.bundle_files import is_number, parse_object, read_text
 from models.calibration.apply import Calibration
 from models.calibration.tiers import TIERS
 from models.fitting.classifier import Classifier
-from models.fitting.uncertainty import Spread
+from models.fitting.uncertainty import Uncertainty
 from models.monitoring.reference import Reference
 
 __all__ = ["FILES", "Bundle", "bundle_hash", "target_of"]
@@ -36,10 +36,10 @@ class Bundle:
     ----------
     classifier : Classifier
         Raw log-odds and their contributions.
-    spread : Spread
+    uncertainty : Uncertainty
         Standard deviation of raw log-odds.
     calibration : Calibration
-        From raw log-odds and their spread to a probability with its interval.
+        From raw log-odds and their standard deviation to a probability with its interval.
     cutoffs : dict of str to float
         Smallest probability of tiers A, B and C.
     catalog : Catalog
@@ -51,7 +51,7 @@ class Bundle:
     """
 
     classifier: Classifier
-    spread: Spread
+    uncertainty: Uncertainty
     calibration: Calibration
     cutoffs: dict[str, float]
     catalog: Catalog
@@ -60,7 +60,7 @@ class Bundle:
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
-        if not self.classifier.names == self.spread.trees.names == self.catalog.names:
+        if not self.classifier.names == self.uncertainty.trees.names == self.catalog.names:
             raise BundleError(
                 f"bundle: the classifier takes {len(self.classifier.names)} features, the catalog has {len(self.catalog)}, and "
                 "they are not the same in the same order. Train anew."
@@ -110,7 +110,7 @@ class Bundle:
         }
         texts = {
             "model.txt": self.classifier.to_text(),
-            "spread.txt": self.spread.to_text(),
+            "spread.txt": self.uncertainty.to_text(),
             "calibration.json": self.calibration.to_json(),
             "tiers.json": _json(self.cutoffs),
             "catalog.json": self.catalog.to_json(),
@@ -124,7 +124,7 @@ class Bundle:
 
     @classmethod
     def load(cls, folder: Path | str) -> "Bundle":
-        """Read a bundle and verify it; files beside it (provenance) are not looked at.
+        """Read a bundle and verify it; files next to it (provenance) are not read.
 
         Raises
         ------
@@ -156,7 +156,7 @@ class Bundle:
             )
         return cls(
             classifier=Classifier.from_text(texts["model.txt"], catalog.names),
-            spread=Spread.from_text(texts["spread.txt"], catalog.names),
+            uncertainty=Uncertainty.from_text(texts["spread.txt"], catalog.names),
             calibration=Calibration.from_json(texts["calibration.json"]),
             cutoffs=parse_object(texts["tiers.json"], str(place / "tiers.json")),
             catalog=catalog,

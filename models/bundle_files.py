@@ -127,10 +127,10 @@ def whole_number(value: Any, name: str, low: int, high: int) -> int:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    value = dict(pairs)
+    if len(value) != len(pairs):
         raise ValueError("a key stands twice in one object")
-    return found
+    return value
 
 
 def _not_finite(text: str) -> NoReturn:

@@ -214,7 +214,7 @@ def main(since: Path | None = None) -> None:
     if params.features.engine == "spark":
         if since is not None:
             raise ParameterError(
-                "--since: the engine `spark` builds all rows. Leave --since out, or set features.engine: duckdb."
+                "--since: the engine `spark` builds all rows. Leave --since out, or set features.engine: local."
             )
         _write_with_spark(canonical, snapshots, fitted, data / "features")
         computed = len(snapshots)

@@ -72,7 +72,7 @@ def score_snapshots(bundle: Bundle, canonical: Path, snapshots: pd.DataFrame) ->
 
 
 def score_open_leads(
-    bundle: Bundle, canonical: Path, leads: pd.DataFrame, language: str = "en", engine: str = "duckdb"
+    bundle: Bundle, canonical: Path, leads: pd.DataFrame, language: str = "en", engine: str = "local"
 ) -> pd.DataFrame:
     """Score leads with tiers and reasons; one row per lead, best first.
 
@@ -86,7 +86,7 @@ def score_open_leads(
         As `leads_at_risk` returns it.
     language : {"en", "de"}
         Of the reasons.
-    engine : {"duckdb", "spark"}
+    engine : {"local", "spark"}
         Where it is computed; the scores are the same.
 
     Returns

@@ -99,7 +99,7 @@ def main() -> None:
     used = frame[frame["slice"].isin(FITTED)]
     bundle = Bundle(
         classifier=product.classifier,
-        spread=product.spread,
+        uncertainty=product.uncertainty,
         calibration=product.calibration,
         cutoffs=product.cutoffs,
         catalog=catalog,

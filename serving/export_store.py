@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from features.errors import LeadQualificationError
 from features.timeline import to_micros
-from serving.online.export_types import Declared, SetAside, bundle_to_follow, declare, types_of
+from serving.online.export_types import Declared, SetAside, bundle_with_types, declare, types_of
 from serving.store.connect import Store, store_url
 from serving.store.export import account_ids, rows_of
 
@@ -68,7 +68,7 @@ def export_store(
     Parameters
     ----------
     store : Store
-        What was told.
+        The events so far.
     out : Path
         Folder; its files of the same names are replaced.
     now : int
@@ -100,15 +100,15 @@ def export_store(
             "export": _write(out, "export", [[{"exported_at": now, "clock": "real"}]]),
         }
         for name in ("touchpoints", "stage_changes", "orders"):
-            written[name] = _write(out, name, (map(_told, part) for part in rows_of(connection, name)))
+            written[name] = _write(out, name, (map(_with_unique_id, part) for part in rows_of(connection, name)))
     _write(out, "set_aside", [[asdict(item) for item in declared.set_aside]])
     return Exported(written, declared.set_aside)
 
 
-def _told(row: Row) -> Row:
-    """Make an id that is unique within its lead unique throughout."""
-    own = row.get("touchpoint_id")
-    return row if own is None else {**row, "touchpoint_id": f"{row['lead_id']}/{own}"}
+def _with_unique_id(row: Row) -> Row:
+    """Make a touchpoint_id, unique within its lead, unique in the whole export."""
+    touchpoint_id = row.get("touchpoint_id")
+    return row if touchpoint_id is None else {**row, "touchpoint_id": f"{row['lead_id']}/{touchpoint_id}"}
 
 
 def _newest(changes: Iterable[Row]) -> dict[tuple[str, str, str], str]:
@@ -137,14 +137,14 @@ def _entities(out: Path, table: str, rows: Sequence[Row], declared: Declared, ne
     entity = ENTITIES[table]
     key = f"{entity}_id"
     names = [name for of, name in declared.types if of == entity]
-    own = (
+    fixed_columns = (
         [("lead_id", TEXT), ("account_id", TEXT), ("created_at", TIME)] if table == "leads" else [("account_id", TEXT)]
     )
     full = []
     for row in rows:
         values = {name: newest.get((entity, row[key], name)) for name in names}
         full.append({**row, **{name: None if value is None else _text(value) for name, value in values.items()}})
-    return _write(out, table, [full], pa.schema(own + [(name, TEXT) for name in names]))
+    return _write(out, table, [full], pa.schema(fixed_columns + [(name, TEXT) for name in names]))
 
 
 def _write(out: Path, name: str, parts: Iterable[Iterable[Row]], schema: pa.Schema | None = None) -> int:
@@ -174,7 +174,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         store = Store(store_url(ROOT))
-        bundle = arguments.types_from or bundle_to_follow(ROOT, os.environ)
+        bundle = arguments.types_from or bundle_with_types(ROOT, os.environ)
         types = None if bundle is None else types_of(bundle)
         now = to_micros(dt.datetime.now(dt.UTC))
         exported = export_store(store, arguments.out, now, arguments.without, types)
@@ -182,10 +182,10 @@ def main() -> None:
         raise SystemExit(str(error)) from None
     counts = ", ".join(f"{count:,} {name}" for name, count in exported.rows.items())
     _say(f"export_store: {counts} in {arguments.out}")
-    known = (
+    origin = (
         "by most of their values: there is no champion" if bundle is None else f"as in {bundle}; others by most values"
     )
-    _say(f"export_store: attribute types {known}")
+    _say(f"export_store: attribute types {origin}")
     for item in exported.set_aside:
         _say(f"export_store: set aside: {_sentence(item)}")
 

@@ -1,6 +1,6 @@
 """Command `models`: list the model versions that this machine's service knows, and let a refused one be checked again.
 
-A running service takes up a cleared refusal at its next look at the registry.
+A running service takes up a cleared refusal at its next check of the registry.
 """
 
 import argparse
@@ -13,10 +13,10 @@ from models.bundle import bundle_hash
 from serving.scoring.champion import (
     DEFAULT_MODEL_NAME,
     MODEL_NAME,
-    followed_registry,
-    kept_champion,
-    last_good,
+    champion_in_folder,
+    last_good_folder,
     refused_models,
+    watched_registry,
 )
 from serving.scoring.registry import champion_version, versions
 
@@ -57,11 +57,11 @@ def main(given: list[str] | None = None) -> None:
 
 
 def _list() -> None:
-    refused, folder = refused_models(ROOT, os.environ), last_good(ROOT, os.environ)
+    refused, folder = refused_models(ROOT, os.environ), last_good_folder(ROOT, os.environ)
     name = os.environ.get(MODEL_NAME) or DEFAULT_MODEL_NAME
     try:
         if folder.is_dir():
-            champion = kept_champion(folder, name)
+            champion = champion_in_folder(folder, name)
             _say(f"served last: version {champion.version} of {champion.name}  {_short(bundle_hash(folder))}  {folder}")
         else:
             _say(f"served last: none; nothing is kept in {folder}")
@@ -69,14 +69,14 @@ def _list() -> None:
         _say(f"served last: {error}")
     for item in refused.read():
         _say(f"refused: version {item.version} of {item.name}  {_short(item.sha256)}  since {item.at}: {item.reason}")
-    address = followed_registry(ROOT, os.environ)
+    address = watched_registry(ROOT, os.environ)
     if address is None:
         _say("registry: none is followed")
         return
     try:
         registered = versions(address, name)
-        for one in registered:
-            _say(f"registered: version {one.version} of {one.name}  {_short(one.sha256)}")
+        for version in registered:
+            _say(f"registered: version {version.version} of {version.name}  {_short(version.sha256)}")
         _say(f"champion: version {champion_version(address, name).version} of {name}")
     except BundleError as error:
         _say(f"registry: {error}")

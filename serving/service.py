@@ -21,19 +21,19 @@ from serving.access import gate
 from serving.contract.score import ScoreAnswer, ScoreRequest
 from serving.http import logs, timeouts
 from serving.http.answers import Answer, Receive, Scope
-from serving.http.middleware import CODE_HEADER, Edge
-from serving.http.shutdown import PARENT, Ending, drain_seconds
+from serving.http.middleware import CODE_HEADER, Middleware
+from serving.http.shutdown import PARENT_PID, GracefulShutdown, drain_seconds
 from serving.online import infrastructure, routes
 from serving.scoring import metrics
-from serving.scoring.champion import find_champion, followed_registry, last_good, refused_models
+from serving.scoring.champion import find_champion, last_good_folder, refused_models, watched_registry
 from serving.scoring.registry import Champion
-from serving.scoring.registry_watch import Follower, Notice, reload_seconds
+from serving.scoring.registry_watch import ChampionNotice, RegistryWatch, reload_seconds
 from serving.scoring.worker import Incoming, Worker, read_incoming
 
 __all__ = ["LeadQualification"]
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTICE = "LEAD_CHAMPION_NOTICE"  # from the process that resolves the alias to its workers
+NOTICE_PATH = "LEAD_CHAMPION_NOTICE"  # from the process that resolves the alias to its workers
 WORKERS = "LEAD_WORKERS"
 THREADS = "LEAD_THREADS"
 ACCESS_LOG_FILE = "LEAD_ACCESS_LOG"
@@ -65,12 +65,12 @@ ScoreInput.__root_input__ = True  # the method takes what was read as its one ar
 
 
 def _resolve() -> tuple[Champion, Path]:
-    """Find the champion, and write the notice that says so into a folder of this service alone; return both."""
+    """Find the champion, and write its notice into a folder of this service alone; return both."""
     place = Path(tempfile.mkdtemp(prefix="lead-qualification-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     champion = find_champion(ROOT, place, os.environ)
     notice = place / "champion.json"
-    Notice(champion).write(notice)
+    ChampionNotice(champion).write(notice)
     return champion, notice
 
 
@@ -87,15 +87,15 @@ class _LeadQualification:
     """Scores leads from their journeys: how likely is each to become sales-qualified, and why."""
 
     def __init__(self) -> None:
-        told = os.environ.get(NOTICE)
-        self.worker = Worker(Path(told) if told else _resolve()[1], _positive(THREADS, 2))
+        notice = os.environ.get(NOTICE_PATH)
+        self.worker = Worker(Path(notice) if notice else _resolve()[1], _positive(THREADS, 2))
         _process.worker = self.worker
         routes.connect(ROOT, lambda: self.worker.scorer)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator, unused-ignore]
     @staticmethod
     def resolve_champion() -> None:
-        """Resolve the alias before the workers start, so that all of them serve the same version, and follow it from then on.
+        """Resolve the alias before the workers start, so that all serve the same version; then watch the registry.
 
         Raises
         ------
@@ -117,12 +117,14 @@ class _LeadQualification:
             raise SystemExit(f"The service can't start: {error}") from None
         # Asking the registry imported mlflow, which writes in its own way
         logs.configure(os.environ.get(ACCESS_LOG_FILE))
-        os.environ[NOTICE] = str(notice)
-        os.environ[PARENT] = str(os.getpid())
-        address = followed_registry(ROOT, os.environ)
+        os.environ[NOTICE_PATH] = str(notice)
+        os.environ[PARENT_PID] = str(os.getpid())
+        address = watched_registry(ROOT, os.environ)
         if address is not None:
-            known = refused_models(ROOT, os.environ)
-            Follower(address, notice.parent, notice, champion, last_good(ROOT, os.environ), known).start(seconds)
+            refused = refused_models(ROOT, os.environ)
+            RegistryWatch(address, notice.parent, notice, champion, last_good_folder(ROOT, os.environ), refused).start(
+                seconds
+            )
 
     @bentoml.on_startup  # type: ignore[untyped-decorator, unused-ignore]
     async def start(self) -> None:
@@ -138,7 +140,7 @@ class _LeadQualification:
 
     @bentoml.api(route="/score", input_spec=ScoreInput, output_spec=ScoreOutput)  # type: ignore[untyped-decorator, unused-ignore]
     def score(self, incoming: Incoming, /) -> Response:
-        """Score one or many leads. For BentoML's description and its callers in process: over HTTP the edge answers before."""
+        """Score one or many leads. For BentoML's description, and callers in process: over HTTP the middleware answers."""
         answer = self.worker.answer(incoming)
         headers = {} if answer.code is None else {CODE_HEADER.decode("ascii"): answer.code}
         return Response(answer.body, answer.status, headers, media_type="application/json")
@@ -153,18 +155,22 @@ def _described() -> dict[str, Any]:
 
 
 class _Service(bentoml.Service):  # type: ignore[misc, type-arg, unused-ignore]
-    """A BentoML service with our middleware, and our way of shutting down, around all of its layers."""
+    """A BentoML service with our middleware and graceful shutdown around all of its own layers."""
 
     def to_asgi(self, is_main: bool = True) -> Any:
         """Build the application of a worker."""
         logs.configure(os.environ.get(ACCESS_LOG_FILE))
         timeouts.install()
-        parent = os.environ.get(PARENT)
-        ending = Ending(drain_seconds(os.environ), None if parent is None else int(parent))
-        own = infrastructure.handlers(lambda: _process.worker.scorer, _described)
-        handlers = {"score": _score, **routes.HANDLERS, **own}
+        parent = os.environ.get(PARENT_PID)
+        shutdown = GracefulShutdown(drain_seconds(os.environ), None if parent is None else int(parent))
+        of_infrastructure = infrastructure.handlers(lambda: _process.worker.scorer, _described)
+        handlers = {"score": _score, **routes.HANDLERS, **of_infrastructure}
         inside = super().to_asgi(is_main)
-        return ending.around(Edge(inside, handlers, metrics.observe_request, gate.gate(ROOT), lambda: ending.is_ending))
+        return shutdown.around(
+            Middleware(
+                inside, handlers, metrics.observe_request, gate.make_guard(ROOT), lambda: shutdown.is_shutting_down
+            )
+        )
 
 
 _make = bentoml.service(

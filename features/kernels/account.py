@@ -30,12 +30,12 @@ __all__ = ["fold_accounts"]
 
 
 @compiled
-def _first_own(own, lead, position):  # type: ignore[no-untyped-def]
+def _first_own(own_positions, lead, position):  # type: ignore[no-untyped-def]
     """Find where, in ``own.position``, the first of a lead's positions stands that is not below `position`."""
-    begin, end = own.begin[lead], own.begin[lead + 1]
+    begin, end = own_positions.begin[lead], own_positions.begin[lead + 1]
     while begin < end:
         middle = (begin + end) >> 1
-        if own.position[middle] < position:
+        if own_positions.position[middle] < position:
             begin = middle + 1
         else:
             end = middle
@@ -71,11 +71,11 @@ def _bits(columns, i, selectors, role):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _active_visible(own, lead, lo, hi, recorded_at, moment):  # type: ignore[no-untyped-def]
+def _active_visible(own_positions, lead, lo, hi, recorded_at, moment):  # type: ignore[no-untyped-def]
     """Tell whether a lead has a touchpoint in positions [lo, hi) that the moment knows of."""
-    q = _first_own(own, lead, hi) - 1
-    while q >= own.begin[lead] and own.position[q] >= lo:
-        if before(recorded_at[own.position[q]], moment):
+    q = _first_own(own_positions, lead, hi) - 1
+    while q >= own_positions.begin[lead] and own_positions.position[q] >= lo:
+        if before(recorded_at[own_positions.position[q]], moment):
             return True
         q -= 1
     return False
@@ -85,7 +85,7 @@ def _active_visible(own, lead, lo, hi, recorded_at, moment):  # type: ignore[no-
 def _write_selector(k, leads, touchpoints, moments, plan, out):  # type: ignore[no-untyped-def]
     """Write the features of selector `k` of all the account's snapshots."""
     features, sections = plan.features, plan.sections
-    when, who, known, n = touchpoints.when, touchpoints.lead, touchpoints.recorded_at, touchpoints.n
+    when, who, recorded_at, n = touchpoints.when, touchpoints.lead, touchpoints.recorded_at, touchpoints.n
     end, start = np.empty(moments.n, np.int64), np.empty((len(plan.windows), moments.n), np.int64)
     hi = 0
     for c in range(moments.n):
@@ -94,13 +94,13 @@ def _write_selector(k, leads, touchpoints, moments, plan, out):  # type: ignore[
         end[c] = hi
     for w in range(len(plan.windows)):
         pointers(when, plan.windows[w], moments, end, start[w])
-    own, late = _list_own(touchpoints, leads), _pending(touchpoints, moments, end)
+    own_positions, late = _list_own(touchpoints, leads), _pending(touchpoints, moments, end)
 
     for f in range(sections[k, ACCOUNT_COUNT], sections[k, ACCOUNT_COUNT + 1]):
         column, lo = features[f, 0], start[features[f, 1]]
         for c in range(moments.n):
             me = moments.lead[c]
-            count = end[c] - lo[c] - (_first_own(own, me, end[c]) - _first_own(own, me, lo[c]))
+            count = end[c] - lo[c] - (_first_own(own_positions, me, end[c]) - _first_own(own_positions, me, lo[c]))
             for q in range(late.begin[c], late.begin[c + 1]):
                 count -= late.position[q] >= lo[c] and who[late.position[q]] != me
             out[moments.row[c], column] = count
@@ -108,7 +108,9 @@ def _write_selector(k, leads, touchpoints, moments, plan, out):  # type: ignore[
         _write_days_since_last(touchpoints, moments, start[len(plan.windows) - 1], end, features[f, 0], out)
     for f in range(sections[k, ACCOUNT_DECAYED_COUNT], sections[k, ACCOUNT_DECAYED_COUNT + 1]):
         h = features[f, 1]
-        _write_decayed(touchpoints, moments, end, plan.half_lives[h], plan.reach[h], own, late, features[f, 0], out)
+        _write_decayed(
+            touchpoints, moments, end, plan.half_lives[h], plan.reach[h], own_positions, late, features[f, 0], out
+        )
     if sections[k, ACCOUNT_ACTIVE_LEADS] < sections[k, ACCOUNT_ACTIVE_LEADS + 1]:
         previous, following = np.empty(n, np.int64), np.empty(n, np.int64)
         code_links(np.arange(n), n, who, np.full(leads, -1, np.int64), previous, following)
@@ -119,14 +121,14 @@ def _write_selector(k, leads, touchpoints, moments, plan, out):  # type: ignore[
             seen_at[:] = -1
             for c in range(moments.n):
                 me = moments.lead[c]
-                q = _first_own(own, me, end[c])
-                count = active[c] - (q > own.begin[me] and own.position[q - 1] >= lo[c])
+                q = _first_own(own_positions, me, end[c])
+                count = active[c] - (q > own_positions.begin[me] and own_positions.position[q - 1] >= lo[c])
                 for q in range(late.begin[c], late.begin[c + 1]):
                     j = late.position[q]
                     if j < lo[c] or who[j] == me or seen_at[who[j]] == c:
                         continue
                     seen_at[who[j]] = c
-                    count -= not _active_visible(own, who[j], lo[c], end[c], known, moments.at[c])
+                    count -= not _active_visible(own_positions, who[j], lo[c], end[c], recorded_at, moments.at[c])
                 out[moments.row[c], column] = count
 
 
@@ -147,19 +149,19 @@ def _write_days_since_last(touchpoints, moments, start, end, column, out):  # ty
 @compiled_making_arrays
 def _pending(touchpoints, moments, end):  # type: ignore[no-untyped-def]
     """List, per moment, the positions that occurred before it and were not recorded by then."""
-    known = touchpoints.recorded_at
+    recorded_at = touchpoints.recorded_at
     late, begin = np.empty(touchpoints.n, np.int64), np.zeros(moments.n + 1, np.int64)
     listed = np.empty(16, np.int64)
     open_now, hi, total = 0, 0, 0
     for c in range(moments.n):
         while hi < end[c]:
-            if not before(known[hi], moments.at[c]):
+            if not before(recorded_at[hi], moments.at[c]):
                 late[open_now] = hi
                 open_now += 1
             hi += 1
         kept = 0
         for q in range(open_now):
-            if not before(known[late[q]], moments.at[c]):
+            if not before(recorded_at[late[q]], moments.at[c]):
                 late[kept] = late[q]
                 kept += 1
         open_now = kept
@@ -174,7 +176,7 @@ def _pending(touchpoints, moments, end):  # type: ignore[no-untyped-def]
 
 
 @compiled_making_arrays
-def _write_decayed(touchpoints, moments, end, half, reach, own, late, column, out):  # type: ignore[no-untyped-def]
+def _write_decayed(touchpoints, moments, end, half, reach, own_positions, late, column, out):  # type: ignore[no-untyped-def]
     when, who, n = touchpoints.when, touchpoints.lead, touchpoints.n
     mantissa, slot = np.empty(n, np.int64), np.empty(n, np.int64)
     factor, block = np.empty(moments.n, np.float64), np.empty(moments.n, np.int64)
@@ -192,9 +194,9 @@ def _write_decayed(touchpoints, moments, end, half, reach, own, late, column, ou
             lo += 1
         others[:] = ring
         me, count = moments.lead[c], hi - lo
-        q = _first_own(own, me, lo)
-        while q < own.begin[me + 1] and own.position[q] < hi:
-            others[slot[own.position[q]]] -= mantissa[own.position[q]]
+        q = _first_own(own_positions, me, lo)
+        while q < own_positions.begin[me + 1] and own_positions.position[q] < hi:
+            others[slot[own_positions.position[q]]] -= mantissa[own_positions.position[q]]
             count -= 1
             q += 1
         for q in range(late.begin[c], late.begin[c + 1]):
@@ -246,7 +248,7 @@ def fold_accounts(  # type: ignore[no-untyped-def]
         most = 0
         for m in range(account_offsets[a], account_offsets[a + 1]):
             most += offsets[members[m] + 1] - offsets[members[m]]
-        t, known, lead_of = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
+        t, recorded, lead_of = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
         mask, with_role = np.empty(most, np.uint64), np.empty(most, np.int64)
         n = 0
         for m in range(account_offsets[a], account_offsets[a + 1]):
@@ -257,7 +259,7 @@ def fold_accounts(  # type: ignore[no-untyped-def]
                     continue
                 bits = _bits(columns, i, selectors, role[lead])
                 if bits != np.uint64(0):
-                    t[n], known[n], lead_of[n], mask[n] = occurred_at, recorded_at, m - account_offsets[a], bits
+                    t[n], recorded[n], lead_of[n], mask[n] = occurred_at, recorded_at, m - account_offsets[a], bits
                     with_role[n] = max(recorded_at, role_known_at[lead])
                     n += 1
         if n == 0:
@@ -282,7 +284,7 @@ def fold_accounts(  # type: ignore[no-untyped-def]
                 i = by_time[q]
                 if mask[i] & bit != np.uint64(0):
                     when[count], who[count] = t[i], lead_of[i]
-                    when_known[count] = with_role[i] if asks_role else known[i]
+                    when_known[count] = with_role[i] if asks_role else recorded[i]
                     count += 1
             if count > 0:
                 _write_selector(k, leads, AccountTouchpoints(when, when_known, who, count), moments, plan, out)

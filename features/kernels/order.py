@@ -86,12 +86,12 @@ def _sort_lead(n, t, row, other_t, other_row, columns):  # type: ignore[no-untyp
     """Sort a lead's `n` rows, equal ones as they came: short runs by insertion, then merged, from `t`, `row` and back."""
     for begin in range(0, n, _RUN):
         for j in range(begin + 1, min(begin + _RUN, n)):
-            moment, own = t[j], row[j]
+            moment, moved = t[j], row[j]
             k = j - 1
-            while k >= begin and (t[k] > moment or (t[k] == moment and _compare(own, row[k], columns) < 0)):
+            while k >= begin and (t[k] > moment or (t[k] == moment and _compare(moved, row[k], columns) < 0)):
                 t[k + 1], row[k + 1] = t[k], row[k]
                 k -= 1
-            t[k + 1], row[k + 1] = moment, own
+            t[k + 1], row[k + 1] = moment, moved
     width = _RUN
     while width < n:
         for begin in range(0, n, 2 * width):

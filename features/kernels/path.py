@@ -58,14 +58,14 @@ def write_path(k, selected, spans, picked, moments, plan, category, work, out): 
     features, sections, end, row = plan.features, plan.sections, spans.end, moments.row
     position, channel, seen, n = selected.position, picked.channel, spans.seen, selected.n
     if plan.asked[k] & CHANNEL_PATH:
-        switches, known, following = work[0], work[1], work[2]
+        switches, newest_known, following = work[0], work[1], work[2]
         # Up to and with touchpoint j: switches between known channels, the newest known one; and the next from j on.
         count, last = 0, -1
         for j in range(n):
             if channel[position[j]] >= 0:
                 count += last >= 0 and channel[position[last]] != channel[position[j]]
                 last = j
-            switches[j], known[j] = count, last
+            switches[j], newest_known[j] = count, last
         last = n
         for j in range(n - 1, -1, -1):
             last = j if channel[position[j]] >= 0 else last
@@ -79,7 +79,7 @@ def write_path(k, selected, spans, picked, moments, plan, category, work, out): 
             for f in range(sections[k, operation], sections[k, operation + 1]):
                 for c in range(moments.n):
                     if seen[c] < end[c] and following[seen[c]] < end[c]:
-                        j = following[seen[c]] if operation == FIRST_CHANNEL else known[end[c] - 1]
+                        j = following[seen[c]] if operation == FIRST_CHANNEL else newest_known[end[c] - 1]
                         out[row[c], features[f, 0]] = category[channel[position[j]]]
     if plan.asked[k] & CONTENT:
         _write_content(k, selected, spans, picked, moments, plan, work, out)

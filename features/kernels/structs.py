@@ -103,7 +103,7 @@ class AccountSnapshots(NamedTuple):
     at, row : ndarray of int64
         As in `Snapshots`.
     lead : ndarray of int64
-        Position of the lead that is looked at.
+        Position of the snapshot's lead.
     """
 
     offsets: np.ndarray
@@ -201,7 +201,7 @@ class ProfileRatios(NamedTuple):
 
 
 class Lookups(NamedTuple):
-    """What single operations need beside the plan.
+    """What single operations need in addition to the plan.
 
     Attributes
     ----------
@@ -379,7 +379,7 @@ class AccountMoments(NamedTuple):
     at, row : ndarray of int64
         As in `Snapshots`.
     lead : ndarray of int64
-        Number, within the account, of the lead that is looked at.
+        Number, within the account, of the snapshot's lead.
     n : int
     """
 

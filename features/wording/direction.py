@@ -1,4 +1,4 @@
-"""Words for what speaks the other way than it sounds, and for what speaks both ways."""
+"""Words for findings that count against their polarity, and for topics with findings for and against."""
 
 __all__ = ["both_ways", "despite"]
 
@@ -9,7 +9,7 @@ _DESPITE = {
 
 
 def despite(text: str, amount: float, language: str) -> str:
-    """Say which way a finding counted that sounds like the opposite.
+    """Add how a finding counted whose words sound like the opposite.
 
     Examples
     --------

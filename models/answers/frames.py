@@ -102,12 +102,12 @@ def example_frame(bundle: Bundle) -> pd.DataFrame:
     colleague = [{**item, "lead_id": "L-1003"} for item in touchpoints[:1] if "account" in groups]
     orders = [{"ordered_at": "2025-11-12T00:00:00+00:00", "amount": 1200.0}] if "orders" in groups else []
     values: list[Any] = [of_entity["lead"], of_entity["account"], touchpoints, mql, colleague, [], orders]
-    known = [json.dumps(value) for value in values]
+    filled = [json.dumps(value) for value in values]
     none: list[Any] = [{}, {}, [], mql, [], [], []]
-    unknown = [json.dumps(value) for value in none]
+    empty = [json.dumps(value) for value in none]
     rows = [
-        ("L-1001", EXAMPLE_AT, "2026-02-20T10:00:00+00:00", *known),
-        ("L-1002", EXAMPLE_AT, None, *unknown),
+        ("L-1001", EXAMPLE_AT, "2026-02-20T10:00:00+00:00", *filled),
+        ("L-1002", EXAMPLE_AT, None, *empty),
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

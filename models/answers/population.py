@@ -37,7 +37,7 @@ _SYSTEM = BY.index("system")
 
 
 def outside_population(journeys: Journeys, snapshots: Snapshots, risk_set: RiskSet) -> list[Outside | None]:
-    """Say per snapshot why its lead is not one of those that training looked at; None: it is, or nobody can tell.
+    """Give per snapshot why its lead is outside the model's population; None: it is inside, or nobody can tell.
 
     As in training, what happened by the snapshot decides, also where it was recorded later. With the risk set `customers`
     nobody can tell where nothing is known of orders.
@@ -75,7 +75,7 @@ def outside_population(journeys: Journeys, snapshots: Snapshots, risk_set: RiskS
 
 
 def without_touchpoints(bundle: Bundle, journeys: Journeys, snapshots: Snapshots) -> np.ndarray:
-    """Tell per snapshot whether a model that looks at the lead's own touchpoints sees none.
+    """Tell per snapshot whether no touchpoint of the lead is visible, for a model that uses them.
 
     Returns
     -------
@@ -85,14 +85,14 @@ def without_touchpoints(bundle: Bundle, journeys: Journeys, snapshots: Snapshots
     none_seen = np.zeros(len(snapshots), dtype=bool)
     if not _looks_at_touchpoints(bundle):
         return none_seen
-    own = ~((journeys.by == _SYSTEM) & _kinds(journeys, [_is_record(kind) for kind in journeys.kinds]))
+    is_touchpoint = ~((journeys.by == _SYSTEM) & _kinds(journeys, [_is_record(kind) for kind in journeys.kinds]))
     length = bundle.catalog.params.observation_days * DAY_US
     occurred: Any = journeys.occurred_at
     known_at: Any = np.maximum(occurred, journeys.recorded_at)
     for row, (lead, at) in enumerate(zip(snapshots.lead_index.tolist(), snapshots.snapshot_at.tolist(), strict=True)):
-        mine = slice(journeys.offsets[lead], journeys.offsets[lead + 1])
-        too_early = before(occurred[mine], window_start(at, length))
-        none_seen[row] = not (own[mine] & before(known_at[mine], at) & ~np.asarray(too_early)).any()
+        rows = slice(journeys.offsets[lead], journeys.offsets[lead + 1])
+        too_early = before(occurred[rows], window_start(at, length))
+        none_seen[row] = not (is_touchpoint[rows] & before(known_at[rows], at) & ~np.asarray(too_early)).any()
     return none_seen
 
 
@@ -106,9 +106,9 @@ def _is_record(kind: str) -> bool:
     return kind == CREATED or kind.startswith(STAGE_PREFIX)
 
 
-def _kinds(journeys: Journeys, chosen: Sequence[bool]) -> np.ndarray:
+def _kinds(journeys: Journeys, wanted: Sequence[bool]) -> np.ndarray:
     """Tell per row whether its kind is a chosen one."""
-    per_row: np.ndarray = np.array([*chosen, False], dtype=bool)[journeys.kind]
+    per_row: np.ndarray = np.array([*wanted, False], dtype=bool)[journeys.kind]
     return per_row
 
 
@@ -139,11 +139,11 @@ def _periods(journeys: Journeys, expire_us: int | None) -> dict[int, list[RiskPe
     lead = _lead_of(journeys, rows)
     stage = [stages[code] for code in journeys.kind[rows].tolist()]
     order = in_order(lead, occurred, recorded, stage)
-    found: dict[int, list[RiskPeriod]] = {}
-    leads, moments, known = (column[order].tolist() for column in (lead, occurred, recorded))
-    for period in periods_of(leads, [stage[row] for row in order.tolist()], moments, known, expire_us):
-        found.setdefault(period.lead, []).append(period)
-    return found
+    by_lead: dict[int, list[RiskPeriod]] = {}
+    leads, moments, recorded_at = (column[order].tolist() for column in (lead, occurred, recorded))
+    for period in periods_of(leads, [stage[row] for row in order.tolist()], moments, recorded_at, expire_us):
+        by_lead.setdefault(period.lead, []).append(period)
+    return by_lead
 
 
 def _mql_reason(at: int, periods: Sequence[RiskPeriod], created: int, expire_us: int | None) -> Outside | None:

@@ -6,13 +6,13 @@ from functools import lru_cache
 import numpy as np
 
 from features.catalog import Catalog
-from features.polarity import leaning
+from features.polarity import polarity
 from features.wording.direction import both_ways, despite
 
-__all__ = ["Reason", "merged_topics", "parts", "top_reasons", "topics"]
+__all__ = ["Reason", "fit_and_engagement", "merged_topics", "top_reasons", "topics"]
 
 FIT_GROUPS = ("attributes",)
-# A member may speak for its topic when it contributed at least this share of what the strongest did
+# A feature's words may stand for its topic when it contributed at least this share of what the strongest one did
 NEARLY = 0.5
 HARD_TO_READ = ("decayed_count",)
 # Groups whose selectors don't pick the lead's own touchpoints, or are no selectors
@@ -28,7 +28,7 @@ class Reason:
     feature : str
         Name of the feature whose wording stands for the topic.
     text : str
-        What was found, in plain words. Where they sound as if they spoke the other way, they say that they don't.
+        The finding in plain words; where these sound like the opposite of the contribution, they say how it counts.
     contribution : float
         Log-odds of the whole topic; above 0 speaks for the lead.
     """
@@ -75,8 +75,8 @@ def topics(catalog: Catalog) -> Topics:
     of: list[int] = []
     measures: dict[str, list[int]] = {}
     for column, feature in enumerate(catalog.features):
-        own = feature.group not in _NOT_OWN
-        selector = first_alike.get(feature.selector, feature.selector) if own else feature.selector
+        is_lead_touchpoints = feature.group not in _NOT_OWN
+        selector = first_alike.get(feature.selector, feature.selector) if is_lead_touchpoints else feature.selector
         of.append(names.setdefault((feature.group, selector), len(names)))
         if feature.group == "engagement" and feature.operation in ("count", "decayed_count", "days_since_last"):
             measures.setdefault(feature.selector, []).append(column)
@@ -122,7 +122,7 @@ def merged_topics(values: np.ndarray, catalog: Catalog) -> np.ndarray:
     return onto
 
 
-def parts(contributions: np.ndarray, catalog: Catalog) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def fit_and_engagement(contributions: np.ndarray, catalog: Catalog) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Split log-odds into fit (what a lead is), engagement (what it does, and how far it has come) and the base value.
 
     Parameters
@@ -148,7 +148,7 @@ def _sums(values: np.ndarray) -> np.ndarray:
 
 
 def _speaker(members: np.ndarray, signed: np.ndarray, values: np.ndarray, catalog: Catalog, sign: float) -> int:
-    """Choose whose words stand for a topic: of the members that pull its way most, one whose words sound like it.
+    """Choose the feature whose words stand for a topic: of those that contribute most in its direction, one of that polarity.
 
     Parameters
     ----------
@@ -161,20 +161,20 @@ def _speaker(members: np.ndarray, signed: np.ndarray, values: np.ndarray, catalo
     catalog : Catalog
         Names the columns.
     sign : float
-        The way that the topic pulls.
+        The direction of the topic's contribution.
 
     Returns
     -------
     int
-        A column. Members with less than half of the strongest contribution that way don't speak.
+        A column. Members with less than half of the strongest contribution in that direction are left out.
     """
     pull = signed[members] * np.sign(sign)
     able = members[pull >= NEARLY * pull.max()].tolist()
 
     def fitness(member: int) -> tuple[float, bool, float]:
         feature = catalog.features[member]
-        sounds = leaning(feature, float(values[member])) * (1.0 if sign > 0.0 else -1.0)
-        return sounds, feature.operation not in HARD_TO_READ, abs(float(signed[member]))
+        agreement = polarity(feature, float(values[member])) * (1.0 if sign > 0.0 else -1.0)
+        return agreement, feature.operation not in HARD_TO_READ, abs(float(signed[member]))
 
     return int(max(able, key=fitness))
 
@@ -186,9 +186,9 @@ def top_reasons(
 
     Features of one selector are one topic: five windows over the same page views are one thing to a salesperson. The topic's
     contribution is their sum, so features that say the same twice neither show twice nor cancel each other. Its words are those
-    of a member that pulled that way, if possible one that sounds like it. Where what speaks for and what speaks against a topic
-    are different findings of about equal weight, both are named, and the topic ranks by the weaker of the two: it does not
-    vanish because its sum is small.
+    of a member that contributed in that direction, if possible one of that polarity. Where findings for and against a topic
+    differ and have about equal weight, both are named, and the topic ranks by the weaker of the two: it does not vanish because
+    its sum is small.
 
     Parameters
     ----------
@@ -219,23 +219,26 @@ def top_reasons(
     opposed = (np.bincount(topic, weights=np.abs(single), minlength=size) - weight) / 2.0
     two_sided: dict[int, tuple[int, int]] = {}
     enough = np.partition(weight, -count)[-count] if count < size else 0.0
-    for chosen in np.flatnonzero((opposed >= weight) & (opposed > enough)).tolist():
-        members = np.flatnonzero(topic == chosen)
+    for number in np.flatnonzero((opposed >= weight) & (opposed > enough)).tolist():
+        members = np.flatnonzero(topic == number)
         sides = tuple(_speaker(members, single, values, catalog, sign) for sign in (1.0, -1.0))
-        if all(leaning(catalog.features[m], float(values[m])) == way for m, way in zip(sides, (1, -1), strict=True)):
-            two_sided[chosen] = (sides[0], sides[1])
-            weight[chosen] = opposed[chosen]
+        if all(
+            polarity(catalog.features[m], float(values[m])) == side_sign
+            for m, side_sign in zip(sides, (1, -1), strict=True)
+        ):
+            two_sided[number] = (sides[0], sides[1])
+            weight[number] = opposed[number]
     reasons = []
-    for chosen in np.argsort(-weight, kind="stable")[:count].tolist():
-        if weight[chosen] == 0.0:
+    for number in np.argsort(-weight, kind="stable")[:count].tolist():
+        if weight[number] == 0.0:
             break
-        amount = float(total[chosen])
-        if chosen in two_sided:
-            first, second = two_sided[chosen] if amount >= 0.0 else two_sided[chosen][::-1]
+        amount = float(total[number])
+        if number in two_sided:
+            first, second = two_sided[number] if amount >= 0.0 else two_sided[number][::-1]
             texts = [catalog.features[m].text(float(values[m]), language) for m in (first, second)]
             reasons.append(Reason(catalog.features[first].name, both_ways(texts[0], texts[1], language), amount))
             continue
-        spoken = _speaker(np.flatnonzero(topic == chosen), single, values, catalog, amount)
+        spoken = _speaker(np.flatnonzero(topic == number), single, values, catalog, amount)
         reasons.append(Reason(catalog.features[spoken].name, _text(catalog, spoken, values, amount, language), amount))
     return reasons
 
@@ -244,4 +247,4 @@ def _text(catalog: Catalog, column: int, values: np.ndarray, amount: float, lang
     """Say what was found in one column, and where that sounds like the opposite of what it counted, say so."""
     feature, value = catalog.features[column], float(values[column])
     text = feature.text(value, language)
-    return despite(text, amount, language) if leaning(feature, value) * amount < 0.0 else text
+    return despite(text, amount, language) if polarity(feature, value) * amount < 0.0 else text

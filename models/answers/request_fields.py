@@ -1,4 +1,4 @@
-"""Plain JSON values of a request, checked one by one; whatever is wrong is told with the path of its field."""
+"""Plain JSON values of a request, checked one by one; an error names the path of its field."""
 
 import datetime as dt
 import re

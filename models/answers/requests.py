@@ -47,14 +47,14 @@ __all__ = [
     "LeadRequest",
     "Note",
     "attribute_error",
-    "build",
+    "build_inputs",
+    "drop_unfit_values",
     "parse_attributes",
     "parse_lead",
     "parse_orders",
     "parse_stage_changes",
     "parse_touchpoints",
     "unread_attributes",
-    "without_unfit",
 ]
 
 _LEAD = (
@@ -77,7 +77,7 @@ _StageChange = tuple[StageChangeRecord, tuple[str | None, ...]]
 
 
 class Note(NamedTuple):
-    """What was odd where a lead was read, to be said in its warnings.
+    """Something odd that was found while a lead was read; it becomes a warning.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Note(NamedTuple):
     field : str
         Path within the lead.
     value : str
-        What the message tells: never a stored value.
+        For the message; never a stored value.
     """
 
     code: str
@@ -117,7 +117,7 @@ class LeadRequest:
     changed_since : int or None
         UTC microseconds, before `snapshot_at`; None: what changed is not asked for.
     notes : sequence of Note
-        What was odd where it was read from, such as the store.
+        What was odd while it was read, such as from the store.
     """
 
     journey: LeadJourney
@@ -197,15 +197,15 @@ def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None =
     )
 
 
-def build(leads: Sequence[LeadRequest], catalog: Catalog) -> tuple[Journeys, Snapshots, dict[str, list[Any]]]:
-    """Put leads together for `models.answers.scoring.score`; one snapshot per entry, in their order.
+def build_inputs(leads: Sequence[LeadRequest], catalog: Catalog) -> tuple[Journeys, Snapshots, dict[str, list[Any]]]:
+    """Build the inputs of `models.answers.scoring.score`; one snapshot per entry, in their order.
 
     Parameters
     ----------
     leads : sequence of LeadRequest
         The same lead_id may come more than once: each entry is scored with its own journey, at its own moment.
     catalog : Catalog
-        Says which attributes are looked at, and whether colleagues and orders are.
+        Says which attributes the model uses, and whether it uses colleagues and orders.
 
     Returns
     -------
@@ -286,15 +286,15 @@ def attribute_error(leads: Sequence[LeadRequest], catalog: Catalog) -> JourneyEr
 
 def unread_attributes(lead: LeadRequest, catalog: Catalog) -> list[str]:
     """List, as paths within the lead, the attributes that the model does not take; for warnings."""
-    known = {spec.name for spec in catalog.attributes}
+    taken = {spec.name for spec in catalog.attributes}
     return [
-        *(f"attributes.{name}" for name in sorted(set(lead.attributes) - known)),
-        *(f"account.attributes.{name}" for name in sorted(set(lead.account_attributes) - known)),
+        *(f"attributes.{name}" for name in sorted(set(lead.attributes) - taken)),
+        *(f"account.attributes.{name}" for name in sorted(set(lead.account_attributes) - taken)),
     ]
 
 
-def without_unfit(lead: LeadRequest, catalog: Catalog) -> LeadRequest:
-    """Count as unknown what the model can't read as an attribute's type, and note it; for values that were stored unread.
+def drop_unfit_values(lead: LeadRequest, catalog: Catalog) -> LeadRequest:
+    """Set attribute values of a type that the model can't read to None, and note it; for values that were stored unread.
 
     Parameters
     ----------
@@ -306,7 +306,7 @@ def without_unfit(lead: LeadRequest, catalog: Catalog) -> LeadRequest:
     Returns
     -------
     LeadRequest
-        `build` and scoring take it, whatever was stored.
+        `build_inputs` and scoring take it, whatever was stored.
     """
     names: dict[str, list[str]] = {"lead": [], "account": []}
     notes = []
@@ -332,10 +332,10 @@ def _value_of(lead: LeadRequest, spec: AttributeSpec) -> Any:
 
 def _entity_of(lead: LeadRequest, spec: AttributeSpec) -> str:
     """Say whose attributes an attribute's value stands among: its own entity's, unless only the other one has it."""
-    own, other, elsewhere = lead.attributes, lead.account_attributes, "account"
+    of_entity, of_other, other_entity = lead.attributes, lead.account_attributes, "account"
     if spec.entity == "account":
-        own, other, elsewhere = other, own, "lead"
-    return elsewhere if spec.name not in own and spec.name in other else spec.entity
+        of_entity, of_other, other_entity = of_other, of_entity, "lead"
+    return other_entity if spec.name not in of_entity and spec.name in of_other else spec.entity
 
 
 def _colleagues(account: Mapping[str, Any], path: str, lead_id: str) -> list[LeadJourney]:
@@ -458,7 +458,7 @@ def parse_attributes(value: Any, path: str) -> Mapping[str, Any]:
         fail(path, f"has {len(raw)} entries; allowed are {MAX_ATTRIBUTES}", "Send only what the model takes.")
     for name, item in raw.items():
         where = f"{path}.{required_text(name, path)}"
-        # The value may be personal, and messages end up in logs: only its type is told
+        # The value may be personal, and messages end up in logs: only its type is named
         if isinstance(item, str):
             optional_text(item, where)
         elif isinstance(item, float) and not math.isfinite(item):

@@ -143,7 +143,7 @@ def periods_of(
     number, started, whose = 0, NEVER, None
     over: RiskPeriod | None = None  # the last period that ended, until nothing can change what it ended by
     over_known = NEVER
-    for who, what, at, known in zip(lead, stage, occurred_at, recorded_at, strict=True):
+    for who, what, at, recorded in zip(lead, stage, occurred_at, recorded_at, strict=True):
         if who != whose:
             yield from _left(over, whose, number, started)
             number, started, whose, over = 0, NEVER, who, None
@@ -158,10 +158,10 @@ def periods_of(
                 over = None
             started = at
         elif what in ENDS and started != NEVER:
-            over, over_known = RiskPeriod(who, number, started, at, what), known
+            over, over_known = RiskPeriod(who, number, started, at, what), recorded
             number, started = number + 1, NEVER
-        elif what in ENDS and over is not None and over.ended_at == at and before(over_known, known):
-            over, over_known = over._replace(ended_by=what), known
+        elif what in ENDS and over is not None and over.ended_at == at and before(over_known, recorded):
+            over, over_known = over._replace(ended_by=what), recorded
     yield from _left(over, whose, number, started)
 
 
@@ -204,5 +204,5 @@ def customer_since(first_order: Any, created_at: Any) -> Any:
 
 
 def is_customer(at: Any, since: Any) -> Any:
-    """Tell whether moments lie after `customer_since`; at that very moment a lead is not yet looked at."""
+    """Tell whether moments lie after `customer_since`; at that very moment a lead is not yet at risk."""
     return before(since, at)

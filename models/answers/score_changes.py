@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from features.catalog import Catalog
-from features.changed import change_leaning, change_text, is_same
+from features.changed import change_polarity, change_text, is_same
 from features.timeline import DAY_US, before, from_micros
 from features.wording.direction import despite
 from features.wording.units import moment_words
 from models.answers.reasons import HARD_TO_READ, NEARLY, Reason, merged_topics, topics
-from models.answers.requests import LeadRequest, build
+from models.answers.requests import LeadRequest, build_inputs
 from models.answers.scoring import score
 from models.bundle import Bundle
 
@@ -90,15 +90,15 @@ def change_reasons(earlier: Moment, later: Moment, catalog: Catalog, language: s
     elapsed = (later.at - earlier.at) / DAY_US
     since = _since(earlier.at, elapsed, catalog, language)
     reasons = []
-    for chosen in np.argsort(-np.abs(total), kind="stable").tolist():
-        amount = float(total[chosen])
+    for number in np.argsort(-np.abs(total), kind="stable").tolist():
+        amount = float(total[number])
         if amount == 0.0:
             break
-        column = _speaker(np.flatnonzero(topic == chosen), moved, earlier, later, catalog, np.sign(amount))
+        column = _speaker(np.flatnonzero(topic == number), moved, earlier, later, catalog, np.sign(amount))
         feature = catalog.features[column]
         then, now = float(earlier.values[column]), float(later.values[column])
         text = change_text(feature, then, now, elapsed, amount > 0.0, since, language)
-        if change_leaning(feature, then, now, elapsed) * amount < 0.0:
+        if change_polarity(feature, then, now, elapsed) * amount < 0.0:
             text = despite(text, amount, language)
         reasons.append(Reason(feature.name, text, amount))
     return reasons
@@ -107,15 +107,15 @@ def change_reasons(earlier: Moment, later: Moment, catalog: Catalog, language: s
 def _speaker(
     members: np.ndarray, moved: np.ndarray, earlier: Moment, later: Moment, catalog: Catalog, sign: float
 ) -> int:
-    """Choose whose words stand for a topic's change: one that changed, pulled that way, and sounds like it."""
+    """Choose the feature whose words stand for a topic's change: one that changed, in that direction, and of that polarity."""
     elapsed = (later.at - earlier.at) / DAY_US
     able = members[moved[members] * sign >= NEARLY * (moved[members] * sign).max()].tolist()
 
     def fitness(member: int) -> tuple[bool, float, bool, float]:
         feature = catalog.features[member]
         then, now = float(earlier.values[member]), float(later.values[member])
-        sounds = change_leaning(feature, then, now, elapsed) * sign
-        return not is_same(then, now), sounds, feature.operation not in HARD_TO_READ, abs(float(moved[member]))
+        agreement = change_polarity(feature, then, now, elapsed) * sign
+        return not is_same(then, now), agreement, feature.operation not in HARD_TO_READ, abs(float(moved[member]))
 
     return int(max(able, key=fitness))
 
@@ -128,7 +128,7 @@ def _since(at: int, elapsed: float, catalog: Catalog, language: str) -> str:
 def changes(
     bundle: Bundle, leads: Sequence[LeadRequest], *, n_reasons: int = 3, language: str = "en"
 ) -> list[Change | None]:
-    """Say for each lead of a request what changed since its `changed_since`; None: it has none, or is not scored now.
+    """Explain for each lead of a request what changed since its `changed_since`; None: it has none, or is not scored now.
 
     The attributes that were sent stand for both moments, as a request holds no history of them.
 
@@ -144,18 +144,18 @@ def changes(
         Of the texts.
     """
     answers: list[Change | None] = [None] * len(leads)
-    asked = [(position, lead, lead.changed_since) for position, lead in enumerate(leads)]
+    entries = [(position, lead, lead.changed_since) for position, lead in enumerate(leads)]
     both = [
-        moment for _, lead, since in asked if since is not None for moment in (replace(lead, snapshot_at=since), lead)
+        moment for _, lead, since in entries if since is not None for moment in (replace(lead, snapshot_at=since), lead)
     ]
     if not both:
         return answers
-    journeys, snapshots, attributes = build(both, bundle.catalog)
+    journeys, snapshots, attributes = build_inputs(both, bundle.catalog)
     scores = score(bundle, journeys, snapshots, attributes, explain=False, debug=True)
     matrix = np.array([item.vector for item in scores], dtype=np.float32)
     contributions = bundle.classifier.contributions(matrix)
     rows = [Moment(*row) for row in zip(snapshots.snapshot_at.tolist(), matrix, contributions, strict=True)]
-    for k, (position, lead, since) in enumerate(item for item in asked if item[2] is not None):
+    for k, (position, lead, since) in enumerate(item for item in entries if item[2] is not None):
         earlier, later = rows[2 * k], rows[2 * k + 1]
         if since is None or scores[2 * k + 1].not_scored:
             continue
@@ -165,19 +165,21 @@ def changes(
             continue
         reasons = change_reasons(earlier, later, bundle.catalog, language)
         difference = sum(reason.contribution for reason in reasons)
-        found = tuple(reasons[:n_reasons])
-        answers[position] = Change(since, scores[2 * k].probability, difference, found, None)
+        shown_reasons = tuple(reasons[:n_reasons])
+        answers[position] = Change(since, scores[2 * k].probability, difference, shown_reasons, None)
     return answers
 
 
 def _not_yet(bundle: Bundle, lead: LeadRequest, since: int) -> str:
     """Say why there was no such lead to score at an earlier moment; empty: there was."""
     journey = lead.journey
-    known = [max(item.occurred_at, item.recorded_at or item.occurred_at) for item in journey.touchpoints]
+    touchpoint_moments = [max(item.occurred_at, item.recorded_at or item.occurred_at) for item in journey.touchpoints]
     stages = [
         (item.stage, max(item.occurred_at, item.recorded_at or item.occurred_at)) for item in journey.stage_changes
     ]
-    created = [journey.created_at] if journey.created_at is not None else [*known, *(at for _, at in stages)]
+    created = (
+        [journey.created_at] if journey.created_at is not None else [*touchpoint_moments, *(at for _, at in stages)]
+    )
     if not any(before(at, since) for at in created):
         return "not_yet_created"
     handed_over = [at for stage, at in stages if stage == "mql"]

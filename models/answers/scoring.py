@@ -12,12 +12,12 @@ from features.journeys import STAGE_PREFIX, Journeys
 from features.records import MQL
 from features.selectors import BY
 from features.timeline import before, seen_at_once
-from models.answers.reasons import Reason, parts, top_reasons
-from models.answers.requests import LeadRequest, attribute_error, build
+from models.answers.reasons import Reason, fit_and_engagement, top_reasons
+from models.answers.requests import LeadRequest, attribute_error, build_inputs
 from models.answers.risk_set import CUSTOMERS
 from models.answers.warnings import (
     LANGUAGES,
-    Warning,
+    InputWarning,
     journey_warnings,
     population_warnings,
     request_warnings,
@@ -26,7 +26,7 @@ from models.answers.warnings import (
 from models.bundle import Bundle
 from models.calibration.tiers import tier
 
-__all__ = ["MAX_REASONS", "NOT_SCORED", "Score", "Warning", "probabilities", "score", "score_requests"]
+__all__ = ["MAX_REASONS", "NOT_SCORED", "InputWarning", "Score", "probabilities", "score", "score_requests"]
 
 ROWS_AT_ONCE = 100_000
 MAX_REASONS = 10
@@ -61,7 +61,7 @@ class Score:
         They sum to the raw log-odds; None: not scored, or not explained.
     reasons : tuple of Reason
         Strongest first.
-    warnings : tuple of Warning
+    warnings : tuple of InputWarning
     not_scored : str or None
         ``already_qualified``, ``disqualified`` or ``too_little_data`` (the interval would be wider than the bundle allows);
         None: it was scored.
@@ -79,7 +79,7 @@ class Score:
     engagement: float | None = None
     base_value: float | None = None
     reasons: tuple[Reason, ...] = ()
-    warnings: tuple[Warning, ...] = ()
+    warnings: tuple[InputWarning, ...] = ()
     not_scored: str | None = None
     vector: np.ndarray | None = None
 
@@ -101,7 +101,7 @@ def probabilities(bundle: Bundle, matrix: np.ndarray) -> tuple[np.ndarray, np.nd
     for begin in range(0, len(matrix), ROWS_AT_ONCE):
         block = slice(begin, begin + ROWS_AT_ONCE)
         log_odds = bundle.classifier.predict_log_odds(matrix[block])
-        out[:, block] = bundle.calibration.apply(log_odds, bundle.spread.predict(matrix[block]))
+        out[:, block] = bundle.calibration.apply(log_odds, bundle.uncertainty.predict(matrix[block]))
     return out[0], out[1], out[2]
 
 
@@ -161,7 +161,7 @@ def score(
     not_scored = [""] * len(snapshots) if customers else _not_scored(journeys, snapshots)
     population = population_warnings(bundle, journeys, snapshots, language)
     unlike = [
-        () if why else found for why, found in zip(not_scored, population, strict=True)
+        () if why else outside_warnings for why, outside_warnings in zip(not_scored, population, strict=True)
     ]  # the stage says it already
     widest = bundle.calibration.widest
     not_scored = [
@@ -193,7 +193,7 @@ def score(
 def _explained(bundle: Bundle, matrix: np.ndarray, answers: list[Score], n_reasons: int, language: str) -> list[Score]:
     rows = np.array([row for row, answer in enumerate(answers) if answer.not_scored is None], dtype=np.int64)
     contributions = bundle.classifier.contributions(matrix[rows])
-    fit, engagement, base = (part.tolist() for part in parts(contributions, bundle.catalog))
+    fit, engagement, base = (part.tolist() for part in fit_and_engagement(contributions, bundle.catalog))
     for k, row in enumerate(rows.tolist()):
         reasons = top_reasons(contributions[k], matrix[row], bundle.catalog, n_reasons, language)
         answers[row] = replace(
@@ -230,7 +230,7 @@ def score_requests(
         As for `score`.
     """
     options = {"explain": explain, "debug": debug}
-    journeys, snapshots, attributes = build(leads, bundle.catalog)
+    journeys, snapshots, attributes = build_inputs(leads, bundle.catalog)
     try:
         answers = score(bundle, journeys, snapshots, attributes, n_reasons=n_reasons, language=language, **options)
     except JourneyError as error:
@@ -249,13 +249,13 @@ def _not_scored(journeys: Journeys, snapshots: Snapshots) -> list[str]:
     ]
     if not any(why):
         return [""] * len(snapshots)
-    # A touchpoint of a lead may be called like a stage change, so who caused it is looked at, too
+    # A touchpoint of a lead may be called like a stage change, so who caused it is checked, too
     decisive = np.array([reason is not None for reason in why], dtype=bool)[journeys.kind]
     decisive &= journeys.by == BY.index("system")
     known_at = np.maximum(journeys.occurred_at, journeys.recorded_at)
     at_once = np.array([kind == STAGE_PREFIX + MQL for kind in journeys.kinds], dtype=bool)[journeys.kind]
     # An MQL is kept a microsecond earlier already
-    happened, known = (
+    happened, recorded = (
         np.where(at_once, moment, seen_at_once(moment)) for moment in (journeys.occurred_at, journeys.recorded_at)
     )
     out = []
@@ -263,7 +263,7 @@ def _not_scored(journeys: Journeys, snapshots: Snapshots) -> list[str]:
         begin, end = journeys.offsets[lead], journeys.offsets[lead + 1]
         rows = begin + np.flatnonzero(decisive[begin:end] & before(known_at[begin:end], at))
         # As in the risk periods of training: at one instant what was recorded later holds; recorded together, an end does
-        for moment in (happened, known):
+        for moment in (happened, recorded):
             rows = rows[moment[rows] == moment[rows].max()] if len(rows) else rows
         out.append(next((reason for row in rows if (reason := why[journeys.kind[row]])), ""))
     return out

@@ -1,4 +1,4 @@
-"""What is odd in the input but does not prevent a score: said in English and German, with the field it is about."""
+"""Warnings about the input that do not prevent a score: in English and German, with the field that each is about."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from models.bundle import Bundle
 __all__ = [
     "CODES",
     "LANGUAGES",
-    "Warning",
+    "InputWarning",
     "codes_of",
     "future_snapshot",
     "journey_warnings",
@@ -130,14 +130,14 @@ _OUTSIDE: dict[Outside, tuple[str, str, str]] = {
 }
 
 CODES = tuple(_MESSAGES)
-"""What a warning can be about."""
+"""The codes of warnings."""
 
 MOST_OF_A_CODE = 20
-"""So many warnings of one code a lead is given at most."""
+"""The most warnings of one code that a lead gets."""
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:
+class InputWarning:
     """Something in the input that did not prevent a score.
 
     Attributes
@@ -161,18 +161,18 @@ class Warning:
     reason: str | None = None
 
 
-def warning_entry(warning: Warning) -> dict[str, Any]:
+def warning_entry(warning: InputWarning) -> dict[str, Any]:
     """Write a warning as it stands in answers: code, message, field, and the reason where there is one."""
     entry = {"code": warning.code, "message": warning.message, "field": warning.field}
     return entry if warning.reason is None else {**entry, "reason": warning.reason}
 
 
-def short_codes(warnings: Sequence[Warning]) -> str:
+def short_codes(warnings: Sequence[InputWarning]) -> str:
     """Write warnings for a column of text: each code once, with its reason where there is one, joined by ``;``.
 
     Examples
     --------
-    >>> short_codes([Warning("outside_population", "", "", "not_mql"), Warning("no_touchpoints", "", "touchpoints")])
+    >>> short_codes([InputWarning("outside_population", "", "", "not_mql"), InputWarning("no_touchpoints", "", "touchpoints")])
     'outside_population:not_mql;no_touchpoints'
     """
     codes = (item.code if item.reason is None else f"{item.code}:{item.reason}" for item in warnings)
@@ -186,7 +186,7 @@ def codes_of(short: str) -> tuple[str, ...]:
 
 def journey_warnings(
     journeys: Journeys, snapshots: Snapshots, attributes: AttributeValues, catalog: Catalog, language: str
-) -> list[list[Warning]]:
+) -> list[list[InputWarning]]:
     """List what is odd in each snapshot's journey and attributes; one list per snapshot.
 
     Parameters
@@ -196,28 +196,28 @@ def journey_warnings(
     language : {"en", "de"}
         Of the messages.
     """
-    found: list[list[Warning]] = []
+    by_snapshot: list[list[InputWarning]] = []
     of_lead = unknown_values(journeys, catalog)
     categories = unknown_categories(attributes, catalog, len(snapshots))
     entity = {spec.name: spec.entity for spec in catalog.attributes}
     ignored = ignored_touchpoints(journeys, snapshots).tolist()
     for row, lead in enumerate(snapshots.lead_index.tolist()):
-        mine = [
+        row_warnings = [
             _warning(f"unknown_{name}", f"touchpoints.{name}", shown(value), language) for name, value in of_lead[lead]
         ]
         for name, value in categories[row]:
             path = f"attributes.{name}" if entity[name] == "lead" else f"account.attributes.{name}"
-            mine.append(_warning("unknown_category", path, shown(value), language))
+            row_warnings.append(_warning("unknown_category", path, shown(value), language))
         if ignored[row]:
-            mine.append(_warning("touchpoints_after_snapshot", "touchpoints", str(ignored[row]), language))
-        found.append(mine)
-    return found
+            row_warnings.append(_warning("touchpoints_after_snapshot", "touchpoints", str(ignored[row]), language))
+        by_snapshot.append(row_warnings)
+    return by_snapshot
 
 
 def population_warnings(
     bundle: Bundle, journeys: Journeys, snapshots: Snapshots, language: str
-) -> list[tuple[Warning, ...]]:
-    """Say which snapshots are unlike all that the model learned from; none, one or two warnings per snapshot.
+) -> list[tuple[InputWarning, ...]]:
+    """Warn of snapshots unlike all that the model learned from; none, one or two warnings per snapshot.
 
     Parameters
     ----------
@@ -229,34 +229,37 @@ def population_warnings(
         Of the messages.
     """
     risk_set = RiskSet.of(bundle.metadata)
-    said = _population_words(risk_set.expire_days, bundle.catalog.params.observation_days, language)
+    warnings_of = _population_words(risk_set.expire_days, bundle.catalog.params.observation_days, language)
     outside = outside_population(journeys, snapshots, risk_set)
     silent = without_touchpoints(bundle, journeys, snapshots).tolist()
-    return [said[key] for key in zip(outside, silent, strict=True)]
+    return [warnings_of[key] for key in zip(outside, silent, strict=True)]
 
 
 @lru_cache(maxsize=16)
 def _population_words(
     expire_days: int | None, observation_days: int, language: str
-) -> dict[tuple[Outside | None, bool], tuple[Warning, ...]]:
+) -> dict[tuple[Outside | None, bool], tuple[InputWarning, ...]]:
     """Give the warnings of a lead by why it is outside, and whether no touchpoint of it is seen."""
     silent = _warning("no_touchpoints", "touchpoints", str(observation_days), language)
-    said: dict[tuple[Outside | None, bool], tuple[Warning, ...]] = {(None, False): (), (None, True): (silent,)}
+    warnings_of: dict[tuple[Outside | None, bool], tuple[InputWarning, ...]] = {
+        (None, False): (),
+        (None, True): (silent,),
+    }
     for reason, (*sentences, field) in _OUTSIDE.items():
         why = sentences[LANGUAGES.index(language)].format(days=expire_days)
         outside = replace(_warning("outside_population", field, why, language), reason=reason)
-        said |= {(reason, False): (outside,), (reason, True): (outside, silent)}
-    return said
+        warnings_of |= {(reason, False): (outside,), (reason, True): (outside, silent)}
+    return warnings_of
 
 
 def request_warnings(
-    warnings: Sequence[Warning], lead: LeadRequest, catalog: Catalog, language: str
-) -> tuple[Warning, ...]:
+    warnings: Sequence[InputWarning], lead: LeadRequest, catalog: Catalog, language: str
+) -> tuple[InputWarning, ...]:
     """Add what only the request shows to a lead's warnings, and make the paths those of the request.
 
     Parameters
     ----------
-    warnings : sequence of Warning
+    warnings : sequence of InputWarning
         Those of `journey_warnings` for this lead.
     lead : LeadRequest
         As sent.
@@ -273,13 +276,13 @@ def request_warnings(
     if lead.orders and "orders" not in groups:
         more.append(_warning("orders_unused", "account.orders", str(len(lead.orders)), language))
     more += [_warning(note.code, note.field, note.value, language) for note in lead.notes]
-    found = [replace(item, field=f"{lead.path}.{item.field}") for item in (*warnings, *more)]
+    all_warnings = [replace(item, field=f"{lead.path}.{item.field}") for item in (*warnings, *more)]
     if lead.repeats:
-        found.append(_warning("duplicates_ignored", lead.path, str(lead.repeats), language))
-    return _shortened(found, lead.path, language)
+        all_warnings.append(_warning("duplicates_ignored", lead.path, str(lead.repeats), language))
+    return _shortened(all_warnings, lead.path, language)
 
 
-def _shortened(warnings: Sequence[Warning], path: str, language: str) -> tuple[Warning, ...]:
+def _shortened(warnings: Sequence[InputWarning], path: str, language: str) -> tuple[InputWarning, ...]:
     """Keep the first `MOST_OF_A_CODE` of each code, and say how many more there are: an answer must not outgrow its request."""
     counts: Counter[str] = Counter()
     kept = []
@@ -293,8 +296,8 @@ def _shortened(warnings: Sequence[Warning], path: str, language: str) -> tuple[W
     return tuple(kept)
 
 
-def future_snapshot(path: str, snapshot_at: int, language: str) -> Warning:
-    """Say that a lead was scored at a moment yet to come.
+def future_snapshot(path: str, snapshot_at: int, language: str) -> InputWarning:
+    """Warn that a lead was scored at a moment yet to come.
 
     Parameters
     ----------
@@ -308,8 +311,8 @@ def future_snapshot(path: str, snapshot_at: int, language: str) -> Warning:
     return _warning("snapshot_in_future", path, from_micros(snapshot_at).isoformat(), language)
 
 
-def wide_interval(low: float, high: float, language: str) -> Warning:
-    """Say that a probability's interval is wide.
+def wide_interval(low: float, high: float, language: str) -> InputWarning:
+    """Warn that a probability's interval is wide.
 
     Parameters
     ----------
@@ -322,5 +325,5 @@ def wide_interval(low: float, high: float, language: str) -> Warning:
     return _warning("wide_interval", "probability", ends[LANGUAGES.index(language)], language)
 
 
-def _warning(code: str, field: str, value: str, language: str) -> Warning:
-    return Warning(code, _MESSAGES[code][LANGUAGES.index(language)].format(value=value), field)
+def _warning(code: str, field: str, value: str, language: str) -> InputWarning:
+    return InputWarning(code, _MESSAGES[code][LANGUAGES.index(language)].format(value=value), field)

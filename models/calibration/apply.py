@@ -17,7 +17,7 @@ from scipy.special import expit, ndtri
 
 from features.errors import BundleError, DataError
 from models.bundle_files import finite_numbers, is_number, parse_object
-from models.calibration.fits import LONGEST_LOG_ODDS, Map, choose_method, fit_map, group_codes, interpolate
+from models.calibration.fits import LONGEST_LOG_ODDS, CalibrationMap, choose_method, fit_map, group_codes, interpolate
 from models.calibration.level_shift import level_shift
 from models.params import CalibrationParams
 
@@ -36,7 +36,7 @@ class Calibration:
 
     Attributes
     ----------
-    map : Map
+    map : CalibrationMap
         From raw log-odds to calibrated log-odds.
     interval : float
         Nominal coverage of the interval, in (0, 1).
@@ -52,7 +52,7 @@ class Calibration:
         A probability with a wider interval than this is not given.
     """
 
-    map: Map
+    map: CalibrationMap
     interval: float
     knots: tuple[float, ...]
     low: tuple[float, ...]
@@ -67,7 +67,7 @@ class Calibration:
         return self.map.method
 
     def apply(
-        self, log_odds: np.ndarray, spread: np.ndarray | float = 0.0
+        self, log_odds: np.ndarray, deviation: np.ndarray | float = 0.0
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Calibrate raw log-odds; one entry per row, no row depends on another.
 
@@ -75,7 +75,7 @@ class Calibration:
         ----------
         log_odds : ndarray of float64
             Raw, finite.
-        spread : ndarray of float64, or 0
+        deviation : ndarray of float64, or 0
             Standard deviation of each row's raw log-odds, as `models.fitting.uncertainty` gives it; 0 leaves the
             classifier's own uncertainty out.
 
@@ -101,8 +101,8 @@ class Calibration:
         level = (z * self.level_shift) ** 2
         below = np.maximum(centre - interpolate(x, knots, np.array(self.low)), 0.0)
         above = np.maximum(interpolate(x, knots, np.array(self.high)) - centre, 0.0)
-        below = np.sqrt(below**2 + (centre - self.map.apply(x - z * spread)) ** 2 + level)
-        above = np.sqrt(above**2 + (self.map.apply(x + z * spread) - centre) ** 2 + level)
+        below = np.sqrt(below**2 + (centre - self.map.apply(x - z * deviation)) ** 2 + level)
+        above = np.sqrt(above**2 + (self.map.apply(x + z * deviation) - centre) ** 2 + level)
         centre = centre + self.offset
         return expit(centre), expit(centre - below), expit(centre + above)
 
@@ -146,7 +146,7 @@ class Calibration:
                 if not is_number(raw[name], low, high):
                     raise ValueError(f"{name} is not a number from {low:g} to {high:g}")
             made = cls(
-                Map(str(raw["method"]), numbers["coefficients"], numbers["x"], numbers["y"]),
+                CalibrationMap(str(raw["method"]), numbers["coefficients"], numbers["x"], numbers["y"]),
                 float(raw["interval"]),
                 numbers["knots"],
                 numbers["low"],

@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.special import expit, log_expit, logit
 from sklearn.isotonic import IsotonicRegression
 
-__all__ = ["LONGEST_LOG_ODDS", "METHODS", "Map", "choose_method", "fit_map", "group_codes", "interpolate"]
+__all__ = ["LONGEST_LOG_ODDS", "METHODS", "CalibrationMap", "choose_method", "fit_map", "group_codes", "interpolate"]
 
 METHODS = ("identity", "sigmoid", "beta", "isotonic")  # the simplest first
 FEW_POSITIVES = 30
@@ -19,7 +19,7 @@ RIDGE = 1e-6
 
 
 @dataclass(frozen=True)
-class Map:
+class CalibrationMap:
     """A rising map from raw to calibrated log-odds.
 
     Attributes
@@ -112,19 +112,19 @@ def _logistic(columns: tuple[np.ndarray, ...], targets: np.ndarray, weights: np.
         gradient = design.T @ (weights * (p - targets)) + ridge * beta
         curvature = (design * (weights * p * (1.0 - p))[:, None]).T @ design
         step = np.linalg.solve(curvature + np.diag(ridge + 1e-12 * (1.0 + np.diag(curvature))), gradient)
-        scale, following = 1.0, loss(beta - step)
-        while following > current and scale > 1e-6:
+        scale, next_loss = 1.0, loss(beta - step)
+        while next_loss > current and scale > 1e-6:
             scale /= 2.0
-            following = loss(beta - scale * step)
-        if following > current:
+            next_loss = loss(beta - scale * step)
+        if next_loss > current:
             break
-        beta, gain, current = beta - scale * step, current - following, following
+        beta, gain, current = beta - scale * step, current - next_loss, next_loss
         if gain <= 1e-12 * (1.0 + abs(current)):
             break
     return beta
 
 
-def fit_map(method: str, x: np.ndarray, y: np.ndarray, w: np.ndarray) -> Map:
+def fit_map(method: str, x: np.ndarray, y: np.ndarray, w: np.ndarray) -> CalibrationMap:
     """Fit one map.
 
     Parameters
@@ -138,25 +138,25 @@ def fit_map(method: str, x: np.ndarray, y: np.ndarray, w: np.ndarray) -> Map:
 
     Returns
     -------
-    Map
+    CalibrationMap
         Never falling: where the rows would have it fall, a slope is held at a tiny positive value (sigmoid) or left out
         (beta).
     """
     if method == "identity":
-        return Map(method, ())
+        return CalibrationMap(method, ())
     if method == "isotonic":
         return _isotonic(x, y, w)
     if method == "beta":
         columns = _columns(method, x)
         a, b, c = _logistic(columns, y, w)
         if a > 0 and b > 0:
-            return Map(method, (float(a), float(b), float(c)))
+            return CalibrationMap(method, (float(a), float(b), float(c)))
         # As its authors do: a negative slope is set to 0 and the rest fitted again.
         keep = 0 if b <= 0 < a else 1
         slope, c = _logistic((columns[keep],), y, w)
         if slope > 0:
             pair = (float(slope), 0.0) if keep == 0 else (0.0, float(slope))
-            return Map(method, (*pair, float(c)))
+            return CalibrationMap(method, (*pair, float(c)))
     positive, negative = float(w @ y), float(w @ (1.0 - y))
     # Platt's targets (1999): labels drawn in as if one more row of each class had been seen.
     targets = np.where(y == 1.0, (positive + 1.0) / (positive + 2.0), 1.0 / (negative + 2.0))
@@ -165,10 +165,10 @@ def fit_map(method: str, x: np.ndarray, y: np.ndarray, w: np.ndarray) -> Map:
         slope = LEAST_SLOPE
         mean = float(w @ targets / w.sum())
         intercept = logit(mean) - slope * float(w @ x / w.sum())
-    return Map("sigmoid", (float(slope), float(intercept)))
+    return CalibrationMap("sigmoid", (float(slope), float(intercept)))
 
 
-def _isotonic(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> Map:
+def _isotonic(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> CalibrationMap:
     """Fit a rising step map, joined by lines; its end blocks are held off 0 and 1 by Laplace's rule of succession.
 
     Steps would tie rows that the classifier tells apart, which costs ranking and makes tiers coarse: a tiny slope, 0.001
@@ -186,7 +186,7 @@ def _isotonic(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> Map:
     centre = float(w @ x / w.sum())
     spread = float(np.sqrt(w @ (x - centre) ** 2 / w.sum()))
     rising = logit(levels[first]) + LEAST_SLOPE * (knots - centre) / max(spread, 1.0)
-    return Map("isotonic", (), tuple(float(v) for v in knots), tuple(float(v) for v in rising))
+    return CalibrationMap("isotonic", (), tuple(float(v) for v in knots), tuple(float(v) for v in rising))
 
 
 def group_codes(groups: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Do the intervals hold what they promise? Judged by groups of rows with like probabilities, where outcomes can be counted."""
+"""Coverage of the intervals: judged by groups of rows with like probabilities, where outcomes can be counted."""
 
 from typing import Any
 

@@ -100,15 +100,15 @@ class LogisticRegressionBaseline:
         self._codes = {int(column): np.unique(x[~np.isnan(x[:, column]), column]) for column in categorical}
         self._numbers = np.array([i for i in range(x.shape[1]) if i not in self._codes], dtype=np.int64)
         numbers = x[:, self._numbers]
-        known = ~np.isnan(numbers)
+        is_known = ~np.isnan(numbers)
         self._log = np.array(
-            [bool((column[k] >= 0).all()) for column, k in zip(numbers.T, known.T, strict=True)], dtype=bool
+            [bool((column[k] >= 0).all()) for column, k in zip(numbers.T, is_known.T, strict=True)], dtype=bool
         )
         logged = self._logged(numbers)
         self._median = np.array(
-            [np.median(column[k]) if k.any() else 0.0 for column, k in zip(logged.T, known.T, strict=True)]
+            [np.median(column[k]) if k.any() else 0.0 for column, k in zip(logged.T, is_known.T, strict=True)]
         )
-        self._gappy = ~known.all(axis=0)
+        self._gappy = ~is_known.all(axis=0)
         self._mean, self._scale = np.zeros(0), np.ones(0)
         plain = self._plain(x)
         self._mean = plain.mean(axis=0)
@@ -208,7 +208,7 @@ class RFM:
         self.columns = ("days_since_last__orders", f"count__orders__{days}", f"sum_value__orders__{days}")
 
     def suits(self, names: Sequence[str]) -> bool:
-        """Tell whether the matrix knows of orders."""
+        """Tell whether the matrix has the columns of orders."""
         return set(self.columns) <= set(names)
 
     def fit(
@@ -224,7 +224,7 @@ class RFM:
         Raises
         ------
         ParameterError
-            The matrix knows nothing of orders.
+            The matrix has no columns of orders.
         """
         _check(matrix, names, labels, weights)
         if not self.suits(names):
@@ -235,8 +235,8 @@ class RFM:
         shares = np.arange(1, self.PARTS) / self.PARTS
         self._cuts = []
         for values in self._rising(matrix).T:
-            known = values[~np.isnan(values)]
-            self._cuts.append(np.quantile(known, shares) if len(known) else np.zeros(0))
+            numbers = values[~np.isnan(values)]
+            self._cuts.append(np.quantile(numbers, shares) if len(numbers) else np.zeros(0))
         return self
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
@@ -288,14 +288,14 @@ class OdooFormula:
         self._fields: list[tuple[int, np.ndarray | None, np.ndarray]] = []
         for column in self._chosen(names):
             values = np.asarray(matrix[:, column], dtype=np.float64)
-            known = ~np.isnan(values)
-            if not known.any():
+            is_known = ~np.isnan(values)
+            if not is_known.any():
                 continue
             edges = None
             if column not in categorical:
-                edges = np.unique(np.quantile(values[known], np.arange(1, self.BINS) / self.BINS))
-            codes = self._coded(values[known], edges)
-            counts = [np.bincount(codes, weights=part[known]) for part in (w * y, w * (1.0 - y))]
+                edges = np.unique(np.quantile(values[is_known], np.arange(1, self.BINS) / self.BINS))
+            codes = self._coded(values[is_known], edges)
+            counts = [np.bincount(codes, weights=part[is_known]) for part in (w * y, w * (1.0 - y))]
             seen = np.bincount(codes) > 0
             counts = [np.where(seen, part + self.SMOOTHING, 0.0) for part in counts]
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -322,15 +322,15 @@ class OdooFormula:
     @staticmethod
     def _chosen(names: Sequence[str]) -> list[int]:
         longest: dict[str, tuple[int, int]] = {}
-        chosen = []
+        positions = []
         for position, name in enumerate(names):
             parts = name.split("__")
             if parts[0] in ("attribute", "days_since_last"):
-                chosen.append(position)
+                positions.append(position)
             elif parts[0] == "count" and len(parts) == 3 and parts[2][:-1].isdigit():
                 longest[parts[1]] = max(longest.get(parts[1], (0, 0)), (int(parts[2][:-1]), position))
-        chosen = sorted(chosen + [position for _, position in longest.values()])
-        return chosen or list(range(len(names)))
+        positions = sorted(positions + [position for _, position in longest.values()])
+        return positions or list(range(len(names)))
 
 
 class UntunedLightGBM:

@@ -101,8 +101,8 @@ class Classifier:
         self._check(matrix)
         if not len(matrix):
             return np.zeros(0)
-        found = self.booster.predict(matrix, raw_score=True, num_threads=_threads(len(matrix)))
-        return np.asarray(found, dtype=np.float64)
+        log_odds = self.booster.predict(matrix, raw_score=True, num_threads=_threads(len(matrix)))
+        return np.asarray(log_odds, dtype=np.float64)
 
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
         """Split raw log-odds over features, by exact TreeSHAP; see `models.trees.shap`.
@@ -298,7 +298,7 @@ def train(
 
 
 def _finished(booster: Any, rounds: int, names: Sequence[str]) -> Classifier:
-    # By way of the text, so that training predicts with the very model that a bundle loads
+    # Through the text, so that training predicts with the very model that a bundle loads
     return Classifier.from_text(booster.model_to_string(num_iteration=rounds), names)
 
 
@@ -398,11 +398,11 @@ def tree_work(booster: Any) -> np.ndarray:
 
 
 def _children(booster: Any, side: str) -> list[list[int]]:
-    found = []
+    children = []
     for tree in booster.model_to_string(num_iteration=-1).split("\nTree=")[1:]:
         line = re.search(rf"^{side}=(.+)$", tree, re.MULTILINE)
-        found.append([int(child) for child in line[1].split()] if line else [])
-    return found
+        children.append([int(child) for child in line[1].split()] if line else [])
+    return children
 
 
 def cross_fit(

@@ -1,4 +1,4 @@
-"""Training data in which one class was drawn more often than it occurs: back to the population's rate.
+"""Prior correction: from training data in which one class was drawn more often than it occurs back to the population's rate.
 
 Drawing by class changes the odds of every row by one factor, so the calibrated log-odds are moved by one constant
 (King and Zeng, Logistic Regression in Rare Events Data, 2001, section 4.1), and a metric of the population weighs rows by
@@ -10,7 +10,7 @@ from scipy.special import logit
 
 from features.errors import DataError
 
-__all__ = ["moved", "population_weights", "prior_offset"]
+__all__ = ["population_weights", "prior_offset", "shift_log_odds"]
 
 
 def prior_offset(sample_rate: float, population_rate: float | None) -> float:
@@ -72,7 +72,7 @@ def population_weights(labels: np.ndarray, sample_rate: float, population_rate: 
     return np.where(positive, population_rate / sample_rate, (1.0 - population_rate) / (1.0 - sample_rate))
 
 
-def moved(probabilities: np.ndarray, offset: float) -> np.ndarray:
+def shift_log_odds(probabilities: np.ndarray, offset: float) -> np.ndarray:
     """Move probabilities by a constant in log-odds; 0 and 1 stay."""
     p = np.asarray(probabilities, dtype=np.float64)
     if offset == 0.0:

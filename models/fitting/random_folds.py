@@ -1,4 +1,4 @@
-"""What folds drawn at random would have promised: measured only to be set beside the later-in-time test.
+"""What folds drawn at random would have promised: measured only for comparison with the later-in-time test.
 
 Random folds put rows of one campaign, account or month on both sides, so whatever is alike among them looks like a signal.
 """
@@ -35,11 +35,11 @@ def random_fold_probabilities(
     random = np.random.default_rng(seed)
     drawn = random.permutation(len(labels))[:MOST_ROWS]
     folds = np.arange(len(drawn)) % FOLDS
-    found = np.full(len(labels), np.nan)
+    probabilities = np.full(len(labels), np.nan)
     for fold in range(FOLDS):
         fit, held_out = drawn[folds != fold], drawn[folds == fold]
         if np.unique(labels[fit]).size < 2:
             return np.full(len(labels), np.nan)
         model = train_untuned(matrix[fit], labels[fit], weights[fit], categorical)
-        found[held_out] = model.predict_probability(matrix[held_out])
-    return found
+        probabilities[held_out] = model.predict_probability(matrix[held_out])
+    return probabilities

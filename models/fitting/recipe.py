@@ -21,9 +21,9 @@ from models.fitting.baselines import (
 )
 from models.fitting.classifier import Classifier, cross_fit
 from models.fitting.classifier import train as train_classifier
-from models.fitting.prior_correction import moved, prior_offset
+from models.fitting.prior_correction import prior_offset, shift_log_odds
 from models.fitting.splits import FITTED, time_folds
-from models.fitting.uncertainty import Spread, fit_spread
+from models.fitting.uncertainty import Uncertainty, fit_uncertainty
 from models.params import CalibrationParams, CapacityParams, PointsParams, SplitParams, TiersParams, TrainParams
 
 __all__ = [
@@ -56,7 +56,7 @@ class Product:
 
     classifier: Classifier
     calibration: Calibration
-    spread: Spread
+    uncertainty: Uncertainty
     cutoffs: dict[str, float]
     capacity_cutoff: float | None
     rounds: int
@@ -81,7 +81,7 @@ def row_groups(frame: pd.DataFrame) -> np.ndarray:
 def snapshot_weights(frame: pd.DataFrame) -> np.ndarray:
     """Weigh rows so that the many snapshots of one lead do not count as many leads: the k-th weighs 1 / sqrt(k).
 
-    It counts from the lead's last headline row, and so knows only what has passed. A weight of 1 / (number of snapshots)
+    It counts from the lead's last headline row, and so uses only what has passed. A weight of 1 / (number of snapshots)
     would know how long the lead stays open: leads that qualify soon have few snapshots, and would weigh more for it, which
     raises every probability (informative cluster size: Hoffman, Sen and Weinberg, Within-cluster resampling, 2001).
 
@@ -205,7 +205,7 @@ def fit_product(
         month_blocks(at[calibration_rows], ordinal),
         prior_offset(sample_rate(frame), train.population_rate),
     )
-    spread = fit_spread(
+    uncertainty = fit_uncertainty(
         matrix[fit_rows],
         labels[fit_rows],
         weights[fit_rows],
@@ -222,7 +222,7 @@ def fit_product(
     reached = None
     if capacity is not None:
         reached = capacity_cutoff(probability, capacity_rows(frame.iloc[calibration_rows[first]], capacity))
-    return Product(classifier, calibrated, spread, cutoffs, reached, rounds)
+    return Product(classifier, calibrated, uncertainty, cutoffs, reached, rounds)
 
 
 def fit_baselines(
@@ -269,7 +269,7 @@ def fit_baselines(
     rfm = RFM(observation_days)
     if rfm.suits(names):
         models["rfm"] = rfm
-    found = {
+    predicted = {
         name: model.fit(matrix[fit_rows], names, categorical, labels, weights).predict(matrix[predict])
         for name, model in models.items()
     }
@@ -278,9 +278,12 @@ def fit_baselines(
     for kind in (True, False):
         of_kind = is_headline[fit_rows] == kind
         if of_kind.any():
-            found["base_rate"][is_headline[predict] == kind] = labels[of_kind].mean()
+            predicted["base_rate"][is_headline[predict] == kind] = labels[of_kind].mean()
     offset = prior_offset(sample_rate(frame), population_rate)
-    return {name: moved(values, offset) if BASELINES[name].is_probability else values for name, values in found.items()}
+    return {
+        name: shift_log_odds(values, offset) if BASELINES[name].is_probability else values
+        for name, values in predicted.items()
+    }
 
 
 def baseline_values(frame: pd.DataFrame) -> dict[str, tuple[np.ndarray, bool]]:

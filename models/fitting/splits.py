@@ -110,11 +110,11 @@ def assign_slices(
         starts = np.array([*cuts, test])
     position = np.searchsorted(starts, at, side="right")
     reason[usable & (position != np.searchsorted(starts, owner, side="right"))] = "straddles"
-    following = np.append(starts, NEVER)[position]
-    reason[(reason == "") & (following != NEVER) & (at > following - purge)] = "label_purge"
-    chosen = np.where(reason == "", np.array(names, dtype=object)[position], DROPPED)
+    next_start = np.append(starts, NEVER)[position]
+    reason[(reason == "") & (next_start != NEVER) & (at > next_start - purge)] = "label_purge"
+    names_of_rows = np.where(reason == "", np.array(names, dtype=object)[position], DROPPED)
     slices = Slices(
-        pd.Series(chosen, index=frame.index, dtype=object), pd.Series(reason, index=frame.index, dtype=object)
+        pd.Series(names_of_rows, index=frame.index, dtype=object), pd.Series(reason, index=frame.index, dtype=object)
     )
     _check_slices(frame, slices, names, params)
     return slices
@@ -250,11 +250,15 @@ def _check_slices(frame: pd.DataFrame, slices: Slices, names: Sequence[str], par
         for name in names
     )
     for name in names:
-        found = described["slices"][name]
-        if 0 < found["positives"] < found["rows"]:
+        counted = described["slices"][name]
+        if 0 < counted["positives"] < counted["rows"]:
             continue
         problem = (
-            "is empty" if not found["rows"] else "holds positives only" if found["positives"] else "holds no positive"
+            "is empty"
+            if not counted["rows"]
+            else "holds positives only"
+            if counted["positives"]
+            else "holds no positive"
         )
         dropped = ", ".join(f"{rows:,} {reason}" for reason, rows in described["dropped"].items()) or "none"
         step = "move split.test_from or test_share" if name in ("train", "test") else "enlarge its share"

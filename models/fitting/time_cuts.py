@@ -41,7 +41,7 @@ def ceil_day(moment: int, real: bool) -> int:
 
 
 def outer_cut(moments: np.ndarray, share: float, real: bool) -> int:
-    """Find the start of the test: of the two midnights beside the wanted row, the one nearer to the wanted share."""
+    """Find the start of the test: of the two midnights around the wanted row, the one nearer to the wanted share."""
     wanted = len(moments) * share
     pick = int(moments[min(round(len(moments) - wanted), len(moments) - 1)])
     if not real:

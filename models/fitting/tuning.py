@@ -138,13 +138,13 @@ def tuning_folds(
     """
     rows = np.flatnonzero(frame["slice"].isin(FITTED).to_numpy())
     used = frame.iloc[rows]
-    own = split.cross_fit_folds > 0
+    has_own_folds = split.cross_fit_folds > 0
     folds = time_folds(
         used["snapshot_at"],
-        split.cross_fit_folds if own else tuning.folds,
+        split.cross_fit_folds if has_own_folds else tuning.folds,
         label_days,
         recording_delay_days,
-        split.label_purge and (split.cross_fit_purge or not own),
+        split.label_purge and (split.cross_fit_purge or not has_own_folds),
         "ordinal" if ordinal else "real",
     )
     if split.mode == "grouped":
@@ -208,16 +208,16 @@ def reason_cost(
     ParameterError
         There is no row, or no work to measure on.
     """
-    some = matrix[:TIMED_ROWS]
-    if not len(some) or work <= 0:
-        raise ParameterError(f"reason_cost: {len(some)} rows and work {work}; needs rows, and trees with a split")
-    explain(some)
+    timed = matrix[:TIMED_ROWS]
+    if not len(timed) or work <= 0:
+        raise ParameterError(f"reason_cost: {len(timed)} rows and work {work}; needs rows, and trees with a split")
+    explain(timed)
     spent = []
     for _ in range(REPEATS):
         begin = clock()
-        explain(some)
+        explain(timed)
         spent.append(clock() - begin)
-    return max(min(spent), 0.0) * 1e3 / (len(some) * work)
+    return max(min(spent), 0.0) * 1e3 / (len(timed) * work)
 
 
 def judge(losses: np.ndarray, work: np.ndarray, ms_per_work: float, budget_ms: float) -> Outcome:

@@ -1,7 +1,7 @@
-"""How far a lead's log-odds would lie elsewhere had chance drawn other training leads: the classifier's own uncertainty.
+"""Model uncertainty: by how much a lead's log-odds would differ if chance had drawn other training leads.
 
 Training on random halves of the accounts and comparing their answers shows it; a small tree model learns it, so that one
-lead's spread costs one more prediction and not one per half.
+lead's uncertainty costs one more prediction and not one per half.
 """
 
 import math
@@ -18,7 +18,7 @@ from models.fitting.classifier import Classifier, column_names, train
 from models.params import CalibrationParams, TrainParams
 from models.trees.model_text import GAMMA
 
-__all__ = ["Spread", "fit_spread"]
+__all__ = ["Uncertainty", "fit_uncertainty"]
 
 FASTER = 3.0  # halves learn in fewer, larger steps: their answers vary as much, in a third of the time
 ROUNDS = 80
@@ -37,7 +37,7 @@ HALF = 0.5 / math.log(2.0)  # SciPy's scalar exp2, unlike NumPy's exp, gives one
 
 
 @dataclass(frozen=True, eq=False)
-class Spread:
+class Uncertainty:
     """A model of the standard deviation of raw log-odds.
 
     Attributes
@@ -63,7 +63,7 @@ class Spread:
         return self.trees.to_text()
 
     @classmethod
-    def from_text(cls, text: str, names: Sequence[str]) -> "Spread":
+    def from_text(cls, text: str, names: Sequence[str]) -> "Uncertainty":
         """Read a model; the text is data, reading it runs no code.
 
         Raises
@@ -77,7 +77,7 @@ class Spread:
             raise BundleError(str(error).replace("model.txt", "spread.txt")) from error
 
 
-def fit_spread(
+def fit_uncertainty(
     matrix: np.ndarray,
     labels: np.ndarray,
     weights: np.ndarray,
@@ -87,8 +87,8 @@ def fit_spread(
     names: Sequence[str],
     categorical: Sequence[int],
     rounds: int,
-) -> Spread:
-    """Fit the spread of a classifier that was trained on these rows.
+) -> Uncertainty:
+    """Fit the uncertainty of a classifier that was trained on these rows.
 
     Estimates from random halves of the groups differ from one another by as much, in variance, as the estimate from all
     groups differs from the truth: a half has twice the variance, of which two halves share one half (half-sampling: Efron,
@@ -108,7 +108,7 @@ def fit_spread(
 
     Returns
     -------
-    Spread
+    Uncertainty
 
     Raises
     ------
@@ -145,4 +145,4 @@ def fit_spread(
         "num_threads": params.num_threads,
     }
     booster = lightgbm.train(settings, data, num_boost_round=ROUNDS)
-    return Spread(Classifier.from_text(booster.model_to_string(), names, GAMMA))
+    return Uncertainty(Classifier.from_text(booster.model_to_string(), names, GAMMA))

@@ -65,7 +65,7 @@ def feature_drift(
         Of the bootstrap.
     """
     weights = np.concatenate(list(resample_weights(groups, np.ones(len(matrix)), resamples, seed))).astype(np.float32)
-    found = []
+    drifts = []
     for begin in range(0, len(reference), COLUMNS_AT_ONCE):
         block = reference[begin : begin + COLUMNS_AT_ONCE]
         starts = np.cumsum([0, *(len(bins.counts) for bins in block)])
@@ -76,8 +76,8 @@ def feature_drift(
         drawn, counted = (weights @ flags).astype(np.float64), flags.sum(axis=0, dtype=np.float64)
         for bins, start in zip(block, starts, strict=False):
             part = slice(start, start + len(bins.counts))
-            found.append(_drift(bins.counts, counted[part], drawn[:, part]))
-    return found
+            drifts.append(_drift(bins.counts, counted[part], drawn[:, part]))
+    return drifts
 
 
 def score_drift(reference: Reference, probability: np.ndarray, groups: np.ndarray, resamples: int, seed: int) -> Drift:

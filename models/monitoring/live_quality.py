@@ -61,27 +61,27 @@ def live_quality(frame: pd.DataFrame, capacity_share: float, params: MonitorPara
         high: ratio (observed over mean probability), ece, auc, lift_at_capacity; None where nothing can be said.
     """
     _check(frame)
-    known = frame[frame["matured"].to_numpy(dtype=bool)]
-    labels = known["label"].to_numpy(dtype=np.float64)
-    probability = known["probability"].to_numpy(dtype=np.float64)
-    found: dict[str, Any] = {
+    matured = frame[frame["matured"].to_numpy(dtype=bool)]
+    labels = matured["label"].to_numpy(dtype=np.float64)
+    probability = matured["probability"].to_numpy(dtype=np.float64)
+    quality: dict[str, Any] = {
         "rows": len(frame),
-        "matured": len(known),
-        "known": len(known) / len(frame) if len(frame) else None,
+        "matured": len(matured),
+        "known": len(matured) / len(frame) if len(frame) else None,
         "positives": int(labels.sum()),
-        "mean_probability": float(probability.mean()) if len(known) else None,
-        "observed": float(labels.mean()) if len(known) else None,
+        "mean_probability": float(probability.mean()) if len(matured) else None,
+        "observed": float(labels.mean()) if len(matured) else None,
         **dict.fromkeys(("ratio", "ece", "auc", "lift_at_capacity")),
     }
-    if not len(known):
-        return found
-    groups = known["group"].to_numpy()
-    capacity = min(max(round(capacity_share * len(known)), 1), len(known))
+    if not len(matured):
+        return quality
+    groups = matured["group"].to_numpy()
+    capacity = min(max(round(capacity_share * len(matured)), 1), len(matured))
     settings = EvaluateParams(bootstrap=params.bootstrap, seed=params.seed)
     measured = evaluate(labels, probability, groups, None, capacity, settings)
-    found["ratio"] = calibration_ratio(labels, probability, groups, params.bootstrap, params.seed)
-    both = 0 < found["positives"] < len(known)
-    return found | {
+    quality["ratio"] = calibration_ratio(labels, probability, groups, params.bootstrap, params.seed)
+    both = 0 < quality["positives"] < len(matured)
+    return quality | {
         name: measured[name] for name in ("ece", "auc", "lift_at_capacity") if both or name not in ONE_CLASS
     }
 

@@ -41,9 +41,9 @@ class Bins:
         >>> Bins(np.array([1.0, 3.0]), np.array([5, 5, 5, 0])).codes(np.array([0.5, 1.0, 3.0, np.nan])).tolist()
         [0, 1, 2, 3]
         """
-        found = np.searchsorted(self.edges, values, side="right")
-        found[np.isnan(values)] = len(self.counts) - 1
-        return found
+        positions = np.searchsorted(self.edges, values, side="right")
+        positions[np.isnan(values)] = len(self.counts) - 1
+        return positions
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,17 +130,17 @@ def fit_bins(values: np.ndarray, edges: np.ndarray | None = None) -> Bins:
     return Bins(edges, np.bincount(bins.codes(values), minlength=len(edges) + 2).astype(np.int64))
 
 
-def _quantile_edges(known: np.ndarray) -> np.ndarray:
-    """Cut into about equally filled bins; one value that fills more has its own, and so has the rest beside it."""
-    known = known.astype(np.float32)
-    if not len(known):
+def _quantile_edges(values: np.ndarray) -> np.ndarray:
+    """Cut into about equally filled bins; a value that fills more than one bin has one of its own."""
+    values = values.astype(np.float32)
+    if not len(values):
         return np.empty(0, dtype=np.float32)
-    cuts = np.quantile(known, np.arange(1, BINS) / BINS, method="higher")
-    low = known.min()
-    if low == known.max():  # what was always the same may be less or more later
+    cuts = np.quantile(values, np.arange(1, BINS) / BINS, method="higher")
+    low = values.min()
+    if low == values.max():  # what was always the same may be less or more later
         return np.array([low, np.nextafter(low, np.float32(np.inf))], dtype=np.float32)
-    above = known[known > low]
-    if len(above) and np.mean(known == low) >= 1.0 / BINS:
+    above = values[values > low]
+    if len(above) and np.mean(values == low) >= 1.0 / BINS:
         cuts = np.append(cuts, above.min())
     cuts = np.unique(cuts)
     return np.asarray(cuts[cuts > low], dtype=np.float32)

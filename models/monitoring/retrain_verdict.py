@@ -116,44 +116,44 @@ def decide_retrain(
     'too little data'
     """
     enough = quality["positives"] >= params.min_positives and quality["matured"] > quality["positives"]
-    found = [*_quality(quality, promised_lift, params)] if enough else []
+    findings = [*_quality(quality, promised_lift, params)] if enough else []
     for run in drift or ():
-        found += _drift(run, params)
+        findings += _drift(run, params)
     if enough and age_days > params.max_age_days:
-        found.append(Finding("age", RETRAIN, {"days": age_days, "limit": params.max_age_days}))
+        findings.append(Finding("age", RETRAIN, {"days": age_days, "limit": params.max_age_days}))
     if unknown_share > params.unknown_share:
-        found.append(Finding("unknown", WATCH, {"share": unknown_share, "limit": params.unknown_share}))
-    found.sort(key=lambda finding: finding.level != RETRAIN)
-    if found and found[0].level == RETRAIN:
+        findings.append(Finding("unknown", WATCH, {"share": unknown_share, "limit": params.unknown_share}))
+    findings.sort(key=lambda finding: finding.level != RETRAIN)
+    if findings and findings[0].level == RETRAIN:
         verdict = RETRAIN
-    elif found:
+    elif findings:
         verdict = WATCH
     else:
         verdict = FINE if enough and drift is not None else TOO_LITTLE
-    return Verdict(verdict, tuple(found), enough, drift is not None)
+    return Verdict(verdict, tuple(findings), enough, drift is not None)
 
 
 def _quality(
     quality: Mapping[str, Any], promised: Mapping[str, float | None] | None, params: MonitorParams
 ) -> list[Finding]:
-    found = []
+    findings = []
     ratio, lift = quality["ratio"], quality["lift_at_capacity"]
-    shown = {
+    context = {
         name: quality.get(name) for name in ("mean_probability", "observed", "matured", "first_month", "last_month")
     }
     if ratio is not None and ratio["low"] is not None:
         off = ratio["low"] > 1.0 + params.calibration_gap or ratio["high"] < 1.0 - params.calibration_gap
         likely = abs(ratio["value"] - 1.0) > params.calibration_gap and not ratio["low"] <= 1.0 <= ratio["high"]
         if off or likely:
-            found.append(
-                Finding("calibration", RETRAIN if off else WATCH, {**shown, **ratio, "gap": params.calibration_gap})
+            findings.append(
+                Finding("calibration", RETRAIN if off else WATCH, {**context, **ratio, "gap": params.calibration_gap})
             )
     if lift is not None and promised is not None and lift["high"] is not None and promised["low"] is not None:
         worse = lift["high"] < promised["low"]
         if worse or lift["high"] < (promised["value"] or 0.0):
             terms = {f"promised_{key}": value for key, value in promised.items()}
-            found.append(Finding("lift", RETRAIN if worse else WATCH, {**shown, **lift, **terms}))
-    return found
+            findings.append(Finding("lift", RETRAIN if worse else WATCH, {**context, **lift, **terms}))
+    return findings
 
 
 def _drift(run: DriftRun, params: MonitorParams) -> list[Finding]:

@@ -1,6 +1,6 @@
 """The score log: one row per lead that was scored, as Parquet files in a folder. Its format and its pseudonyms.
 
-The service writes it beside scoring (`models.monitoring.score_log_writer`), the monitor reads it
+The service writes it in a thread (`models.monitoring.score_log_writer`), the monitor reads it
 (`models.monitoring.score_log_reader`).
 """
 
@@ -37,8 +37,8 @@ FOLDER = "LEAD_SCORE_LOG"
 SHARE = "LEAD_SCORE_LOG_SHARE"
 SECONDS = "LEAD_SCORE_LOG_SECONDS"
 KEY = "LEAD_PSEUDONYM_KEY"
-ENDING = ".parquet"
-"""Of a file of the log that is complete."""
+FILE_SUFFIX = ".parquet"
+"""Of complete files of the log."""
 TIME = pa.timestamp("us", tz="UTC")
 
 
@@ -238,7 +238,7 @@ def write_log_file(folder: Path, writer: str, number: int, table: pa.Table) -> P
     """
     day = folder / f"{from_micros(table['scored_at'][0].value):%Y-%m-%d}"
     day.mkdir(parents=True, exist_ok=True)
-    path = day / f"scores-{writer}-{number:06d}{ENDING}"
+    path = day / f"scores-{writer}-{number:06d}{FILE_SUFFIX}"
     unfinished = path.with_suffix(".unfinished")
     try:
         pq.write_table(table, unfinished, compression="zstd")

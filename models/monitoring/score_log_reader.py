@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.errors import DataError
-from models.monitoring.score_log import ENDING, FOLDER, Model, log_schema
+from models.monitoring.score_log import FILE_SUFFIX, FOLDER, Model, log_schema
 
 __all__ = ["ScoreLog", "read_log"]
 
@@ -52,7 +52,7 @@ def read_log(folder: Path, model: Model, features: int) -> ScoreLog:
     DataError
         If there is no log, or a file in it is none of the log's.
     """
-    paths = sorted(folder.rglob(f"*{ENDING}"))
+    paths = sorted(folder.rglob(f"*{FILE_SUFFIX}"))
     if not paths:
         raise DataError(
             f"{folder}: no score log here. Start the service with {FOLDER}={folder}, score with `python -m pipeline.score "
@@ -62,20 +62,20 @@ def read_log(folder: Path, model: Model, features: int) -> ScoreLog:
     parts, vectors = [], []
     for path in paths:
         table = _read(path)
-        own = np.ones(len(table), dtype=bool)
+        is_of_model = np.ones(len(table), dtype=bool)
         for name, wanted in (
             ("model_name", model.name),
             ("model_version", model.version),
             ("fingerprint", model.fingerprint),
         ):
-            own &= np.asarray(table[name].to_numpy(zero_copy_only=False) == wanted)
-        if not own.all():
-            foreign = table.filter(pa.array(~own))
+            is_of_model &= np.asarray(table[name].to_numpy(zero_copy_only=False) == wanted)
+        if not is_of_model.all():
+            foreign = table.filter(pa.array(~is_of_model))
             for name, version in zip(
                 foreign["model_name"].to_pylist(), foreign["model_version"].to_pylist(), strict=True
             ):
                 others[f"{name} {version}"] = others.get(f"{name} {version}", 0) + 1
-        table = table.filter(pa.array(own))
+        table = table.filter(pa.array(is_of_model))
         if not len(table):
             continue
         if table.schema.field("features").type.list_size != features:

@@ -1,4 +1,4 @@
-"""Writes the score log beside scoring: a request hands its answers over and goes on, a thread puts them into files."""
+"""Writes the score log in a thread: requests hand their answers over and go on."""
 
 import logging
 import threading

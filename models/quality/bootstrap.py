@@ -7,7 +7,7 @@ import pandas as pd
 
 from features.errors import DataError
 
-__all__ = ["checked", "interval", "resample_weights"]
+__all__ = ["check_rows", "interval", "resample_weights"]
 
 BLOCK = 2_000_000
 COVERAGE = 0.95
@@ -78,7 +78,7 @@ def interval(
     return {"value": float(value), "low": float(low), "high": float(high)}
 
 
-def checked(
+def check_rows(
     labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Check labels, scores and weights of the same rows and return them as float64.

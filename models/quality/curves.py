@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from models.quality.bootstrap import checked
+from models.quality.bootstrap import check_rows
 from models.quality.metric_kernels import mass_bins
 
 __all__ = ["MAX_POINTS", "gain_points", "pr_points", "reliability_points", "roc_points"]
@@ -15,7 +15,7 @@ def _ends(
     labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sum weight and positives from the best score down; one entry per distinct score, thinned evenly in weight."""
-    y, s, w = checked(labels, scores, weights)
+    y, s, w = check_rows(labels, scores, weights)
     order = np.argsort(-s, kind="stable")
     ranked = s[order]
     ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
@@ -89,7 +89,7 @@ def reliability_points(
     DataFrame
         probability (mean), observed (rate), low and high (95 % Wilson interval of the rate, on the summed weights), rows.
     """
-    y, p, w = checked(labels, probabilities, weights)
+    y, p, w = check_rows(labels, probabilities, weights)
     member = mass_bins(p, w, bins)
     mass, rows = np.bincount(member, weights=w, minlength=bins), np.bincount(member, minlength=bins)
     hits, total = (np.bincount(member, weights=w * x, minlength=bins) for x in (y, p))

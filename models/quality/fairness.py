@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.params import EvaluateParams
-from models.quality.bootstrap import checked, interval, resample_weights
+from models.quality.bootstrap import check_rows, interval, resample_weights
 from models.quality.metric_kernels import probabilities_only
 from models.quality.segments import Cell, Grouping, count_cells, selected, without_rows
 
@@ -23,7 +23,7 @@ def fairness(
     min_positives: int,
     weights: np.ndarray | None = None,
 ) -> dict[str, list[Cell]]:
-    """Compare how segments are treated: each beside all other rows, with 95 % intervals of the differences.
+    """Compare how segments are treated: each with all other rows, with 95 % intervals of the differences.
 
     Parameters
     ----------
@@ -42,29 +42,29 @@ def fairness(
         ``calibration_gap`` asks for calibration within groups. They can't all be equal where base rates differ (Kleinberg,
         Mullainathan and Raghavan 2017). Capacity's cut stays where it is in every resample.
     """
-    y, p, w = checked(labels, probabilities, weights)
+    y, p, w = check_rows(labels, probabilities, weights)
     worked = selected(probabilities_only(p), capacity_rows)
-    ones = np.ones(len(y))
+    everyone = np.ones(len(y))
     shares = {
-        "selection_rate": (worked, ones),
-        "tier_ab_rate": (np.asarray(tier_ab, dtype=np.float64), ones),
+        "selection_rate": (worked, everyone),
+        "tier_ab_rate": (np.asarray(tier_ab, dtype=np.float64), everyone),
         "true_positive_rate": (worked * y, y),
-        "calibration_gap": (p - y, ones),
+        "calibration_gap": (p - y, everyone),
     }
     cells = {dimension: count_cells(y, values, min_positives, w) for dimension, values in by.items()}
-    measured = [cell for found in cells.values() for cell in found if cell["measured"]]
+    measured = [cell for dimension_cells in cells.values() for cell in dimension_cells if cell["measured"]]
     inside = np.zeros((len(y), len(measured)))
     for column, cell in enumerate(measured):
         inside[cell["at"], column] = 1.0
 
     def measure(block: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        found = {}
+        rates = {}
         with np.errstate(divide="ignore", invalid="ignore"):
             for name, (part, whole) in shares.items():
                 above, below = (block * part) @ inside, (block * whole) @ inside
                 others = ((block @ part)[:, None] - above) / ((block @ whole)[:, None] - below)
-                found[name] = (above / below, above / below - others)
-        return found
+                rates[name] = (above / below, above / below - others)
+        return rates
 
     values = measure(w[None, :])
     blocks = (
@@ -72,12 +72,12 @@ def fairness(
     )
     for column, cell in enumerate(measured):
         for name in FAIRNESS:
-            own, apart = (
+            value, difference = (
                 interval(
                     float(values[name][which][0, column]),
                     np.concatenate([block[name][which][:, column] for block in blocks]),
                 )
                 for which in (0, 1)
             )
-            cell[name] = {**own, "difference": apart}
+            cell[name] = {**value, "difference": difference}
     return without_rows(cells)

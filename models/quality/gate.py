@@ -77,7 +77,7 @@ def decide_promotion(
     It must (1) be judged on at least `publish.min_positives` positives; (2) not be worse than the champion by more than
     `publish.margin`: the lower 95 % bound of its paired log-loss gain is above ``-margin``; (3) be significantly better
     than the base rate: the lower bound of the gain is above 0; (4) not be significantly worse than any baseline: no upper
-    bound is below 0; (5) carry a signal that holds later in time, as `models.quality.signal.forward_signal` tells. A
+    bound is below 0; (5) carry a signal that holds later in time, as `models.quality.signal.forward_signal` judges. A
     baseline that is
     a score without a probability is compared by AUC. Without a champion, (2) is left out. A comparison without an interval
     fails.

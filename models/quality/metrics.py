@@ -10,7 +10,7 @@ import numpy as np
 
 from features.errors import ParameterError
 from models.params import EvaluateParams
-from models.quality.bootstrap import checked, interval, resample_weights
+from models.quality.bootstrap import check_rows, interval, resample_weights
 from models.quality.curves import gain_points, pr_points, reliability_points, roc_points
 from models.quality.metric_kernels import Ranked, bin_noise, calibration_metrics, probabilities_only, row_log_loss
 
@@ -48,7 +48,7 @@ DEFAULTS = EvaluateParams()
 
 
 def _ranking(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None, rows: int, name: str) -> float:
-    y, s, w = checked(labels, scores, weights)
+    y, s, w = check_rows(labels, scores, weights)
     return float(Ranked.of(y, s).metrics(w[None, :], _share(rows, len(y)))[name][0])
 
 
@@ -127,13 +127,13 @@ def lift_at_capacity(
 
 def log_loss(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Mean of -ln of the probability given to what happened, in nats; probabilities are clipped 1e-15 away from 0 and 1."""
-    y, p, w = checked(labels, probabilities, weights)
+    y, p, w = check_rows(labels, probabilities, weights)
     return float(w @ row_log_loss(y, p) / w.sum())
 
 
 def brier(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Mean squared difference between probability and label, in [0, 1]."""
-    y, p, w = checked(labels, probabilities, weights)
+    y, p, w = check_rows(labels, probabilities, weights)
     return float(w @ (probabilities_only(p) - y) ** 2 / w.sum())
 
 
@@ -149,7 +149,7 @@ def ece(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | Non
     >>> ece(np.array([0, 1]), np.array([0.25, 0.75]), bins=2)
     0.25
     """
-    y, p, w = checked(labels, probabilities, weights)
+    y, p, w = check_rows(labels, probabilities, weights)
     return float(calibration_metrics(y, probabilities_only(p), w, w[None, :], bins)["ece_with_noise"][0])
 
 
@@ -164,7 +164,7 @@ def ece_base_rate_shift(labels: np.ndarray, probabilities: np.ndarray, weights: 
     >>> ece_base_rate_shift(np.array([0, 0, 1, 0]), np.array([0.5, 0.5, 0.5, 0.5]))
     0.25
     """
-    y, p, w = checked(labels, probabilities, weights)
+    y, p, w = check_rows(labels, probabilities, weights)
     return float(abs(w @ (probabilities_only(p) - y)) / w.sum())
 
 
@@ -206,17 +206,17 @@ def evaluate(
     DataError, ParameterError
         Labels, scores, weights or capacity out of range.
     """
-    y, s, w = checked(labels, scores, weights)
+    y, s, w = check_rows(labels, scores, weights)
     share = _share(capacity_rows, len(y))
     ranked = Ranked.of(y, s)
 
     noise = bin_noise(y, probabilities_only(s), w, groups, params.ece_bins) if is_probability else np.zeros(0)
 
     def measure(block: np.ndarray, draws: int) -> dict[str, np.ndarray]:
-        found = ranked.metrics(block, share)
+        measured = ranked.metrics(block, share)
         if is_probability:
-            found |= calibration_metrics(y, s, w, block, params.ece_bins, draws * noise)
-        return found
+            measured |= calibration_metrics(y, s, w, block, params.ece_bins, draws * noise)
+        return measured
 
     values = measure(w[None, :], 1)
     # A resample was drawn twice, so its gaps carry that noise twice
@@ -248,8 +248,8 @@ def paired_log_loss_gain(
     dict
         ``value``, ``low``, ``high`` in nats per row.
     """
-    y, p, w = checked(labels, probabilities, weights)
-    _, q, _ = checked(labels, others, weights)
+    y, p, w = check_rows(labels, probabilities, weights)
+    _, q, _ = check_rows(labels, others, weights)
     gain = row_log_loss(y, q) - row_log_loss(y, p)
     blocks = [block @ gain / block.sum(axis=1) for block in resample_weights(groups, w, params.bootstrap, params.seed)]
     return interval(float(w @ gain / w.sum()), np.concatenate(blocks))
@@ -270,12 +270,12 @@ def paired_auc_gain(
     dict
         ``value``, ``low``, ``high``; None where the AUC is undefined.
     """
-    y, s, w = checked(labels, scores, weights)
-    _, t, _ = checked(labels, others, weights)
-    one, two = Ranked.of(y, s), Ranked.of(y, t)
+    y, s, w = check_rows(labels, scores, weights)
+    _, t, _ = check_rows(labels, others, weights)
+    ranked, ranked_others = Ranked.of(y, s), Ranked.of(y, t)
 
     def gain(block: np.ndarray) -> np.ndarray:
-        return np.asarray(one.metrics(block, 1.0)["auc"] - two.metrics(block, 1.0)["auc"])
+        return np.asarray(ranked.metrics(block, 1.0)["auc"] - ranked_others.metrics(block, 1.0)["auc"])
 
     blocks: list[Any] = [gain(block) for block in resample_weights(groups, w, params.bootstrap, params.seed)]
     return interval(float(gain(w[None, :])[0]), np.concatenate(blocks))

@@ -14,7 +14,7 @@ import pandas as pd
 
 from features.errors import ParameterError
 from models.params import EvaluateParams
-from models.quality.bootstrap import checked, interval, resample_weights
+from models.quality.bootstrap import check_rows, interval, resample_weights
 from models.quality.metric_kernels import Ranked, probabilities_only, row_log_loss
 
 __all__ = [
@@ -46,10 +46,10 @@ def cut_points(numbers: np.ndarray) -> list[float]:
     >>> cut_points(np.array([1.0, 2.0, 3.0, 4.0, np.nan])), cut_points(np.array([7.0, 7.0]))
     ([2.0, 3.0, 4.0], [7.0])
     """
-    known = numbers[np.isfinite(numbers)]
-    if not len(known):
+    finite = numbers[np.isfinite(numbers)]
+    if not len(finite):
         return []
-    return [float(cut) for cut in np.unique(np.quantile(known, (0.25, 0.5, 0.75), method="higher"))]
+    return [float(cut) for cut in np.unique(np.quantile(finite, (0.25, 0.5, 0.75), method="higher"))]
 
 
 def number_bands(numbers: np.ndarray, cuts: list[float]) -> pd.Categorical:
@@ -65,9 +65,9 @@ def number_bands(numbers: np.ndarray, cuts: list[float]) -> pd.Categorical:
     shown = [f"{cut:,.6g}" for cut in cuts]
     names = [f"< {shown[0]}", *(f"{a} – < {b}" for a, b in itertools.pairwise(shown)), f"≥ {shown[-1]}"]
     bands = np.searchsorted(cuts, numbers, side="right")
-    known = np.isfinite(numbers)
+    is_finite = np.isfinite(numbers)
     return pd.Categorical(
-        [names[band] if ok else None for band, ok in zip(bands, known, strict=True)], categories=names
+        [names[band] if ok else None for band, ok in zip(bands, is_finite, strict=True)], categories=names
     )
 
 
@@ -129,33 +129,33 @@ def segments(
     DataError, ParameterError
         As `models.quality.metrics.evaluate`.
     """
-    y, p, w = checked(labels, probabilities, weights)
+    y, p, w = check_rows(labels, probabilities, weights)
     share = float(selected(probabilities_only(p), capacity_rows).mean())
     loss = row_log_loss(y, p)
     cells = {dimension: count_cells(y, values, min_positives, w) for dimension, values in by.items()}
-    measured = [cell for found in cells.values() for cell in found if cell["measured"]]
+    measured = [cell for dimension_cells in cells.values() for cell in dimension_cells if cell["measured"]]
     ranked = [Ranked.of(y[cell["at"]], p[cell["at"]]) for cell in measured]
 
     def measure(block: np.ndarray, cell: Cell, order: Ranked) -> dict[str, np.ndarray]:
         at = cell["at"]
         drawn = block[:, at]
-        found = order.metrics(drawn, share)
+        ranking = order.metrics(drawn, share)
         with np.errstate(divide="ignore", invalid="ignore"):
             mean, rate, lost = (drawn @ values / drawn.sum(axis=1) for values in (p[at], y[at], loss[at]))
         return {
             "base_rate_interval": rate,
             "mean_probability": mean,
-            "auc": found["auc"],
+            "auc": ranking["auc"],
             "log_loss": lost,
             "calibration_gap": mean - rate,
-            "lift_at_capacity": found["lift_at_capacity"],
+            "lift_at_capacity": ranking["lift_at_capacity"],
         }
 
     values = [measure(w[None, :], *one) for one in zip(measured, ranked, strict=True)]
     resamples: list[list[dict[str, np.ndarray]]] = [[] for _ in measured]
     for block in resample_weights(groups, w, params.bootstrap, params.seed) if measured else ():
-        for found, one in zip(resamples, zip(measured, ranked, strict=True), strict=True):
-            found.append(measure(block, *one))
+        for dimension_cells, one in zip(resamples, zip(measured, ranked, strict=True), strict=True):
+            dimension_cells.append(measure(block, *one))
     for cell, value, blocks in zip(measured, values, resamples, strict=True):
         for name in value:
             resampled = np.concatenate([block[name] for block in blocks])
@@ -168,14 +168,14 @@ def segments(
 
 def count_cells(labels: np.ndarray, values: pd.Categorical, min_positives: int, weights: np.ndarray) -> list[Cell]:
     """Count rows and positives of each value that occurs, the missing one last; ``at`` holds the row numbers."""
-    found = []
+    cells = []
     names = [str(name) for name in values.categories]
     for code in [*range(len(names)), -1]:
         at = np.flatnonzero(values.codes == code)
         if not len(at):
             continue
         positives = int(labels[at].sum())
-        found.append(
+        cells.append(
             {
                 "value": names[code] if code >= 0 else None,
                 "rows": len(at),
@@ -185,14 +185,14 @@ def count_cells(labels: np.ndarray, values: pd.Categorical, min_positives: int, 
                 "at": at,
             }
         )
-    return found
+    return cells
 
 
 def without_rows(cells: dict[str, list[Cell]]) -> dict[str, list[Cell]]:
     """Leave out the row numbers that `count_cells` put into cells."""
     return {
-        dimension: [{key: value for key, value in cell.items() if key != "at"} for cell in found]
-        for dimension, found in cells.items()
+        dimension: [{key: value for key, value in cell.items() if key != "at"} for cell in dimension_cells]
+        for dimension, dimension_cells in cells.items()
     }
 
 
@@ -222,13 +222,13 @@ def holm(chances: list[float]) -> list[float]:
 
 
 def flag(cells: list[Cell]) -> None:
-    """Say of each measured cell whether its calibration gap is apart from 0, alone and among all that were looked at.
+    """Mark each measured cell whose calibration gap differs from 0, by itself and among all cells that were tested.
 
     Adds ``apart`` (its own interval excludes 0; of twenty calibrated segments about one is), ``p_holm`` and ``flagged`` (still
     apart after Holm's correction, at the 5 % level).
     """
-    told = [cell for cell in cells if cell.get("p") is not None]
-    for cell, chance in zip(told, holm([cell["p"] for cell in told]), strict=True):
+    tested = [cell for cell in cells if cell.get("p") is not None]
+    for cell, chance in zip(tested, holm([cell["p"] for cell in tested]), strict=True):
         cell["p_holm"] = chance
     for cell in cells:
         low, high = cell["calibration_gap"]["low"], cell["calibration_gap"]["high"]

@@ -37,9 +37,9 @@ class Signal:
     auc : dict
         With its 95 % interval.
     p_value : float or None
-        Chance that labels permuted within month do as well; None: not told.
+        Chance that labels permuted within month do as well; None: not computed.
     simpler : str or None
-        The simpler model that does best beside this one.
+        The best of the simpler models.
     simpler_gain : dict or None
         Gain over it: in log loss, or in AUC where it gives no probability.
     sentence : dict
@@ -72,7 +72,7 @@ def forward_signal(
     evaluate: EvaluateParams,
     weights: np.ndarray | None = None,
 ) -> Signal:
-    """Tell whether a model knows anything about later leads, and whether a simpler one would do.
+    """Judge whether a model's signal holds for later leads, and whether a simpler model would do.
 
     There is a signal only if all of these hold: the lower 95 % bound of the log-loss gain over the base rate is above 0; the
     lower 95 % bound of AUC is at least `publish.min_auc`; and labels permuted within month do as well with p <= 0.01, so that
@@ -114,7 +114,7 @@ def forward_signal(
     skill = {key: None if value is None else value / reference for key, value in gain.items()}
     area = measure(y, probabilities, groups, w, 1, evaluate, is_probability=False)["auc"] or nothing
     p_value = permutation_p(y, groups, months, probabilities, publish.permutations, evaluate.seed)
-    name, beside = _best_simpler(y, probabilities, others, groups, w, evaluate)
+    name, simpler_gain = _best_simpler(y, probabilities, others, groups, w, evaluate)
     failed = []
     if gain["low"] is None or gain["low"] <= 0.0:
         failed.append("skill")
@@ -124,15 +124,15 @@ def forward_signal(
         failed.append("permutations")
     if failed:
         code = "no_forward_signal"
-    elif beside is not None and beside["value"] is not None and beside["value"] <= 0.0:
+    elif simpler_gain is not None and simpler_gain["value"] is not None and simpler_gain["value"] <= 0.0:
         code = "use_the_simpler_model"
     else:
         code = "forward_signal"
     words = {
-        language: _sentence(code, language, failed, skill, area, p_value, publish.min_auc, name, beside)
+        language: _sentence(code, language, failed, skill, area, p_value, publish.min_auc, name, simpler_gain)
         for language in ("en", "de")
     }
-    return Signal(code, positives, rows, gain, skill, area, p_value, name, beside, words)
+    return Signal(code, positives, rows, gain, skill, area, p_value, name, simpler_gain, words)
 
 
 def permutation_p(
@@ -193,17 +193,17 @@ def _best_simpler(
     evaluate: EvaluateParams,
 ) -> tuple[str | None, Interval | None]:
     """Find the simpler model with the smallest log loss, else, where none gives a probability, with the largest AUC."""
-    found: list[tuple[float, str, Interval]] = []
+    gains: list[tuple[float, str, Interval]] = []
     able = {name: others[name] for name in SIMPLER if name in others}
     with_probability = {name: pair for name, pair in able.items() if pair[1]}
     for name, (values, is_probability) in (with_probability or able).items():
         gain_over = paired_log_loss_gain if is_probability else paired_auc_gain
         gain = gain_over(y, p, values, groups, w, evaluate)
         if gain["value"] is not None:
-            found.append((gain["value"], name, gain))
-    if not found:
+            gains.append((gain["value"], name, gain))
+    if not gains:
         return None, None
-    _, name, gain = min(found, key=lambda item: item[:2])
+    _, name, gain = min(gains, key=lambda item: item[:2])
     return name, gain
 
 
@@ -216,7 +216,7 @@ def _sentence(
     p_value: float,
     min_auc: float,
     simpler: str | None,
-    beside: Interval | None,
+    simpler_gain: Interval | None,
 ) -> str:
     def figure(metric: Interval, digits: int = 3) -> str:
         if metric["value"] is None or metric["low"] is None:
@@ -254,16 +254,16 @@ def _sentence(
         }[code]
     if code == "no_forward_signal":
         return opening + ("; " if language == "en" else "; außerdem ").join(reasons[name] for name in failed) + "."
-    if simpler is None or beside is None:
+    if simpler is None or simpler_gain is None:
         return opening + "."
-    other, gained = MODEL_WORDS[simpler][language], figure(beside, 4)
+    other, gained = MODEL_WORDS[simpler][language], figure(simpler_gain, 4)
     if code == "use_the_simpler_model":
         return opening + (
             f"{other} is at least as good: this model's gain over it is {gained}."
             if language == "en"
             else f"„{other}“ ist mindestens so gut: Der Gewinn dieses Modells darüber beträgt {gained}."
         )
-    proven = beside["low"] is not None and beside["low"] > 0.0
+    proven = simpler_gain["low"] is not None and simpler_gain["low"] > 0.0
     if language == "en":
         return f"{opening}; gain over {other} {gained}{'' if proven else ', which these rows do not prove'}."
     return f"{opening}; Gewinn gegenüber „{other}“ {gained}{'' if proven else ', was diese Zeilen nicht beweisen'}."

@@ -1,4 +1,4 @@
-"""Parts of trees that are small enough to know their Shapley values beforehand, for every answer that a row can give.
+"""Parts of trees whose Shapley values are tabulated beforehand, for every combination of their splits' results.
 
 What a part adds to each feature depends on yes-or-no answers alone: which edges of the way to it a row took, and what each
 split in it decided. With b answers there are 2^b cases; a table holds them all (as in Yang 2021, "Fast TreeSHAP", version 2,
@@ -18,7 +18,7 @@ MOST_ANSWERS = 12
 
 
 class Groups(NamedTuple):
-    """What has a table, and what has none.
+    """The parts of the trees that have a table, and the leaves that have none.
 
     Attributes
     ----------
@@ -74,12 +74,12 @@ def _cut(trees: Trees, most: int) -> Groups:
 
     def add(way: list[int], first: int, count: int, leaf: int) -> None:
         nonlocal size
-        found = dict.fromkeys([int(trees.feature[edge >> 1]) for edge in way])
-        found.update(dict.fromkeys(trees.feature[first : first + count].tolist()))
+        features = dict.fromkeys([int(trees.feature[edge >> 1]) for edge in way])
+        features.update(dict.fromkeys(trees.feature[first : first + count].tolist()))
         parts[-1] = (*parts[-1][:3], leaf)
         answers.extend([*way, *range(edges_of + first, edges_of + first + count)])
-        columns.extend(found)
-        size += len(found) << (len(way) + count)
+        columns.extend(features)
+        size += len(features) << (len(way) + count)
         splits.append((first, count))
         parts.append((len(answers), len(columns), size, len(trees.value)))
 

@@ -16,7 +16,7 @@ from features.errors import BundleError
 __all__ = ["BINARY", "GAMMA", "ModelText", "Tree", "read_model_text"]
 
 BINARY, GAMMA = "binary sigmoid:1", "gamma"
-"""Objectives, as LightGBM writes them, of the classifier and of its spread."""
+"""Objectives, as LightGBM writes them, of the classifier and of its uncertainty."""
 
 MOST_BYTES = 64 * 2**20
 MOST_COLUMNS = 20_000
@@ -230,9 +230,9 @@ def _tree(block: str, number: int, columns: int) -> Tree:
         categories,
         0,
     )
-    chosen = tree.threshold[(tree.decision & _CATEGORICAL) == 1]
-    if sorted(chosen.tolist()) != list(range(sets_count)):
-        _refuse(f"{where}: {len(chosen)} splits by category do not name its {sets_count} sets once each")
+    set_numbers = tree.threshold[(tree.decision & _CATEGORICAL) == 1]
+    if sorted(set_numbers.tolist()) != list(range(sets_count)):
+        _refuse(f"{where}: {len(set_numbers)} splits by category do not name its {sets_count} sets once each")
     return tree._replace(levels=_levels(tree, where))
 
 

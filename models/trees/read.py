@@ -21,7 +21,7 @@ class Trees(NamedTuple):
     Attributes
     ----------
     feature : ndarray of int32 [splits]
-        Column that is looked at.
+        Column that the split reads.
     threshold : ndarray of float64 [splits]
         Of numbers: at most so much goes left.
     decision : ndarray of uint8 [splits]

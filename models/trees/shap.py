@@ -20,7 +20,7 @@ trees are computed once and looked up (`models.trees.groups`); the rest is walke
 import numpy as np
 
 from features.kernels.compiled import compiled, entry
-from features.threads import in_parts
+from features.threads import run_in_ranges
 from models.trees.groups import TABLE_BYTES, group
 from models.trees.model_text import Tree
 from models.trees.read import Trees, flat_trees
@@ -92,7 +92,7 @@ class TreeShap:
         def run(begin: int, end: int) -> None:
             _explain(rows[begin:end], *self._kernel, out[begin:end])
 
-        in_parts(run, len(rows), lambda: np.ones(len(rows)), TOUCHPOINTS_PER_ROW * len(rows))
+        run_in_ranges(run, len(rows), lambda: np.ones(len(rows)), TOUCHPOINTS_PER_ROW * len(rows))
         return out
 
 

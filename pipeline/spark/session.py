@@ -51,7 +51,7 @@ def spark_session(conf: Mapping[str, str] | None = None) -> SparkSession:
     except (PySparkException, OSError) as error:
         raise ParameterError(
             f"features.engine is 'spark', but Spark does not start ({str(error).splitlines()[0]}). It needs Java 17 or newer: "
-            "run `make system`, which installs it, or set JAVA_HOME; or set features.engine to 'duckdb'."
+            "run `make system`, which installs it, or set JAVA_HOME; or set features.engine to 'local'."
         ) from error
     session.conf.set("spark.sql.session.timeZone", "UTC")
     session.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")

@@ -66,11 +66,11 @@ def is_loopback(host: str) -> bool:
 
 def listening_on() -> list[str]:
     """List the addresses that this process listens on, by its open sockets; a Unix socket by its path."""
-    found = []
+    addresses = []
     for opened in _sockets():
         address = opened.getsockname()
-        found.append(str(address if opened.family == socket.AF_UNIX else address[0]))
-    return found
+        addresses.append(str(address if opened.family == socket.AF_UNIX else address[0]))
+    return addresses
 
 
 def _sockets() -> Iterator[socket.socket]:
@@ -82,6 +82,6 @@ def _sockets() -> Iterator[socket.socket]:
             copy = os.dup(int(name))
         except OSError:  # the one that listed them, or one closed meanwhile
             continue
-        with socket.socket(fileno=copy) as one:
-            if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                yield one
+        with socket.socket(fileno=copy) as listener:
+            if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                yield listener

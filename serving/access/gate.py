@@ -11,20 +11,20 @@ from serving.access.guard import Guard
 from serving.access.key_file import keys_file, read_keys
 from serving.access.rate_limits import RateLimits
 
-__all__ = ["gate", "prepare", "will_listen_on"]
+__all__ = ["make_guard", "prepare", "will_listen_on"]
 
 LIMITS = "LEAD_RATE_LIMITS_FILE"  # from the process that starts the workers to its workers
 _log = logging.getLogger("bentoml.lead_qualification.keys")
 
 
 class _Start:
-    """What the process that starts the workers knows, where it was told."""
+    """What `python -m serving` was given; None behind a bare ``bentoml serve``."""
 
     host: str | None = None
 
 
 def will_listen_on(host: str) -> None:
-    """Say where the workers that this process is about to start will listen.
+    """Set the address that the workers of this process will listen on, before they start.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ def will_listen_on(host: str) -> None:
 
 
 def prepare(root: Path, place: Path) -> None:
-    """Refuse to start where keys are needed and can't be read, and say in which file the workers count.
+    """Refuse to start where keys are needed and can't be read, and name the file in which the workers count requests.
 
-    Where nobody said on what the workers will listen, as behind ``bentoml serve``, only they decide, by their sockets.
+    Where the address is not known, as behind ``bentoml serve``, each worker decides by its own sockets.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def prepare(root: Path, place: Path) -> None:
     _log.log(logging.INFO if valid else logging.WARNING, "Callers need API keys; %d of %d are valid.", valid, len(keys))
 
 
-def gate(root: Path) -> Guard | None:
+def make_guard(root: Path) -> Guard | None:
     """Make the guard of a worker; None: callers need no key.
 
     Parameters

@@ -13,14 +13,14 @@ from serving.access.key_file import LEADS_PER_MINUTE, REQUESTS_PER_MINUTE, Key, 
 from serving.access.rate_limits import RateLimits
 from serving.contract.errors import RequestError
 from serving.contract.routes import MATCH, Match
-from serving.http.answers import Answer, Scope, refused
+from serving.http.answers import Answer, Scope, error_answer
 
 __all__ = ["KEY", "Guard", "may_debug"]
 
 KEY = "lead_qualification.key"
 """Where a request's scope holds the key it came with."""
 
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 _REALM = 'Bearer realm="lead-qualification"'
 _NOBODY = "0" * 64  # no text is known to hash to it
 _HOW = "Send the header Authorization: Bearer <key>; the operator makes one by python -m serving.keys create."
@@ -30,9 +30,9 @@ _log = logging.getLogger("bentoml.lead_qualification.keys")
 
 
 class Guard:
-    """Admits requests with a key, and follows the file of keys.
+    """Admits requests with a key, and reads the file of keys again when it changes.
 
-    A file that can't be read any more changes nothing, and is told in the log: the keys read last stay, and expire as they say.
+    A file that can't be read any more is logged and changes nothing: the keys read last stay, each until it expires.
 
     Parameters
     ----------
@@ -50,31 +50,32 @@ class Guard:
         self._looked = -math.inf
 
     def refuse(self, scope: Scope) -> Answer | None:
-        """Say why a request is refused, by the route in its scope; None: it is admitted. Its scope then holds the key.
+        """Give the answer to a request that is refused, by the route in its scope; None: it is admitted.
 
-        What matches no route needs a key, too: without one, nobody is told what there is.
+        The scope of an admitted request holds its key. A path that matches no route needs a key, too: without one, nobody
+        learns which routes there are.
         """
-        found: Match | None = scope[MATCH]
-        needed = "any" if found is None else found.route.needs
+        matched: Match | None = scope[MATCH]
+        needed = "any" if matched is None else matched.route.needs
         if needed == "open":
             return None
         now = time.monotonic()
-        if now - self._looked >= LOOK_SECONDS:
+        if now - self._looked >= CHECK_SECONDS:
             self._looked = now
-            self._look()
+            self._reload()
         try:
             key = self._key(scope)
         except RequestError as error:
             challenge = _REALM if error.code == "no_key" else f'{_REALM}, error="invalid_token"'
-            return refused(error, (b"www-authenticate", challenge.encode("ascii")))
+            return error_answer(error, (b"www-authenticate", challenge.encode("ascii")))
         scope[KEY] = key
         if needed not in key.scopes and needed != "any" and "admin" not in key.scopes:
             refusal = _forbidden(key, needed)
             challenge = f'{_REALM}, error="insufficient_scope", scope="{needed}"'
-            return refused(refusal, (b"www-authenticate", challenge.encode("ascii")))
-        wait = self._take(key, 1, int(found is not None and found.route.counts_leads), now)
+            return error_answer(refusal, (b"www-authenticate", challenge.encode("ascii")))
+        wait = self._take(key, 1, int(matched is not None and matched.route.counts_leads), now)
         if wait > 0.0:
-            return refused(_too_many(key, wait), (b"retry-after", str(math.ceil(wait)).encode("ascii")))
+            return error_answer(_too_many(key, wait), (b"retry-after", str(math.ceil(wait)).encode("ascii")))
         return None
 
     def charge(self, scope: Scope, leads: int) -> None:
@@ -83,7 +84,7 @@ class Guard:
         if key is not None and leads > 1:
             self._take(key, 0, leads - 1, time.monotonic())
 
-    def name(self, scope: Scope) -> str | None:
+    def key_id(self, scope: Scope) -> str | None:
         """Give the id of the request's key."""
         key: Key | None = scope.get(KEY)
         return None if key is None else key.id
@@ -117,15 +118,15 @@ class Guard:
             raise RequestError(401, "invalid_key", f"the key {key.id} is {state}.", hint=hint)
         return key
 
-    def _look(self) -> None:
+    def _reload(self) -> None:
         """Read the file again, if it is another one than before."""
         try:
-            found = self.file.stat()
-            seen = (found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size)
-            if seen == self._seen:
+            status = self.file.stat()
+            version = (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size)
+            if version == self._seen:
                 return
             self._keys = {key.id: key for key in read_keys(self.file)}
-            self._seen, self._said = seen, None
+            self._seen, self._said = version, None
             _log.info("%d API keys are known.", len(self._keys))
         except (LeadQualificationError, OSError) as error:
             self._seen = None

@@ -112,8 +112,8 @@ def new_key() -> tuple[str, str]:
 
 def key_id_of(text: str) -> str | None:
     """Read the id in a key; None: it is not shaped like one of ours."""
-    found = _SHAPE.fullmatch(text)
-    return found and found.group(1)
+    matched = _SHAPE.fullmatch(text)
+    return matched and matched.group(1)
 
 
 def keys_file(root: Path, environ: Mapping[str, str]) -> Path:
@@ -193,9 +193,9 @@ def _plain(key: Key) -> dict[str, Any]:
 
 
 def _read_key(item: Any, where: str) -> Key:
-    known = {field.name for field in dataclasses.fields(Key)}
-    if not isinstance(item, dict) or not set(item) <= known:
-        raise LeadQualificationError(f"{where} is no entry of a key; known fields are {', '.join(sorted(known))}.")
+    fields = {field.name for field in dataclasses.fields(Key)}
+    if not isinstance(item, dict) or not set(item) <= fields:
+        raise LeadQualificationError(f"{where} is no entry of a key; known fields are {', '.join(sorted(fields))}.")
     scopes = item.get("scopes")
     if not isinstance(scopes, list) or not scopes or not all(scope in KEY_SCOPES for scope in scopes):
         raise LeadQualificationError(

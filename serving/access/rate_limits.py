@@ -82,11 +82,11 @@ class RateLimits:
         try:
             name = key_id.encode("ascii")
             place = self._place(name)
-            found, used_requests, used_leads, at = _SLOT.unpack_from(self._map, place)
-            if found.rstrip(b"\0") != name:
+            owner, used_requests, used_leads, used_at = _SLOT.unpack_from(self._map, place)
+            if owner.rstrip(b"\0") != name:
                 used_requests = used_leads = 0.0
-                at = now
-            minutes = max(now - at, 0.0) / 60.0
+                used_at = now
+            minutes = max(now - used_at, 0.0) / 60.0
             owed_requests, owed_leads = self._owed.pop(key_id, (0, 0))
             used_requests = max(used_requests - minutes * requests_per_minute, 0.0) + owed_requests
             used_leads = max(used_leads - minutes * leads_per_minute, 0.0) + owed_leads
@@ -98,7 +98,7 @@ class RateLimits:
                 wait = 60.0 * max(too_many, too_much)
             if wait < 1e-6:  # rounding, less than a clock's tick
                 wait, used_requests, used_leads = 0.0, used_requests + requests, used_leads + leads
-            _SLOT.pack_into(self._map, place, name, used_requests, used_leads, max(now, at))
+            _SLOT.pack_into(self._map, place, name, used_requests, used_leads, max(now, used_at))
             return wait
         finally:
             if self._file is not None:
@@ -117,12 +117,12 @@ class RateLimits:
 
     def _place(self, name: bytes) -> int:
         """Find the key's slot, or the one of its neighbours that was used longest ago."""
-        start, oldest, chosen = int(name, 16), math.inf, 0
+        start, oldest, least_used = int(name, 16), math.inf, 0
         for step in range(_NEIGHBOURS):
             place = (start + step) % _SLOTS * _SLOT.size
-            found, _, _, at = _SLOT.unpack_from(self._map, place)
-            if found[: len(name)] == name:
+            owner, _, _, used_at = _SLOT.unpack_from(self._map, place)
+            if owner[: len(name)] == name:
                 return place
-            if at < oldest:
-                oldest, chosen = at, place
-        return chosen
+            if used_at < oldest:
+                oldest, least_used = used_at, place
+        return least_used

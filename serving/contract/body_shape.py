@@ -73,11 +73,11 @@ def shape_of(schema: type[BaseModel]) -> Shape:
     document = schema.model_json_schema()
     named = document["$defs"]
     records = [
-        _shortest(one["items"], named)
+        _shortest(alternative["items"], named)
         for holder in (document, *named.values())
         for name, value in holder.get("properties", {}).items()
-        for one in value.get("anyOf", (value,))
-        if "items" in one and name != "leads"
+        for alternative in value.get("anyOf", (value,))
+        if "items" in alternative and name != "leads"
     ]
     return Shape(*_bounds(document, named), record=min(records))
 
@@ -91,10 +91,10 @@ def _bounds(schema: Mapping[str, Any], named: Mapping[str, Any]) -> tuple[int, i
     part = _resolved(schema, named)
     fields = part.get("properties", {})
     inner = [*part.get("anyOf", ()), *fields.values(), part.get("items"), part.get("additionalProperties")]
-    found = [_bounds(item, named) for item in inner if isinstance(item, dict)]
+    inner_bounds = [_bounds(item, named) for item in inner if isinstance(item, dict)]
     key = max([part.get("propertyNames", {}).get("maxLength", 0), *map(len, fields)])
-    own = (0, max(len(fields), part.get("maxProperties", 0)), max(key, part.get("maxLength", 0)))
-    depth, members, text = (max(values) for values in zip(own, *found, strict=True))
+    own_bounds = (0, max(len(fields), part.get("maxProperties", 0)), max(key, part.get("maxLength", 0)))
+    depth, members, text = (max(values) for values in zip(own_bounds, *inner_bounds, strict=True))
     return depth + (part.get("type") in ("object", "array")), members, text
 
 
@@ -134,7 +134,7 @@ def check_shape(body: bytes) -> None:
         raise too_deep()
     if problem == LONG_NUMBER:
         raise not_finite(body[at : at + LONGEST_NUMBER].decode("ascii", "replace"))
-    said = {
+    descriptions = {
         BLANKS: f"there are more than {LONGEST_BLANK:,} bytes of white space in a row",
         NO_OBJECT: "the array there holds something else than objects; all arrays of a request hold objects",
         EMPTY_ENTRY: "the array there holds an empty object",
@@ -143,7 +143,7 @@ def check_shape(body: bytes) -> None:
         LONG_TEXT: f"the text there has more than {text:,} bytes; at most {shape.text} characters are allowed",
     }
     if problem != FINE:
-        message = f"the body has a structure that no request has, at byte {at:,}: {said[problem]}."
+        message = f"the body has a structure that no request has, at byte {at:,}: {descriptions[problem]}."
         hint = "Send a body as in /docs.json. Smaller ones are told which field is wrong."
         raise RequestError(400, "too_complex", message, hint=hint)
 

@@ -47,7 +47,7 @@ def error_body(error: RequestError) -> bytes:
 
 
 def field_path(location: Sequence[str | int]) -> str | None:
-    """Write where a field is the way programmers do; None for the body itself.
+    """Write the path of a field, as in ``leads[0].touchpoints[3]``; None for the body itself.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The shapes of what is told as it happens, and of the answers to it. They make the OpenAPI document, too."""
+"""Schemas of the event routes and of their answers; the OpenAPI document is made from them."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from serving.contract.limits import MAX_LEADS, MAX_ORDERS, MAX_REASONS, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
 from serving.contract.score import (
     Attributes,
+    InputWarning,
     Loose,
     Model,
     Moment,
-    Notice,
     Order,
     ScoredLead,
     StageChange,
@@ -119,7 +119,7 @@ class Accepted(BaseModel):
     new: int = Field(description="Entries that said something new.")
     duplicate: int = Field(description="Entries that were known already, and changed nothing.")
     recorded_at: str = Field(description="Stands for every recorded_at that was not sent; UTC.")
-    warnings: list[Notice] = Field(
+    warnings: list[InputWarning] = Field(
         default_factory=list,
         description="What is odd about the times, one per code, and about attributes, one each; left out where nothing is.",
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["ACCEPTED", "ANSWER", "ERROR", "LEAD_SCORE", "REQUEST", "TOLD"]
+__all__ = ["ACCEPTED", "ANSWER", "ERROR", "EVENT_BODIES", "LEAD_SCORE", "REQUEST"]
 
 REQUEST: dict[str, Any] = {
     "leads": [
@@ -68,7 +68,7 @@ ERROR: dict[str, Any] = {
     }
 }
 
-TOLD: dict[str, dict[str, Any]] = {
+EVENT_BODIES: dict[str, dict[str, Any]] = {
     "touchpoints": {
         "touchpoints": [
             {

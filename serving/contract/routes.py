@@ -1,7 +1,7 @@
 """The one table of routes: what is answered where, to whom, and by what.
 
 The outermost middleware matches each path against it once; scopes, limits, names in logs and metrics, and the handler all come
-from that match. Nothing else looks at a path.
+from that match. Nothing else reads a path.
 """
 
 import re
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 __all__ = [
+    "EVENT_KINDS",
     "KEY_SCOPES",
     "LEAD_SCORE",
     "MATCH",
     "OTHER",
     "ROUTES",
-    "TOLD",
     "Match",
     "Need",
     "Route",
@@ -23,8 +23,8 @@ __all__ = [
     "match",
 ]
 
-TOLD = ("touchpoints", "leads", "stage_changes", "outcomes")
-"""What may be told; each is a route, and the key of its body's list."""
+EVENT_KINDS = ("touchpoints", "leads", "stage_changes", "outcomes")
+"""The kinds of events that the online store takes; each names an event route, and the list in its body."""
 
 LEAD_SCORE = "/leads/{lead_id}/score"
 
@@ -89,12 +89,12 @@ class Route:
     is_quiet: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what is not complete.
+        """Refuse an incomplete route.
 
         Raises
         ------
         ValueError
-            The route says nothing that can be kept.
+            The route is incomplete, or contradicts itself.
         """
         if self.needs not in get_args(Need):
             raise ValueError(f"route {self.name} needs {self.needs!r}; allowed are {', '.join(get_args(Need))}.")
@@ -123,7 +123,7 @@ def _upstream(name: str, template: str, **more: Any) -> Route:
 ROUTES = (
     Route(name="score", template="/score", methods=("POST",), needs="score", counts_leads=True),
     Route(name="lead_score", template=LEAD_SCORE, methods=_READ, needs="score", counts_leads=True),
-    *(Route(name=kind, template=f"/{kind}", methods=("POST",), needs="write") for kind in TOLD),
+    *(Route(name=kind, template=f"/{kind}", methods=("POST",), needs="write") for kind in EVENT_KINDS),
     Route(name="metrics", template="/metrics", methods=_READ, needs="any", is_quiet=True),
     Route(name="index", template="/", methods=_READ, needs="open"),
     Route(name="docs", template="/docs.json", methods=_READ, needs="open"),
@@ -168,9 +168,9 @@ def match(path: str) -> Match | None:
     >>> [match(path) for path in ("/score/", "/score\n", "//score", "/Score", "/leads//score", "/leads/score")]
     [None, None, None, None, None, None]
     """
-    found = _LITERAL.get(path)
-    if found is not None or not is_clean(path):
-        return found
+    literal = _LITERAL.get(path)
+    if literal is not None or not is_clean(path):
+        return literal
     for begin, end, route in _WITH_ID:
         if len(path) > len(begin) + len(end) and path.startswith(begin) and path.endswith(end):
             return Match(route, path[len(begin) : len(path) - len(end)])

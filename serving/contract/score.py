@@ -1,6 +1,6 @@
-"""The shapes of `POST /score`: what comes in, strictly, and what goes out. They make the OpenAPI document, too.
+"""Schemas of `POST /score`: the request and its answer; the OpenAPI document is made from them.
 
-Requests take no liberties: an unknown field, text for a number, a time without a zone are errors that name the field.
+Requests are checked strictly: an unknown field, text for a number, a time without a zone are errors that name the field.
 """
 
 import datetime as dt
@@ -112,7 +112,7 @@ class Order(_Strict):
     product: Loose | None = None
 
 
-# Lists stop at their first error: a body full of errors would be told in gigabytes
+# Lists stop at their first error: all errors of a body full of them would fill gigabytes
 def _most(count: int) -> Any:
     return Field(max_length=count, fail_fast=True)
 
@@ -153,8 +153,8 @@ class Lead(_Strict):
 
     @field_validator("changed_since")
     @classmethod
-    def _earlier(cls, since: dt.datetime | None, found: ValidationInfo) -> dt.datetime | None:
-        at = found.data.get("snapshot_at")
+    def _earlier(cls, since: dt.datetime | None, info: ValidationInfo) -> dt.datetime | None:
+        at = info.data.get("snapshot_at")
         if since is not None and at is not None and since >= at:
             raise PydanticCustomError("not_before", "expected a moment before snapshot_at")
         return since
@@ -183,7 +183,7 @@ class Reason(BaseModel):
     contribution: float = Field(description="Log-odds: above 0 speaks for the lead, below 0 against.")
 
 
-class Notice(BaseModel):
+class InputWarning(BaseModel):
     """Something in the request that did not prevent a score."""
 
     code: str
@@ -222,7 +222,7 @@ class ScoredLead(BaseModel):
     fit: float | None = Field(description="What the lead is: its part of the log-odds; null without reasons.")
     engagement: float | None = Field(description="What the lead does: its part of the log-odds; null without reasons.")
     reasons: list[Reason]
-    warnings: list[Notice]
+    warnings: list[InputWarning]
     not_scored: Literal["already_qualified", "disqualified", "objected", "too_little_data"] | None = Field(
         None, description="Why there is no probability."
     )

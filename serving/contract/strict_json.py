@@ -1,7 +1,7 @@
 """JSON without the liberties that parsers take: no duplicate keys, no NaN or Infinity, no bottomless nesting.
 
 A large body is parsed only when its structure is one that a request may have, so that parsing costs no more than that of the
-largest valid one. A small one is parsed as it is, and what is wrong with it is told by its field.
+largest valid one. A small one is parsed as it is, and an error names its field.
 """
 
 import json

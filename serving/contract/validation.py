@@ -122,15 +122,15 @@ def _breaks(schema: type[BaseModel], value: Any) -> Iterator[tuple[str | None, s
     try:
         schema.model_validate(value)
     except ValidationError as error:
-        for found in error.errors(include_url=False, include_context=False, include_input=False):
-            location = found["loc"]
+        for details in error.errors(include_url=False, include_context=False, include_input=False):
+            location = details["loc"]
             while len(location) > 1 and _is_branch(location):
                 location = location[:-1]
-            yield field_path(location), _code(found)
+            yield field_path(location), _code(details)
 
 
-def _code(found: ErrorDetails) -> str:
-    kind = str(found["type"])
+def _code(details: ErrorDetails) -> str:
+    kind = str(details["type"])
     return CODES.get(kind, "invalid_time" if kind.startswith("datetime") else "wrong_type")
 
 

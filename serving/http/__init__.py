@@ -1,1 +1,1 @@
-"""HTTP: the outermost layer, bodies, timeouts, shutdown."""
+"""HTTP: the middleware, bodies, timeouts, graceful shutdown, logs."""

@@ -1,4 +1,4 @@
-"""What handlers take and give: the types of ASGI, and an answer with what the log may say of it."""
+"""The types of ASGI, and the answer that a handler returns, with what the access log may hold of it."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ __all__ = [
     "Handler",
     "Message",
     "Receive",
+    "ResponseRecord",
     "Scope",
-    "Seen",
     "Send",
-    "refused",
+    "error_answer",
 ]
 
 Scope = MutableMapping[str, Any]
@@ -33,7 +33,7 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is answered, and what the log may say of it.
+    """An answer, and what the access log may hold of it.
 
     Attributes
     ----------
@@ -78,8 +78,8 @@ Handler = Callable[[Scope, Receive], Awaitable[Answer]]
 
 
 @dataclass(slots=True)
-class Seen:
-    """What became of one request, for the log."""
+class ResponseRecord:
+    """How one request was answered, for the access log."""
 
     status: int = 0
     bytes: int = 0
@@ -88,6 +88,6 @@ class Seen:
     version: str | None = None
 
 
-def refused(error: RequestError, *headers: tuple[bytes, bytes]) -> Answer:
+def error_answer(error: RequestError, *headers: tuple[bytes, bytes]) -> Answer:
     """Answer with an error."""
     return Answer(error_body(error), error.status, error.code, headers=headers)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from serving.contract.errors import RequestError
 from serving.contract.limits import LARGE_BYTES_AT_ONCE, MAX_BODY_BYTES, READ_SECONDS, SMALL_BYTES, SMALL_BYTES_AT_ONCE
 from serving.contract.strict_json import too_large
-from serving.http.memory import Returning
+from serving.http.memory import MemoryTrimmer
 
 __all__ = ["BytesHeld", "bytes_held", "read_body", "skip_body"]
 
@@ -27,17 +27,17 @@ class BytesHeld:
     def __init__(self, large: int = LARGE_BYTES_AT_ONCE, small: int = SMALL_BYTES_AT_ONCE) -> None:
         self.large = self.small = 0
         self._most_large, self._most_small = large, small
-        self._returning = Returning()
+        self._trimmer = MemoryTrimmer()
 
     @contextlib.contextmanager
     def share(self) -> Iterator["_Share"]:
-        """Give the way to say how large one body is; it counts until the block ends."""
+        """Open an account for the bytes of one body; they count until the block ends."""
         share = _Share(self)
         try:
             yield share
         finally:
             if share.is_large:
-                self._returning.soon()
+                self._trimmer.trim_soon()
             share.end()
 
     def change(self, large: int, small: int) -> None:
@@ -57,7 +57,7 @@ class BytesHeld:
 
 
 class _Share:
-    """What one body counts."""
+    """The bytes that one body counts for."""
 
     def __init__(self, held: BytesHeld) -> None:
         self._held, self._large, self._small, self._announced = held, 0, 0, 0

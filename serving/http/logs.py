@@ -103,7 +103,7 @@ class BoundedHandler(logging.StreamHandler[Any]):
         seen.counted[getattr(record, "where", "")] += 1
 
     def write_sums(self) -> None:
-        """Say at once what was not written one by one, and begin to count anew."""
+        """Write the sums of what was not written one by one, and begin to count anew."""
         with self.lock or threading.Lock():
             self._begin()
 
@@ -123,8 +123,8 @@ def _summed(first: logging.LogRecord, count: Counter[str]) -> logging.LogRecord:
         first.name, first.levelno, first.pathname, first.lineno, "%d more like this were not written one by one: %s",
         (left_out, first.msg), None,
     )  # fmt: skip
-    known = getattr(first, "fields", {})
-    fields = {name: known[name] for name in ("status", "code") if name in known}
+    first_fields = getattr(first, "fields", {})
+    fields = {name: first_fields[name] for name in ("status", "code") if name in first_fields}
     record.fields = {**fields, "left_out": left_out, **({"paths": dict(count)} if fields else {})}
     return record
 
@@ -173,7 +173,7 @@ def _opened(path: str) -> IO[str]:
 
 
 def write_sums() -> None:
-    """Write what this process has counted and not yet told, as before its end."""
+    """Write the sums that this process has not written yet, as before its end."""
     for handler in _handlers:
         handler.write_sums()
 

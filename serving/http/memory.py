@@ -5,21 +5,21 @@ import ctypes
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["PAUSE_SECONDS", "Returning"]
+__all__ = ["PAUSE_SECONDS", "MemoryTrimmer"]
 
 PAUSE_SECONDS = 5.0
-"""Between two times at least: other threads that want memory wait some milliseconds for each."""
+"""The shortest time between two trims: other threads that allocate wait some milliseconds for each."""
 
 
-class Returning:
-    """Returns what is free some seconds after it was asked to, once for all that asked by then."""
+class MemoryTrimmer:
+    """Returns free memory to the system some seconds after `trim_soon`; calls until then share one trim."""
 
     def __init__(self) -> None:
         self._trim: Callable[[int], Any] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
         self._is_waiting = False
 
-    def soon(self) -> None:
-        """Ask for it, from the event loop."""
+    def trim_soon(self) -> None:
+        """Schedule a trim; to be called in the event loop."""
         if not self._is_waiting and self._trim is not None:
             self._is_waiting = True
             loop = asyncio.get_running_loop()

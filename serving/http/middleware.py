@@ -21,15 +21,15 @@ from serving.http.answers import (
     Handler,
     Message,
     Receive,
+    ResponseRecord,
     Scope,
-    Seen,
     Send,
-    refused,
+    error_answer,
 )
 from serving.http.bodies import skip_body
 from serving.http.logs import ACCESS_LOG
 
-__all__ = ["CODE_HEADER", "Answer", "App", "Edge", "Gate", "Message", "Receive", "Scope", "Send"]
+__all__ = ["CODE_HEADER", "Answer", "App", "Gate", "Message", "Middleware", "Receive", "Scope", "Send"]
 
 _METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS"})
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9-]{8,64}")
@@ -41,16 +41,16 @@ class Gate(Protocol):
     """Who may come in; `serving.access.guard.Guard` is one."""
 
     def refuse(self, scope: Scope) -> Answer | None:
-        """Say why a request is refused, by the route in its scope; None: it is not."""
+        """Give the answer to a request that is refused, by the route in its scope; None: it is admitted."""
 
     def charge(self, scope: Scope, leads: int) -> None:
         """Count the leads that an admitted request was answered with."""
 
-    def name(self, scope: Scope) -> str | None:
-        """Say whose the request is, for the log; no secret."""
+    def key_id(self, scope: Scope) -> str | None:
+        """Give the id of the request's key, for the access log; no secret."""
 
 
-class Edge:
+class Middleware:
     """The outermost ASGI middleware.
 
     The access log holds the moment, method, route's template (``other`` where there is none: a path can carry a name),
@@ -62,20 +62,20 @@ class Edge:
     Parameters
     ----------
     app : callable
-        BentoML's application, which answers what its routes in the table say.
+        BentoML's application, which answers the routes of the table that are upstream.
     handlers : mapping of str to callable
-        What answers the other routes, by name.
+        Handlers of all other routes, by the route's name.
     observe : callable, optional
         Called with template, status and seconds of each answer.
     gate : Gate, optional
         Asked before anything else; None: everyone may come in.
-    is_ending : callable, optional
+    is_shutting_down : callable, optional
         Whether the service shuts down.
 
     Raises
     ------
     ValueError
-        Handlers and table don't fit.
+        Handlers and table of routes differ.
     """
 
     def __init__(
@@ -84,13 +84,13 @@ class Edge:
         handlers: Mapping[str, Handler],
         observe: Callable[[str, int, float], None] = lambda path, status, seconds: None,
         gate: Gate | None = None,
-        is_ending: Callable[[], bool] = lambda: False,
+        is_shutting_down: Callable[[], bool] = lambda: False,
     ) -> None:
-        own = {route.name for route in ROUTES if not route.is_upstream}
-        if own != set(handlers):
-            raise ValueError(f"routes and handlers differ: {sorted(own ^ set(handlers))}")
+        expected = {route.name for route in ROUTES if not route.is_upstream}
+        if expected != set(handlers):
+            raise ValueError(f"routes and handlers differ: {sorted(expected ^ set(handlers))}")
         self.app, self.handlers = app, handlers
-        self.observe, self.gate, self.is_ending = observe, gate, is_ending
+        self.observe, self.gate, self.is_shutting_down = observe, gate, is_shutting_down
         self.log = logging.getLogger(ACCESS_LOG)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,55 +101,54 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begin, request_id, seen = time.perf_counter(), _request_id(scope), Seen()
-        found = scope[MATCH] = match(scope["path"])
+        begin, request_id, seen = time.perf_counter(), _request_id(scope), ResponseRecord()
+        matched = scope[MATCH] = match(scope["path"])
         is_refused = True
         try:
-            answer = self._refusal(scope, found)
+            answer = self._refusal(scope, matched)
             is_refused = answer is not None
             if is_refused or (scope["method"] != "POST" and _has_body(scope)):
-                await skip_body(
-                    receive
-                )  # nobody looks at it, and a caller whose body is left unread may not see the answer
-            if found is not None and not is_refused and found.route.is_upstream:
-                await upstream.ask(self.app, found.route, scope, receive, send, seen, request_id)
+                # Nobody looks at it, and a caller whose body is left unread may not see the answer
+                await skip_body(receive)
+            if matched is not None and not is_refused and matched.route.is_upstream:
+                await upstream.ask(self.app, matched.route, scope, receive, send, seen, request_id)
                 return
-            if answer is None and found is not None:
-                answer = await self._handled(found, scope, receive)
+            if answer is None and matched is not None:
+                answer = await self._handled(matched, scope, receive)
             await self._send(answer or _nothing_here(), scope, send, seen, request_id)
         finally:
-            if is_refused or found is None or not found.route.is_quiet or seen.status >= 400:
-                self._write(scope, found, seen, request_id, time.perf_counter() - begin)
+            if is_refused or matched is None or not matched.route.is_quiet or seen.status >= 400:
+                self._write(scope, matched, seen, request_id, time.perf_counter() - begin)
 
-    def _refusal(self, scope: Scope, found: Match | None) -> Answer | None:
+    def _refusal(self, scope: Scope, matched: Match | None) -> Answer | None:
         if not is_clean(scope["path"]):
             message = "the path holds a control character."
-            return refused(RequestError(400, "invalid_path", message, hint="Leave it out: no address has one."))
+            return error_answer(RequestError(400, "invalid_path", message, hint="Leave it out: no address has one."))
         refusal = None if self.gate is None else self.gate.refuse(scope)
         if refusal is not None:
             return refusal
-        if found is None:
+        if matched is None:
             return _nothing_here()
-        route = found.route
+        route = matched.route
         if scope["method"] not in route.methods:
             allowed = ", ".join(route.methods)
             message = "this address does not answer to this method."
             error = RequestError(405, "method_not_allowed", message, hint=f"It answers to {allowed}; see /docs.json.")
-            return refused(error, (b"allow", allowed.encode("ascii")))
-        if route.is_readiness and self.is_ending():
+            return error_answer(error, (b"allow", allowed.encode("ascii")))
+        if route.is_readiness and self.is_shutting_down():
             error = RequestError(503, "not_ready", "the service shuts down.", hint="Ask another instance.")
-            return refused(error, (b"retry-after", b"5"))
+            return error_answer(error, (b"retry-after", b"5"))
         return None
 
-    async def _handled(self, found: Match, scope: Scope, receive: Receive) -> Answer:
+    async def _handled(self, matched: Match, scope: Scope, receive: Receive) -> Answer:
         try:
-            return await self.handlers[found.route.name](scope, receive)
+            return await self.handlers[matched.route.name](scope, receive)
         except Exception:  # noqa: BLE001 - whatever fails is logged, and the caller gets the one shape of errors
-            _log.exception("%s failed", found.route.template)
+            _log.exception("%s failed", matched.route.template)
             hint = "Try again; if it persists, tell the operator."
-            return refused(RequestError(500, "internal_error", "the service failed; its log says why.", hint=hint))
+            return error_answer(RequestError(500, "internal_error", "the service failed; its log says why.", hint=hint))
 
-    async def _send(self, answer: Answer, scope: Scope, send: Send, seen: Seen, request_id: bytes) -> None:
+    async def _send(self, answer: Answer, scope: Scope, send: Send, seen: ResponseRecord, request_id: bytes) -> None:
         seen.status, seen.code, seen.bytes = answer.status, answer.code, len(answer.body)
         seen.leads, seen.version = answer.leads, answer.version
         if self.gate is not None and answer.leads is not None:
@@ -159,8 +158,10 @@ class Edge:
         body = b"" if scope["method"] == "HEAD" else answer.body
         await send({"type": "http.response.body", "body": body})
 
-    def _write(self, scope: Scope, found: Match | None, seen: Seen, request_id: bytes, seconds: float) -> None:
-        path = OTHER if found is None else found.route.template
+    def _write(
+        self, scope: Scope, matched: Match | None, seen: ResponseRecord, request_id: bytes, seconds: float
+    ) -> None:
+        path = OTHER if matched is None else matched.route.template
         method = scope["method"] if scope["method"] in _METHODS else OTHER
         fields = {
             "method": method,
@@ -174,7 +175,7 @@ class Edge:
             "request_id": request_id.decode("ascii"),
         }
         if self.gate is not None:
-            fields["key"] = self.gate.name(scope)
+            fields["key"] = self.gate.key_id(scope)
         self.observe(path, seen.status, seconds)
         kind = None if seen.status < 400 else (ACCESS_LOG, seen.status, seen.code)
         self.log.info("answered", extra={"fields": fields, "kind": kind, "where": path})
@@ -186,7 +187,7 @@ def _has_body(scope: Scope) -> bool:
 
 def _nothing_here() -> Answer:
     hint = "POST /score scores leads; / describes the service."
-    return refused(RequestError(404, "not_found", "there is nothing at this address.", hint=hint))
+    return error_answer(RequestError(404, "not_found", "there is nothing at this address.", hint=hint))
 
 
 def _request_id(scope: Scope) -> bytes:

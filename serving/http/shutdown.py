@@ -12,9 +12,9 @@ from typing import Any
 from features.errors import LeadQualificationError
 from serving.http.answers import App, Message, Receive, Scope, Send
 
-__all__ = ["PARENT", "Ending", "drain_seconds"]
+__all__ = ["PARENT_PID", "GracefulShutdown", "drain_seconds"]
 
-PARENT = "LEAD_PARENT_PID"  # from the process that starts the workers
+PARENT_PID = "LEAD_PARENT_PID"  # from the process that starts the workers
 DRAIN = "LEAD_DRAIN_SECONDS"
 DEFAULT_DRAIN = "10"
 """Two checks of a load balancer that looks every five seconds."""
@@ -42,8 +42,8 @@ def drain_seconds(environ: Mapping[str, str]) -> float:
     return seconds
 
 
-class Ending:
-    """An ASGI middleware around all others that puts time between SIGTERM and the server's own way of ending.
+class GracefulShutdown:
+    """An ASGI middleware around all others that puts time between SIGTERM and the server's own shutdown.
 
     The server closes its socket at once, and with it resets connections that it has not accepted yet; and it closes kept-alive
     connections while a caller may be writing to them. So, on SIGTERM: for `seconds` the worker is not ready, but answers, and
@@ -60,22 +60,22 @@ class Ending:
 
     def __init__(self, seconds: float, parent: int | None) -> None:
         self.seconds, self.parent = seconds, parent
-        self.is_ending = False
+        self.is_shutting_down = False
         self._task: asyncio.Task[None] | None = None
 
     def around(self, app: App) -> App:
         """Put the middleware around an application."""
 
-        async def ending(scope: Scope, receive: Receive, send: Send) -> None:
+        async def shutdown(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "lifespan":
                 self._begin()
             await app(scope, receive, self._closing(send))
 
-        return ending
+        return shutdown
 
     def _closing(self, send: Send) -> Send:
         async def closing(message: Message) -> None:
-            if self.is_ending and message["type"] == "http.response.start":
+            if self.is_shutting_down and message["type"] == "http.response.start":
                 kept = [item for item in message.get("headers", []) if item[0].lower() != b"connection"]
                 message = {**message, "headers": [*kept, (b"connection", b"close")]}
             await send(message)
@@ -89,8 +89,8 @@ class Ending:
             return  # not a worker of our own, such as an application under test
 
         def on_signal(number: int, frame: FrameType | None) -> None:
-            if not self.is_ending:
-                self.is_ending = True
+            if not self.is_shutting_down:
+                self.is_shutting_down = True
                 loop.call_soon_threadsafe(drain)
 
         def drain() -> None:
@@ -108,7 +108,7 @@ class Ending:
     def _watch(self, parent: int) -> None:
         waiting = threading.Event()
         while not waiting.wait(WATCH_SECONDS):
-            if self.is_ending:
+            if self.is_shutting_down:
                 return
             if os.getppid() != parent:
                 _log.warning("the process that started this worker is gone; ending.")

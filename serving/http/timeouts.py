@@ -1,4 +1,4 @@
-"""How long a connection may keep the server waiting. The server itself has no such limits, but for idle connections.
+"""Timeouts for the head of a request and for the whole of it; the server itself has one for idle connections only.
 
 Uvicorn waits forever for the rest of a request's head, and for a caller that does not read its answer. Each such connection
 holds a file descriptor and memory, so whoever opens many of them slowly keeps everyone else out.
@@ -14,13 +14,13 @@ import uvicorn.config
 
 from serving.contract.errors import RequestError, error_body
 
-__all__ = ["HEAD_SECONDS", "REQUEST_SECONDS", "PatientProtocol", "install"]
+__all__ = ["HEAD_SECONDS", "REQUEST_SECONDS", "TimeoutProtocol", "install"]
 
 HEAD_SECONDS = 10.0
 """From the first byte of a request, or the connection's beginning, to the end of its head."""
 REQUEST_SECONDS = 120.0
 """From there to the last byte of the answer; longer than everything inside may take."""
-LOOK_SECONDS = 2.0
+CHECK_SECONDS = 2.0
 
 OVERRIDDEN = (
     "connection_made",
@@ -48,14 +48,14 @@ def _servers_own() -> Any:
 _Protocol: Any = _servers_own()
 
 
-class PatientProtocol(_Protocol):  # type: ignore[misc]
-    """Uvicorn's protocol, whose patience ends; what is no HTTP is answered in the one shape of errors."""
+class TimeoutProtocol(_Protocol):  # type: ignore[misc]
+    """Uvicorn's protocol with timeouts; a request that is no HTTP is answered with an error of the usual shape."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """Begin to wait for the first head."""
         super().connection_made(transport)
         self._is_waiting, self._since = True, self.loop.time()
-        self._timer = self.loop.call_later(LOOK_SECONDS, self._look)
+        self._timer = self.loop.call_later(CHECK_SECONDS, self._check_timeout)
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and note when a head or a request began."""
@@ -92,17 +92,17 @@ class PatientProtocol(_Protocol):  # type: ignore[misc]
         cycle: Any = self.cycle
         return cycle is not None and not cycle.response_complete
 
-    def _look(self) -> None:
+    def _check_timeout(self) -> None:
         waited = self.loop.time() - self._since
         if waited > (HEAD_SECONDS if self._is_waiting else REQUEST_SECONDS if self._is_busy() else math.inf):
             _log.warning("a connection was closed: its %s took too long.", "head" if self._is_waiting else "request")
             self.transport.abort()
             return
-        self._timer = self.loop.call_later(LOOK_SECONDS, self._look)
+        self._timer = self.loop.call_later(CHECK_SECONDS, self._check_timeout)
 
 
 def install() -> None:
-    """Let the server of this process use it.
+    """Make the server of this process use `TimeoutProtocol`.
 
     Raises
     ------
@@ -113,4 +113,4 @@ def install() -> None:
     if missing:
         text = f"uvicorn {uvicorn.__version__}: {_Protocol.__name__} has no {', '.join(missing)}"
         raise RuntimeError(f"{text}. Adapt {__name__}, or install the version of requirements.lock.")
-    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{PatientProtocol.__name__}"
+    uvicorn.config.HTTP_PROTOCOLS["auto"] = f"{__name__}:{TimeoutProtocol.__name__}"

@@ -1,4 +1,4 @@
-"""What BentoML's own application answers: asked with nothing of the caller's, its errors brought into the one shape."""
+"""Routes that BentoML's own application answers: it sees nothing of the caller, and its errors get the usual shape."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,8 +11,8 @@ from serving.http.answers import (
     App,
     Message,
     Receive,
+    ResponseRecord,
     Scope,
-    Seen,
     Send,
 )
 
@@ -28,12 +28,12 @@ _BAD = ("bad_request", "bad request.", None)
 
 
 async def ask(
-    app: App, route: Route, scope: Scope, receive: Receive, send: Send, seen: Seen, request_id: bytes
+    app: App, route: Route, scope: Scope, receive: Receive, send: Send, seen: ResponseRecord, request_id: bytes
 ) -> None:
-    """Let the application inside answer, and look at what it says.
+    """Let BentoML's application answer, and note its answer for the access log.
 
-    It sees the route's own path and the method, and no header, query, body or address of the caller: what it does not know it
-    can neither log nor follow.
+    It gets the route's own path and the method, and no header, query, body or address of the caller, which it could log or
+    redirect by.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ async def ask(
         Of the request; its template is literal.
     scope, receive, send
         As ASGI has them.
-    seen : Seen
+    seen : ResponseRecord
         Takes in status, code and size.
     request_id : bytes
         For the answer.
@@ -56,22 +56,22 @@ async def ask(
 
 
 def _empty(receive: Receive) -> Receive:
-    """Give an empty body, then only the news that the caller is gone."""
-    is_told = False
+    """Receive an empty body, and after it only the message that the caller is gone."""
+    is_sent = False
 
-    async def told() -> Message:
-        nonlocal is_told
-        if not is_told:
-            is_told = True
+    async def receive_nothing() -> Message:
+        nonlocal is_sent
+        if not is_sent:
+            is_sent = True
             return {"type": "http.request", "body": b"", "more_body": False}
         while (message := await receive())["type"] == "http.request":
             continue
         return message
 
-    return told
+    return receive_nothing
 
 
-def _shaping(send: Send, seen: Seen, request_id: bytes) -> Callable[[Message], Awaitable[None]]:
+def _shaping(send: Send, seen: ResponseRecord, request_id: bytes) -> Callable[[Message], Awaitable[None]]:
     replaced: bytes | None = None
 
     async def shaped(message: Message) -> None:
@@ -93,7 +93,7 @@ def _shaping(send: Send, seen: Seen, request_id: bytes) -> Callable[[Message], A
     return shaped
 
 
-def _in_shape(seen: Seen, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, list[Any]]:
+def _in_shape(seen: ResponseRecord, headers: list[tuple[bytes, bytes]]) -> tuple[bytes, list[Any]]:
     code, text, hint = _FALLBACK.get(seen.status, _BROKEN if seen.status >= 500 else _BAD)
     seen.code = code
     body = error_body(RequestError(seen.status, code, text, hint=hint))

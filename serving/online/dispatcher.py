@@ -1,7 +1,7 @@
-"""Scores leads again that were written, and tells the CRM when a decision changed: two threads per process.
+"""Scores leads again after writes, and sends webhooks about changed decisions: two threads per process.
 
-What is to be done stands in the store. Threads take it with a lease, so that of many processes one does it, and another one if
-that one dies: an event is sent at least once, in each lead's order, and its id tells repeats.
+The work is queued in the store. Threads claim it with a lease, so that one of many processes does it, and another one if that
+process dies: a webhook is sent at least once, in each lead's order, and its id tells repeats apart.
 """
 
 import json
@@ -22,17 +22,17 @@ from serving.scoring import metrics
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError
 from serving.store.outbox import (
-    Decided,
+    DecisionJson,
     Event,
-    Found,
-    Known,
+    NewDecision,
+    StoredDecision,
     apply_decision,
     claim_events,
     events_wait,
-    known_decisions,
     mark_failed,
     mark_sent,
     purge_sent,
+    stored_decisions,
 )
 from serving.store.reading import account_members, read_leads
 from serving.store.rescoring import claim_leads, count_leads, finish_leads, leads_wait, sweep, sweep_is_due
@@ -54,16 +54,16 @@ _log = logging.getLogger("bentoml.lead_qualification.dispatcher")
 
 
 class Dispatcher:
-    """Keeps decisions up to date and the CRM informed.
+    """Keeps decisions up to date, and sends webhooks about changes.
 
     Parameters
     ----------
     store : Store
-        Holds what is to be done.
+        Holds the queue and the outbox.
     scorer : callable
         Gives the scorer of the moment.
     settings : WebhookSettings
-        Where to tell.
+        Where to send webhooks.
     clock : callable
         Gives the present moment in UTC microseconds.
     """
@@ -87,7 +87,7 @@ class Dispatcher:
             thread.start()
 
     def wake(self) -> None:
-        """Say that something was written; other processes' writes are found within a second."""
+        """Start at once after a write; other processes' writes are found within a second."""
         self._news.set()
 
     def stop(self) -> None:
@@ -143,8 +143,8 @@ class Dispatcher:
         if not taken:
             return False
         scorer = self.scorer()
-        leads, known, failed = self._read(list(taken), scorer, now)
-        decided, unscored = self._decide(leads, known, scorer, now)
+        leads, stored, failed = self._read(list(taken), scorer, now)
+        decided, unscored = self._decide(leads, stored, scorer, now)
         failed = {lead_id: error for lead_id, error in {**failed, **unscored}.items() if lead_id in taken}
         if failed:
             # Not which leads: ids could be personal
@@ -152,44 +152,44 @@ class Dispatcher:
                 "%d leads can't be scored (%s); trying again.", len(failed), ", ".join(sorted({*failed.values()}))
             )
         with self.store.write() as connection:
-            before = known_decisions(connection, [item.lead_id for item, _ in decided], lock=True)
+            stored_now = stored_decisions(connection, [item.lead_id for item, _ in decided], lock=True)
             for item, entry in decided:
-                mine = before.get(item.lead_id)
-                if item.decision != _decision(mine) and entry is None:
+                previous = stored_now.get(item.lead_id)
+                if item.decision != _decision(previous) and entry is None:
                     # another process changed it meanwhile; its lease ends, and it comes again
                     taken.pop(item.lead_id, None)
                     continue
-                apply_decision(connection, item, mine, now, _event(item, mine, entry, scorer, now))
+                apply_decision(connection, item, previous, now, _event(item, previous, entry, scorer, now))
             finish_leads(connection, taken, failed, now)
         self._news.set()
         return True
 
     def _read(
         self, lead_ids: list[str], scorer: Scorer, now: int
-    ) -> tuple[dict[str, LeadRequest], dict[str, Known], dict[str, str]]:
+    ) -> tuple[dict[str, LeadRequest], dict[str, StoredDecision], dict[str, str]]:
         catalog = scorer.bundle.catalog
         with self.store.read() as connection:
             everyone = dict.fromkeys(lead_ids)
             if "account" in catalog.params.groups:  # what one does is news of its colleagues, too
                 everyone |= {other: None for lead_id in lead_ids for other in account_members(connection, lead_id)}
             leads, failed = read_leads(connection, list(everyone), catalog, now)
-            return leads, known_decisions(connection, list(everyone)), failed
+            return leads, stored_decisions(connection, list(everyone)), failed
 
     def _decide(
-        self, leads: Mapping[str, LeadRequest], known: Mapping[str, Known], scorer: Scorer, now: int
-    ) -> tuple[list[tuple[Found, dict[str, Any] | None]], dict[str, str]]:
+        self, leads: Mapping[str, LeadRequest], stored: Mapping[str, StoredDecision], scorer: Scorer, now: int
+    ) -> tuple[list[tuple[NewDecision, dict[str, Any] | None]], dict[str, str]]:
         """Score leads, each on its own: give their decisions with the entries of those that changed, and what failed."""
         decided, failed = [], dict[str, str]()
         for lead_id, lead in leads.items():
             try:
                 (score,) = score_requests(scorer.bundle, [lead], n_reasons=0, explain=False)
                 decision = decision_of(score, scorer.bundle)
-                found, entry = Found(lead_id, decision, score.not_scored, score.snapshot_at), None
-                if decision != _decision(known.get(lead_id)):
+                new, entry = NewDecision(lead_id, decision, score.not_scored, score.snapshot_at), None
+                if decision != _decision(stored.get(lead_id)):
                     entry = entry_of(scorer, lead, "en", REASONS, now)
-                    # What can't be told fails here, alone
+                    # What can't be written as JSON fails here, for this lead alone
                     json.dumps(entry, ensure_ascii=False, allow_nan=False).encode()
-                decided.append((found, entry))
+                decided.append((new, entry))
             except Exception as error:  # noqa: BLE001 whatever it is, the other leads are scored
                 failed[lead_id] = type(error).__name__
         return decided, failed
@@ -227,12 +227,12 @@ class Dispatcher:
         return self.sender.send(event.event_id, event.body.encode(), self.clock() // 1_000_000)
 
 
-def _decision(known: Known | None) -> Decided:
-    return None if known is None else known.decision
+def _decision(stored: StoredDecision | None) -> DecisionJson:
+    return None if stored is None else stored.decision
 
 
 def _event(
-    found: Found, known: Known | None, entry: dict[str, Any] | None, scorer: Scorer, now: int
+    new: NewDecision, previous: StoredDecision | None, entry: dict[str, Any] | None, scorer: Scorer, now: int
 ) -> Callable[[int], tuple[str, str]] | None:
     """Give what makes the event of a changed decision."""
     if entry is None:
@@ -241,10 +241,10 @@ def _event(
     def make(sequence: int) -> tuple[str, str]:
         event_id = f"evt_{uuid.uuid4().hex}"
         data = {
-            "lead_id": found.lead_id,
+            "lead_id": new.lead_id,
             "sequence": sequence,
-            "decision": found.decision,
-            "previous": _decision(known),
+            "decision": new.decision,
+            "previous": _decision(previous),
             "lead": entry,
             "model": scorer.model,
         }

@@ -1,4 +1,4 @@
-"""Which type each attribute of the store is exported with: the champion's, whatever one odd value is."""
+"""Which type each attribute of the store is exported with: the champion's, whatever single values are."""
 
 import json
 from collections import Counter
@@ -10,9 +10,9 @@ from typing import Any, Literal, NamedTuple
 from features.attributes import AttributeSpec
 from features.catalog import Catalog
 from features.errors import BundleError
-from serving.scoring.champion import BUNDLE_DIR, PACKED, last_good
+from serving.scoring.champion import BUNDLE_DIR, PACKED, last_good_folder
 
-__all__ = ["Declared", "SetAside", "bundle_to_follow", "declare", "types_of"]
+__all__ = ["Declared", "SetAside", "bundle_with_types", "declare", "types_of"]
 
 Row = Mapping[Any, Any]
 Key = tuple[str, str]
@@ -70,8 +70,8 @@ class Declared(NamedTuple):
     set_aside: list[SetAside]
 
 
-def bundle_to_follow(root: Path, environ: Mapping[str, str]) -> Path | None:
-    """Find the bundle whose types count, as the service would: named by hand, served last, or packed; None: there is none.
+def bundle_with_types(root: Path, environ: Mapping[str, str]) -> Path | None:
+    """Find the bundle whose attribute types are taken: ``LEAD_BUNDLE_DIR``, the one served last, or the packed one; None: none.
 
     Parameters
     ----------
@@ -84,7 +84,8 @@ def bundle_to_follow(root: Path, environ: Mapping[str, str]) -> Path | None:
     if by_hand:
         return Path(by_hand).expanduser()
     return next(
-        (folder for folder in (last_good(root, environ), root / PACKED) if (folder / "catalog.json").exists()), None
+        (folder for folder in (last_good_folder(root, environ), root / PACKED) if (folder / "catalog.json").exists()),
+        None,
     )
 
 
@@ -115,9 +116,9 @@ def declare(changes: Sequence[Row], types: Mapping[str, str]) -> Declared:
     types : mapping of str to str
         Of the champion; an attribute that is not there gets the type that most of its values have.
     """
-    told = [(row, json.loads(row["value"])) for row in changes]
+    parsed = [(row, json.loads(row["value"])) for row in changes]
     counts: dict[Key, Counter[str]] = {}
-    for row, value in told:
+    for row, value in parsed:
         sent = counts.setdefault((row["entity"], row["attribute"]), Counter())
         if value is not None:
             sent[_type(value)] += 1
@@ -130,7 +131,7 @@ def declare(changes: Sequence[Row], types: Mapping[str, str]) -> Declared:
     specs = {key: _spec(kind) for key, kind in declared.items()}
     kept: list[Row] = []
     aside: dict[tuple[Key, str | None], list[str]] = {}
-    for row, value in told:
+    for row, value in parsed:
         key = (row["entity"], row["attribute"])
         fits = key in specs and specs[key].takes(value)
         if not fits:
@@ -153,7 +154,7 @@ def _without_place(counts: Mapping[Key, Counter[str]], types: Mapping[str, str])
         if folded in TAKEN:
             yield from ((key, "name_of_a_column") for key in keys)
             continue
-        # The champion's spelling first, then what is told most
+        # The champion's spelling first, then the most frequent one
         best = max(keys, key=lambda key: (key[1] in types, counts[key].total()))
         yield from ((key, "name_taken") for key in keys if key != best)
 

@@ -13,7 +13,7 @@ from serving.scoring.scorer import Scorer
 
 __all__ = ["handlers"]
 
-_PAGE = Path(__file__).parent / "pages" / "index.html"
+_PAGE = Path(__file__).parents[1] / "pages" / "index.html"
 
 
 def handlers(scorer: Callable[[], Scorer], described: Callable[[], Mapping[str, Any]]) -> dict[str, Handler]:
@@ -38,7 +38,7 @@ def handlers(scorer: Callable[[], Scorer], described: Callable[[], Mapping[str, 
         return _json({"status": "alive"})
 
     async def ready(scope: Scope, receive: Receive) -> Answer:
-        # A store that takes no writes is told, and no reason to take the service out: /score works without it
+        # A store that takes no writes is reported, and no reason to take the service out: /score works without it
         model = {"name": scorer().name, "version": scorer().version}
         return _json({"status": "ready", "model": model, "store": await routes.store_state()})
 

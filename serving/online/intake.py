@@ -1,4 +1,4 @@
-"""From the bytes of what happened to rows in the store: checked as strictly as a request to score, all written or none."""
+"""From the body of an event route to rows in the store: checked as strictly as a request to score, all written or none."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, get_args
@@ -42,7 +42,7 @@ Rows = Sequence[Any]
 
 
 def accept(store: Store, kind: str, body: bytes, now: int, catalog: Catalog | None = None) -> dict[str, Any]:
-    """Write what a body tells, in one transaction.
+    """Write the events of a body, in one transaction.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def accept(store: Store, kind: str, body: bytes, now: int, catalog: Catalog | No
     now : int
         UTC microseconds; stands in for a missing `recorded_at`.
     catalog : Catalog, optional
-        Of the served model: what it can't read of the attributes is said. None: nothing is.
+        Of the served model, for warnings about attribute values that it can't read; None: no such warnings.
 
     Returns
     -------
@@ -69,17 +69,17 @@ def accept(store: Store, kind: str, body: bytes, now: int, catalog: Catalog | No
     StoreUnavailableError
         Nothing may be acknowledged.
     """
-    chosen = KINDS[kind]
+    event_kind = KINDS[kind]
     value = parse_json(body)
-    items = getattr(read_envelope(value, chosen.envelope, kind), kind)
+    items = getattr(read_envelope(value, event_kind.envelope, kind), kind)
     try:
-        rows = chosen.parse(items, kind)
+        rows = event_kind.parse(items, kind)
     except JourneyError as error:
-        raise explain(value, error, chosen.schema) from None
+        raise explain(value, error, event_kind.schema) from None
     try:
         with store.write() as connection:
             now = after_last(now, last_write(connection, *_written(rows)))
-            new = chosen.write(connection, rows, now)
+            new = event_kind.write(connection, rows, now)
     except ConflictError as error:
         field = f"{kind}[{error.position}].{error.name}"
         message = f"{field}: the same was accepted with other content before; nothing of this body was written."
@@ -90,8 +90,8 @@ def accept(store: Store, kind: str, body: bytes, now: int, catalog: Catalog | No
         "duplicate": len(rows) - new,
         "recorded_at": from_micros(now).isoformat().replace("+00:00", "Z"),
     }
-    odd = clock_warnings(rows, kind, now) + ([] if catalog is None else type_warnings(rows, kind, catalog))
-    return {**accepted, "warnings": odd} if odd else accepted
+    warnings = clock_warnings(rows, kind, now) + ([] if catalog is None else type_warnings(rows, kind, catalog))
+    return {**accepted, "warnings": warnings} if warnings else accepted
 
 
 def _written(rows: Rows) -> tuple[list[str], list[str]]:
@@ -140,7 +140,7 @@ def _outcomes(items: Rows, path: str) -> list[OutcomeRow]:
         ids.append((required_text(raw.get("lead_id"), f"{where}.lead_id"), outcome_id))
         changes.append({"stage": outcome, **{name: raw.get(name) for name in _OF_CHANGE}})
     parsed = zip(ids, parse_stage_changes(changes, path), strict=True)
-    return [OutcomeRow(own, ChangeRow(lead_id, change, *people)) for (lead_id, own), (change, people) in parsed]
+    return [OutcomeRow(sent_id, ChangeRow(lead_id, change, *people)) for (lead_id, sent_id), (change, people) in parsed]
 
 
 def _leads(items: Rows, path: str) -> list[LeadRow]:
@@ -211,4 +211,4 @@ KINDS: Mapping[str, Kind] = {
     ),
     "outcomes": _kind("outcomes", events.OutcomesBody, MAX_STAGE_CHANGES, _outcomes, add_outcomes),
 }
-"""How each of `serving.contract.routes.TOLD` is read and written."""
+"""How each of `serving.contract.routes.EVENT_KINDS` is read and written."""

@@ -1,4 +1,4 @@
-"""What is odd about the times of what was told: accepted all the same, but said, since it mostly means that a clock is off."""
+"""Warnings about the times of events: such events are accepted, but mostly mean that a clock is off."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -27,17 +27,17 @@ def clock_warnings(rows: Sequence[Any], kind: str, now: int) -> list[dict[str, A
     rows : sequence
         As they were written.
     kind : str
-        One of `serving.contract.routes.TOLD`.
+        One of `serving.contract.routes.EVENT_KINDS`.
     now : int
         UTC microseconds; stands in for a missing `recorded_at`.
     """
-    found: dict[str, list[str]] = {}
+    fields_by_code: dict[str, list[str]] = {}
     for position, row in enumerate(rows):
         for code, name in _odd(*_moments(row), now):
-            found.setdefault(code, []).append(f"{kind}[{position}].{name}")
+            fields_by_code.setdefault(code, []).append(f"{kind}[{position}].{name}")
     return [
         {"code": code, "message": _MESSAGES[code].format(count=len(fields)), "field": fields[0]}
-        for code, fields in found.items()
+        for code, fields in fields_by_code.items()
     ]
 
 
@@ -50,8 +50,8 @@ def _moments(row: Any) -> tuple[int | None, int | None]:
 
 
 def _odd(occurred_at: int | None, recorded_at: int | None, now: int) -> Iterator[tuple[str, str]]:
-    known = now if recorded_at is None else recorded_at
-    if occurred_at is not None and occurred_at - known > CLOCK_TOLERANCE_US:
+    known_at = now if recorded_at is None else recorded_at
+    if occurred_at is not None and occurred_at - known_at > CLOCK_TOLERANCE_US:
         yield "recorded_before_occurred", "occurred_at"
-    if known - now > CLOCK_TOLERANCE_US:
+    if known_at - now > CLOCK_TOLERANCE_US:
         yield "recorded_in_future", "recorded_at"

@@ -1,4 +1,4 @@
-"""What the served model can't read of the attributes that were told: stored all the same, since another model may, but said."""
+"""Warnings about attribute values that the served model can't read; they are stored, since another model may read them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,32 +18,32 @@ def type_warnings(rows: Sequence[Any], kind: str, catalog: Catalog) -> list[dict
     rows : sequence
         As they were written.
     kind : str
-        One of `serving.addresses.TOLD`.
+        One of `serving.contract.routes.EVENT_KINDS`.
     catalog : Catalog
         Of the served model.
 
     Returns
     -------
     list of dict
-        As `serving.contract.score.Notice`. Values are named by their type.
+        As `serving.contract.score.InputWarning`. Values are named by their type.
     """
     specs = {spec.name: spec for spec in catalog.attributes}
     role = catalog.role_attribute
     if role is not None and role not in specs:  # colleagues' scores read it
         specs[role] = AttributeSpec("lead", role, "category", "creation")
-    found: dict[tuple[str, str], list[tuple[int, Any]]] = {}
+    wrong_values: dict[tuple[str, str], list[tuple[int, Any]]] = {}
     for position, row in enumerate(rows):
         if isinstance(row, LeadRow):
             for place, name, value in _values(row):
                 if name in specs and not specs[name].takes(value):
-                    found.setdefault((place, name), []).append((position, value))
+                    wrong_values.setdefault((place, name), []).append((position, value))
     return [
         {
             "code": "attribute_type",
             "message": _message(specs[name], [value for _, value in items]),
             "field": f"{kind}[{items[0][0]}].{place}.{name}",
         }
-        for (place, name), items in found.items()
+        for (place, name), items in wrong_values.items()
     ]
 
 

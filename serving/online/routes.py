@@ -1,4 +1,4 @@
-"""Handlers of the routes that tell what happens, and that ask for the score of a lead as the store knows it."""
+"""Handlers of the event routes, and of the route that scores a lead from what the online store holds."""
 
 import datetime as dt
 import json
@@ -15,8 +15,8 @@ from starlette.requests import Request
 
 from features.timeline import to_micros
 from serving.contract.errors import RequestError
-from serving.contract.routes import MATCH, TOLD
-from serving.http.answers import Answer, Handler, Receive, Scope, refused
+from serving.contract.routes import EVENT_KINDS, MATCH
+from serving.http.answers import Answer, Handler, Receive, Scope, error_answer
 from serving.http.bodies import read_body
 from serving.online.dispatcher import Dispatcher
 from serving.online.intake import accept
@@ -35,7 +35,7 @@ MOST_WAITING = 256
 _log = logging.getLogger("bentoml.lead_qualification.store")
 
 
-class _Ways:
+class _StoreHandlers:
     """What the handlers of one process share."""
 
     store: Store
@@ -46,7 +46,7 @@ class _Ways:
     dispatcher: Dispatcher | None = None
 
 
-_ways = _Ways()
+_shared = _StoreHandlers()
 
 
 def prepare(root: Path) -> None:
@@ -77,7 +77,7 @@ def prepare(root: Path) -> None:
 
 
 def connect(root: Path, scorer: Callable[[], Scorer]) -> None:
-    """Say where the store is and what scores.
+    """Open the store, and set the scorer, for the handlers of this process.
 
     Parameters
     ----------
@@ -86,38 +86,38 @@ def connect(root: Path, scorer: Callable[[], Scorer]) -> None:
     scorer : callable
         Gives the scorer of the moment.
     """
-    _ways.store, _ways.scorer = Store(store_url(root)), scorer
-    _ways.state = StoreState(_ways.store)
+    _shared.store, _shared.scorer = Store(store_url(root)), scorer
+    _shared.state = StoreState(_shared.store)
     settings = WebhookSettings.from_environ(os.environ)
-    _ways.dispatcher = None if settings is None else Dispatcher(_ways.store, scorer, settings, _now)
+    _shared.dispatcher = None if settings is None else Dispatcher(_shared.store, scorer, settings, _now)
 
 
 async def start() -> None:
-    """Get ready to answer, and begin to tell of decisions; in the event loop that will answer."""
-    _ways.writes, _ways.scores = anyio.CapacityLimiter(THREADS), anyio.CapacityLimiter(THREADS)
-    if _ways.dispatcher is not None:
-        _ways.dispatcher.start()
+    """Make the limiters, and start the dispatcher of webhooks; to be called in the event loop that will answer."""
+    _shared.writes, _shared.scores = anyio.CapacityLimiter(THREADS), anyio.CapacityLimiter(THREADS)
+    if _shared.dispatcher is not None:
+        _shared.dispatcher.start()
 
 
 async def stop() -> None:
     """End what `start` began, and close the store."""
-    if _ways.dispatcher is not None:
-        await anyio.to_thread.run_sync(_ways.dispatcher.stop)
-    _ways.store.close()
+    if _shared.dispatcher is not None:
+        await anyio.to_thread.run_sync(_shared.dispatcher.stop)
+    _shared.store.close()
 
 
 async def store_state() -> str:
-    """Say what the store takes at this moment; see `serving.online.store_state.StoreState`."""
-    return await _ways.state.now()
+    """Tell what the store takes at this moment; see `serving.online.store_state.StoreState`."""
+    return await _shared.state.now()
 
 
 async def _write(kind: str, scope: Scope, receive: Receive) -> Answer:
     async def answer() -> Any:
         async with read_body(Request(scope, receive)) as body:
-            catalog = _ways.scorer().bundle.catalog
-            accepted = await _in_thread(_ways.writes, accept, _ways.store, kind, body, _now(), catalog)
-        if _ways.dispatcher is not None:
-            _ways.dispatcher.wake()
+            catalog = _shared.scorer().bundle.catalog
+            accepted = await _in_thread(_shared.writes, accept, _shared.store, kind, body, _now(), catalog)
+        if _shared.dispatcher is not None:
+            _shared.dispatcher.wake()
         return accepted
 
     return await _answered(answer)
@@ -130,7 +130,7 @@ async def _score(scope: Scope, receive: Receive) -> Answer:
         if len(query) != len(items):
             raise RequestError(400, "duplicate_key", "a parameter stands twice in the address.", hint="Send each once.")
         lead_id = scope[MATCH].lead_id
-        return await _in_thread(_ways.scores, score_lead, _ways.store, _ways.scorer(), lead_id, query, _now())
+        return await _in_thread(_shared.scores, score_lead, _shared.store, _shared.scorer(), lead_id, query, _now())
 
     return await _answered(answer)
 
@@ -146,11 +146,11 @@ async def _answered(answer: Callable[[], Awaitable[Any]]) -> Answer:
         # A connection that breaks while it commits leaves open whether it did, so this does not say that nothing was written
         hint = "Send it again later: what was written already changes nothing. POST /score works without the store."
         failure = RequestError(503, "store_unavailable", "the store does not answer; nothing was accepted.", hint=hint)
-    return refused(failure, *([(b"retry-after", RETRY_AFTER)] if failure.status == 503 else []))
+    return error_answer(failure, *([(b"retry-after", RETRY_AFTER)] if failure.status == 503 else []))
 
 
 async def _in_thread(limiter: anyio.CapacityLimiter, work: Callable[..., Any], *arguments: Any) -> Any:
-    """Work beside the event loop, on few threads: while the store is stuck, the others still answer."""
+    """Run blocking work on few threads of its own, so that routes without the store still answer while it is stuck."""
     if limiter.statistics().tasks_waiting >= MOST_WAITING:
         raise RequestError(503, "store_busy", "too many requests wait for the store.", hint="Try again later.")
     return await anyio.to_thread.run_sync(lambda: work(*arguments), limiter=limiter)
@@ -160,5 +160,5 @@ def _now() -> int:
     return to_micros(dt.datetime.now(dt.UTC))
 
 
-HANDLERS: Mapping[str, Handler] = {**{kind: partial(_write, kind) for kind in TOLD}, "lead_score": _score}
+HANDLERS: Mapping[str, Handler] = {**{kind: partial(_write, kind) for kind in EVENT_KINDS}, "lead_score": _score}
 """By the names of `serving.contract.routes.ROUTES`."""

@@ -13,7 +13,7 @@ from models.bundle import Bundle
 from serving.contract.errors import RequestError
 from serving.contract.events import ScoreQuery
 from serving.contract.validation import explain, read_envelope
-from serving.scoring.scorer import Scorer, score_entry, told_of_future
+from serving.scoring.scorer import Scorer, score_entry, with_future_warning
 from serving.store.connect import Store
 from serving.store.reading import read_lead
 
@@ -21,12 +21,12 @@ __all__ = ["decision_of", "entry_of", "score_lead"]
 
 
 def score_lead(store: Store, scorer: Scorer, lead_id: str, query: Mapping[str, str], now: int) -> dict[str, Any]:
-    """Score one lead as the store knows it.
+    """Score one lead from what the store holds of it.
 
     Parameters
     ----------
     store : Store
-        What was told.
+        The events so far.
     scorer : Scorer
         The model.
     lead_id : str
@@ -76,7 +76,7 @@ def entry_of(
     now : int
         UTC microseconds.
     answered : bool
-        Someone asked: the score is counted and logged as in ``POST /score``.
+        It answers a request: the score is counted and logged as in ``POST /score``.
     """
     (score,) = score_requests(
         scorer.bundle,
@@ -86,7 +86,7 @@ def entry_of(
         explain=reasons > 0,
         debug=answered and scorer.log is not None,
     )
-    score = told_of_future(score, "snapshot_at", now, language)
+    score = with_future_warning(score, "snapshot_at", now, language)
     if answered:
         scorer.record(now, [lead], [score])
     return {**score_entry(score, None), "decision": decision_of(score, scorer.bundle)}

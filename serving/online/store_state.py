@@ -12,7 +12,7 @@ from serving.store.probe import try_read, try_write
 
 __all__ = ["StoreState"]
 
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 """That a try to write, and then one to read, may take."""
 KEEP_SECONDS = 1.0
 
@@ -20,30 +20,30 @@ KEEP_SECONDS = 1.0
 class StoreState:
     """What the store takes: ``up``: reads and writes; ``read_only``: reads, as when it is locked or full; ``down``: nothing.
 
-    However many ask, one looks, and its answer holds for a second. A try that hangs goes on in its thread, and no other one is
-    begun beside it.
+    Callers at the same time share one check, and its result holds for a second. A check that hangs goes on in its thread, and
+    no second one is begun meanwhile.
 
     Parameters
     ----------
     store : Store
-        What is looked at.
+        The store to check.
     clock : callable
         Seconds of a clock that never goes back.
     """
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         self.store, self.clock = store, clock
-        self._look: asyncio.Task[str] | None = None
+        self._check: asyncio.Task[str] | None = None
         self._until = 0.0
         self._tries: dict[Callable[[Store], None], asyncio.Task[bool]] = {}
 
     async def now(self) -> str:
-        """Say it; after two seconds at most."""
-        if self._look is None or (self._look.done() and self.clock() >= self._until):
-            self._look = asyncio.create_task(self._looked())
-        return await asyncio.shield(self._look)
+        """Give the state; it takes two seconds at most."""
+        if self._check is None or (self._check.done() and self.clock() >= self._until):
+            self._check = asyncio.create_task(self._checked())
+        return await asyncio.shield(self._check)
 
-    async def _looked(self) -> str:
+    async def _checked(self) -> str:
         try:
             if await self._works(try_write):
                 return "up"
@@ -55,7 +55,7 @@ class StoreState:
         task = self._tries.get(attempt)
         if task is None or task.done():
             task = self._tries[attempt] = asyncio.create_task(self._tried(attempt))
-        done, _ = await asyncio.wait({task}, timeout=LOOK_SECONDS)
+        done, _ = await asyncio.wait({task}, timeout=CHECK_SECONDS)
         return bool(done) and task.result()
 
     async def _tried(self, attempt: Callable[[Store], None]) -> bool:

@@ -49,7 +49,7 @@ class WebhookSettings:
     attempts : int
         After so many an event is parked as dead.
     sweep_minutes : float
-        Time between two looks at all open leads; 0: never.
+        Time between two sweeps, which score all open leads again; 0: never.
     """
 
     url: str
@@ -237,5 +237,5 @@ class Sender:
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)  # cancelled, each; their callers are told
+        await asyncio.gather(*others, return_exceptions=True)  # each is cancelled, and its caller gets the error
         await self.client.aclose()

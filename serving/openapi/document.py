@@ -55,7 +55,7 @@ def openapi_document(base: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     base : mapping
-        What the server generates; its infrastructure addresses are kept.
+        What the server generates; its infrastructure routes are kept.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def _content(schema: str, example: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_infrastructure(base: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep only those of the server's schemas that its infrastructure addresses refer to: none but its exceptions."""
-    known = base.get("components", {}).get("schemas", {})
+    """Keep only those of the server's schemas that its infrastructure routes refer to: none but its exceptions."""
+    schemas = base.get("components", {}).get("schemas", {})
     used = str({path: item for path, item in base.get("paths", {}).items() if path != "/score"})
-    return {name: schema for name, schema in known.items() if f"/{name}'" in used}
+    return {name: schema for name, schema in schemas.items() if f"/{name}'" in used}

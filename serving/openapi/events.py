@@ -1,4 +1,4 @@
-"""The part of the OpenAPI document about what is told as it happens, and the score of a stored lead."""
+"""The part of the OpenAPI document about the event routes, and about the score of a stored lead."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from serving.contract.events import ScoreQuery
 
 __all__ = ["event_paths"]
 
-WAYS = {
+EVENT_SCHEMAS = {
     "touchpoints": ("TouchpointsBody", "Tell of touchpoints, in any order and as late as it may be."),
     "leads": ("LeadsBody", "Tell what the CRM knows of leads and their accounts; what is left out stays as it is."),
     "stage_changes": ("StageChangesBody", "Tell of stage changes."),
@@ -36,26 +36,26 @@ Content = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
 def event_paths(content: Content) -> dict[str, Any]:
-    """Describe the addresses of `serving.online.routes`.
+    """Describe the routes of `serving.online.routes`.
 
     Parameters
     ----------
     content : callable
         Gives the content of a body from its schema's name and an example.
     """
-    paths: dict[str, Any] = {f"/{kind}": {"post": _tell(kind, content)} for kind in WAYS}
+    paths: dict[str, Any] = {f"/{kind}": {"post": _event_operation(kind, content)} for kind in EVENT_SCHEMAS}
     paths["/leads/{lead_id}/score"] = {"get": _score(content)}
     return paths
 
 
-def _tell(kind: str, content: Content) -> dict[str, Any]:
-    schema, summary = WAYS[kind]
+def _event_operation(kind: str, content: Content) -> dict[str, Any]:
+    schema, summary = EVENT_SCHEMAS[kind]
     return {
         "operationId": f"tell_{kind}",
         "summary": summary,
         "description": "All of a body is accepted, or nothing of it. Sent again, it changes nothing.",
         "tags": ["Service APIs"],
-        "requestBody": {"required": True, "content": content(schema, examples.TOLD[kind])},
+        "requestBody": {"required": True, "content": content(schema, examples.EVENT_BODIES[kind])},
         "responses": {
             "200": {"description": "Accepted, and durable.", "content": content("Accepted", examples.ACCEPTED)},
             **_errors(WRITE_ERRORS, content),
@@ -83,8 +83,8 @@ def _score(content: Content) -> dict[str, Any]:
     }
 
 
-def _errors(known: dict[str, str], content: Content) -> dict[str, Any]:
+def _errors(descriptions: dict[str, str], content: Content) -> dict[str, Any]:
     return {
         status: {"description": text, "content": content("ErrorAnswer", examples.ERROR)}
-        for status, text in known.items()
+        for status, text in descriptions.items()
     }

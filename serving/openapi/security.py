@@ -1,4 +1,4 @@
-"""The part of the OpenAPI document about keys: which address needs one, and what is answered without."""
+"""The part of the OpenAPI document about keys: which routes need one, and what is answered without."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ Content = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
 def secured(path: str, item: dict[str, Any], content: Content) -> dict[str, Any]:
-    """Say of the operations of an address what key they need.
+    """Add to the operations of a path which key they need.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ def secured(path: str, item: dict[str, Any], content: Content) -> dict[str, Any]
     content : callable
         Gives the content of a body from its schema's name and an example.
     """
-    found = match(path)
-    scope = "any" if found is None else found.route.needs
+    matched = match(path)
+    scope = "any" if matched is None else matched.route.needs
     if scope == "open":
         return item
     example = content("ErrorAnswer", examples.ERROR)
@@ -49,8 +49,8 @@ def secured(path: str, item: dict[str, Any], content: Content) -> dict[str, Any]
 
 
 def _operation(operation: dict[str, Any], answers: dict[str, Any], text: str) -> dict[str, Any]:
-    known = operation.get("responses", {})
-    merged = {status: {**answer, **known.get(status, {})} for status, answer in answers.items()}
+    responses_given = operation.get("responses", {})
+    merged = {status: {**answer, **responses_given.get(status, {})} for status, answer in answers.items()}
     described = " ".join(filter(None, (operation.get("description"), text)))
-    responses = dict(sorted({**known, **merged}.items()))
+    responses = dict(sorted({**responses_given, **merged}.items()))
     return {**operation, "description": described, "security": [{"key": []}], "responses": responses}

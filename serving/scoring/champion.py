@@ -1,4 +1,4 @@
-"""Which bundle to serve: a folder named by hand, the registry's champion, or the bundle packed beside the code.
+"""Which bundle to serve: the one in `LEAD_BUNDLE_DIR`, the registry's champion, or the bundle packed with the code.
 
 None is loaded here: a child process checks each one first (`serving.scoring.model_check`).
 """
@@ -22,13 +22,13 @@ __all__ = [
     "BUNDLE_DIR",
     "DEFAULT_MODEL_NAME",
     "MODEL_NAME",
+    "champion_in_folder",
+    "fetch_checked",
     "find_champion",
-    "followed_registry",
-    "keep",
-    "kept_champion",
-    "last_good",
+    "last_good_folder",
     "refused_models",
-    "take",
+    "save_last_good",
+    "watched_registry",
 ]
 
 Check = Callable[[Path], None]
@@ -85,17 +85,19 @@ def find_champion(root: Path, download_to: Path, environ: Mapping[str, str], che
                 "it to serve the registry's champion."
             )
         check(folder)
-        return kept_champion(folder.resolve(), name)
-    packed, kept = root / PACKED, last_good(root, environ)
+        return champion_in_folder(folder.resolve(), name)
+    packed, kept = root / PACKED, last_good_folder(root, environ)
     if _is_bento(root):
         check(packed)
-        return kept_champion(packed, name)
-    address = followed_registry(root, environ)
+        return champion_in_folder(packed, name)
+    address = watched_registry(root, environ)
     problem = "there is no registry (no mlflow.db beside the repository, and MLFLOW_TRACKING_URI is not set)"
     if address is not None:
         try:
-            champion = take(address, champion_version(address, name), download_to, refused_models(root, environ), check)
-            keep(champion, kept)
+            champion = fetch_checked(
+                address, champion_version(address, name), download_to, refused_models(root, environ), check
+            )
+            save_last_good(champion, kept)
             return champion
         except BundleError as error:
             problem = str(error)
@@ -104,7 +106,7 @@ def find_champion(root: Path, download_to: Path, environ: Mapping[str, str], che
             continue
         try:
             check(folder)
-            champion = kept_champion(folder, name)
+            champion = champion_in_folder(folder, name)
         except BundleError as error:
             problem = f"{problem}; and the bundle in {folder} can't be served: {error}"
             continue
@@ -117,7 +119,7 @@ def find_champion(root: Path, download_to: Path, environ: Mapping[str, str], che
     )
 
 
-def take(
+def fetch_checked(
     address: str, registered: Registered, to: Path, refused: RefusedModels, check: Check = check_model
 ) -> Champion:
     """Fetch a version and let a child process check it; what was refused before is not fetched.
@@ -145,9 +147,9 @@ def take(
         It is not the bundle that was registered, or the check came to no end: trying again may help.
     """
     name, version = registered.name, registered.version
-    known = refused.find(name, version, registered.sha256)
-    if known is not None:
-        raise _refusal(known)
+    refusal = refused.find(name, version, registered.sha256)
+    if refusal is not None:
+        raise _refusal(refusal)
     champion = fetch(address, registered, to)
     try:
         sha256 = bundle_hash(champion.folder)
@@ -157,22 +159,22 @@ def take(
         if not isinstance(error, ModelRefusedError):
             raise
         at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        known = RefusedModel(sha256, name, version, error.reason, at)
-        refused.add(known)
-        raise _refusal(known) from error
+        refusal = RefusedModel(sha256, name, version, error.reason, at)
+        refused.add(refusal)
+        raise _refusal(refusal) from error
     return champion
 
 
-def _refusal(known: RefusedModel) -> ModelRefusedError:
+def _refusal(refusal: RefusedModel) -> ModelRefusedError:
     return ModelRefusedError(
-        known.reason,
-        f"{known.name}, version {known.version}, is refused since {known.at}: {known.reason}. Publish another version, or have "
-        f"it checked again with `python -m serving.models clear {known.sha256[:12]}`",
+        refusal.reason,
+        f"{refusal.name}, version {refusal.version}, is refused since {refusal.at}: {refusal.reason}. Publish another "
+        f"version, or have it checked again with `python -m serving.models clear {refusal.sha256[:12]}`",
     )
 
 
-def followed_registry(root: Path, environ: Mapping[str, str]) -> str | None:
-    """Name the registry whose champion is followed; None where a folder or a Bento pins the bundle, or there is none.
+def watched_registry(root: Path, environ: Mapping[str, str]) -> str | None:
+    """Name the registry that is watched for a new champion; None where a folder or a Bento pins the bundle, or there is none.
 
     Parameters
     ----------
@@ -182,8 +184,8 @@ def followed_registry(root: Path, environ: Mapping[str, str]) -> str | None:
     return None if environ.get(BUNDLE_DIR) or _is_bento(root) else registry_address(root, environ)
 
 
-def last_good(root: Path, environ: Mapping[str, str]) -> Path:
-    """Tell where the last champion that was fetched is kept."""
+def last_good_folder(root: Path, environ: Mapping[str, str]) -> Path:
+    """Give the folder of the last champion that was fetched."""
     by_hand = environ.get(LAST_GOOD_DIR)
     return Path(by_hand).expanduser() if by_hand else root / LAST_GOOD
 
@@ -191,11 +193,13 @@ def last_good(root: Path, environ: Mapping[str, str]) -> Path:
 def refused_models(root: Path, environ: Mapping[str, str]) -> RefusedModels:
     """Open the list of refused models: ``LEAD_REFUSED_MODELS``, else a file beside the last champion."""
     by_hand = environ.get(REFUSED)
-    return RefusedModels(Path(by_hand).expanduser() if by_hand else last_good(root, environ).with_name(REFUSED_FILE))
+    return RefusedModels(
+        Path(by_hand).expanduser() if by_hand else last_good_folder(root, environ).with_name(REFUSED_FILE)
+    )
 
 
-def keep(champion: Champion, folder: Path) -> None:
-    """Keep a copy of a champion for a start without the registry; a failure is told, and no reason to stop.
+def save_last_good(champion: Champion, folder: Path) -> None:
+    """Keep a copy of a champion for a start without the registry; a failure is logged, and no reason to stop.
 
     Parameters
     ----------
@@ -226,13 +230,13 @@ def _is_bento(root: Path) -> bool:
     return (root / PACKED).is_dir() and (root.parent / "bento.yaml").exists()
 
 
-def kept_champion(folder: Path, name: str) -> Champion:
-    """Read name and version from the `provenance.json` that publishing put beside the bundle."""
+def champion_in_folder(folder: Path, name: str) -> Champion:
+    """Read name and version from the `provenance.json` that publishing put into the bundle's folder."""
     path = folder / "provenance.json"
     if not path.exists():
         return Champion(folder, name, UNREGISTERED)
     try:
-        known = parse_object(read_text(path).decode("utf-8"), path.name)
-        return Champion(folder, str(known.get("name") or name), str(known.get("version") or UNREGISTERED))
+        provenance = parse_object(read_text(path).decode("utf-8"), path.name)
+        return Champion(folder, str(provenance.get("name") or name), str(provenance.get("version") or UNREGISTERED))
     except BundleError as error:
         raise BundleError(f"{path} cannot be read ({error}). Publish again, or delete the file.") from error

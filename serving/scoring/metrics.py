@@ -1,6 +1,6 @@
-"""What `/metrics` says of the service, for Prometheus: requests, scores, what came in, which model, and how following it goes.
+"""The metrics of the service, for Prometheus: requests, scores, inputs, the model, and the registry watch.
 
-No label is ever taken from a request: names are those of addresses, codes, tiers and versions. The server collects the figures
+No label is ever taken from a request: labels are routes, codes, tiers and versions. The server collects the figures
 of all workers through files that `prometheus_client` finds by ``PROMETHEUS_MULTIPROC_DIR``; in the
 process that starts them there is none, and nothing is counted. Series whose names are known stand there from a worker's first
 answer on, at 0: a rate over a series that appears with its first failure misses that failure.
@@ -19,16 +19,16 @@ from models.answers.requests import LeadRequest
 from models.answers.scoring import NOT_SCORED, Score
 from models.answers.warnings import CODES
 from models.calibration.tiers import TIERS
-from serving.scoring.registry_watch import OUTCOMES, Notice
+from serving.scoring.registry_watch import REGISTRY_CHECK_RESULTS, ChampionNotice
 
 __all__ = [
     "CONTENT_TYPE_LATEST",
     "exposition",
+    "observe_notice",
     "observe_request",
     "observe_rescoring",
     "observe_scores",
     "refused_model",
-    "saw_notice",
     "serving_model",
 ]
 
@@ -77,7 +77,7 @@ def observe_request(path: str, status: int, seconds: float) -> None:
     Parameters
     ----------
     path : str
-        Of a known address; anything else is ``other``.
+        Template of the route; ``other`` where there is none.
     status : int
         HTTP status; 0: the caller was gone.
     seconds : float
@@ -92,9 +92,9 @@ def observe_scores(leads: Sequence[LeadRequest], scores: Sequence[Score]) -> Non
     for lead, score in zip(leads, scores, strict=True):
         touchpoints = lead.journey.touchpoints
         _touchpoints.observe(len(touchpoints))
-        known = [item.occurred_at for item in touchpoints if before(item.occurred_at, lead.snapshot_at)]
-        if known:
-            _quiet.observe((lead.snapshot_at - max(known)) / DAY_US)
+        visible = [item.occurred_at for item in touchpoints if before(item.occurred_at, lead.snapshot_at)]
+        if visible:
+            _quiet.observe((lead.snapshot_at - max(visible)) / DAY_US)
         _attributes.observe(len(lead.attributes) + len(lead.account_attributes))
         if score.probability is not None:
             _probability.observe(score.probability)
@@ -123,8 +123,8 @@ def serving_model(name: str, version: str) -> None:
 
 
 def _begin_at_zero() -> None:
-    known = ((_tiers, TIERS), (_not_scored, NOT_SCORED), (_warnings, CODES), (_loads, ("loaded", "refused")))
-    for metric, names in known:
+    label_values = ((_tiers, TIERS), (_not_scored, NOT_SCORED), (_warnings, CODES), (_loads, ("loaded", "refused")))
+    for metric, names in label_values:
         for name in names:
             metric.labels(name)
 
@@ -177,8 +177,8 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def saw_notice(notice: Notice) -> None:
-    """Pass on how looking at the registry went."""
-    for outcome in OUTCOMES:
+def observe_notice(notice: ChampionNotice) -> None:
+    """Pass on how the checks of the registry went."""
+    for outcome in REGISTRY_CHECK_RESULTS:
         _looks.labels(outcome).set(notice.looks.get(outcome, 0))
     _reached.set(notice.reached_at)

@@ -53,9 +53,9 @@ class ModelUncheckedError(BundleError):
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Choose what the child may know of the environment: where programs and caches are, and no secret."""
-    known = {name: value for name, value in environ.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)}
+    passed = {name: value for name, value in environ.items() if name in _PASSED or name.startswith(_PASSED_PREFIXES)}
     path = os.pathsep.join([str(CODE), *filter(None, [environ.get("PYTHONPATH")])])
-    return {**known, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    return {**passed, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
 
 
 def check_model(folder: Path, ready_seconds: float = READY_SECONDS, check_seconds: float = CHECK_SECONDS) -> None:
@@ -89,15 +89,15 @@ def check_model(folder: Path, ready_seconds: float = READY_SECONDS, check_second
         raise ModelUncheckedError(f"{folder}: the process that checks it can't be started ({error})") from error
     with child:
         try:
-            said, errors, in_time = _listen(child, ready_seconds, check_seconds)
+            answers, errors, in_time = _listen(child, ready_seconds, check_seconds)
         finally:
             child.kill()  # whatever it did, it is done
-    if any(answer.get("good") is True for answer in said):
+    if any(answer.get("good") is True for answer in answers):
         return
-    for answer in said:
+    for answer in answers:
         if "refused" in answer:
             raise ModelRefusedError(str(answer["refused"]))
-    step = next((str(answer["step"]) for answer in reversed(said) if "step" in answer), "starting")
+    step = next((str(answer["step"]) for answer in reversed(answers) if "step" in answer), "starting")
     if not in_time:
         raise ModelUncheckedError(f"{folder}: {step} took too long by the clock; the machine may be busy")
     ended = -child.returncode
@@ -138,15 +138,15 @@ def _listen(
 
 def _answers(output: bytes) -> list[dict[str, object]]:
     """Parse the lines that are whole; one that was cut off by the end of the process says nothing."""
-    found = []
+    answers = []
     for line in output.split(b"\n")[:-1]:
         try:
             value = json.loads(line)
         except ValueError:
             continue
         if isinstance(value, dict):
-            found.append(value)
-    return found
+            answers.append(value)
+    return answers
 
 
 def _signal(number: int) -> str:
@@ -156,5 +156,5 @@ def _signal(number: int) -> str:
 def _words(errors: bytes) -> str:
     """Give the last line in which LightGBM or C++ says why; nothing else is passed on."""
     lines = [re.sub(r"[^ -~]", "", line) for line in errors.decode("utf-8", "replace").splitlines()]
-    telling = [line.strip() for line in lines if re.match(r"\[LightGBM\] \[Fatal\]|terminate called|\s+what\(\)", line)]
-    return f" ({telling[-1][:200]})" if telling else ""
+    reasons = [line.strip() for line in lines if re.match(r"\[LightGBM\] \[Fatal\]|terminate called|\s+what\(\)", line)]
+    return f" ({reasons[-1][:200]})" if reasons else ""

@@ -51,7 +51,7 @@ class RefusedModels:
     Parameters
     ----------
     path : Path
-        A file that is damaged is told, and counts as empty. What can't be written is remembered by this object alone.
+        A damaged file is logged, and counts as empty. What can't be written is remembered by this object alone.
     """
 
     def __init__(self, path: Path) -> None:
@@ -65,16 +65,16 @@ class RefusedModels:
 
     def find(self, name: str, version: str, sha256: str | None) -> RefusedModel | None:
         """Find the refusal of a bundle: by its hash, or where that is not known by name and version."""
-        for known in reversed(self.read()):
-            if known.sha256 == sha256 or (sha256 is None and (known.name, known.version) == (name, version)):
-                return known
+        for refusal in reversed(self.read()):
+            if refusal.sha256 == sha256 or (sha256 is None and (refusal.name, refusal.version) == (name, version)):
+                return refusal
         return None
 
     def add(self, refused: RefusedModel) -> None:
         """Remember a refusal."""
         try:
-            with self._changing() as known:
-                known[:] = [*(item for item in known if item.sha256 != refused.sha256), refused][-MOST:]
+            with self._changing() as refusals:
+                refusals[:] = [*(item for item in refusals if item.sha256 != refused.sha256), refused][-MOST:]
         except OSError as error:
             self._unwritten = [*(item for item in self._unwritten if item.sha256 != refused.sha256), refused][-MOST:]
             _log.warning("%s can't be written (%s); a restart will check the refused model again.", self.path, error)
@@ -101,9 +101,9 @@ class RefusedModels:
         def is_meant(item: RefusedModel) -> bool:
             return what is None or item.version == what or (len(what) >= 6 and item.sha256.startswith(what))
 
-        with self._changing() as known:
-            gone = [item for item in known if is_meant(item)]
-            known[:] = [item for item in known if not is_meant(item)]
+        with self._changing() as refusals:
+            gone = [item for item in refusals if is_meant(item)]
+            refusals[:] = [item for item in refusals if not is_meant(item)]
         return gone
 
     def _read(self) -> list[RefusedModel]:
@@ -118,13 +118,13 @@ class RefusedModels:
             if len(content) > MOST_BYTES:
                 return self._tell(f"it is larger than {MOST_BYTES:,} bytes")
             stored = parse_object(content.decode("utf-8"), self.path.name)["refused"]
-            known = [
+            refusals = [
                 RefusedModel(**{field.name: str(item[field.name]) for field in fields(RefusedModel)}) for item in stored
             ]
         except (BundleError, UnicodeDecodeError, LookupError, TypeError) as error:
             return self._tell(f"{type(error).__name__}: {str(error)[:200]}")
         self._told = ""
-        return known[-MOST:]
+        return refusals[-MOST:]
 
     def _tell(self, problem: str) -> list[RefusedModel]:
         if problem != self._told:
@@ -142,9 +142,9 @@ class RefusedModels:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.with_name(f".{self.path.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            known = self._read()
-            yield known
-            text = json.dumps({"refused": [asdict(item) for item in known]}, indent=1, ensure_ascii=False) + "\n"
+            refusals = self._read()
+            yield refusals
+            text = json.dumps({"refused": [asdict(item) for item in refusals]}, indent=1, ensure_ascii=False) + "\n"
             handle, partial = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
             try:
                 with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -32,7 +32,7 @@ class Champion:
     folder : Path
         The bundle.
     name, version : str
-        Registered name and version; the version is ``unregistered`` for a bundle that tells none.
+        Registered name and version; the version is ``unregistered`` for a bundle without one.
     """
 
     folder: Path
@@ -106,10 +106,10 @@ def versions(address: str, name: str) -> list[Registered]:
     """
     mlflow = _mlflow(address)
     try:
-        found = mlflow.MlflowClient().search_model_versions(f"name = '{name}'", max_results=MOST_VERSIONS)
+        model_versions = mlflow.MlflowClient().search_model_versions(f"name = '{name}'", max_results=MOST_VERSIONS)
     except (mlflow.MlflowException, OSError) as error:
         raise _unreadable(f"models:/{name}", address, error) from error
-    return sorted(map(_registered, found), key=lambda item: int(item.version), reverse=True)
+    return sorted(map(_registered, model_versions), key=lambda item: int(item.version), reverse=True)
 
 
 def fetch(address: str, registered: Registered, to: Path) -> Champion:

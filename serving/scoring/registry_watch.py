@@ -1,8 +1,8 @@
-"""Following the champion: one thread beside the workers asks the registry, each worker loads what it is told of.
+"""The registry watch: a champion that was promoted or rolled back is taken over while the service runs.
 
-The process that starts the workers looks at the alias, fetches, lets a child process check, and writes a notice; the workers
-look at that file, load the bundle beside their requests, and swap it in between two of them. So only one process knows MLflow,
-and a bundle that can't be served reaches neither it nor a worker.
+The process that starts the workers checks the alias, fetches the bundle, lets a child process check it, and writes a notice.
+The workers read that file, load the bundle while they go on answering, and swap it in between two requests. So only one process
+imports MLflow, and a bundle that can't be served is loaded neither there nor in a worker.
 """
 
 import json
@@ -15,41 +15,41 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from features.errors import BundleError, LeadQualificationError
-from serving.scoring.champion import keep, take
+from serving.scoring.champion import fetch_checked, save_last_good
 from serving.scoring.model_check import ModelRefusedError, check_model
 from serving.scoring.refused_models import RefusedModels
 from serving.scoring.registry import Champion, Registered, RegistryError, champion_version
 from serving.scoring.scorer import Scorer
 
-__all__ = ["OUTCOMES", "Current", "Follower", "Notice", "reload_seconds"]
+__all__ = ["REGISTRY_CHECK_RESULTS", "ChampionNotice", "CurrentScorer", "RegistryWatch", "reload_seconds"]
 
 RELOAD_SECONDS = "LEAD_RELOAD_SECONDS"
 DEFAULT_SECONDS = 10.0
 CHECK_SECONDS = 0.5
-"""How often a worker looks at the notice, a file on its own machine."""
+"""How often a worker reads the notice, a file on its own machine."""
 
 LONGEST_PAUSE = 63
-"""Looks to let pass before a version is tried again whose check came to no end; they double from none."""
+"""The most checks to skip before a version is tried again whose test did not finish; the number doubles from none."""
 
 KEPT = 3
 """Fetched versions that stay on disk: the current one, the one before, and one that a worker may still be loading."""
 
-OUTCOMES = ("unchanged", "loaded", "refused", "unreachable")
-"""What can come of a look at the registry."""
+REGISTRY_CHECK_RESULTS = ("unchanged", "loaded", "refused", "unreachable")
+"""Results of a check of the registry."""
 
 _log = logging.getLogger("bentoml.lead_qualification.champion")
 
 
 @dataclass(frozen=True)
-class Notice:
-    """What the workers are told: the champion, and how looking for it went.
+class ChampionNotice:
+    """What the workers read: the champion, and how the checks of the registry went.
 
     Attributes
     ----------
     champion : Champion
         What to serve.
     looks : mapping of str to int
-        How often the registry was looked at, by what came of it, one of `OUTCOMES`; empty before the first look.
+        How often the registry was checked, by result, one of `REGISTRY_CHECK_RESULTS`; empty before the first check.
     reached_at : float
         When it last answered, in seconds since 1970; 0: never.
     """
@@ -72,15 +72,15 @@ class Notice:
         partial.replace(path)
 
     @classmethod
-    def read(cls, path: Path) -> "Notice":
+    def read(cls, path: Path) -> "ChampionNotice":
         """Read what was written last."""
-        known = json.loads(path.read_text(encoding="utf-8"))
-        champion = Champion(Path(known["folder"]), known["name"], known["version"])
-        return cls(champion, known["looks"], known["reached_at"])
+        content = json.loads(path.read_text(encoding="utf-8"))
+        champion = Champion(Path(content["folder"]), content["name"], content["version"])
+        return cls(champion, content["looks"], content["reached_at"])
 
 
-class Follower:
-    """Looks at the alias and tells the workers.
+class RegistryWatch:
+    """Checks the registry's alias, and publishes a new champion to the workers.
 
     Parameters
     ----------
@@ -89,13 +89,13 @@ class Follower:
     place : Path
         Folder of this service alone, for what is fetched.
     notice : Path
-        The file that the workers look at.
+        The file that the workers read.
     champion : Champion
         What is served now.
     last_good : Path
         Where a copy of what was fetched is kept for a start without the registry.
     refused : RefusedModels
-        What was refused, and is not looked at again.
+        Versions that were refused, and are not fetched again.
     clock : callable
         Seconds since 1970.
     """
@@ -113,29 +113,29 @@ class Follower:
         self.address, self.place, self.notice, self.last_good, self.clock = address, place, notice, last_good, clock
         self.refused = refused
         self.champion = champion
-        self.looks = dict.fromkeys(OUTCOMES, 0)
+        self.looks = dict.fromkeys(REGISTRY_CHECK_RESULTS, 0)
         self.reached_at = 0.0
         self._said = ""
         self._failing = ""
         self._failures = self._pause = 0
 
-    def look(self) -> str:
-        """Look once; return what came of it, one of the keys of `Notice.looks`.
+    def check(self) -> str:
+        """Check once; return the result, one of `REGISTRY_CHECK_RESULTS`.
 
-        Whatever goes wrong, the version served stays, and the log says so once, not at every look.
+        Whatever goes wrong, the version served stays, and the log says so once, not at every check.
         """
         try:
             registered = champion_version(self.address, self.champion.name)
             self.reached_at = self.clock()
             outcome = "unchanged" if registered.version == self.champion.version else self._take(registered)
         except RegistryError as error:
-            outcome = self._say("unreachable", error)
+            outcome = self._warn_once("unreachable", error)
         except (BundleError, OSError) as error:
-            outcome = self._say("refused", error)
+            outcome = self._warn_once("refused", error)
         if outcome in ("unchanged", "loaded"):
             self._said = self._failing = ""
         self.looks[outcome] += 1
-        Notice(self.champion, dict(self.looks), self.reached_at).write(self.notice)
+        ChampionNotice(self.champion, dict(self.looks), self.reached_at).write(self.notice)
         return outcome
 
     def _take(self, registered: Registered) -> str:
@@ -146,17 +146,17 @@ class Follower:
             self._pause -= 1
             return "refused"
         try:
-            champion = take(self.address, registered, self.place, self.refused, check_model)
+            champion = fetch_checked(self.address, registered, self.place, self.refused, check_model)
         except (ModelRefusedError, RegistryError):
             raise
         except (BundleError, OSError):
-            # it may be mended, or the machine may be busy; fetching and checking it at each look would keep it so
+            # it may be mended, or the machine may be busy; fetching and checking it each time would keep it so
             self._pause = min(2**self._failures - 1, LONGEST_PAUSE)
             self._failures += 1
             raise
         before, self.champion = self.champion, champion
         _log.info("%s: version %s takes the place of version %s", champion.name, version, before.version)
-        keep(champion, self.last_good)
+        save_last_good(champion, self.last_good)
         fetched = sorted(
             (path for path in self.place.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime
         )
@@ -165,27 +165,27 @@ class Follower:
                 shutil.rmtree(old, ignore_errors=True)
         return "loaded"
 
-    def _say(self, outcome: str, error: Exception) -> str:
+    def _warn_once(self, outcome: str, error: Exception) -> str:
         if str(error) != self._said:
             self._said = str(error)
             _log.warning("%s; version %s stays.", error, self.champion.version)
         return outcome
 
     def start(self, seconds: float) -> None:
-        """Look again and again, in a thread that ends with the process."""
+        """Check again and again, in a thread that ends with the process."""
 
         def run() -> None:
             while True:
                 time.sleep(seconds)
                 try:
-                    self.look()
+                    self.check()
                 except Exception:  # noqa: BLE001 - a thread that ended would leave the old champion for good
                     _log.exception("looking for the champion failed")
 
         threading.Thread(target=run, name="champion", daemon=True).start()
 
 
-class Current:
+class CurrentScorer:
     """The scorer of one worker, replaced when the notice names another version.
 
     Parameters
@@ -203,8 +203,8 @@ class Current:
         self._champion: Champion | None = None
         self._failed: Champion | None = None
         self._stop = threading.Event()
-        self.known = Notice.read(notice)
-        self.scorer = self._load(self.known.champion)
+        self.newest = ChampionNotice.read(notice)
+        self.scorer = self._load(self.newest.champion)
 
     def _load(self, champion: Champion) -> Scorer:
         scorer = Scorer.load(champion.folder, champion.name, champion.version)
@@ -214,9 +214,9 @@ class Current:
         return scorer
 
     def refresh(self) -> None:
-        """Look at the notice, and swap where it names another version; a request keeps the scorer that it began with."""
-        self.known = Notice.read(self.notice)
-        champion = self.known.champion
+        """Read the notice, and swap the scorer if it names another version; a request keeps the scorer that it began with."""
+        self.newest = ChampionNotice.read(self.notice)
+        champion = self.newest.champion
         if champion in (self._champion, self._failed):
             return
         try:
@@ -226,14 +226,14 @@ class Current:
         except Exception as error:  # noqa: BLE001 - whatever it is, the old scorer goes on answering
             self._failed = champion
             self._refused()
-            told = str(error) if isinstance(error, LeadQualificationError) else type(error).__name__
+            reason = str(error) if isinstance(error, LeadQualificationError) else type(error).__name__
             _log.warning(
-                "version %s can't be loaded: %s; version %s stays.", champion.version, told, self.scorer.version
+                "version %s can't be loaded: %s; version %s stays.", champion.version, reason, self.scorer.version
             )
 
-    def start(self, seen: Callable[[Notice], None]) -> None:
-        """Look again and again, in a thread, until `stop`; `seen` is told at once what is known already."""
-        seen(self.known)
+    def start(self, seen: Callable[[ChampionNotice], None]) -> None:
+        """Refresh again and again, in a thread, until `stop`; `seen` gets each notice, the first one at once."""
+        seen(self.newest)
 
         def run() -> None:
             while not self._stop.wait(CHECK_SECONDS):
@@ -241,7 +241,7 @@ class Current:
                     self.refresh()
                 except (OSError, ValueError, LookupError) as error:
                     _log.warning("the notice of the champion can't be read (%s)", error)
-                seen(self.known)
+                seen(self.newest)
 
         threading.Thread(target=run, name="champion", daemon=True).start()
 
@@ -251,7 +251,7 @@ class Current:
 
 
 def reload_seconds(environ: Mapping[str, str]) -> float:
-    """Read ``LEAD_RELOAD_SECONDS``: how often to look at the registry.
+    """Read ``LEAD_RELOAD_SECONDS``: how often to check the registry.
 
     Raises
     ------

@@ -25,7 +25,7 @@ from serving.contract.limits import CLOCK_TOLERANCE_US
 from serving.contract.strict_json import parse_json
 from serving.contract.validation import explain, read_options
 
-__all__ = ["Observe", "Scorer", "score_entry", "told_of_future"]
+__all__ = ["Observe", "Scorer", "score_entry", "with_future_warning"]
 
 Observe = Callable[[Sequence[LeadRequest], Sequence[Score]], None]
 
@@ -136,7 +136,7 @@ class Scorer:
         except JourneyError as error:
             raise explain(value, error) from None
         scores = [
-            told_of_future(score, lead.path + ".snapshot_at", now, options.language)
+            with_future_warning(score, lead.path + ".snapshot_at", now, options.language)
             for score, lead in zip(scores, leads, strict=True)
         ]
         self.record(now, leads, scores)
@@ -150,7 +150,7 @@ class Scorer:
         return b'{"leads":[%b],"model":%b}' % (written, _json(self.model)), len(leads)
 
     def record(self, now: int, leads: Sequence[LeadRequest], scores: Sequence[Score]) -> None:
-        """Count and log what is answered, whichever address it is asked of.
+        """Count and log what is answered, whichever route answers.
 
         Parameters
         ----------
@@ -170,7 +170,7 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
-def told_of_future(score: Score, path: str, now: int, language: str) -> Score:
+def with_future_warning(score: Score, path: str, now: int, language: str) -> Score:
     """Add a warning where the snapshot lies in the future by more than clocks may differ.
 
     Parameters

@@ -26,7 +26,7 @@ from serving.contract.strict_json import parse_json
 from serving.http.bodies import read_body
 from serving.http.middleware import Answer, Receive, Scope
 from serving.scoring import metrics
-from serving.scoring.registry_watch import Current
+from serving.scoring.registry_watch import CurrentScorer
 from serving.scoring.scorer import Scorer
 
 __all__ = ["Incoming", "Worker", "is_small", "read_incoming"]
@@ -34,7 +34,8 @@ __all__ = ["Incoming", "Worker", "is_small", "read_incoming"]
 RETRY_AFTER = b"5"  # seconds
 SWITCH_SECONDS = 0.0005
 """How long one thread may keep the interpreter's lock while another wants it. A score on the event loop takes the lock anew at
-each read, write and kernel, about ten times; with Python's own 5 ms, it would wait each time beside a large request."""
+each read, write and kernel, about ten times; with Python's own 5 ms, it would wait so long each
+time while a large request is worked on."""
 
 _log = logging.getLogger("bentoml.lead_qualification")
 
@@ -105,13 +106,13 @@ class Worker:
     notice : Path
         The file that names the champion.
     threads : int
-        How many requests are worked on beside the event loop at once.
+        How many requests are worked on in threads at once.
     """
 
     def __init__(self, notice: Path, threads: int) -> None:
         self._logs: list[ScoreLogWriter] = []
-        self.current = Current(notice, self._prepare, metrics.refused_model)
-        self.current.start(metrics.saw_notice)
+        self.current = CurrentScorer(notice, self._prepare, metrics.refused_model)
+        self.current.start(metrics.observe_notice)
         self.turns, self.limiter = asyncio.Semaphore(threads), anyio.CapacityLimiter(threads)
         check_shape(b"{}")  # compiled, or loaded, before it is needed
         sys.setswitchinterval(SWITCH_SECONDS)
@@ -164,16 +165,16 @@ class Worker:
             async with read_body(request) as body:
                 allowed = _may_debug(request)
                 if len(body) > SMALL_BYTES:
-                    return await self._beside(lambda: parse_json(body), allowed)
+                    return await self._in_thread(lambda: parse_json(body), allowed)
                 value = parse_json(body)
                 if is_small(value):
                     return self._answer(lambda: value, allowed)
-                return await self._beside(lambda: value, allowed)
+                return await self._in_thread(lambda: value, allowed)
         except RequestError as error:
             return _refused(error)
 
-    async def _beside(self, parsed: Callable[[], Any], may_debug: bool) -> Answer:
-        """Work beside the event loop; what began is not given up, as its thread and its memory would not be free."""
+    async def _in_thread(self, parsed: Callable[[], Any], may_debug: bool) -> Answer:
+        """Answer in a thread; work that began is not given up, as its thread and its memory would not be free."""
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 await self.turns.acquire()
@@ -186,7 +187,7 @@ class Worker:
             self.turns.release()
 
     def close(self) -> None:
-        """Stop following, and write what the score log still holds."""
+        """Stop reading notices, and write what the score log still holds."""
         self.current.stop()
         for log in self._logs:
             log.close()

@@ -1,1 +1,1 @@
-"""The online store: what was told as it happened. The only importer of sqlalchemy and alembic."""
+"""The online store: events as they came. The only importer of sqlalchemy and alembic."""

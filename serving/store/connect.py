@@ -132,15 +132,15 @@ class Store:
         if self.file is None:
             return
         try:
-            found = self.file.stat()
-            identity = (found.st_dev, found.st_ino)
+            status = self.file.stat()
+            identity = (status.st_dev, status.st_ino)
         except OSError as error:
             self.engine.dispose()
             self._identity, self._migrated = None, False
             raise StoreUnavailableError(f"the store's file can't be reached ({error.strerror})") from error
         with self._lock:
-            known, self._identity = self._identity, identity
-        if known not in (None, identity):
+            former, self._identity = self._identity, identity
+        if former not in (None, identity):
             self.engine.dispose()
             self._migrated = False
             raise StoreUnavailableError("the store's file was replaced while it was open")

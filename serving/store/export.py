@@ -22,8 +22,8 @@ def rows_of(connection: sa.Connection, table: str) -> Iterator[Sequence[Any]]:
     table : str
         Its name in `serving.store.schema`.
     """
-    chosen = schema.metadata.tables[table]
-    query = sa.select(chosen).order_by(*chosen.primary_key.columns)
+    selected_table = schema.metadata.tables[table]
+    query = sa.select(selected_table).order_by(*selected_table.primary_key.columns)
     yield from connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query).mappings().partitions()
 
 

@@ -18,7 +18,7 @@ from serving.store.writing import chunks
 __all__ = ["Read", "own_changes", "own_touchpoints", "read_orders", "rows_of_leads"]
 
 FEW = 1_000
-"""So many rows are read without asking first how many there are, so many where there are too many, and at most so many that a
+"""Rows that are read without counting them first; rows that are read of a lead with too many; and the most rows of what a
 snapshot can't see yet."""
 
 DECISIVE = ("mql", "sales_qualified", "disqualified", "recycled", "customer")
@@ -50,8 +50,8 @@ def own_touchpoints(connection: sa.Connection, lead_id: str, begin: int, at: int
     lead_id : str
         The lead.
     begin, at : int
-        UTC microseconds: what the snapshot at `at` may see. Of what occurs or is recorded later, which it is only told of, at
-        most `FEW` are read.
+        UTC microseconds: what the snapshot at `at` may see. Of what occurs or is recorded later, which only a warning counts,
+        at most `FEW` are read.
     """
     table = schema.touchpoints
     there = sa.select(*_COLUMNS[table]).where(table.c.lead_id == lead_id, table.c.occurred_at >= begin)
@@ -126,11 +126,11 @@ def rows_of_leads(
         if len(rows) > FEW:
             rows, cut = _shared(connection, table, lead_ids, where)
             break
-    found: dict[str, list[Any]] = {}
+    rows_by_lead: dict[str, list[Any]] = {}
     make = _RECORDS[table]._make
     for row in rows:
-        found.setdefault(row[0], []).append(make(row[1:]))
-    return found, cut
+        rows_by_lead.setdefault(row[0], []).append(make(row[1:]))
+    return rows_by_lead, cut
 
 
 def _shared(
@@ -138,8 +138,8 @@ def _shared(
 ) -> tuple[list[Any], bool]:
     """Read of each lead its newest rows, so many that all together fit."""
     most = _MOST[table]
-    some = sa.select(sa.literal(1)).where(table.c.lead_id == schema.leads.c.lead_id, *where).limit(most + 1)
-    count = sa.select(sa.func.count()).select_from(some.correlate(schema.leads).subquery()).scalar_subquery()
+    limited = sa.select(sa.literal(1)).where(table.c.lead_id == schema.leads.c.lead_id, *where).limit(most + 1)
+    count = sa.select(sa.func.count()).select_from(limited.correlate(schema.leads).subquery()).scalar_subquery()
     sizes: dict[str, int] = {}
     for ids in chunks(lead_ids):
         query = sa.select(schema.leads.c.lead_id, count).where(schema.leads.c.lead_id.in_(ids))

@@ -1,4 +1,4 @@
-"""The last known decisions, and the outbox of what is still to be told about their changes."""
+"""The last decision of each lead, and the outbox of webhooks about changed decisions."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -9,40 +9,40 @@ import sqlalchemy as sa
 from serving.store import schema
 
 __all__ = [
-    "Decided",
+    "DecisionJson",
     "Event",
-    "Found",
-    "Known",
+    "NewDecision",
+    "StoredDecision",
     "apply_decision",
     "claim_events",
     "count_events",
     "events_wait",
-    "known_decisions",
     "list_events",
     "mark_failed",
     "mark_sent",
     "purge_sent",
     "retry_events",
+    "stored_decisions",
 ]
 
 
-Decided: TypeAlias = dict[str, Any] | None
-"""A decision as it stands in answers; None: the lead is not scored."""
+DecisionJson: TypeAlias = dict[str, Any] | None
+"""A decision as JSON values, as in answers; None: the lead is not scored."""
 
 
-class Known(NamedTuple):
-    """A decision as it stands in the store."""
+class StoredDecision(NamedTuple):
+    """The last decision of a lead, as the store holds it."""
 
     sequence: int
-    decision: Decided
+    decision: DecisionJson
     decided_at: int
 
 
-class Found(NamedTuple):
-    """A decision just made."""
+class NewDecision(NamedTuple):
+    """A decision that was just made."""
 
     lead_id: str
-    decision: Decided
+    decision: DecisionJson
     not_scored: str | None
     decided_at: int
 
@@ -55,63 +55,65 @@ class Event(NamedTuple):
     attempts: int
 
 
-def known_decisions(connection: sa.Connection, lead_ids: Sequence[str], *, lock: bool = False) -> dict[str, Known]:
-    """Read the last known decisions of those leads that have one; `lock` keeps others from changing them meanwhile."""
+def stored_decisions(
+    connection: sa.Connection, lead_ids: Sequence[str], *, lock: bool = False
+) -> dict[str, StoredDecision]:
+    """Read the last decisions of those leads that have one; `lock` keeps other transactions from changing them."""
     table = schema.decisions
     query = sa.select(table).where(table.c.lead_id.in_(lead_ids)).order_by(table.c.lead_id)
-    found = connection.execute(query.with_for_update() if lock else query).mappings()
+    rows = connection.execute(query.with_for_update() if lock else query).mappings()
     return {
-        row["lead_id"]: Known(
+        row["lead_id"]: StoredDecision(
             row["sequence"],
             None if row["decision"] is None else json.loads(row["decision"]),
             row["decided_at"],
         )
-        for row in found
+        for row in rows
     }
 
 
 def apply_decision(
     connection: sa.Connection,
-    found: Found,
-    known: Known | None,
+    new: NewDecision,
+    stored: StoredDecision | None,
     now: int,
     event: Callable[[int], tuple[str, str]] | None,
 ) -> None:
-    """Write a decision, and where it is another one than before, its event; in one transaction, so that neither is lost.
+    """Write a decision, and its event if the decision changed; in one transaction, so that neither is lost.
 
     Parameters
     ----------
     connection : Connection
         In a transaction of `Store.write`.
-    found : Found
-        The decision; one made for an earlier moment than the known one is left alone.
-    known : Known or None
+    new : NewDecision
+        The decision; one that was made for an earlier moment than the stored one changes nothing.
+    stored : StoredDecision or None
         As read in this transaction.
     now : int
         UTC microseconds.
     event : callable or None
-        Gives event_id and body of the event with this sequence; None: nothing is told.
+        Gives event_id and body of the event with this sequence; None: no webhook is sent.
     """
-    if known is not None and found.decided_at < known.decided_at:
+    if stored is not None and new.decided_at < stored.decided_at:
         return
-    before = None if known is None else known.decision
-    changed = found.decision != before
-    sequence = (0 if known is None else known.sequence) + int(changed)
+    before = None if stored is None else stored.decision
+    changed = new.decision != before
+    sequence = (0 if stored is None else stored.sequence) + int(changed)
     values: dict[str, Any] = {
         "sequence": sequence,
-        "decision": None if found.decision is None else json.dumps(found.decision),
-        "not_scored": found.not_scored,
-        "decided_at": found.decided_at,
+        "decision": None if new.decision is None else json.dumps(new.decision),
+        "not_scored": new.not_scored,
+        "decided_at": new.decided_at,
     }
     table = schema.decisions
-    if known is None:
-        connection.execute(sa.insert(table).values(lead_id=found.lead_id, changed_at=now, **values))
+    if stored is None:
+        connection.execute(sa.insert(table).values(lead_id=new.lead_id, changed_at=now, **values))
     else:
         values |= {"changed_at": now} if changed else {}
-        connection.execute(sa.update(table).where(table.c.lead_id == found.lead_id).values(**values))
+        connection.execute(sa.update(table).where(table.c.lead_id == new.lead_id).values(**values))
     if changed and event is not None:
         event_id, body = event(sequence)
-        row = {"event_id": event_id, "lead_id": found.lead_id, "sequence": sequence, "created_at": now, "body": body}
+        row = {"event_id": event_id, "lead_id": new.lead_id, "sequence": sequence, "created_at": now, "body": body}
         connection.execute(sa.insert(schema.outbox).values(**row, state="pending", next_at=now))
 
 
@@ -135,8 +137,8 @@ def claim_events(connection: sa.Connection, now: int, lease_us: int, most: int) 
     table = schema.outbox
     query = _due(now).order_by(table.c.next_at).limit(most).with_for_update(skip_locked=True, of=table)
     events = [Event(row.event_id, row.body, row.attempts + 1) for row in connection.execute(query)]
-    mine = sa.update(table).where(table.c.event_id.in_([event.event_id for event in events]))
-    connection.execute(mine.values(next_at=now + lease_us, attempts=table.c.attempts + 1))
+    claimed = sa.update(table).where(table.c.event_id.in_([event.event_id for event in events]))
+    connection.execute(claimed.values(next_at=now + lease_us, attempts=table.c.attempts + 1))
     return events
 
 

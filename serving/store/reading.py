@@ -1,7 +1,7 @@
-"""A lead as the store knows it, as the same `LeadRequest` that its whole journey in ``POST /score`` becomes.
+"""A lead read from the store, as the same `LeadRequest` that its whole journey in ``POST /score`` becomes.
 
-What was told is stored as it came. Here it becomes what the model of the moment takes: what it can't read counts as unknown,
-and the request's notes say so. Nothing that was accepted makes a later read fail.
+Events are stored as they came. Here they become what the current model takes: a value that it can't read counts as unknown,
+and the request's notes say so. No accepted event makes a later read fail.
 """
 
 import json
@@ -14,7 +14,7 @@ from features.catalog import Catalog
 from features.errors import JourneyError
 from features.journeys import Journeys, LeadJourney, OrderRecord
 from features.timeline import DAY_US, before, window_start
-from models.answers.requests import LeadRequest, Note, without_unfit
+from models.answers.requests import LeadRequest, Note, drop_unfit_values
 from serving.store import schema
 from serving.store.newest import own_changes, own_touchpoints, read_orders, rows_of_leads
 from serving.store.records import after_last
@@ -23,7 +23,7 @@ from serving.store.writing import chunks
 __all__ = ["MAX_COLLEAGUES", "account_members", "read_lead", "read_leads"]
 
 MAX_COLLEAGUES = 1_000
-"""So many of an account's leads are looked at, those written last: an account of all leads of one mail provider has no end."""
+"""Most leads of an account that are read, those written last: an account that stands for a mail provider has any number."""
 
 _SURELY_SUMMED = 9e12
 """A sum of values or amounts up to here fits, however it is rounded; beyond, `Journeys` is asked."""
@@ -32,11 +32,11 @@ _SURELY_SUMMED = 9e12
 def read_lead(
     connection: sa.Connection, lead_id: str, catalog: Catalog, now: int, snapshot_at: int | None = None
 ) -> LeadRequest | None:
-    """Read what a snapshot sees of a lead, and where the model looks at them of its colleagues and its account's orders.
+    """Read what a snapshot sees of a lead, and, where the model uses them, of its colleagues and its account's orders.
 
     Touchpoints and orders are read from the observation window; where more are there than a request may hold, the newest. So
     are the stage changes of colleagues. Of the lead's own touchpoints and stage changes some that are still to come are read,
-    too, for the warning that they were not looked at.
+    too, for the warning that they were ignored.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ def read_lead(
     lead_id : str
         The lead.
     catalog : Catalog
-        Says what the model looks at, and the types of its attributes.
+        What the model uses, and the types of its attributes.
     now : int
-        UTC microseconds. Without a `snapshot_at` the lead is looked at now, but never before its last write: clocks of two
+        UTC microseconds. Without a `snapshot_at` the snapshot is taken now, but never before its last write: clocks of two
         machines differ, and what was acknowledged is seen.
     snapshot_at : int, optional
         UTC microseconds.
@@ -58,19 +58,19 @@ def read_lead(
         With notes of what was left out or counts as unknown. None: nothing is known of this lead.
     """
     table = schema.leads
-    known = connection.execute(sa.select(table).where(table.c.lead_id == lead_id)).mappings().one_or_none()
-    if known is None:
+    lead_row = connection.execute(sa.select(table).where(table.c.lead_id == lead_id)).mappings().one_or_none()
+    if lead_row is None:
         return None
-    at = after_last(now, known["touched_at"]) if snapshot_at is None else snapshot_at
+    at = after_last(now, lead_row["touched_at"]) if snapshot_at is None else snapshot_at
     begin = window_start(at, catalog.params.observation_days * DAY_US)
-    account_id, groups = known["account_id"], catalog.params.groups
+    account_id, groups = lead_row["account_id"], catalog.params.groups
     notes: list[Note] = []
-    own = _attributes(connection, "lead", [lead_id], at)
+    of_lead = _attributes(connection, "lead", [lead_id], at)
     of_account = {} if account_id is None else _attributes(connection, "account", [account_id], at)
     touchpoints, changes = own_touchpoints(connection, lead_id, begin, at), own_changes(connection, lead_id, at)
     _note_cut(notes, touchpoints.cut, "touchpoints", len(touchpoints.rows))
     _note_cut(notes, changes.cut, "stage_changes", len(changes.rows))
-    journey = LeadJourney(lead_id, touchpoints.rows, changes.rows, known["created_at"])
+    journey = LeadJourney(lead_id, touchpoints.rows, changes.rows, lead_row["created_at"])
     colleagues: Sequence[LeadJourney] = ()
     orders: Sequence[OrderRecord] = ()
     if account_id is not None and "account" in groups:
@@ -82,13 +82,13 @@ def read_lead(
     lead = LeadRequest(
         _summed(journey, "touchpoints.value", notes),
         at,
-        own.get(lead_id, {}),
+        of_lead.get(lead_id, {}),
         of_account.get(account_id, {}),
         [_summed(colleague, "account.touchpoints.value", notes) for colleague in colleagues],
         orders,
         notes=notes,
     )
-    return without_unfit(lead, catalog)
+    return drop_unfit_values(lead, catalog)
 
 
 def read_leads(
@@ -131,11 +131,11 @@ def read_leads(
 
 def account_members(connection: sa.Connection, lead_id: str, most: int = MAX_COLLEAGUES) -> list[str]:
     """List the other leads of a lead's account, those written last first, at most so many."""
-    table, mine = schema.leads, schema.leads.alias("mine")
+    table, this_lead = schema.leads, schema.leads.alias("mine")
     query = (
         sa.select(table.c.lead_id)
-        .join(mine, table.c.account_id == mine.c.account_id)
-        .where(mine.c.lead_id == lead_id, table.c.lead_id != lead_id)
+        .join(this_lead, table.c.account_id == this_lead.c.account_id)
+        .where(this_lead.c.lead_id == lead_id, table.c.lead_id != lead_id)
     )
     return list(connection.execute(query.order_by(table.c.touched_at.desc(), table.c.lead_id).limit(most)).scalars())
 
@@ -159,8 +159,8 @@ def _colleagues(
     name = catalog.role_attribute
     roles: dict[str, Any] = {}
     if name is not None:
-        known = _attributes(connection, "lead", who, at, first=name)
-        roles = {lead: values[name] for lead, values in known.items()}
+        role_values = _attributes(connection, "lead", who, at, first=name)
+        roles = {lead: values[name] for lead, values in role_values.items()}
     if any(role is not None and not isinstance(role, str) for role in roles.values()):
         notes.append(Note("attribute_type", "account.touchpoints.role", f"{name}: category"))
     roles = {lead: role for lead, role in roles.items() if isinstance(role, str) and role}
@@ -201,17 +201,17 @@ def _attributes(
     query = sa.select(table).where(table.c.entity == entity)
     query = query if first is None else query.where(table.c.attribute == first)
     rows: list[Mapping[Any, Any]] = []
-    for some in chunks(ids):
-        rows += connection.execute(query.where(table.c.entity_id.in_(some))).mappings()
-    chosen: dict[tuple[str, str], Mapping[Any, Any]] = {}
+    for chunk in chunks(ids):
+        rows += connection.execute(query.where(table.c.entity_id.in_(chunk))).mappings()
+    newest: dict[tuple[str, str], Mapping[Any, Any]] = {}
     for row in sorted(rows, key=_moments if first is None else _visible_from):
         if before(max(row["occurred_at"], row["recorded_at"]), at):
             name = (row["entity_id"], row["attribute"])
-            chosen[name] = row if first is None else chosen.get(name, row)
-    found: dict[str, dict[str, Any]] = {}
-    for row in chosen.values():
-        found.setdefault(row["entity_id"], {})[row["attribute"]] = json.loads(row["value"])
-    return found
+            newest[name] = row if first is None else newest.get(name, row)
+    by_entity: dict[str, dict[str, Any]] = {}
+    for row in newest.values():
+        by_entity.setdefault(row["entity_id"], {})[row["attribute"]] = json.loads(row["value"])
+    return by_entity
 
 
 def _moments(row: Mapping[Any, Any]) -> tuple[int, int]:

@@ -86,16 +86,20 @@ def finish_leads(
     """
     table, failed = schema.rescore, failed or {}
     for lead_id, asked in sorted(taken.items()):  # in the order in which writers lock them
-        mine = table.c.lead_id == lead_id
+        is_lead = table.c.lead_id == lead_id
         if lead_id not in failed:
-            connection.execute(sa.delete(table).where(mine, table.c.asked == asked))
-            connection.execute(sa.update(table).where(mine).values(lease_until=0, attempts=0))
+            connection.execute(sa.delete(table).where(is_lead, table.c.asked == asked))
+            connection.execute(sa.update(table).where(is_lead).values(lease_until=0, attempts=0))
             continue
-        row = connection.execute(sa.select(table.c.asked, table.c.attempts).where(mine).with_for_update()).one_or_none()
+        row = connection.execute(
+            sa.select(table.c.asked, table.c.attempts).where(is_lead).with_for_update()
+        ).one_or_none()
         if row is not None:
             pause = FIRST_PAUSE_US * 2 ** min(row.attempts, MOST_ATTEMPTS)
             again = {"due_at": now + pause} if row.asked == asked else {}
-            connection.execute(sa.update(table).where(mine).values(lease_until=0, last_error=failed[lead_id], **again))
+            connection.execute(
+                sa.update(table).where(is_lead).values(lease_until=0, last_error=failed[lead_id], **again)
+            )
 
 
 def sweep_is_due(connection: sa.Connection, now: int) -> bool:
@@ -123,8 +127,8 @@ def sweep(connection: sa.Connection, now: int, every_us: int) -> bool:
     """
     task = schema.tasks
     connection.execute(insert(connection, task).on_conflict_do_nothing(), [{"name": SWEEP, "next_at": now + every_us}])
-    mine = sa.update(task).where(task.c.name == SWEEP, task.c.next_at <= now).values(next_at=now + every_us)
-    if not connection.execute(mine).rowcount:
+    claim = sa.update(task).where(task.c.name == SWEEP, task.c.next_at <= now).values(next_at=now + every_us)
+    if not connection.execute(claim).rowcount:
         return False
     decisions, queue = schema.decisions, schema.rescore
     # A lead that is not scored any more opens again only by a write, which queues it itself

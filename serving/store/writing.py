@@ -123,10 +123,10 @@ def _add(
     new: dict[tuple[str, str], dict[str, Any]] = {}
     for position, row in enumerate(wanted):
         name = (row["lead_id"], row[key])
-        known = there.get(name) or new.get(name)
-        if known is None:
+        former = there.get(name) or new.get(name)
+        if former is None:
             new[name] = {**row, "recorded_at": now if row["recorded_at"] is None else row["recorded_at"]}
-        elif id_name is not None and not _same(row, known):
+        elif id_name is not None and not _same(row, former):
             raise ConflictError(position, id_name)
     if new:
         for chunk in chunks(list(new.values())):
@@ -138,34 +138,34 @@ def _add(
 def _read(
     connection: sa.Connection, table: sa.Table, key: str, wanted: list[dict[str, Any]]
 ) -> dict[tuple[str, str], Mapping[Any, Any]]:
-    found: dict[tuple[str, str], Mapping[Any, Any]] = {}
+    rows: dict[tuple[str, str], Mapping[Any, Any]] = {}
     for chunk in chunks(sorted({(row["lead_id"], row[key]) for row in wanted})):
         # The pairs of both lists are more than those asked for, and found by the index
         query = sa.select(table).where(
             table.c.lead_id.in_({lead_id for lead_id, _ in chunk}), table.c[key].in_({name for _, name in chunk})
         )
         for row in connection.execute(query).mappings():
-            found[row["lead_id"], row[key]] = row
-    return found
+            rows[row["lead_id"], row[key]] = row
+    return rows
 
 
-def _same(row: Mapping[str, Any], known: Mapping[Any, Any]) -> bool:
+def _same(row: Mapping[str, Any], former: Mapping[Any, Any]) -> bool:
     """Compare content; a `recorded_at` that was not sent is not part of it."""
-    return all(known[name] == value for name, value in row.items() if not (name == "recorded_at" and value is None))
+    return all(former[name] == value for name, value in row.items() if not (name == "recorded_at" and value is None))
 
 
 def last_write(connection: sa.Connection, lead_ids: Sequence[str], account_ids: Sequence[str] = ()) -> int | None:
     """Give the moment of the last write to any of these leads or accounts; None: there was none.
 
-    Where a clock steps back, or another machine's is behind, what is told later must still be recorded later.
+    Where a clock steps back, or another machine's is behind, an event that comes later must still be recorded later.
     """
-    table, found = schema.leads, list[int | None]()
+    table, moments = schema.leads, list[int | None]()
     for column, ids in ((table.c.lead_id, lead_ids), (table.c.account_id, account_ids)):
         for chunk in chunks(ids):
-            found.append(
+            moments.append(
                 connection.execute(sa.select(sa.func.max(table.c.touched_at)).where(column.in_(chunk))).scalar()
             )
-    return max((moment for moment in found if moment is not None), default=None)
+    return max((moment for moment in moments if moment is not None), default=None)
 
 
 def lock_leads(connection: sa.Connection, lead_ids: Sequence[str], now: int) -> None:
@@ -192,7 +192,7 @@ def mark(connection: sa.Connection, lead_ids: Iterable[str], now: int) -> None:
 
 
 def insert(connection: sa.Connection, table: sa.Table) -> Any:
-    """Begin an INSERT that can say what to do about rows that are there; both databases know it, in one syntax."""
+    """Begin an INSERT with an ``ON CONFLICT`` clause, which both databases take in one syntax."""
     return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
 
 

@@ -49,10 +49,10 @@ def put_leads(connection: sa.Connection, rows: Sequence[LeadRow], now: int) -> i
         news = _put_lead(connection, row, people[row.lead_id], now)
         for entity, entity_id, attributes in _entities(row):
             for name, value in attributes.items():
-                known = history.setdefault((entity, entity_id, name), [])
-                change = _change(entity, entity_id, name, value, row, known, now, position)
+                former = history.setdefault((entity, entity_id, name), [])
+                change = _change(entity, entity_id, name, value, row, former, now, position)
                 if change is not None:
-                    known.append(change)
+                    former.append(change)
                     changes.append(change)
                     news = True
         news |= _add_orders(connection, row)
@@ -72,29 +72,29 @@ def _entities(row: LeadRow) -> list[tuple[str, str, Mapping[str, Any]]]:
 
 def _people(connection: sa.Connection, lead_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     table = schema.leads
-    found: dict[str, dict[str, Any]] = {}
+    people: dict[str, dict[str, Any]] = {}
     for chunk in chunks(lead_ids):
         for row in connection.execute(sa.select(table).where(table.c.lead_id.in_(chunk))).mappings():
-            found[row["lead_id"]] = dict(row)
-    return found
+            people[row["lead_id"]] = dict(row)
+    return people
 
 
-def _put_lead(connection: sa.Connection, row: LeadRow, known: dict[str, Any], now: int) -> bool:
-    """Write account and creation, unless newer ones are known; `known` is brought up to date."""
+def _put_lead(connection: sa.Connection, row: LeadRow, stored: dict[str, Any], now: int) -> bool:
+    """Write account and creation, unless newer ones are stored; `stored` is brought up to date."""
     sent = {"account_id": row.account_id, "created_at": row.created_at}
     as_of = now if row.occurred_at is None else row.occurred_at
-    is_first = known["changed_at"] is None
-    late = not is_first and as_of < known["changed_at"]
+    is_first = stored["changed_at"] is None
+    late = not is_first and as_of < stored["changed_at"]
     # What is not known yet is taken from a late message, too
     news: dict[str, Any] = {
         name: value
         for name, value in sent.items()
-        if value is not None and value != known[name] and not (late and known[name] is not None)
+        if value is not None and value != stored[name] and not (late and stored[name] is not None)
     }
     if not news and not is_first:
         return False
-    known |= {**news, "changed_at": known["changed_at"] if late else as_of}
-    values = {name: known[name] for name in (*news, "changed_at")}
+    stored |= {**news, "changed_at": stored["changed_at"] if late else as_of}
+    values = {name: stored[name] for name in (*news, "changed_at")}
     connection.execute(sa.update(schema.leads).where(schema.leads.c.lead_id == row.lead_id).values(**values))
     return True
 
@@ -102,27 +102,27 @@ def _put_lead(connection: sa.Connection, row: LeadRow, known: dict[str, Any], no
 def _history(connection: sa.Connection, rows: Sequence[LeadRow]) -> dict[tuple[str, str, str], list[_Change]]:
     table = schema.attribute_changes
     wanted = sorted({entity_id for row in rows for _, entity_id, attributes in _entities(row) if attributes})
-    found: dict[tuple[str, str, str], list[_Change]] = {}
+    history: dict[tuple[str, str, str], list[_Change]] = {}
     for chunk in chunks(wanted):
         query = sa.select(table).where(table.c.entity_id.in_(chunk))
         for item in connection.execute(query).mappings():
-            found.setdefault((item["entity"], item["entity_id"], item["attribute"]), []).append(dict(item))
-    return found
+            history.setdefault((item["entity"], item["entity_id"], item["attribute"]), []).append(dict(item))
+    return history
 
 
 def _change(
-    entity: str, entity_id: str, name: str, value: Any, row: LeadRow, known: list[_Change], now: int, position: int
+    entity: str, entity_id: str, name: str, value: Any, row: LeadRow, former: list[_Change], now: int, position: int
 ) -> _Change | None:
     """Give the row to write, or None where the value says nothing new."""
     text = json.dumps(value, ensure_ascii=True, sort_keys=True)
     moments = (row.occurred_at, row.recorded_at)
-    same_moment = known if row.occurred_at is None else [one for one in known if one["occurred_at"] == moments[0]]
+    same_moment = former if row.occurred_at is None else [one for one in former if one["occurred_at"] == moments[0]]
     newest = max(same_moment, key=lambda one: (one["occurred_at"], one["recorded_at"]), default=None)
     if newest is not None and newest["value"] == text:
         return None
     recorded_at = now if row.recorded_at is None else row.recorded_at
     occurred_at = recorded_at if row.occurred_at is None else row.occurred_at
-    if any((one["occurred_at"], one["recorded_at"]) == (occurred_at, recorded_at) for one in known):
+    if any((one["occurred_at"], one["recorded_at"]) == (occurred_at, recorded_at) for one in former):
         raise ConflictError(position, "occurred_at")
     return {
         "change_key": key_of(entity, entity_id, name, occurred_at, recorded_at),

@@ -17,8 +17,29 @@ def test_every_make_command_exists() -> None:
         assert set(named) <= targets, page
 
 
+def test_every_folder_of_code_is_described() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    folders = [
+        f"{package}/{path.name}/"
+        for package in ("features", "models", "pipeline", "serving")
+        for path in (ROOT / package).iterdir()
+        if path.is_dir() and path.name != "__pycache__" and any(path.glob("*.*"))
+    ]
+    assert [folder for folder in folders if f"| `{folder}` |" not in text] == []
+    described = re.findall(r"^\| `((?:features|models|pipeline|serving)/\w+/)` \|", text, flags=re.MULTILINE)
+    assert sorted(described) == sorted(folders)
+
+
+def test_the_index_of_decisions_names_each_with_its_title() -> None:
+    folder = ROOT / "docs" / "adr"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    for page in folder.glob("[0-9]*.md"):
+        number, title = page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ").split(". ", 1)
+        assert f"| [{number}]({page.name}) | {title} | accepted" in index
+
+
 def test_every_link_and_module_exists() -> None:
-    for page in PAGES:
+    for page in [*PAGES, ROOT / "docs" / "adr" / "README.md"]:
         text = page.read_text(encoding="utf-8")
         for target in re.findall(r"\]\(([^)#:]+)\)", text):
             found = list((page.parent / target).parent.glob((page.parent / target).name + "*"))

@@ -87,7 +87,7 @@ def test_random_folds_look_good_where_later_leads_show_nothing() -> None:
         recording_delay_days=0,
         ordinal=False,
     )
-    bundle = Bundle(product.classifier, product.spread, product.calibration, product.cutoffs, catalog, METADATA)
+    bundle = Bundle(product.classifier, product.uncertainty, product.calibration, product.cutoffs, catalog, METADATA)
     before = (frame["slice"] != "test").to_numpy()
     folds = np.full(len(frame), np.nan)
     labels = frame["label"].to_numpy(dtype=np.float64)

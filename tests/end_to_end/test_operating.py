@@ -13,10 +13,10 @@ import pytest
 
 from models.answers.warnings import CODES
 from models.calibration.tiers import TIERS
-from serving.scoring.registry_watch import OUTCOMES
+from serving.scoring.registry_watch import REGISTRY_CHECK_RESULTS
 from serving.store.connect import Store
 from serving.store.migrate import migrate
-from serving.store.outbox import known_decisions
+from serving.store.outbox import stored_decisions
 from tests.serving.running import Client
 
 Lead = dict[str, Any]
@@ -24,7 +24,7 @@ MODEL = 'lead_model_workers{name="lead-qualification",version="7"}'
 KNOWN_AT_ONCE = (
     *(f'lead_tier_total{{tier="{tier}"}}' for tier in TIERS),
     *(f'lead_warnings_total{{code="{code}"}}' for code in CODES),
-    *(f'lead_registry_looks{{outcome="{outcome}"}}' for outcome in OUTCOMES),
+    *(f'lead_registry_looks{{outcome="{outcome}"}}' for outcome in REGISTRY_CHECK_RESULTS),
     'lead_not_scored_total{why="already_qualified"}',
     'lead_model_loads_total{outcome="refused"}',
     "lead_probability_count",
@@ -158,7 +158,7 @@ def _decided(url: str) -> set[str]:
     store = Store(url)
     try:
         with store.read() as connection:
-            return set(known_decisions(connection, ["L-1"]))
+            return set(stored_decisions(connection, ["L-1"]))
     finally:
         store.close()
 

@@ -15,7 +15,7 @@ from features.compute import compute_features
 from features.operations import GROUPS
 from features.params import FeaturesParams, Label, SelectorParams
 from features.wording.counted import COUNTED
-from models.answers.requests import LeadRequest, build, parse_lead
+from models.answers.requests import LeadRequest, build_inputs, parse_lead
 from models.bundle import Bundle
 from models.fitting.recipe import fit_product
 from models.params import CalibrationParams, SplitParams, TiersParams, TrainParams
@@ -137,7 +137,9 @@ def parsed() -> list[LeadRequest]:
 def rows(small_catalog: Catalog) -> tuple[np.ndarray, np.ndarray]:
     """Return features and labels of the leads that the model is trained on."""
     leads = [parse_lead(lead) for lead in _draw(ROWS, seed=1)]
-    matrix = compute_features(*build(leads, small_catalog)[:2], small_catalog, build(leads, small_catalog)[2])
+    matrix = compute_features(
+        *build_inputs(leads, small_catalog)[:2], small_catalog, build_inputs(leads, small_catalog)[2]
+    )
     drive = 1.5 * matrix[:, small_catalog.positions["count__pricing__28d"]] - 1.0
     drive += np.where(matrix[:, small_catalog.positions["attribute__industry"]] == 1, 1.0, 0.0)
     labels = (np.random.default_rng(2).random(ROWS) < 1.0 / (1.0 + np.exp(-drive))).astype(np.int8)
@@ -170,4 +172,6 @@ def small_bundle(small_catalog: Catalog, rows: tuple[np.ndarray, np.ndarray]) ->
         ordinal=False,
     )
     metadata = {"source": "drawn", "label_days": 60, "risk_set": "mql"}
-    return Bundle(product.classifier, product.spread, product.calibration, product.cutoffs, small_catalog, metadata)
+    return Bundle(
+        product.classifier, product.uncertainty, product.calibration, product.cutoffs, small_catalog, metadata
+    )

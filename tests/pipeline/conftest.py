@@ -119,7 +119,7 @@ def make_bundle(frame: pd.DataFrame, catalog: Any) -> Any:
         }
         return Bundle(
             classifier=product.classifier,
-            spread=product.spread,
+            uncertainty=product.uncertainty,
             calibration=product.calibration,
             cutoffs=product.cutoffs,
             catalog=catalog,

@@ -36,6 +36,8 @@ def test_a_section_that_was_not_asked_for_is_not_reachable(root) -> None:
             lambda p: p["features"].update(windows_days=[7, 999]),
             r"windows_days: 999 is not within 1\.\.observation_days",
         ),
+        (lambda p: p["features"].update(engine="duckdb"), r"features\.engine: .*write features\.engine: local"),
+        (lambda p: p["features"].update(engine="flink"), r"features\.engine: Input should be 'local' or 'spark'"),
         (lambda p: p["capacity"].update(share=0.1), r"set exactly one of share and leads_per_week"),
         (lambda p: p.update(trian={}), r"unknown section\(s\) 'trian'\. Allowed: .*train"),
         (lambda p: p.pop("split"), r"section\(s\) 'split' missing"),

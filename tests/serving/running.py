@@ -228,7 +228,7 @@ def bundle() -> Bundle:
     }
     return Bundle(
         classifier=product.classifier,
-        spread=product.spread,
+        uncertainty=product.uncertainty,
         calibration=product.calibration,
         cutoffs=product.cutoffs,
         catalog=catalog,

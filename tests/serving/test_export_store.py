@@ -12,7 +12,7 @@ import pytest
 
 from features.errors import BundleError
 from features.timeline import DAY_US, from_micros
-from models.answers.requests import build
+from models.answers.requests import build_inputs
 from models.answers.scoring import score_requests
 from models.bundle import Bundle
 from pipeline.params import LabelsParams, SnapshotsParams
@@ -24,12 +24,12 @@ from pipeline.tables.export import read_export
 from pipeline.tables.ingested import ingest
 from pipeline.tables.parquet import read_table
 from serving.export_store import export_store
-from serving.online.export_types import bundle_to_follow, types_of
+from serving.online.export_types import bundle_with_types, types_of
 from serving.online.intake import accept
 from serving.store.connect import Store
 from serving.store.reading import read_lead
 from tests.serving.running import make_leads
-from tests.serving.store.test_store import NOW, told
+from tests.serving.store.test_store import NOW, events_of
 
 SOURCE = Path("pipeline") / "sources" / "store.sql"
 VERDICTS = ("sales_qualified", "disqualified", "recycled", None)
@@ -44,7 +44,7 @@ def _fill(store: Store) -> list[dict[str, Any]]:
             item.pop("recorded_at", None)
     outcomes = []
     for number, lead in enumerate(leads):
-        for kind, items in told(lead).items():
+        for kind, items in events_of(lead).items():
             accept(store, kind, json.dumps({kind: items}).encode(), NOW)
         verdict = VERDICTS[number % 4]
         if verdict:
@@ -88,7 +88,7 @@ def test_outcomes_become_labels(store: Store, root: Path, tmp_path: Path, bundle
         assert online is None or online == float(probability)
 
 
-TOLD: list[tuple[dict[str, Any], dict[str, Any]]] = [
+STORED_VALUES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"newsletter": True, "role": "purchasing"}, {"employees": 420, "industry": "energy"}),
     ({"newsletter": "Ja", "role": 420}, {"employees": "50-100", "industry": "retail"}),
     ({"newsletter": "Nein"}, {"employees": "many", "industry": 7}),
@@ -101,7 +101,7 @@ TOLD: list[tuple[dict[str, Any], dict[str, Any]]] = [
 def _odd(store: Store) -> None:
     leads = [
         {"lead_id": f"L-{number}", "attributes": own, "account": {"account_id": f"A-{number}", "attributes": account}}
-        for number, (own, account) in enumerate(TOLD)
+        for number, (own, account) in enumerate(STORED_VALUES)
     ]
     for now, lead in enumerate(leads):
         accept(store, "leads", json.dumps({"leads": [lead]}).encode(), NOW + now)
@@ -162,7 +162,7 @@ def test_what_is_exported_is_what_a_score_sees(store: Store, root: Path, tmp_pat
             with store.read() as connection:
                 lead = read_lead(connection, f"L-{number}", bundle.catalog, NOW, NOW + after)
             assert lead is not None
-            online = build([lead], bundle.catalog)[2]
+            online = build_inputs([lead], bundle.catalog)[2]
             for name in types:
                 (one,), (two,) = attribute_lists(offline)[name], online[name]
                 assert one == two, (name, number, after)
@@ -183,12 +183,12 @@ def test_without_a_champion_most_values_decide(store: Store, tmp_path: Path) -> 
 
 
 def test_the_types_are_those_of_the_bundle_that_is_served(tmp_path: Path, bundle: Bundle) -> None:
-    assert bundle_to_follow(tmp_path, {}) is None
+    assert bundle_with_types(tmp_path, {}) is None
     bundle.save(tmp_path / "data" / "champion")
-    assert bundle_to_follow(tmp_path, {}) == tmp_path / "data" / "champion"
+    assert bundle_with_types(tmp_path, {}) == tmp_path / "data" / "champion"
     bundle.save(tmp_path / "data" / "last_champion")
-    assert bundle_to_follow(tmp_path, {}) == tmp_path / "data" / "last_champion"
-    assert bundle_to_follow(tmp_path, {"LEAD_BUNDLE_DIR": "elsewhere"}) == Path("elsewhere")
+    assert bundle_with_types(tmp_path, {}) == tmp_path / "data" / "last_champion"
+    assert bundle_with_types(tmp_path, {"LEAD_BUNDLE_DIR": "elsewhere"}) == Path("elsewhere")
     assert types_of(tmp_path / "data" / "champion") == {
         "employees": "number",
         "industry": "category",

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from features.catalog import Catalog, build_catalog
 from features.compute import compute_features
-from features.polarity import leaning
-from models.answers.reasons import Reason, parts, top_reasons
-from models.answers.requests import LeadRequest, build
+from features.polarity import polarity
+from models.answers.reasons import Reason, fit_and_engagement, top_reasons
+from models.answers.requests import LeadRequest, build_inputs
 from models.fitting.classifier import train
 from models.params import TrainParams
 
@@ -45,7 +45,7 @@ def values(small_catalog: Catalog) -> np.ndarray:
 def test_fit_and_engagement_and_base_value_sum_to_the_log_odds(
     contributions: np.ndarray, small_catalog: Catalog
 ) -> None:
-    fit, engagement, base = (float(part[0]) for part in parts(contributions[None, :], small_catalog))
+    fit, engagement, base = (float(part[0]) for part in fit_and_engagement(contributions[None, :], small_catalog))
     assert fit == pytest.approx(0.6 - 0.05)
     assert engagement == pytest.approx(0.5 + 0.4 - 0.2 - 0.3 - 0.1 + 0.25)
     assert base == -1.5
@@ -54,14 +54,14 @@ def test_fit_and_engagement_and_base_value_sum_to_the_log_odds(
 
 def test_parts_of_one_row_have_the_bits_they_have_among_many(small_catalog: Catalog) -> None:
     many = np.random.default_rng(1).normal(size=(50, len(small_catalog) + 1))
-    together = parts(many, small_catalog)
+    together = fit_and_engagement(many, small_catalog)
     for row in range(50):
-        alone = parts(many[row : row + 1], small_catalog)
+        alone = fit_and_engagement(many[row : row + 1], small_catalog)
         assert [part[0] for part in alone] == [part[row] for part in together]
 
 
 def test_parts_without_one_of_the_groups_are_zero(small_catalog: Catalog) -> None:
-    no_rows = parts(np.zeros((0, len(small_catalog) + 1)), small_catalog)
+    no_rows = fit_and_engagement(np.zeros((0, len(small_catalog) + 1)), small_catalog)
     assert [part.shape for part in no_rows] == [(0,), (0,), (0,)]
 
 
@@ -72,7 +72,7 @@ def test_a_catalog_of_attributes_alone_has_reasons(small_catalog: Catalog) -> No
     found = top_reasons(np.append(np.ones(width), -1.0), np.ones(width, dtype=np.float32), catalog, 3, "en")
     assert found
     assert all(reason.contribution > 0 for reason in found)
-    fit, engagement, base = parts(np.append(np.ones(width), -1.0)[None], catalog)
+    fit, engagement, base = fit_and_engagement(np.append(np.ones(width), -1.0)[None], catalog)
     assert (fit.tolist(), engagement.tolist(), base.tolist()) == ([width], [0.0], [-1.0])
 
 
@@ -168,7 +168,7 @@ def test_no_reason_sounds_like_the_opposite_of_its_sign(
     corrected = {"en": "here)", "de": "(spricht hier"}[language]
     for reason in reasons:
         feature = big_catalog.features[big_catalog.positions[reason.feature]]
-        sounds = leaning(feature, float(values[big_catalog.positions[reason.feature]]))
+        sounds = polarity(feature, float(values[big_catalog.positions[reason.feature]]))
         assert reason.text.strip() == reason.text != ""
         assert "nan" not in reason.text.replace("finance", "")
         assert (sounds * reason.contribution < 0) == (corrected in reason.text) or _BUT[language] in reason.text
@@ -214,7 +214,8 @@ def test_a_duplicate_changes_no_topic_and_shows_nothing_twice(
     random = np.random.default_rng(seed)
     lead = parsed[int(random.integers(len(parsed)))]
     single, twice = (
-        compute_features(*build([lead], of)[:2], of, build([lead], of)[2])[0] for of in (small_catalog, doubled)
+        compute_features(*build_inputs([lead], of)[:2], of, build_inputs([lead], of)[2])[0]
+        for of in (small_catalog, doubled)
     )
     pulls = np.append(random.normal(size=len(small_catalog)), -1.0)
     shared = np.zeros(len(doubled) + 1)

@@ -16,7 +16,7 @@ from models.answers.requests import (
     MAX_STAGE_CHANGES,
     MAX_TOUCHPOINTS,
     attribute_error,
-    build,
+    build_inputs,
     parse_lead,
     unread_attributes,
 )
@@ -208,27 +208,27 @@ def test_the_years_are_those_from_1970_to_2200() -> None:
 
 def test_journeys_are_those_of_each_lead_alone(small_catalog: Catalog, draw_leads: Any) -> None:
     leads = [parse_lead(lead) for lead in draw_leads(20, 5)]
-    journeys, snapshots, attributes = build(leads, small_catalog)
+    journeys, snapshots, attributes = build_inputs(leads, small_catalog)
     assert journeys.lead_ids == tuple(lead.journey.lead_id for lead in leads)
     assert snapshots.snapshot_at.tolist() == [lead.snapshot_at for lead in leads]
     assert set(attributes) == {"employees", "industry", "newsletter"}
     assert isinstance(journeys, Journeys)
     for row, lead in enumerate(leads):
         begin, end = journeys.offsets[row], journeys.offsets[row + 1]
-        alone = build([lead], small_catalog)[0]
+        alone = build_inputs([lead], small_catalog)[0]
         assert journeys.occurred_at[begin:end].tolist() == alone.occurred_at.tolist()
         assert [journeys.kinds[code] for code in journeys.kind[begin:end]] == [alone.kinds[c] for c in alone.kind]
 
 
 def test_one_lead_may_come_twice_each_time_with_its_own_journey(small_catalog: Catalog) -> None:
     leads = [parse_lead(_lead()), parse_lead(_lead(touchpoints=[SEEN]))]
-    journeys = build(leads, small_catalog)[0]
+    journeys = build_inputs(leads, small_catalog)[0]
     assert journeys.lead_ids == ("L-1", "L-1")
     assert np.diff(journeys.offsets).tolist() == [0, 1]
 
 
 def test_no_lead_at_all_is_an_empty_table(small_catalog: Catalog) -> None:
-    journeys, snapshots, _ = build([], small_catalog)
+    journeys, snapshots, _ = build_inputs([], small_catalog)
     assert (len(journeys), len(snapshots)) == (0, 0)
 
 
@@ -236,7 +236,7 @@ def test_values_that_can_not_be_summed_name_their_lead(small_catalog: Catalog) -
     large = _lead(touchpoints=[{**SEEN, "value": MAX_VALUE}] * 20)
     leads = [parse_lead(_lead(), "leads[0]"), parse_lead(large, "leads[1]")]
     with pytest.raises(JourneyError, match="add up to") as caught:
-        build(leads, small_catalog)
+        build_inputs(leads, small_catalog)
     assert caught.value.field == "leads[1].touchpoints"
 
 
@@ -265,11 +265,11 @@ def test_an_attribute_of_the_wrong_type_is_found_where_it_was_sent(
 def test_an_attribute_may_be_sent_with_the_lead_or_with_the_account(small_catalog: Catalog) -> None:
     with_lead = parse_lead(_lead(attributes={"industry": "energy"}))
     with_account = parse_lead(_lead(account={"account_id": "A", "attributes": {"industry": "energy"}}))
-    assert build([with_lead, with_account], small_catalog)[2]["industry"] == ["energy", "energy"]
+    assert build_inputs([with_lead, with_account], small_catalog)[2]["industry"] == ["energy", "energy"]
     both = _lead(
         attributes={"industry": "lead's"}, account={"account_id": "A", "attributes": {"industry": "account's"}}
     )
-    assert build([parse_lead(both)], small_catalog)[2]["industry"] == ["account's"]
+    assert build_inputs([parse_lead(both)], small_catalog)[2]["industry"] == ["account's"]
 
 
 def test_attributes_that_the_model_does_not_take_are_listed_by_path(small_catalog: Catalog) -> None:
@@ -317,10 +317,10 @@ def test_colleagues_are_told_apart_and_the_lead_is_none_of_its_own() -> None:
 
 def test_colleagues_that_no_feature_looks_at_are_not_carried_along(small_catalog: Catalog) -> None:
     lead = parse_lead(_account(touchpoints=[{**SEEN, "lead_id": "L-2"}], orders=[{"ordered_at": AT}]))
-    journeys, snapshots, _ = build([lead, lead], small_catalog)
+    journeys, snapshots, _ = build_inputs([lead, lead], small_catalog)
     assert (journeys.lead_ids, journeys.orders, len(snapshots)) == (("L-1", "L-1"), None, 2)
     every = small_catalog.params.model_copy(update={"groups": ("engagement", "account", "orders")})
-    journeys, snapshots, _ = build([lead, lead], build_catalog(every, []))
+    journeys, snapshots, _ = build_inputs([lead, lead], build_catalog(every, []))
     assert journeys.account.tolist() == [0, 1, 0, 1]
     assert journeys.orders is not None
     assert len(journeys.orders.occurred_at) == 2

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.catalog import Catalog
-from features.changed import change_leaning, change_text
+from features.changed import change_polarity, change_text
 from features.errors import JourneyError
 from features.timeline import DAY_US, to_micros
 from models.answers.requests import LeadRequest, parse_lead
@@ -222,7 +222,7 @@ def test_any_two_moments_have_words_that_sum_up_and_match_the_direction(
     assert sum(reason.contribution for reason in reasons) == pytest.approx(difference, abs=1e-9)
     for reason in reasons:
         column = big_catalog.positions[reason.feature]
-        sounds = change_leaning(
+        sounds = change_polarity(
             big_catalog.features[column], float(earlier.values[column]), float(later.values[column]), elapsed
         )
         corrected = {"en": "here)", "de": "(spricht hier"}[language] in reason.text

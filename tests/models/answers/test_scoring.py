@@ -12,7 +12,7 @@ import pytest
 
 from features.compute import Snapshots, compute_features
 from features.errors import DataError, JourneyError, ParameterError
-from models.answers.requests import LeadRequest, build, parse_lead
+from models.answers.requests import LeadRequest, build_inputs, parse_lead
 from models.answers.scoring import ROWS_AT_ONCE, Score, probabilities, score, score_requests
 from models.bundle import Bundle
 
@@ -35,7 +35,7 @@ def test_a_lead_alone_has_the_answer_it_has_among_others(small_bundle: Bundle, p
 
 
 def test_snapshots_of_one_lead_are_scored_in_the_order_given(small_bundle: Bundle, parsed: list[LeadRequest]) -> None:
-    journeys, snapshots, attributes = build(parsed, small_bundle.catalog)
+    journeys, snapshots, attributes = build_inputs(parsed, small_bundle.catalog)
     later = snapshots.snapshot_at[3] + 10**12
     chosen = np.array([3, 3, 0])
     moments = np.array([later, snapshots.snapshot_at[3], snapshots.snapshot_at[0]])
@@ -50,7 +50,7 @@ def test_snapshots_of_one_lead_are_scored_in_the_order_given(small_bundle: Bundl
 def test_answers_hold_the_single_precision_numbers_of_the_batch(
     small_bundle: Bundle, parsed: list[LeadRequest]
 ) -> None:
-    journeys, snapshots, attributes = build(parsed, small_bundle.catalog)
+    journeys, snapshots, attributes = build_inputs(parsed, small_bundle.catalog)
     matrix = compute_features(journeys, snapshots, small_bundle.catalog, attributes)
     probability, low, high = probabilities(small_bundle, matrix)
     assert {array.dtype for array in (probability, low, high)} == {np.dtype(np.float32)}

@@ -1,4 +1,4 @@
-"""Intervals: the classifier's spread, the shift of the level, and whether what they promise holds."""
+"""Intervals: the classifier's own uncertainty, the shift of the level, and whether what they promise holds."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ from models.calibration.apply import fit_calibration
 from models.calibration.interval_coverage import covered_means, covered_rates, score_groups
 from models.calibration.level_shift import level_shift, month_blocks
 from models.fitting.classifier import train
-from models.fitting.prior_correction import moved, population_weights, prior_offset
-from models.fitting.uncertainty import Spread, fit_spread
+from models.fitting.prior_correction import population_weights, prior_offset, shift_log_odds
+from models.fitting.uncertainty import Uncertainty, fit_uncertainty
 from models.params import CalibrationParams, TrainParams
 
 TRAIN = TrainParams(num_threads=1, learning_rate=0.1, max_rounds=60, min_data_in_leaf=20, num_leaves=7)
@@ -24,9 +24,9 @@ def world(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return matrix, truth, (random.random(rows) < expit(truth)).astype(np.float64)
 
 
-def spread_of(rows: int, seed: int = 1) -> Spread:
+def uncertainty_of(rows: int, seed: int = 1) -> Uncertainty:
     matrix, _, labels = world(rows, seed)
-    return fit_spread(
+    return fit_uncertainty(
         matrix, labels, np.ones(rows), np.arange(rows) // 2, TRAIN, CalibrationParams(halves=8), NAMES, [], 60
     )
 
@@ -38,22 +38,22 @@ def test_spread_is_how_far_other_training_sets_would_lie() -> None:
         matrix, _, labels = world(1500, seed)
         answers.append(train(matrix, labels, np.ones(1500), TRAIN, NAMES, []).predict_log_odds(fresh))
     real = np.std(answers, axis=0, ddof=1)
-    told = spread_of(1500).predict(fresh)
+    told = uncertainty_of(1500).predict(fresh)
     assert np.sqrt((told**2).mean() / (real**2).mean()) == pytest.approx(1.0, abs=0.25)
     assert np.corrcoef(told, real)[0, 1] > 0.1
 
 
 def test_spread_narrows_with_rows() -> None:
     fresh, _, _ = world(500, 99)
-    assert spread_of(4000).predict(fresh).mean() < 0.75 * spread_of(600).predict(fresh).mean()
+    assert uncertainty_of(4000).predict(fresh).mean() < 0.75 * uncertainty_of(600).predict(fresh).mean()
 
 
 def test_one_row_alone_has_the_same_spread_and_survives_text() -> None:
     fresh, _, _ = world(65, 99)
-    spread = spread_of(600)
-    together = spread.predict(fresh)
-    assert together.tobytes() == np.concatenate([spread.predict(fresh[i : i + 1]) for i in range(65)]).tobytes()
-    assert Spread.from_text(spread.to_text(), NAMES).predict(fresh).tobytes() == together.tobytes()
+    uncertainty = uncertainty_of(600)
+    together = uncertainty.predict(fresh)
+    assert together.tobytes() == np.concatenate([uncertainty.predict(fresh[i : i + 1]) for i in range(65)]).tobytes()
+    assert Uncertainty.from_text(uncertainty.to_text(), NAMES).predict(fresh).tobytes() == together.tobytes()
 
 
 def test_intervals_hold_the_true_probability() -> None:
@@ -62,12 +62,12 @@ def test_intervals_hold_the_true_probability() -> None:
     model = train(matrix[fit], labels[fit], np.ones(2000), TRAIN, NAMES, [])
     section = CalibrationParams(halves=8, bootstrap=50)
     groups = np.arange(2000) // 2
-    spread = fit_spread(matrix[fit], labels[fit], np.ones(2000), groups, TRAIN, section, NAMES, [], 60)
+    uncertainty = fit_uncertainty(matrix[fit], labels[fit], np.ones(2000), groups, TRAIN, section, NAMES, [], 60)
     calibration = fit_calibration(
         model.predict_log_odds(matrix[held]), labels[held], np.ones(1000), np.arange(1000), section, 3
     )
     new, truth, drawn = world(20_000, 77)
-    p, low, high = calibration.apply(model.predict_log_odds(new), spread.predict(new))
+    p, low, high = calibration.apply(model.predict_log_odds(new), uncertainty.predict(new))
     narrow = calibration.apply(model.predict_log_odds(new))
     assert covered_means(p, low, high, expit(truth)) >= 0.9
     assert (low < narrow[1]).all()
@@ -80,11 +80,11 @@ def test_intervals_hold_the_true_probability() -> None:
 def test_very_little_data_is_very_uncertain() -> None:
     matrix, _, labels = world(120, 6)
     section = CalibrationParams(halves=8, bootstrap=50)
-    spread = fit_spread(matrix, labels, np.ones(120), np.arange(120), TRAIN, section, NAMES, [], 60)
+    uncertainty = fit_uncertainty(matrix, labels, np.ones(120), np.arange(120), TRAIN, section, NAMES, [], 60)
     model = train(matrix, labels, np.ones(120), TRAIN, NAMES, [])
     calibration = fit_calibration(model.predict_log_odds(matrix), labels, np.ones(120), np.arange(120), section, 3)
     new, _, _ = world(500, 8)
-    _, low, high = calibration.apply(model.predict_log_odds(new), spread.predict(new))
+    _, low, high = calibration.apply(model.predict_log_odds(new), uncertainty.predict(new))
     assert (high - low).max() > 0.4
 
 
@@ -150,8 +150,8 @@ def test_over_sampled_rows_give_the_populations_probabilities() -> None:
     assert fitted.apply(grid)[0] == pytest.approx(expit(grid), abs=0.01)
     weights = population_weights(y[keep], float(y[keep].mean()), float(y.mean()))
     assert np.average(y[keep], weights=weights) == pytest.approx(y.mean())
-    assert moved(expit(grid), offset) == pytest.approx(expit(grid + offset))
-    assert moved(np.array([0.0, 1.0]), offset).tolist() == [0.0, 1.0]
+    assert shift_log_odds(expit(grid), offset) == pytest.approx(expit(grid + offset))
+    assert shift_log_odds(np.array([0.0, 1.0]), offset).tolist() == [0.0, 1.0]
 
 
 def test_groups_are_ranges_of_like_probability() -> None:

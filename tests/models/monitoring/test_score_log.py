@@ -12,7 +12,7 @@ import pytest
 
 from features.errors import DataError, ParameterError
 from models.answers.scoring import Score
-from models.answers.warnings import Warning
+from models.answers.warnings import InputWarning
 from models.monitoring import score_log_writer
 from models.monitoring.score_log import LogSettings, Model, Record, in_sample, log_table, pseudonym, write_log_file
 from models.monitoring.score_log_reader import read_log
@@ -31,7 +31,7 @@ def score(number: int, **changes: object) -> Score:
         "low": 0.0,
         "high": 1.0,
         "tier": "A",
-        "warnings": (Warning("unknown_kind", "words with a value", "touchpoints[0].kind"),) if number % 2 else (),
+        "warnings": (InputWarning("unknown_kind", "words with a value", "touchpoints[0].kind"),) if number % 2 else (),
         "vector": np.array([number, np.nan, 0.1, -1e30, 3], dtype=np.float32),
     }
     return Score(**(fields | changes))

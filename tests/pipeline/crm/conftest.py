@@ -108,6 +108,6 @@ def make_bundle(params: Any) -> Callable[[], Any]:
             "observation_days": 365,
             "data_sha256": "ab" * 32,
         }
-        return Bundle(product.classifier, product.spread, product.calibration, product.cutoffs, catalog, metadata)
+        return Bundle(product.classifier, product.uncertainty, product.calibration, product.cutoffs, catalog, metadata)
 
     return make

@@ -119,7 +119,7 @@ def test_the_logged_model_scores_as_the_product_does_and_holds_no_pickle(
     workspace: Path, make_bundle: Any, lay_out: Any
 ) -> None:
     from models.answers.frames import example_frame
-    from models.answers.requests import build, parse_lead
+    from models.answers.requests import build_inputs, parse_lead
     from models.answers.scoring import score
     from models.bundle import Bundle
 
@@ -150,7 +150,7 @@ def test_the_logged_model_scores_as_the_product_does_and_holds_no_pickle(
         )
         for row in example.to_dict("records")
     ]
-    expected = score(bundle, *build(leads, bundle.catalog))
+    expected = score(bundle, *build_inputs(leads, bundle.catalog))
     assert answer["lead_id"].tolist() == [item.lead_id for item in expected]
     probabilities = np.array([item.probability for item in expected], dtype=np.float32)
     assert np.isfinite(probabilities).all()

@@ -44,7 +44,7 @@ def moments(values: np.ndarray) -> pa.Array:
     return pa.array(START + values * DAY_US // 24, pa.int64()).cast(MOMENT)
 
 
-def some(rng: np.random.Generator, values: tuple[str | None, ...], count: int) -> pa.Array:
+def draw_optional(rng: np.random.Generator, values: tuple[str | None, ...], count: int) -> pa.Array:
     return pa.array([values[code] for code in rng.integers(0, len(values), count)], pa.string())
 
 
@@ -83,7 +83,7 @@ def make_tables() -> dict[str, pa.Table]:
                 "lead_id": pa.array(leads, pa.string()),
                 "account_id": of,
                 "created_at": moments(rng.integers(0, 24 * 60, LEADS)),
-                "role": some(rng, ROLES, LEADS),
+                "role": draw_optional(rng, ROLES, LEADS),
                 "budget": pa.array(rng.normal(size=LEADS)),
                 "newsletter": pa.array([None, True, False] * (LEADS // 3), pa.bool_()),
             }
@@ -91,7 +91,7 @@ def make_tables() -> dict[str, pa.Table]:
         "accounts": pa.table(
             {
                 "account_id": pa.array([f"A-{code}" for code in range(ACCOUNTS - 3)], pa.string()),
-                "region": some(rng, REGIONS, ACCOUNTS - 3),
+                "region": draw_optional(rng, REGIONS, ACCOUNTS - 3),
                 "staff": pa.array(rng.integers(1, 5_000, ACCOUNTS - 3).astype(float)),
             }
         ),
@@ -104,18 +104,18 @@ def make_tables() -> dict[str, pa.Table]:
                     [None if not n else START + (at + n) * DAY_US // 24 for at, n in zip(occurred, late, strict=True)],
                     pa.int64(),
                 ).cast(MOMENT),
-                "kind": some(rng, KINDS, TOUCHPOINTS),
-                "channel": some(rng, CHANNELS, TOUCHPOINTS),
-                "asset": some(rng, ("pricing", "docs", None), TOUCHPOINTS),
-                "campaign": some(rng, ("spring", None), TOUCHPOINTS),
+                "kind": draw_optional(rng, KINDS, TOUCHPOINTS),
+                "channel": draw_optional(rng, CHANNELS, TOUCHPOINTS),
+                "asset": draw_optional(rng, ("pricing", "docs", None), TOUCHPOINTS),
+                "campaign": draw_optional(rng, ("spring", None), TOUCHPOINTS),
                 "value": pa.array(rng.normal(size=TOUCHPOINTS)),
-                "by": some(rng, ("lead", "sales", "system", None), TOUCHPOINTS),
+                "by": draw_optional(rng, ("lead", "sales", "system", None), TOUCHPOINTS),
             }
         ),
         "stage_changes": pa.table(
             {
                 "lead_id": pa.array(leads[rng.integers(0, LEADS, 400)], pa.string()),
-                "stage": some(rng, ("inquiry", "mql", "sal", "recycled"), 400),
+                "stage": draw_optional(rng, ("inquiry", "mql", "sal", "recycled"), 400),
                 "occurred_at": moments(rng.integers(0, 24 * 200, 400)),
                 "recorded_at": pa.nulls(400, MOMENT),
             }
@@ -135,7 +135,7 @@ def make_tables() -> dict[str, pa.Table]:
                 "account_id": pa.array([f"A-{code}" for code in orders], pa.string()),
                 "ordered_at": moments(rng.integers(0, 24 * 200, 150)),
                 "amount": pa.array(rng.random(150) * 1_000),
-                "product": some(rng, ("pump", "valve", None), 150),
+                "product": draw_optional(rng, ("pump", "valve", None), 150),
             }
         ),
     }
@@ -191,7 +191,7 @@ def make_bundle(catalog: Catalog, snapshots: pd.DataFrame, matrix: np.ndarray) -
         ordinal=False,
     )
     metadata = {"source": "drawn", "label_days": 60, "risk_set": "mql"}
-    return Bundle(product.classifier, product.spread, product.calibration, product.cutoffs, catalog, metadata)
+    return Bundle(product.classifier, product.uncertainty, product.calibration, product.cutoffs, catalog, metadata)
 
 
 @pytest.fixture(scope="session")

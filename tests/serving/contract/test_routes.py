@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from serving.contract.routes import MATCH, ROUTES, TOLD, Match, Need, Route, match
+from serving.contract.routes import EVENT_KINDS, MATCH, ROUTES, Match, Need, Route, match
 from serving.http.answers import Answer, Receive, Scope
-from serving.http.middleware import Edge
+from serving.http.middleware import Middleware
 from tests.serving.keyed import Keyed, error_of
 
 LEAD = "L/1 ä"
@@ -131,7 +131,7 @@ class Caller:
 def caller(keyed: Keyed) -> Caller:
     """Send what the routes of stored leads need, and keep a connection."""
     one = Caller(keyed)
-    for kind in TOLD:
+    for kind in EVENT_KINDS:
         assert one.ask("POST", f"/{kind}", keyed.write, BODIES[kind])[0] == 200
     return one
 
@@ -216,9 +216,9 @@ def test_other_methods_and_overrides_open_nothing(keyed: Keyed, caller: Caller, 
                 error_of(answer)
     if "HEAD" in route.methods:
         for key in _keys(keyed).values():
-            got, told = (caller.ask(method, path, key) for method in ("GET", "HEAD"))
-            assert got[0] == told[0]
-            assert told[2] == b""
+            get_answer, head_answer = (caller.ask(method, path, key) for method in ("GET", "HEAD"))
+            assert get_answer[0] == head_answer[0]
+            assert head_answer[2] == b""
 
 
 def test_an_odd_spelling_does_not_escape_the_limit_on_leads(keyed: Keyed, caller: Caller) -> None:
@@ -291,17 +291,17 @@ async def _nothing(scope: Any, receive: Any, send: Any) -> None:
 
 def test_a_route_without_a_handler_and_a_handler_without_a_route_stop_the_start() -> None:
     names = [route.name for route in ROUTES if not route.is_upstream]
-    Edge(_nothing, dict.fromkeys(names, _answer))
+    Middleware(_nothing, dict.fromkeys(names, _answer))
     for other in (names[1:], [*names, "more"], [*names, "livez"]):
         with pytest.raises(ValueError, match="routes and handlers differ"):
-            Edge(_nothing, dict.fromkeys(other, _answer))
+            Middleware(_nothing, dict.fromkeys(other, _answer))
 
 
 def test_each_need_is_one_that_the_guard_knows() -> None:
     by_need: dict[Need, set[str]] = {}
     for route in ROUTES:
         by_need.setdefault(route.needs, set()).add(route.name)
-    assert by_need["write"] == set(TOLD)
+    assert by_need["write"] == set(EVENT_KINDS)
     assert by_need["score"] == {"score", "lead_score"} == {route.name for route in ROUTES if route.counts_leads}
     assert by_need["any"] == {"metrics"}
     assert not dataclasses.is_dataclass(Match)
@@ -314,5 +314,5 @@ def test_two_heads_on_one_connection_are_two_requests(keyed: Keyed) -> None:
     raw += b"POST /score%0A HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     with socket.create_connection((host, int(port)), timeout=60) as connection:
         connection.sendall(raw)
-        got = b"".join(iter(lambda: connection.recv(65_536), b""))
-    assert re.findall(rb"HTTP/1.1 (\d+)", got) == [b"200", b"400"]
+        received = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"200", b"400"]

@@ -15,7 +15,10 @@ from serving.contract import examples
 from tests.serving.keyed import Keyed, error_of
 from tests.serving.openapi.test_openapi_fuzz import assert_well
 
-BODIES: dict[str, Any] = {"/score": examples.REQUEST, **{f"/{kind}": body for kind, body in examples.TOLD.items()}}
+BODIES: dict[str, Any] = {
+    "/score": examples.REQUEST,
+    **{f"/{kind}": body for kind, body in examples.EVENT_BODIES.items()},
+}
 BODIES["/score"] = copy.deepcopy(BODIES["/score"])
 BODIES["/score"]["leads"][0] |= {
     "changed_since": "2026-02-20T10:00:00+01:00",

@@ -17,8 +17,8 @@ def fuzz_addresses(keyed: Keyed, count: int) -> set[int]:
     """Ask for the scores of so many leads, stored and unknown ones, with odd ids and parameters; return the statuses."""
     seen: set[int] = set()
     stored = "L/1001 ä?"
-    told = {"lead_id": stored, "occurred_at": "2026-03-01T17:05:00Z", "kind": "page_view"}
-    assert keyed.ask("/touchpoints", {"touchpoints": [told]}, keyed.write)[0] == 200
+    event = {"lead_id": stored, "occurred_at": "2026-03-01T17:05:00Z", "kind": "page_view"}
+    assert keyed.ask("/touchpoints", {"touchpoints": [event]}, keyed.write)[0] == 200
     ids = st.one_of(st.just(stored), st.just(stored), st.text(min_size=1, max_size=12))
     names = st.one_of(st.sampled_from(["language", "reasons", "snapshot_at"]), st.text(max_size=4))
     odd = st.one_of(st.text(max_size=12), st.sampled_from([*MOMENTS, "3", "-1", "٣", "1e1", "99999999999"]))

@@ -72,15 +72,15 @@ def test_of_each_kind_so_many_lines_are_written_in_a_minute_and_the_rest_is_coun
     handler.handle(_record("still counted"))
     clock.now = 60.0
     handler.handle(_record("a new minute"))
-    *_, told, new = _written(stream)
-    assert (told["left_out"], told["level"], told["logger"]) == (71, "WARNING", "name")
+    *_, summed, new = _written(stream)
+    assert (summed["left_out"], summed["level"], summed["logger"]) == (71, "WARNING", "name")
     assert new["message"] == "a new minute"
     handler.write_sums()
     assert len(_written(stream)) == 2 * MOST + MOST + 70 + 2  # there is nothing more to tell
 
 
 def test_sums_are_told_when_the_minute_is_over_though_nobody_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream, told = io.StringIO(), threading.Event()
+    stream, logged = io.StringIO(), threading.Event()
 
     class Timer:
         def __init__(self, seconds: float, call: Callable[[], None]) -> None:
@@ -92,7 +92,7 @@ def test_sums_are_told_when_the_minute_is_over_though_nobody_writes(monkeypatch:
             timers.append(self)
 
         def cancel(self) -> None:
-            told.set()
+            logged.set()
 
     timers: list[Timer] = []
     monkeypatch.setattr(threading, "Timer", Timer)
@@ -102,7 +102,7 @@ def test_sums_are_told_when_the_minute_is_over_though_nobody_writes(monkeypatch:
     (timer,) = timers
     timer.call()
     assert _written(stream)[-1]["left_out"] == 5
-    assert told.is_set()
+    assert logged.is_set()
 
 
 def _raw(client: Client, request: bytes) -> None:

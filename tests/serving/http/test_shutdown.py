@@ -151,14 +151,14 @@ def test_behind_a_load_balancer_everyone_is_answered_and_nothing_told_is_lost(
         running += [pool.submit(callers.keeping) for _ in range(2)]
         running += [pool.submit(callers.balancing)]
         _wait(lambda: len(callers.answers) > 200)
-        workers, told = _workers(client), time.monotonic()
+        workers, signalled_at = _workers(client), time.monotonic()
         os.kill(client.pid, signal.SIGTERM)
         for one in running:
             one.result(timeout=60)  # raises what a caller met: a reset connection, half an answer
         _wait(lambda: all(_is_gone(worker) for worker in workers))
     assert len(workers) == 2
     assert {status for _, status in callers.answers} == {200}
-    assert sum(at > told for at, _ in callers.answers) > 20
+    assert sum(at > signalled_at for at, _ in callers.answers) > 20
     assert callers.told_to_close >= 2
     assert _stored(tmp_path) >= set(callers.accepted)
     assert len(callers.accepted) > 20

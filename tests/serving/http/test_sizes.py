@@ -76,7 +76,9 @@ def announce(client: Client, path: str) -> socket.socket:
 
 @pytest.mark.parametrize("path", ["/score", "/touchpoints"])
 def test_beyond_the_cap_large_bodies_are_put_off_and_small_ones_are_not(alone: Client, path: str) -> None:
-    small, touchpoints = (json.dumps(body).encode() for body in (examples.REQUEST, examples.TOLD["touchpoints"]))
+    small, touchpoints = (
+        json.dumps(body).encode() for body in (examples.REQUEST, examples.EVENT_BODIES["touchpoints"])
+    )
     large = small + b" " * SMALL_BYTES
     end = time.monotonic() + LONGEST
     assert raw(alone, large)[0] == 200

@@ -28,7 +28,7 @@ def moment(micros: int) -> str:
     return from_micros(micros).isoformat()
 
 
-def tell(store: Store, kind: str, now: int, **item: Any) -> dict[str, Any]:
+def send_event(store: Store, kind: str, now: int, **item: Any) -> dict[str, Any]:
     body = {kind: [{"lead_id": "L-1", **KINDS[kind], **item}]}
     return accept(store, kind, json.dumps(body).encode(), now)
 
@@ -44,25 +44,25 @@ def scorer(bundle: Bundle) -> Scorer:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_times_that_differ_by_a_day_at_most_are_nothing_to_speak_of(store: Store, kind: str) -> None:
-    ahead = tell(store, kind, NOW, occurred_at=moment(NOW + DAY_US))
+    ahead = send_event(store, kind, NOW, occurred_at=moment(NOW + DAY_US))
     assert (ahead["new"], codes(ahead)) == (1, [])
-    before = tell(store, kind, NOW, occurred_at=moment(NOW - 9), recorded_at=moment(NOW - 9 - DAY_US))
+    before = send_event(store, kind, NOW, occurred_at=moment(NOW - 9), recorded_at=moment(NOW - 9 - DAY_US))
     assert (before["new"], codes(before)) == (1, [])
     assert set(before) == {"new", "duplicate", "recorded_at"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_lies_in_the_future_is_taken_and_said(store: Store, kind: str) -> None:
-    told = tell(store, kind, NOW, occurred_at=moment(NOW + DAY_US + 1))
-    assert (told["new"], codes(told)) == (1, [("recorded_before_occurred", f"{kind}[0].occurred_at")])
+    accepted = send_event(store, kind, NOW, occurred_at=moment(NOW + DAY_US + 1))
+    assert (accepted["new"], codes(accepted)) == (1, [("recorded_before_occurred", f"{kind}[0].occurred_at")])
     later = moment(NOW + 2 * DAY_US)
-    told = tell(store, kind, NOW, occurred_at=later, recorded_at=later)
-    assert (told["new"], codes(told)) == (1, [("recorded_in_future", f"{kind}[0].recorded_at")])
+    accepted = send_event(store, kind, NOW, occurred_at=later, recorded_at=later)
+    assert (accepted["new"], codes(accepted)) == (1, [("recorded_in_future", f"{kind}[0].recorded_at")])
 
 
 def test_a_score_does_not_see_the_future_until_it_is_there(store: Store, scorer: Scorer) -> None:
-    tell(store, "touchpoints", NOW, occurred_at=moment(NOW - HOUR_US))
-    tell(store, "touchpoints", NOW, occurred_at=moment(NOW + 3 * DAY_US))
+    send_event(store, "touchpoints", NOW, occurred_at=moment(NOW - HOUR_US))
+    send_event(store, "touchpoints", NOW, occurred_at=moment(NOW + 3 * DAY_US))
     lead = score_lead(store, scorer, "L-1", {}, NOW + 1)["lead"]
     assert ("touchpoints_after_snapshot", "lead.touchpoints") in codes(lead)
     lead = score_lead(store, scorer, "L-1", {}, NOW + 4 * DAY_US)["lead"]
@@ -70,7 +70,7 @@ def test_a_score_does_not_see_the_future_until_it_is_there(store: Store, scorer:
 
 
 def test_a_snapshot_in_the_future_is_scored_and_said(store: Store, scorer: Scorer) -> None:
-    tell(store, "touchpoints", NOW, occurred_at=moment(NOW - HOUR_US))
+    send_event(store, "touchpoints", NOW, occurred_at=moment(NOW - HOUR_US))
     for ahead, said in ((DAY_US, False), (DAY_US + 1, True)):
         at = from_micros(NOW + ahead).isoformat().replace("+00:00", "Z")
         lead = score_lead(store, scorer, "L-1", {"snapshot_at": at}, NOW)["lead"]
@@ -92,12 +92,14 @@ def test_the_later_of_two_moments_counts_whichever_it_is(scorer: Scorer) -> None
 
 
 def test_a_clock_that_steps_back_between_writes_hides_nothing(store: Store, bundle: Bundle, scorer: Scorer) -> None:
-    told = []
+    accepted = []
     for step, employees in ((0, 10), (-HOUR_US, 20), (-2 * HOUR_US, 30)):
         account = {"account_id": "A-1", "attributes": {"employees": employees}}
-        told.append(tell(store, "leads", NOW + step, account=account)["recorded_at"])
-        told.append(tell(store, "touchpoints", NOW + step, occurred_at=moment(NOW - step - DAY_US))["recorded_at"])
-    moments = [dt.datetime.fromisoformat(text) for text in told]
+        accepted.append(send_event(store, "leads", NOW + step, account=account)["recorded_at"])
+        accepted.append(
+            send_event(store, "touchpoints", NOW + step, occurred_at=moment(NOW - step - DAY_US))["recorded_at"]
+        )
+    moments = [dt.datetime.fromisoformat(text) for text in accepted]
     assert moments == sorted(set(moments))
     back = NOW - 3 * HOUR_US
     with store.read() as connection:
@@ -112,7 +114,7 @@ def test_a_clock_that_steps_back_between_writes_hides_nothing(store: Store, bund
 def test_another_lead_of_the_account_does_not_turn_its_clock_back(store: Store, bundle: Bundle) -> None:
     for lead_id, now, industry in (("L-1", NOW, "energy"), ("L-2", NOW - HOUR_US, "retail")):
         account = {"account_id": "A-1", "attributes": {"industry": industry}}
-        tell(store, "leads", now, lead_id=lead_id, account=account)
+        send_event(store, "leads", now, lead_id=lead_id, account=account)
     with store.read() as connection:
         lead = read_lead(connection, "L-2", bundle.catalog, NOW - HOUR_US)
     assert lead is not None
@@ -120,9 +122,9 @@ def test_another_lead_of_the_account_does_not_turn_its_clock_back(store: Store, 
 
 
 def test_one_write_of_a_clock_far_ahead_does_not_carry_a_lead_away(store: Store, scorer: Scorer) -> None:
-    tell(store, "touchpoints", NOW + 400 * DAY_US, occurred_at=moment(NOW - DAY_US))
-    told = tell(store, "touchpoints", NOW, occurred_at=moment(NOW - HOUR_US))
-    assert dt.datetime.fromisoformat(told["recorded_at"]) == from_micros(NOW)
+    send_event(store, "touchpoints", NOW + 400 * DAY_US, occurred_at=moment(NOW - DAY_US))
+    accepted = send_event(store, "touchpoints", NOW, occurred_at=moment(NOW - HOUR_US))
+    assert dt.datetime.fromisoformat(accepted["recorded_at"]) == from_micros(NOW)
     lead = score_lead(store, scorer, "L-1", {}, NOW + 1)["lead"]
     assert dt.datetime.fromisoformat(lead["snapshot_at"]) == from_micros(NOW + 1)
     assert ("touchpoints_after_snapshot", "lead.touchpoints") in codes(lead)

@@ -6,7 +6,7 @@ from typing import Any
 from serving.store.connect import Store
 from serving.store.outbox import count_events
 from serving.store.rescoring import leads_wait
-from tests.serving.online.test_webhooks import SECRETS, Crm
+from tests.serving.online.test_webhooks import SECRETS, WebhookReceiver
 
 # Found as fixtures here, too
 from tests.serving.online.test_webhooks import crm as crm
@@ -15,13 +15,13 @@ LEADS = 120
 FAR = 2**62
 
 
-def _is_done(store: Store, crm: Crm) -> bool:
+def _is_done(store: Store, crm: WebhookReceiver) -> bool:
     with store.read() as connection:
         counts = count_events(connection)
         return not leads_wait(connection, FAR) and set(counts) == {"sent"} and len(crm.got) >= counts["sent"]
 
 
-def test_two_services_tell_each_decision_once(crm: Crm, new_url: Any, serve_store: Any) -> None:
+def test_two_services_tell_each_decision_once(crm: WebhookReceiver, new_url: Any, serve_store: Any) -> None:
     url = new_url("postgresql")
     settings = {"LEAD_WEBHOOK_URL": crm.url, "LEAD_WEBHOOK_SECRET": SECRETS}
     with serve_store(url, **settings) as one, serve_store(url, **settings) as other:

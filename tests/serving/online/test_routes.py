@@ -9,7 +9,7 @@ import pytest
 
 from serving.contract.routes import ROUTES
 from tests.serving.running import access_lines
-from tests.serving.store.test_store import told
+from tests.serving.store.test_store import events_of
 
 Lead = dict[str, Any]
 
@@ -30,7 +30,7 @@ def _without(item: Lead, *names: str) -> Lead:
 
 
 def test_a_lead_told_in_parts_scores_as_the_whole_journey_does(online: Any, sent: list[Lead]) -> None:
-    bodies = [(kind, items) for lead in sent for kind, items in told(lead).items()]
+    bodies = [(kind, items) for lead in sent for kind, items in events_of(lead).items()]
     for kind, items in reversed(bodies):
         status, answer = online.post({kind: items}, path=f"/{kind}")
         assert (status, answer["duplicate"]) == (200, 0)

@@ -104,7 +104,7 @@ def test_a_try_that_hangs_is_not_waited_for_and_has_no_second_one_beside_it(
         begun.append(looked_at)
         stuck.wait(60)
 
-    monkeypatch.setattr(store_state, "LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(store_state, "CHECK_SECONDS", 0.2)
     monkeypatch.setattr(store_state, "KEEP_SECONDS", 0.0)
     monkeypatch.setattr(store_state, "try_write", hang)
     state = StoreState(store)
@@ -115,7 +115,7 @@ def test_a_try_that_hangs_is_not_waited_for_and_has_no_second_one_beside_it(
         assert len(begun) == 1
         stuck.set()
         monkeypatch.setattr(store_state, "try_write", try_write)
-        monkeypatch.setattr(store_state, "LOOK_SECONDS", 60.0)
+        monkeypatch.setattr(store_state, "CHECK_SECONDS", 60.0)
         assert await state.now() == "up"
 
     asyncio.run(all_of_it())
@@ -206,8 +206,8 @@ def test_the_running_service_tells_it_and_goes_on_scoring(new_url: Callable[[str
         with _locked(url):
             _until(client, lambda: all(state() == "read_only" for _ in range(6)))  # both workers
             assert client.scores([{"lead_id": "L-1"}])[0]["probability"] is not None
-            told = [{"lead_id": "L-1", "kind": "webinar", "occurred_at": "2026-01-05T10:00:00Z"}]
-            status, answer = client.post({"touchpoints": told}, path="/touchpoints")
+            events = [{"lead_id": "L-1", "kind": "webinar", "occurred_at": "2026-01-05T10:00:00Z"}]
+            status, answer = client.post({"touchpoints": events}, path="/touchpoints")
             assert (status, answer["error"]["code"]) == (503, "store_unavailable")
         _until(client, lambda: all(state() == "up" for _ in range(6)))
 

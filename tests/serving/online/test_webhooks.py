@@ -41,7 +41,7 @@ SECRETS = " ".join("whsec_" + base64.b64encode(key).decode() for key in KEYS)
 SECOND = 1_000_000
 
 
-class Crm:
+class WebhookReceiver:
     """A receiver that keeps what it gets, and answers as told."""
 
     def __init__(self) -> None:
@@ -72,8 +72,8 @@ class Crm:
 
 
 @pytest.fixture
-def crm() -> Iterator[Crm]:
-    receiver = Crm()
+def crm() -> Iterator[WebhookReceiver]:
+    receiver = WebhookReceiver()
     thread = threading.Thread(target=receiver.server.serve_forever, daemon=True)
     thread.start()
     yield receiver
@@ -97,14 +97,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def dispatcher(store: Store, bundle: Bundle, crm: Crm, clock: Clock) -> Iterator[Dispatcher]:
+def dispatcher(store: Store, bundle: Bundle, crm: WebhookReceiver, clock: Clock) -> Iterator[Dispatcher]:
     """Work by hand: one step at a time, at the moments that tests say."""
     made = _dispatcher(store, bundle, crm, clock)
     yield made
     made.sender.close()
 
 
-def _dispatcher(store: Store, bundle: Bundle, crm: Crm, clock: Clock, **settings: Any) -> Dispatcher:
+def _dispatcher(store: Store, bundle: Bundle, crm: WebhookReceiver, clock: Clock, **settings: Any) -> Dispatcher:
     wanted = WebhookSettings(crm.url, KEYS, attempts=3, **settings)
     scorer = Scorer(bundle, "lead-qualification", "7")
     return Dispatcher(store, lambda: scorer, wanted, clock)
@@ -135,7 +135,7 @@ def _rows(store: Store, table: sa.Table) -> list[Any]:
 
 
 def test_a_changed_decision_is_told_signed_and_an_unchanged_one_is_not(
-    dispatcher: Dispatcher, store: Store, crm: Crm, clock: Clock
+    dispatcher: Dispatcher, store: Store, crm: WebhookReceiver, clock: Clock
 ) -> None:
     _visit(store, "L-1", clock.now)
     _work(dispatcher, clock)
@@ -154,22 +154,22 @@ def test_a_changed_decision_is_told_signed_and_an_unchanged_one_is_not(
     _visit(store, "L-1", clock.now, asset="home")
     _work(dispatcher, clock)
     assert all(item["decision"] != item["previous"] for item in crm.data)
-    told = len(crm.got)
+    sent_before = len(crm.got)
     _stage(store, "L-1", "mql", clock.now - 10)
     _stage(store, "L-1", "disqualified", clock.now)
     _work(dispatcher, clock)
-    closed = crm.data[told]
+    closed = crm.data[sent_before]
     assert (closed["decision"], closed["lead"]["not_scored"]) == (None, "disqualified")
-    assert closed["previous"] == crm.data[told - 1]["decision"]
-    assert closed["sequence"] == told + 1
+    assert closed["previous"] == crm.data[sent_before - 1]["decision"]
+    assert closed["sequence"] == sent_before + 1
     _visit(store, "L-1", clock.now)
     _work(dispatcher, clock)
-    assert len(crm.got) == told + 1
+    assert len(crm.got) == sent_before + 1
     assert _rows(store, schema.rescore) == []
 
 
 def test_a_receiver_that_fails_gets_it_again_later_and_in_order(
-    dispatcher: Dispatcher, store: Store, crm: Crm, clock: Clock
+    dispatcher: Dispatcher, store: Store, crm: WebhookReceiver, clock: Clock
 ) -> None:
     crm.answers = [(503, {"Retry-After": "100"}), (302, {"Location": crm.url})]
     _visit(store, "L-1", clock.now)
@@ -189,7 +189,7 @@ def test_a_receiver_that_fails_gets_it_again_later_and_in_order(
 
 
 def test_what_is_never_taken_is_parked_and_can_be_sent_again(
-    dispatcher: Dispatcher, store: Store, crm: Crm, clock: Clock
+    dispatcher: Dispatcher, store: Store, crm: WebhookReceiver, clock: Clock
 ) -> None:
     crm.answers = [(500, {})] * 3
     _visit(store, "L-1", clock.now)
@@ -237,7 +237,7 @@ def test_two_dispatchers_do_not_do_the_same(store: Store, clock: Clock) -> None:
 
 
 def test_a_process_that_dies_after_taking_an_event_does_not_lose_it(
-    dispatcher: Dispatcher, store: Store, crm: Crm, clock: Clock
+    dispatcher: Dispatcher, store: Store, crm: WebhookReceiver, clock: Clock
 ) -> None:
     _visit(store, "L-1", clock.now)
     clock.now += SECOND
@@ -270,7 +270,7 @@ def test_a_write_while_a_lead_is_scored_is_not_forgotten(
     assert _rows(store, schema.rescore) == []
 
 
-def test_silence_changes_decisions_too(store: Store, bundle: Bundle, crm: Crm, clock: Clock) -> None:
+def test_silence_changes_decisions_too(store: Store, bundle: Bundle, crm: WebhookReceiver, clock: Clock) -> None:
     dispatcher = _dispatcher(store, bundle, crm, clock, sweep_minutes=60)
     _visit(store, "L-1", clock.now, count=5)
     _stage(store, "L-1", "mql", clock.now)
@@ -292,7 +292,7 @@ def test_silence_changes_decisions_too(store: Store, bundle: Bundle, crm: Crm, c
     dispatcher.sender.close()
 
 
-def test_capacity_is_part_of_the_decision(store: Store, bundle: Bundle, crm: Crm, clock: Clock) -> None:
+def test_capacity_is_part_of_the_decision(store: Store, bundle: Bundle, crm: WebhookReceiver, clock: Clock) -> None:
     _visit(store, "L-1", clock.now)
     for cutoff in (None, 0.0, 1.0, 1.0):
         known = bundle.metadata if cutoff is None else {**bundle.metadata, "capacity_cutoff": cutoff}
@@ -319,14 +319,14 @@ def test_what_one_does_is_news_of_its_colleagues(dispatcher: Dispatcher, store: 
 
 
 def test_a_stored_value_of_another_type_stops_nobody(
-    dispatcher: Dispatcher, store: Store, crm: Crm, clock: Clock
+    dispatcher: Dispatcher, store: Store, crm: WebhookReceiver, clock: Clock
 ) -> None:
     with store.write() as connection:
         put_leads(connection, [LeadRow("L-0", None, None, {"newsletter": "text"}, {}, (), None, None)], clock.now)
     _visit(store, "L-1", clock.now)
     _work(dispatcher, clock)
-    told = {item["lead_id"]: [warning["code"] for warning in item["lead"]["warnings"]] for item in crm.data}
-    assert told == {"L-0": ["no_touchpoints", "attribute_type"], "L-1": []}
+    codes = {item["lead_id"]: [warning["code"] for warning in item["lead"]["warnings"]] for item in crm.data}
+    assert codes == {"L-0": ["no_touchpoints", "attribute_type"], "L-1": []}
     assert _rows(store, schema.rescore) == []
 
 
@@ -349,7 +349,12 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 
 def test_one_leads_failure_is_its_own_and_comes_again(
-    dispatcher: Dispatcher, store: Store, crm: Crm, clock: Clock, failing: list[bool], caplog: pytest.LogCaptureFixture
+    dispatcher: Dispatcher,
+    store: Store,
+    crm: WebhookReceiver,
+    clock: Clock,
+    failing: list[bool],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     for lead_id in ("L-1", BAD, "L-2"):
         _visit(store, lead_id, clock.now)
@@ -370,7 +375,7 @@ def test_one_leads_failure_is_its_own_and_comes_again(
 
 
 def test_what_is_given_up_is_counted_shown_and_taken_up_by_sweeps_ever_more_seldom(
-    store: Store, bundle: Bundle, crm: Crm, clock: Clock, failing: list[bool]
+    store: Store, bundle: Bundle, crm: WebhookReceiver, clock: Clock, failing: list[bool]
 ) -> None:
     every = 60 * 60 * SECOND
     dispatcher = _dispatcher(store, bundle, crm, clock, sweep_minutes=60)
@@ -416,7 +421,7 @@ def test_what_is_given_up_is_counted_shown_and_taken_up_by_sweeps_ever_more_seld
 
 
 def test_a_write_takes_up_what_was_given_up(
-    dispatcher: Dispatcher, store: Store, crm: Crm, clock: Clock, failing: list[bool]
+    dispatcher: Dispatcher, store: Store, crm: WebhookReceiver, clock: Clock, failing: list[bool]
 ) -> None:
     _visit(store, BAD, clock.now)
     for _ in range(8):
@@ -442,7 +447,7 @@ def test_a_lead_that_ends_the_process_takes_nobody_with_it(store: Store, clock: 
     assert (row["lead_id"], row["attempts"]) == ("L-7", 5)
 
 
-def test_the_service_tells_and_its_log_does_not(crm: Crm, new_url: Any, serve_store: Any) -> None:
+def test_the_service_tells_and_its_log_does_not(crm: WebhookReceiver, new_url: Any, serve_store: Any) -> None:
     environment = {"LEAD_WEBHOOK_URL": crm.url, "LEAD_WEBHOOK_SECRET": SECRETS, "LEAD_WEBHOOK_RETRY_SECONDS": "0.05"}
     crm.answers = [(500, {})]
     with serve_store(new_url("sqlite"), **environment) as client:

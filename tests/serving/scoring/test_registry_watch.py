@@ -21,7 +21,7 @@ from models.bundle import Bundle, bundle_hash
 from serving.scoring.model_check import ModelRefusedError, ModelUncheckedError
 from serving.scoring.refused_models import RefusedModels
 from serving.scoring.registry import Champion
-from serving.scoring.registry_watch import Follower, Notice
+from serving.scoring.registry_watch import ChampionNotice, RegistryWatch
 from tests import altered_bundles
 from tests.serving.running import access_lines
 
@@ -188,50 +188,50 @@ def test_without_the_registry_the_last_good_champion_serves(
 
 
 @pytest.fixture
-def follower(store: Store, bundle_folder: Path, tmp_path: Path) -> Follower:
+def watch(store: Store, bundle_folder: Path, tmp_path: Path) -> RegistryWatch:
     """Follow the store from version 1 on."""
     place = tmp_path / "place"
     place.mkdir()
     champion = Champion(bundle_folder, NAME, "1")
     refused = RefusedModels(tmp_path / "refused.json")
-    return Follower(
+    return RegistryWatch(
         store.address, place, place / "notice.json", champion, tmp_path / "kept", refused, clock=lambda: 5.0
     )
 
 
-def test_each_look_is_counted_and_a_damaged_bundle_changes_nothing(store: Store, follower: Follower) -> None:
-    assert follower.look() == "unchanged"
+def test_each_look_is_counted_and_a_damaged_bundle_changes_nothing(store: Store, watch: RegistryWatch) -> None:
+    assert watch.check() == "unchanged"
     model = store.logged("2") / "model.txt"
     text = model.read_text(encoding="utf-8")
     model.write_text(text + "\n# one more line\n", encoding="utf-8")
     store.promote("2")
-    assert (follower.look(), follower.champion.version) == ("refused", "1")
-    assert not follower.last_good.exists()
+    assert (watch.check(), watch.champion.version) == ("refused", "1")
+    assert not watch.last_good.exists()
     model.write_text(text, encoding="utf-8")
-    assert (follower.look(), follower.champion.version) == ("loaded", "2")
-    known = Notice.read(follower.notice)
-    assert (known.champion, known.reached_at) == (follower.champion, 5.0)
+    assert (watch.check(), watch.champion.version) == ("loaded", "2")
+    known = ChampionNotice.read(watch.notice)
+    assert (known.champion, known.reached_at) == (watch.champion, 5.0)
     assert known.looks == {"unchanged": 1, "loaded": 1, "refused": 1, "unreachable": 0}
-    kept = json.loads((follower.last_good / "provenance.json").read_text(encoding="utf-8"))
+    kept = json.loads((watch.last_good / "provenance.json").read_text(encoding="utf-8"))
     assert kept == {"name": NAME, "version": "2"}
 
 
-def test_a_lost_registry_changes_nothing(store: Store, follower: Follower) -> None:
-    follower.address = "http://127.0.0.1:9"
-    assert (follower.look(), follower.champion.version) == ("unreachable", "1")
-    follower.address = store.address
-    assert follower.look() == "unchanged"
+def test_a_lost_registry_changes_nothing(store: Store, watch: RegistryWatch) -> None:
+    watch.address = "http://127.0.0.1:9"
+    assert (watch.check(), watch.champion.version) == ("unreachable", "1")
+    watch.address = store.address
+    assert watch.check() == "unchanged"
 
 
-def test_a_lost_artifact_is_told_and_changes_nothing(store: Store, follower: Follower) -> None:
+def test_a_lost_artifact_is_told_and_changes_nothing(store: Store, watch: RegistryWatch) -> None:
     shutil.rmtree(store.logged("2"))
     store.promote("2")
-    assert follower.look() in ("refused", "unreachable")
-    assert follower.champion.version == "1"
+    assert watch.check() in ("refused", "unreachable")
+    assert watch.champion.version == "1"
 
 
 def test_what_was_refused_is_neither_fetched_nor_checked_again_until_it_is_cleared(
-    store: Store, follower: Follower, monkeypatch: pytest.MonkeyPatch
+    store: Store, watch: RegistryWatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked: list[Path] = []
 
@@ -241,20 +241,20 @@ def test_what_was_refused_is_neither_fetched_nor_checked_again_until_it_is_clear
 
     monkeypatch.setattr("serving.scoring.registry_watch.check_model", refuse)
     store.promote("2")
-    assert [follower.look() for _ in range(3)] == ["refused"] * 3
+    assert [watch.check() for _ in range(3)] == ["refused"] * 3
     assert len(checked) == 1
     assert not checked[0].exists()
-    assert Notice.read(follower.notice).looks["refused"] == 3
-    [known] = RefusedModels(follower.refused.path).read()  # as after a restart
+    assert ChampionNotice.read(watch.notice).looks["refused"] == 3
+    [known] = RefusedModels(watch.refused.path).read()  # as after a restart
     assert (known.version, known.reason) == ("2", "loading ended the process by SIGSEGV")
-    follower.refused.clear("2")
+    watch.refused.clear("2")
     monkeypatch.setattr("serving.scoring.registry_watch.check_model", checked.append)
-    assert (follower.look(), follower.champion.version) == ("loaded", "2")
+    assert (watch.check(), watch.champion.version) == ("loaded", "2")
     assert len(checked) == 2
 
 
 def test_a_check_without_an_end_is_tried_again_after_growing_pauses(
-    store: Store, follower: Follower, monkeypatch: pytest.MonkeyPatch
+    store: Store, watch: RegistryWatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries: list[Path] = []
 
@@ -266,15 +266,15 @@ def test_a_check_without_an_end_is_tried_again_after_growing_pauses(
     store.promote("2")
     counted = []
     for _ in range(9):
-        assert follower.look() == "refused"
+        assert watch.check() == "refused"
         counted.append(len(tries))
     assert counted == [1, 2, 2, 3, 3, 3, 3, 4, 4]
-    assert follower.refused.read() == []
+    assert watch.refused.read() == []
     store.promote("1")
-    assert follower.look() == "unchanged"
+    assert watch.check() == "unchanged"
     store.promote("2")
     monkeypatch.setattr("serving.scoring.registry_watch.check_model", tries.append)
-    assert follower.look() == "loaded"
+    assert watch.check() == "loaded"
 
 
 def test_models_that_kill_never_reach_the_service_nor_keep_it_down(

@@ -10,7 +10,7 @@ import pytest
 
 from serving.contract.limits import SMALL_BYTES, SMALL_LEADS, SMALL_RECORDS
 from serving.scoring.champion import Champion
-from serving.scoring.registry_watch import Notice
+from serving.scoring.registry_watch import ChampionNotice
 from serving.scoring.worker import Worker
 
 AT = "2026-01-05T10:00Z"
@@ -58,7 +58,7 @@ CASES = {
 @pytest.fixture(scope="module")
 def worker(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     notice = tmp_path_factory.mktemp("notice") / "champion.json"
-    Notice(Champion(bundle_folder, "m", "1")).write(notice)
+    ChampionNotice(Champion(bundle_folder, "m", "1")).write(notice)
     worker = Worker(notice, 1)
     yield worker
     worker.close()

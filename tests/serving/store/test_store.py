@@ -34,8 +34,8 @@ NOW = to_micros(dt.datetime(2026, 12, 1, tzinfo=dt.UTC))
 Lead = dict[str, Any]
 
 
-def told(lead: Lead) -> dict[str, list[Lead]]:
-    """Cut a lead of `POST /score` into what would be told as it happened; everything recorded when it occurred."""
+def events_of(lead: Lead) -> dict[str, list[Lead]]:
+    """Cut a lead of `POST /score` into the events that it came from; everything recorded when it occurred."""
 
     def dated(item: Lead, lead_id: str) -> Lead:
         item = {key: value for key, value in item.items() if key != "role"}
@@ -62,7 +62,7 @@ def told(lead: Lead) -> dict[str, list[Lead]]:
 
 
 def tell(store: Store, lead: Lead, now: int = NOW) -> None:
-    for kind, items in told(lead).items():
+    for kind, items in events_of(lead).items():
         accept(store, kind, _json({kind: items}), now)
 
 
@@ -153,7 +153,7 @@ def test_a_lead_from_the_store_is_the_one_of_a_request(store: Store, leads: list
 def test_neither_order_nor_repeats_nor_parts_change_what_is_stored(
     new_url: Callable[[str], str], leads: list[Lead], url: str
 ) -> None:
-    items = [(kind, item) for lead in leads[:6] for kind, some in told(lead).items() for item in some]
+    items = [(kind, item) for lead in leads[:6] for kind, some in events_of(lead).items() for item in some]
     generator = random.Random(1)
     contents = []
     for _ in range(2):
