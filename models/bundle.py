@@ -18,7 +18,7 @@ from models.fitting.classifier import Classifier
 from models.fitting.uncertainty import Uncertainty
 from models.monitoring.reference import Reference
 
-__all__ = ["FILES", "Bundle", "bundle_hash", "target_of"]
+__all__ = ["FILES", "FORMAT", "Bundle", "bundle_hash", "target_of"]
 
 FORMAT = 2
 FILES = ("model.txt", "spread.txt", "calibration.json", "tiers.json", "catalog.json", "metadata.json", "reference.json")
@@ -144,8 +144,8 @@ class Bundle:
         metadata = parse_object(texts["metadata.json"], str(place / "metadata.json"))
         if metadata.get("format") != FORMAT:
             raise BundleError(
-                f"{place}: bundle format {metadata.get('format')!r:.40}; this version reads format {FORMAT}. Use the version "
-                "that made it, or train anew."
+                f"{place}: bundle format {metadata.get('format')!r:.40}; this version reads format {FORMAT}. Make it anew: "
+                "`dvc repro train`, then `python -m pipeline.publish`; or use the version that made it."
             )
         catalog = Catalog.from_json(texts["catalog.json"])
         stored = str(metadata.get("fingerprint"))

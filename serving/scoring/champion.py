@@ -15,7 +15,7 @@ from features.errors import BundleError
 from models.bundle import bundle_hash
 from models.bundle_files import parse_object, read_text
 from serving.scoring.model_check import ModelRefusedError, check_model
-from serving.scoring.refused_models import RefusedModel, RefusedModels
+from serving.scoring.refused_models import RefusedModel, RefusedModels, reader
 from serving.scoring.registry import Champion, Registered, champion_version, fetch, registry_address
 
 __all__ = [
@@ -159,7 +159,7 @@ def fetch_checked(
         if not isinstance(error, ModelRefusedError):
             raise
         at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        refusal = RefusedModel(sha256, name, version, error.reason, at)
+        refusal = RefusedModel(sha256, name, version, error.reason, at, reader())
         refused.add(refusal)
         raise _refusal(refusal) from error
     return champion

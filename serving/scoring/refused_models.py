@@ -8,12 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
 from pathlib import Path
 
 from features.errors import BundleError
+from models.bundle import FORMAT
 from models.bundle_files import parse_object
 
-__all__ = ["MOST", "RefusedModel", "RefusedModels"]
+__all__ = ["MOST", "RefusedModel", "RefusedModels", "reader"]
 
 MOST = 100
 """Refusals that are kept, the newest."""
@@ -36,6 +38,8 @@ class RefusedModel:
         Why.
     at : str
         When, ISO 8601.
+    reader : str
+        Which service refused it, as `reader` names this one: another one may be able to read it, and checks it itself.
     """
 
     sha256: str
@@ -43,6 +47,12 @@ class RefusedModel:
     version: str
     reason: str
     at: str
+    reader: str
+
+
+def reader() -> str:
+    """Name what decides whether this service can read a bundle: the bundle format and LightGBM's version."""
+    return f"format {FORMAT}, lightgbm {version('lightgbm')}"
 
 
 class RefusedModels:
@@ -64,8 +74,11 @@ class RefusedModels:
         return [*self._read(), *self._unwritten]
 
     def find(self, name: str, version: str, sha256: str | None) -> RefusedModel | None:
-        """Find the refusal of a bundle: by its hash, or where that is not known by name and version."""
+        """Find this service's refusal of a bundle: by its hash, or where that is not known by name and version."""
+        own = reader()
         for refusal in reversed(self.read()):
+            if refusal.reader != own:
+                continue
             if refusal.sha256 == sha256 or (sha256 is None and (refusal.name, refusal.version) == (name, version)):
                 return refusal
         return None

@@ -1,16 +1,22 @@
 """The file of refused models: bounded, replaced as one, and no reason to stop where it is damaged or can't be written."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from serving.scoring.refused_models import MOST, RefusedModel, RefusedModels
+from serving.scoring.refused_models import MOST, RefusedModel, RefusedModels, reader
 
 
 def _refusal(number: int) -> RefusedModel:
     return RefusedModel(
-        f"{number:064x}", "leads", str(number), "loading ended the process by SIGSEGV", "2026-03-01T09:00:00+00:00"
+        f"{number:064x}",
+        "leads",
+        str(number),
+        "loading ended the process by SIGSEGV",
+        "2026-03-01T09:00:00+00:00",
+        reader(),
     )
 
 
@@ -29,10 +35,18 @@ def test_it_keeps_the_newest_and_finds_by_hash_or_where_there_is_none_by_version
     assert [path.name for path in refused.path.parent.iterdir() if path.suffix != ".lock"] == ["refused.json"]
 
 
+def test_what_another_service_could_not_read_is_checked_again(tmp_path: Path) -> None:
+    refused = RefusedModels(tmp_path / "refused.json")
+    refused.add(replace(_refusal(1), reader="format 1, lightgbm 4.5.0"))
+    assert refused.find("leads", "1", _refusal(1).sha256) is None
+    refused.add(_refusal(1))
+    assert refused.find("leads", "1", _refusal(1).sha256) == _refusal(1)
+
+
 def test_clearing_takes_a_version_the_beginning_of_a_hash_or_all(tmp_path: Path) -> None:
     refused = RefusedModels(tmp_path / "refused.json")
     made = [
-        RefusedModel(start * 32, "leads", version, "why", "when")
+        RefusedModel(start * 32, "leads", version, "why", "when", reader())
         for start, version in (("ab", "1"), ("cd", "2"), ("ef", "3"))
     ]
     for item in made:
