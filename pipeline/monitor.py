@@ -4,55 +4,29 @@ Exit codes: 0 nothing to do, 4 retraining is recommended, 1 something is wrong.
 """
 
 import argparse
-import json
 import os
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from features.errors import DataError
-from models.bundle import Bundle, target_of
+from models.bundle import Bundle
 from models.monitoring.retrain_verdict import RETRAIN
 from models.monitoring.score_log import FOLDER, KEY, LogSettings, Model
-from models.monitoring.score_log_reader import read_log
 from pipeline.console import RECOMMENDED, console, run_main
-from pipeline.mlflow_runs.provenance import bundle_hash
-from pipeline.monitoring.assessment import assess
-from pipeline.monitoring.rows import monitored_rows
+from pipeline.monitoring.judge import judge, promise_of
 from pipeline.pages.machine_traffic_words import traffic_lines
 from pipeline.pages.monitor_page import monitor_page
 from pipeline.pages.monitor_words import summary_lines, verdict_word
 from pipeline.params import load_params
-from pipeline.population.machine_traffic import machine_traffic
 from pipeline.scoring.log import log_snapshots, model_of, replayed_snapshots
 from pipeline.tables.export import read_export
 from pipeline.tables.json_files import write_json
 from pipeline.tables.parquet import read_table
 
-__all__ = ["SECTIONS", "main", "monitor", "promise_of"]
+__all__ = ["SECTIONS", "main", "monitor"]
 
 SECTIONS = ("capacity", "monitor", "paths", "publish", "snapshots")
-
-
-def promise_of(folder: Path, workspace: Path, params: Any) -> dict[str, Any] | None:
-    """Find what the model was published with: beside the bundle, else in the workspace that trained this very bundle."""
-    beside = folder / "provenance.json"
-    if beside.exists() and (known := json.loads(beside.read_text(encoding="utf-8")).get("promise")):
-        return dict(known)
-    result, tracked = (
-        workspace / params.paths.metrics_dir / "evaluate.json",
-        workspace / params.paths.data_dir / "tracking.json",
-    )
-    if not result.exists() or not tracked.exists():
-        return None
-    if json.loads(tracked.read_text(encoding="utf-8")).get("bundle_sha256") != bundle_hash(folder):
-        return None
-    measured = json.loads(result.read_text(encoding="utf-8"))
-    return {
-        **{name: measured[name] for name in ("rows", "capacity", "base_rate")},
-        **{name: measured["product"][name] for name in ("auc", "ece", "lift_at_capacity")},
-    }
 
 
 def replay(bundle: Bundle, model: Model, canonical: Path, snapshots: Path, folder: Path) -> None:
@@ -68,7 +42,7 @@ def replay(bundle: Bundle, model: Model, canonical: Path, snapshots: Path, folde
 def monitor(
     bundle_dir: Path, log_folder: Path, canonical: Path, out: Path, params: Any, key: str = ""
 ) -> dict[str, Any]:
-    """Read log and tables, assess, write the page and its figures as JSON beside it; return the figures.
+    """Judge a model, write the page and its figures as JSON beside it; return the figures.
 
     Parameters
     ----------
@@ -92,29 +66,9 @@ def monitor(
     """
     bundle = Bundle.load(bundle_dir)
     model = model_of(bundle_dir, bundle, params.publish.model_name)
-    export = read_export(canonical)
-    if export.ordinal:
-        raise DataError("monitor: this source has no clock, only an order; there is nothing to watch over time.")
-    log = read_log(log_folder, model, len(bundle.catalog))
-    if log.rows.empty:
-        others = ", ".join(f"{name} ({rows:,} rows)" for name, rows in sorted(log.others.items()))
-        raise DataError(
-            f"{log_folder}: no row of {model.name} version {model.version}; the log holds {others or 'nothing'}. Name the "
-            "model's bundle with --bundle, or let the service restart with the new champion."
-        )
-    expire_days = bundle.metadata.get("expire_days", params.snapshots.expire_days)  # older models don't say theirs
-    found = monitored_rows(log, canonical, export, bundle.metadata, expire_days, key)
-    promise = promise_of(bundle_dir, Path.cwd(), params)
+    promise = promise_of(bundle_dir, params.paths.metrics_dir, params.paths.data_dir)
     with console.status("comparing with the training"):
-        result = assess(bundle, log, found, export, promise, params.capacity, params.monitor)
-    traffic = machine_traffic(canonical, bundle.catalog.params.observation_days)
-    result = {
-        "model": {"name": model.name, "version": model.version, "fingerprint": model.fingerprint},
-        "source": bundle.metadata["source"],
-        "target": target_of(bundle.metadata),
-        "machine_traffic": asdict(traffic),
-        **result,
-    }
+        result = judge(bundle, model, log_folder, canonical, promise, params, key)
     write_json(out.with_suffix(".json"), result)
     out.write_text(monitor_page(result), encoding="utf-8")
     return result

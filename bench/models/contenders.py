@@ -12,11 +12,11 @@ import numpy as np
 
 from bench.models.sets import ModelSet
 from features.errors import DataError
-from models.fitting.classifier import train
 from models.fitting.recipe import fit_baselines, fit_product, snapshot_weights
-from models.fitting.tuning import measured_cost, prepared_folds, tuning_folds
+from models.fitting.tuning import prepared_folds, tuning_folds
 from models.params import TrainParams
-from pipeline.tune import COST_TREES, applied_values, best_trials, open_study, search
+from pipeline.tuning.search import applied_values, reason_cost, search
+from pipeline.tuning.study import best_trials, open_study
 
 __all__ = ["CONTENDERS", "NOT_PROBABILITIES", "Scores", "fit_all", "predict_product", "tuned"]
 
@@ -53,9 +53,7 @@ def tuned(some: ModelSet, seconds: float, folder: Path) -> tuple[TrainParams, di
     )
     names, categorical = some.columns.names, some.columns.categorical
     prepared = prepared_folds(some.matrix, some.frame, rows, folds, names, categorical)
-    weights = snapshot_weights(some.frame)[rows]
-    first = train(some.matrix[rows], some.labels[rows], weights, params.train, names, categorical, rounds=COST_TREES)
-    cost = measured_cost(first, some.matrix[rows])
+    cost = reason_cost(some.matrix, some.frame, rows, params.train, names, categorical)
     study = open_study(folder / "tuning.db", some.name, params.tuning.seed, params.tuning.startup_trials)
     budget = params.serving.reason_budget_ms
     search(

@@ -1,6 +1,6 @@
 """Which parameters of `train` to try, on which rows, and what a trial is worth: its loss within the time reasons may take.
 
-Nothing here sees a row of the test: the folds are made of the rows before it. What searches stands in `pipeline.tune`.
+Nothing here sees a row of the test: the folds are made of the rows before it. What searches stands in `pipeline.tuning`.
 """
 
 import time

@@ -22,7 +22,7 @@ def monitor_page(result: Result, language: str = "en") -> str:
     Parameters
     ----------
     result : mapping
-        As `pipeline.monitor.monitor` returns it.
+        As `pipeline.monitoring.judge.judge` returns it.
     language : {"en", "de"}
         Shown first.
     """
