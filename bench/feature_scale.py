@@ -26,11 +26,12 @@ from rich.table import Table
 
 from features.catalog import Catalog, build_catalog
 from features.compute import warm_up
-from pipeline import ingest as ingest_stage
 from pipeline.console import console, progress
+from pipeline.ingest import SOURCES
 from pipeline.matrix.local_file import TEXT, features_from_parquet
 from pipeline.params import load_params
 from pipeline.simulate import SECTIONS, simulate
+from pipeline.tables.ingested import ingest
 from pipeline.tables.matrix_file import PARQUET, MatrixWriter, matrix_schema
 
 MILLION = 1_000_000
@@ -55,9 +56,7 @@ def world(folder: Path, leads: int) -> pa.Table:
     simulator = params.simulator.model_copy(update={"leads": leads})
     with progress() as bar:
         simulate(simulator, params, folder / "raw", folder / "truth", bar)
-    ingest_stage.ingest(
-        ingest_stage.SOURCES / "simulated.sql", folder / "raw", folder / "canonical", folder / "quarantine", 0.05
-    )
+    ingest(SOURCES / "simulated.sql", folder / "raw", folder / "canonical", folder / "quarantine", 0.05)
     table = pq.read_table(folder / "canonical" / "touchpoints.parquet", columns=list(COLUMNS))
     table = table.filter(table["lead_id"].is_valid())
     return table.sort_by([("lead_id", "ascending"), ("occurred_at", "ascending")])

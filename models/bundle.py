@@ -18,7 +18,7 @@ from models.fitting.classifier import Classifier
 from models.fitting.uncertainty import Uncertainty
 from models.monitoring.reference import Reference
 
-__all__ = ["FILES", "Bundle", "bundle_hash"]
+__all__ = ["FILES", "Bundle", "bundle_hash", "target_of"]
 
 FORMAT = 2
 FILES = ("model.txt", "spread.txt", "calibration.json", "tiers.json", "catalog.json", "metadata.json", "reference.json")
@@ -190,3 +190,16 @@ def _json(value: Any) -> str:
         raise BundleError(
             f"bundle: the metadata or cut-offs are not plain JSON values ({error}). Correct them."
         ) from error
+
+
+def target_of(metadata: Mapping[str, Any]) -> str:
+    """Name the target of a model by its bundle's metadata.
+
+    Examples
+    --------
+    >>> target_of({"risk_set": "mql", "purchase": "again"}), target_of({"risk_set": "customers", "purchase": "more"})
+    ('sales_qualified', 'more')
+    """
+    if metadata.get("risk_set") != "customers":
+        return "sales_qualified"
+    return str(metadata.get("purchase", "again"))

@@ -18,7 +18,7 @@ from pipeline.matrix.feature_rows import feature_rows
 from pipeline.matrix.fit_catalog import FittedCatalog, fit_catalog
 from pipeline.matrix.incremental import identity_of, in_matrix_order, merged, unchanged, write_state
 from pipeline.params import load_params
-from pipeline.population.attribute_history import attributes_at, eligible_attributes
+from pipeline.population.attribute_history import eligible_attributes, read_attribute_values
 from pipeline.tables.matrix_file import MatrixWriter
 from pipeline.tables.parquet import read_table
 
@@ -27,39 +27,11 @@ __all__ = [
     "fit_features",
     "main",
     "matrix_batches",
-    "read_attribute_values",
     "training_outcomes",
     "write_matrix",
 ]
 
 SECTIONS = ("features", "paths")
-
-
-def read_attribute_values(canonical: Path, snapshots: pd.DataFrame, declared: pd.DataFrame) -> pd.DataFrame:
-    """Read leads, accounts and attribute changes, and look up the declared attributes at each snapshot.
-
-    Parameters
-    ----------
-    canonical : Path
-        Folder of canonical tables; accounts, attribute_changes and stage_changes may be absent.
-    snapshots : DataFrame
-        lead_id, account_id, snapshot_at.
-    declared : DataFrame
-        The attributes to look up, as rows of the canonical `attributes` table.
-
-    Returns
-    -------
-    DataFrame
-        One row per snapshot in its order, one column per attribute.
-    """
-
-    def optional(name: str) -> pd.DataFrame | None:
-        path = canonical / f"{name}.parquet"
-        return read_table(path, name).to_pandas() if path.exists() else None
-
-    leads = read_table(canonical / "leads.parquet", "leads").to_pandas()
-    accounts, changes, stages = (optional(name) for name in ("accounts", "attribute_changes", "stage_changes"))
-    return attributes_at(snapshots, declared, leads, accounts, changes, stage_changes=stages)
 
 
 def fit_features(

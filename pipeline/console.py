@@ -11,7 +11,10 @@ from rich.table import Table
 from features.errors import LeadQualificationError
 
 __all__ = [
+    "BUSY",
     "METRICS",
+    "RECOMMENDED",
+    "REFUSED",
     "calibration_note",
     "console",
     "coverage_note",
@@ -24,6 +27,9 @@ __all__ = [
 
 # Piped into a file or a log there is no width to ask for; tables of metrics need about a hundred columns.
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+
+REFUSED, RECOMMENDED, BUSY = 3, 4, 5
+"""Exit codes beside 0 and 1 (an error): the gate kept the champion; retraining is recommended; another run is at work."""
 
 METRICS = {
     "auc": "AUC",
@@ -52,7 +58,7 @@ def metrics_table(result: dict[str, Any], title: str | None = None) -> Table:
     Parameters
     ----------
     result : dict
-        As `pipeline.evaluate.evaluate_rows` returns it.
+        As `models.quality.evaluation.evaluate_rows` returns it.
     title : str, optional
         Above the table; default: rows, base rate and capacity.
     """

@@ -1,21 +1,7 @@
 """Stage `evaluate`: metrics with intervals on the test rows, beside the baselines, and the rows behind the plots."""
 
-from collections.abc import Iterable
-from typing import Any
-
-import numpy as np
-import pandas as pd
-
 from models.bundle import Bundle
-from models.calibration.capacity import capacity_rows
-from models.calibration.interval_coverage import covered_rates
-from models.calibration.level_shift import month_blocks
-from models.fitting.prior_correction import population_weights
-from models.fitting.recipe import BASELINES, baseline_values, row_groups
-from models.params import CapacityParams, EvaluateParams, PublishParams
-from models.quality.curves import gain_points, pr_points, reliability_points, roc_points
-from models.quality.metrics import ece_base_rate_shift, evaluate, paired_auc_gain, paired_log_loss_gain
-from models.quality.signal import Signal, forward_signal
+from models.quality.evaluation import evaluate_predictions, plot_points
 from pipeline.console import (
     calibration_note,
     console,
@@ -25,180 +11,13 @@ from pipeline.console import (
     signal_note,
     unseen_note,
 )
-from pipeline.pages.target_words import WORDS, target_of
 from pipeline.params import load_params
 from pipeline.tables.json_files import records, write_json
 from pipeline.tables.parquet import read_table
 
-__all__ = ["SECTIONS", "evaluate_rows", "main", "plot_rows", "unseen_accounts"]
+__all__ = ["SECTIONS", "main"]
 
 SECTIONS = ("capacity", "evaluate", "paths", "publish")
-ENOUGH_POSITIVES = 50
-
-
-def evaluate_rows(
-    frame: pd.DataFrame, weights: np.ndarray, capacity: int, params: EvaluateParams, names: Iterable[str] = BASELINES
-) -> dict[str, Any]:
-    """Measure the product and the baselines on the same rows.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Rows of `predictions.parquet`.
-    weights : ndarray of float64
-        One per row.
-    capacity : int
-        Rows that sales can work.
-    params : EvaluateParams
-        Bootstrap settings.
-    names : iterable of str
-        Baselines to measure; a name without a column yields None.
-
-    Returns
-    -------
-    dict
-        rows, positives, base_rate, capacity, product and baselines, each a dict of metric to value, low, high.
-    """
-    labels = frame["label"].to_numpy(dtype=np.float64)
-    groups = row_groups(frame)
-
-    def measure(column: str) -> dict[str, Any]:
-        return evaluate(
-            labels,
-            frame[column].to_numpy(dtype=np.float64),
-            groups,
-            weights,
-            capacity,
-            params,
-            is_probability=column not in BASELINES or BASELINES[column].is_probability,
-        )
-
-    baselines = {name: measure(name) if name in frame else None for name in names}
-    probability = frame["probability"].to_numpy(dtype=np.float64)
-
-    def against(name: str) -> dict[str, Any]:
-        other = frame[name].to_numpy(dtype=np.float64)
-        gains = {"auc": paired_auc_gain(labels, probability, other, groups, weights, params)}
-        if BASELINES[name].is_probability:
-            gains["log_loss"] = paired_log_loss_gain(labels, probability, other, groups, weights, params)
-        return gains
-
-    return {
-        "rows": len(frame),
-        "positives": int(labels.sum()),
-        "base_rate": float(np.average(labels, weights=weights)),
-        "capacity": capacity,
-        "product": measure("probability"),
-        "baselines": baselines,
-        "gain_over": {name: against(name) for name in names if name in frame},
-        "ece_base_rate_shift": ece_base_rate_shift(labels, frame["probability"].to_numpy(), weights),
-    }
-
-
-def judge(headline: pd.DataFrame, bundle: Bundle, publish: PublishParams, params: EvaluateParams) -> Signal:
-    """Say whether the model knows anything about later leads; see `models.quality.signal.forward_signal`.
-
-    Parameters
-    ----------
-    headline : DataFrame
-        The test's headline rows of `predictions.parquet`.
-    bundle : Bundle
-        Its metadata tell the clock and the rates of positives.
-    publish, params
-        Parameter sections.
-    """
-    labels = headline["label"].to_numpy(dtype=np.float64)
-    at = headline["snapshot_at"].dt.tz_convert(None).to_numpy()
-    return forward_signal(
-        labels,
-        row_groups(headline),
-        month_blocks(at, bundle.metadata.get("clock") == "ordinal"),
-        headline["probability"].to_numpy(dtype=np.float64),
-        baseline_values(headline),
-        publish,
-        params,
-        population_weights(labels, bundle.metadata["base_rate"], bundle.metadata["population_rate"]),
-    )
-
-
-def random_folds(frame: pd.DataFrame, params: EvaluateParams) -> dict[str, float | None] | None:
-    """Measure the AUC that random folds before the test would have promised, to set beside that of later leads.
-
-    Returns
-    -------
-    dict or None
-        ``value``, ``low``, ``high``; None where no row has a prediction of random folds.
-    """
-    rows = frame[frame["random_folds"].notna()]
-    if rows.empty:
-        return None
-    labels, scores = (rows[name].to_numpy(dtype=np.float64) for name in ("label", "random_folds"))
-    found = evaluate(labels, scores, row_groups(rows), None, 1, params, is_probability=False)
-    return found["auc"]
-
-
-def unseen_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep the test's headline rows whose account, or lead without one, no other slice holds.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        All rows of `predictions.parquet`.
-    """
-    groups = row_groups(frame)
-    in_test = (frame["slice"] == "test").to_numpy()
-    seen = pd.Series(groups).isin(groups[~in_test]).to_numpy()  # hashed: numpy would compare every pair of names
-    return pd.DataFrame(frame[in_test & ~seen & frame["is_headline"].to_numpy(dtype=bool)])
-
-
-def unseen_accounts(frame: pd.DataFrame, capacity: CapacityParams, params: EvaluateParams) -> dict[str, Any]:
-    """Measure the product on accounts that no training row holds; too few positives are said, not measured.
-
-    Returns
-    -------
-    dict
-        rows and positives; with at least `ENOUGH_POSITIVES` positives also product, as in `evaluate_rows`, else None.
-    """
-    rows = unseen_rows(frame)
-    positives = int(rows["label"].sum())
-    if positives < ENOUGH_POSITIVES or positives == len(rows):
-        return {"rows": len(rows), "positives": positives, "product": None}
-    measured = evaluate_rows(rows, np.ones(len(rows)), capacity_rows(rows, capacity), params, names=())
-    return {name: measured[name] for name in ("rows", "positives", "product")}
-
-
-def plot_rows(frame: pd.DataFrame, bundle: Bundle) -> dict[str, list[dict[str, Any]]]:
-    """Make the rows behind each plot; one row per point.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Test rows of `predictions.parquet`.
-    bundle : Bundle
-        For feature importance (total gain) in plain words.
-    """
-    labels = frame["label"].to_numpy(dtype=np.float64)
-    words = WORDS[target_of(bundle.metadata)]
-    curves: dict[str, list[dict[str, Any]]] = {"roc": [], "pr": [], "gain": []}
-    models = {"product": "probability", **{name: name for name in BASELINES if name in frame and name != "base_rate"}}
-    for model, column in models.items():
-        scores = frame[column].to_numpy(dtype=np.float64)
-        for plot, points in (("roc", roc_points), ("pr", pr_points), ("gain", gain_points)):
-            curves[plot] += records(points(labels, scores).assign(model=model))
-    probability = frame["probability"].to_numpy(dtype=np.float64)
-    edges = np.linspace(0.0, 1.0, 26)
-    distribution = [
-        {"probability": float(low), "label": name, "share": float(count) / max(int(chosen.sum()), 1)}
-        for name, chosen in ((words.yes[0], labels == 1), (words.no[0], labels == 0))
-        for low, count in zip(edges[:-1], np.histogram(probability[chosen], edges)[0], strict=True)
-    ]
-    importance = sorted(bundle.classifier.importance().items(), key=lambda item: -item[1])[:25]
-    return {
-        **curves,
-        "reliability": records(reliability_points(labels, probability)),
-        "score_distribution": distribution,
-        "feature_importance": [{"feature": name, "gain": float(gain)} for name, gain in importance],
-    }
 
 
 def main() -> None:
@@ -206,39 +25,12 @@ def main() -> None:
     params = load_params(SECTIONS)
     bundle = Bundle.load(params.paths.data_dir / "bundle")
     frame = read_table(params.paths.data_dir / "predictions.parquet", "predictions").to_pandas()
-    test = frame[frame["slice"] == "test"]
-    headline = test[test["is_headline"]]
-    rates = bundle.metadata["base_rate"], bundle.metadata["population_rate"]
     with console.status("bootstrapping intervals"):
-        signal = judge(headline, bundle, params.publish, params.evaluate)
-        result = {
-            "source": bundle.metadata["source"],
-            "target": target_of(bundle.metadata),
-            **evaluate_rows(
-                headline,
-                population_weights(headline["label"].to_numpy(), *rates),
-                capacity_rows(headline, params.capacity),
-                params.evaluate,
-            ),
-            "verdict": {**signal.as_dict(), "random_folds": random_folds(frame, params.evaluate)},
-            "interval_coverage": covered_rates(
-                headline["label"].to_numpy(),
-                headline["probability"].to_numpy(),
-                headline["low"].to_numpy(),
-                headline["high"].to_numpy(),
-                bundle.calibration.interval,
-            ),
-            "unseen_accounts": unseen_accounts(frame, params.capacity, params.evaluate),
-            "all_snapshots": evaluate_rows(
-                test,
-                population_weights(test["label"].to_numpy(), *rates),
-                capacity_rows(test, params.capacity),
-                params.evaluate,
-            ),
-        }
+        result = evaluate_predictions(frame, bundle, params.capacity, params.publish, params.evaluate)
     write_json(params.paths.metrics_dir / "evaluate.json", result)
-    for name, rows in plot_rows(headline, bundle).items():
-        write_json(params.paths.plots_dir / f"{name}.json", rows)
+    headline = frame[(frame["slice"] == "test") & frame["is_headline"]]
+    for name, points in plot_points(headline, bundle).items():
+        write_json(params.paths.plots_dir / f"{name}.json", records(points))
     console.print(metrics_table(result))
     console.print(calibration_note(result))
     console.print(coverage_note(result))

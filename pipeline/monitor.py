@@ -12,18 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import DataError
-from models.bundle import Bundle
+from models.bundle import Bundle, target_of
 from models.monitoring.retrain_verdict import RETRAIN
 from models.monitoring.score_log import FOLDER, KEY, LogSettings, Model
 from models.monitoring.score_log_reader import read_log
-from pipeline.console import console, run_main
+from pipeline.console import RECOMMENDED, console, run_main
 from pipeline.mlflow_runs.provenance import bundle_hash
 from pipeline.monitoring.assessment import assess
 from pipeline.monitoring.rows import monitored_rows
 from pipeline.pages.machine_traffic_words import traffic_lines
 from pipeline.pages.monitor_page import monitor_page
 from pipeline.pages.monitor_words import summary_lines, verdict_word
-from pipeline.pages.target_words import target_of
 from pipeline.params import load_params
 from pipeline.population.machine_traffic import machine_traffic
 from pipeline.scoring.log import log_snapshots, model_of, replayed_snapshots
@@ -31,10 +30,9 @@ from pipeline.tables.export import read_export
 from pipeline.tables.json_files import write_json
 from pipeline.tables.parquet import read_table
 
-__all__ = ["RECOMMENDED", "SECTIONS", "main", "monitor", "promise_of"]
+__all__ = ["SECTIONS", "main", "monitor", "promise_of"]
 
 SECTIONS = ("capacity", "monitor", "paths", "publish", "snapshots")
-RECOMMENDED = 4
 
 
 def promise_of(folder: Path, workspace: Path, params: Any) -> dict[str, Any] | None:

@@ -14,15 +14,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from features.errors import LeadQualificationError
-from pipeline.console import console, run_main
-from pipeline.monitor import RECOMMENDED
+from pipeline.console import BUSY, RECOMMENDED, REFUSED, console, run_main
 from pipeline.params import load_params
-from pipeline.publish import REFUSED
 
-__all__ = ["BUSY", "SECTIONS", "main", "retrain"]
+__all__ = ["SECTIONS", "main", "retrain"]
 
 SECTIONS = ("paths",)
-BUSY = 5
 OUTCOMES = "labels"  # the stage up to which fresh raw data must be read before outcomes can be looked at
 
 

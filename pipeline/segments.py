@@ -1,136 +1,23 @@
 """Stage `segments`: the test by month, channel, account size and the like, fairness, and how far the population moved."""
 
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow.parquet as pq
 from rich.table import Table
 
 from models.bundle import Bundle
 from models.calibration.capacity import capacity_rows
-from models.calibration.tiers import tier
-from models.fitting.prior_correction import population_weights
-from models.fitting.recipe import row_groups
-from models.monitoring.stability import population_stability
-from models.params import EvaluateParams
-from models.quality.fairness import fairness
-from models.quality.segments import segments
+from models.quality.segment_report import measure_segments, most_used, population
 from pipeline.console import console, run_main
-from pipeline.matrix.segment_rows import ALL, plot_rows
+from pipeline.matrix.segment_rows import plot_rows
 from pipeline.matrix.segments import segment_values
-from pipeline.params import SegmentsParams, load_params
+from pipeline.params import load_params
 from pipeline.tables.json_files import write_json
 from pipeline.tables.parquet import read_table
 
-__all__ = ["SECTIONS", "main", "measure_segments", "population"]
+__all__ = ["SECTIONS", "main"]
 
 SECTIONS = ("capacity", "evaluate", "paths", "segments")
-TOP = 12
-
-
-def measure_segments(
-    canonical: Path,
-    predictions: pd.DataFrame,
-    cutoffs: dict[str, float],
-    capacity: int,
-    params: SegmentsParams,
-    evaluate: EvaluateParams,
-    rates: tuple[float, float | None] = (0.5, None),
-) -> dict[str, Any]:
-    """Measure the test's headline rows by segment, and compare how segments are treated.
-
-    Parameters
-    ----------
-    canonical : Path
-        Folder of canonical tables.
-    predictions : DataFrame
-        All rows of `predictions.parquet`.
-    cutoffs : dict
-        Of the tiers.
-    capacity : int
-        Rows that sales can work, of the test's headline rows.
-    params : SegmentsParams
-        By what to cut.
-    evaluate : EvaluateParams
-        Bootstrap settings.
-    rates : pair of float
-        Share of positives among the rows trained on, and in the population; None: the same, and all rows count the same.
-
-    Returns
-    -------
-    dict
-        ``min_positives``, ``all`` (rows as one segment), ``by`` and ``fairness``, as `models.quality.segments.segments` and
-        `models.quality.fairness.fairness` return them, and how many gaps were looked at (``compared``), lie apart from
-        0 (``apart``), and still do among so many (``flagged``).
-
-    Raises
-    ------
-    ParameterError
-        If the source has no such dimension.
-    """
-    headline = predictions[predictions["is_headline"]]
-    test = headline[headline["slice"] == "test"].reset_index(drop=True)
-    training = headline[headline["slice"] == "train"]
-    labels = test["label"].to_numpy(dtype=np.float64)
-    probability = test["probability"].to_numpy(dtype=np.float64)
-    groups = row_groups(test)
-    weights = population_weights(labels, *rates)
-    by = segment_values(canonical, test, training, params.by)
-    measured = segments(labels, probability, groups, by, capacity, evaluate, params.min_positives, weights)
-    whole: pd.Categorical[Any] = pd.Categorical([ALL] * len(test))
-    overall = segments(labels, probability, groups, {ALL: whole}, capacity, evaluate, params.min_positives, weights)[
-        ALL
-    ][0]
-    protected = segment_values(canonical, test, training, params.fairness, "segments.fairness")
-    tier_ab = np.isin(tier(probability, cutoffs), ("A", "B"))
-    cells = [cell for found in measured.values() for cell in found if cell["measured"]]
-    return {
-        "min_positives": params.min_positives,
-        "compared": len(cells),
-        "apart": sum(cell["apart"] for cell in cells),
-        "flagged": sum(cell["flagged"] for cell in cells),
-        "all": overall,
-        "by": measured,
-        "fairness": fairness(
-            labels, probability, groups, protected, capacity, tier_ab, evaluate, params.min_positives, weights
-        ),
-    }
-
-
-def population(predictions: pd.DataFrame, matrix: Path, bundle: Bundle) -> list[dict[str, Any]]:
-    """Compare the test's headline rows with those of training: the probability, and the most used features.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        All rows of `predictions.parquet`.
-    matrix : Path
-        `matrix.parquet`.
-    bundle : Bundle
-        Says which features are used most.
-
-    Returns
-    -------
-    list of dict
-        ``feature`` (``probability`` first), ``psi``, ``chance``, and the features' ``text_en`` and ``text_de``.
-    """
-    gains = bundle.classifier.importance()
-    names = sorted((name for name in gains if gains[name] > 0), key=lambda name: (-gains[name], name))[:TOP]
-    headline = predictions.loc[
-        predictions["is_headline"] & predictions["slice"].isin(("train", "test")),
-        ["lead_id", "snapshot_at", "slice", "probability"],
-    ]
-    columns = pq.read_table(matrix, columns=["lead_id", "snapshot_at", *names]).to_pandas()
-    rows = headline.merge(columns, on=["lead_id", "snapshot_at"], how="left", validate="one_to_one")
-    words = {feature.name: feature for feature in bundle.catalog.features}
-    found = []
-    for name in ("probability", *names):
-        before, after = (rows.loc[rows["slice"] == part, name].to_numpy(dtype=np.float64) for part in ("train", "test"))
-        text = {f"text_{code}": words[name].meaning(code) for code in ("en", "de")} if name in words else {}
-        found.append({"feature": name, **population_stability(before, after), **text})
-    return found
 
 
 def main() -> None:
@@ -139,18 +26,23 @@ def main() -> None:
     data = params.paths.data_dir
     bundle = Bundle.load(data / "bundle")
     predictions = read_table(data / "predictions.parquet", "predictions").to_pandas()
-    test = predictions[(predictions["slice"] == "test") & predictions["is_headline"]]
+    headline = predictions[predictions["is_headline"]]
+    test = headline[headline["slice"] == "test"].reset_index(drop=True)
+    training = headline[headline["slice"] == "train"]
     with console.status("measuring by segment"):
         result = measure_segments(
-            data / "canonical",
-            predictions,
+            test,
+            segment_values(data / "canonical", test, training, params.segments.by),
+            segment_values(data / "canonical", test, training, params.segments.fairness, "segments.fairness"),
             bundle.cutoffs,
             capacity_rows(test, params.capacity),
-            params.segments,
+            params.segments.min_positives,
             params.evaluate,
             (bundle.metadata["base_rate"], bundle.metadata["population_rate"]),
         )
-        result["population"] = population(predictions, data / "features" / "matrix.parquet", bundle)
+        columns = ["lead_id", "snapshot_at", *most_used(bundle)]
+        values = pq.read_table(data / "features" / "matrix.parquet", columns=columns).to_pandas()
+        result["population"] = population(predictions, values, bundle)
     write_json(data / "segments.json", result)
     for name, rows in plot_rows(result).items():
         write_json(params.paths.plots_dir / f"{name}.json", rows)

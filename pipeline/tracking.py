@@ -3,44 +3,18 @@
 `python -m pipeline.tracking --ui` opens the pages of the same store.
 """
 
-import json
-import os
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import features
-import models
-from features.errors import BundleError, DataError
-from models.answers.frames import COLUMNS, example_frame, score_frame
-from models.bundle import Bundle
 from pipeline.console import console, run_main
-from pipeline.matrix.segment_rows import dimension_words
-from pipeline.mlflow_runs.comparison import compare, comparison_sentence
-from pipeline.mlflow_runs.datasets import datasets
-from pipeline.mlflow_runs.provenance import bundle_hash, data_hashes, git_state
-from pipeline.mlflow_runs.registry import Registry
-from pipeline.mlflow_runs.segments import segment_metrics, segments_description
-from pipeline.mlflow_runs.store import open_store, show_pages
-from pipeline.mlflow_runs.summary import (
-    comparison_metrics,
-    flat_metrics,
-    flat_params,
-    review_tags,
-    run_description,
-    run_name,
-)
-from pipeline.pages.charts import feature_words, read_plots, with_words
-from pipeline.pages.plots import figure_png
-from pipeline.pages.target_words import target_of
+from pipeline.mlflow_runs.comparison import comparison_sentence
+from pipeline.mlflow_runs.store import show_pages
+from pipeline.mlflow_runs.training import compare_with_champion, track
+from pipeline.pages.charts import read_plots
 from pipeline.params import load_params
-from pipeline.tables.json_files import write_json
-from pipeline.tables.parquet import read_table
+from pipeline.tables.json_files import read_json, write_json
 
-__all__ = ["SECTIONS", "main", "track"]
+__all__ = ["SECTIONS", "main"]
 
 SECTIONS = (
     "calibration",
@@ -60,189 +34,6 @@ SECTIONS = (
     "train",
 )
 NOT_LOGGED = ("paths", "publish", "segments")  # they decide nothing about a model
-# What the logged code imports, in the versions that it was trained with.
-REQUIREMENTS = (
-    "lightgbm",
-    "mlflow",
-    "numba",
-    "numpy",
-    "pandas",
-    "pyarrow",
-    "pydantic",
-    "scikit-learn",
-    "scipy",
-    "tzdata",
-)
-RESULTS = ("data.metrics/", "data.plots/")  # their hashes stand in data_hashes.json; as tags they would hide the others
-BATCH = 100  # the most parameters that MLflow takes at once
-
-
-def _chunks(values: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    items = list(values.items())
-    for begin in range(0, len(items), BATCH):
-        yield dict(items[begin : begin + BATCH])
-
-
-def _log_model(mlflow: Any, bundle: Bundle, folder: Path) -> Any:
-    """Log the bundle as a pyfunc model from code: a script, the packages it imports, and the bundle's own files."""
-    from mlflow.models import infer_signature
-    from mlflow.types import ColSpec, Schema
-
-    example = example_frame(bundle)
-    signature = infer_signature(example, score_frame(bundle, example), params={"language": "en", "reasons": 3})
-    # Only lead and moment must be sent; a lead may be known by its attributes or by its journey alone.
-    signature.inputs = Schema(
-        [ColSpec("string", name, required=name in ("lead_id", "snapshot_at")) for name in COLUMNS]
-    )
-    code = [str(Path(str(package.__file__)).parent) for package in (features, models)]
-    return mlflow.pyfunc.log_model(
-        name="model",
-        python_model=str(Path(__file__).parent / "mlflow_runs" / "pyfunc_model.py"),
-        artifacts={"bundle": str(folder)},
-        code_paths=code,
-        signature=signature,
-        input_example=example,
-        pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
-        metadata={"fingerprint": bundle.catalog.fingerprint, "label_days": bundle.metadata["label_days"]},
-    )
-
-
-def track(
-    workspace: Path,
-    model_name: str,
-    folder: Path,
-    result: Mapping[str, Any],
-    plots: Mapping[str, list[dict[str, Any]]],
-    params: Mapping[str, Any],
-    reports: Iterable[Path] = (),
-    *,
-    segments: Mapping[str, Any] | None = None,
-    slices: Mapping[str, Any] | None = None,
-    comparison: Mapping[str, Any] | None = None,
-) -> dict[str, str]:
-    """Record one training as an MLflow run, and below it one run per dimension that the test was cut by.
-
-    Parameters
-    ----------
-    workspace : Path
-        Where `dvc.lock` is; decides the store and the git commit.
-    model_name : str
-        Name of the experiment.
-    folder : Path
-        The bundle.
-    result : mapping
-        Content of `evaluate.json`.
-    plots : mapping of str to list of rows
-        As `read_plots` returns them; a figure without rows is left out.
-    params : mapping
-        Parameter sections, as plain values.
-    reports : iterable of Path
-        Files to attach.
-    segments : mapping, optional
-        Content of `segments.json`.
-    slices : mapping, optional
-        `slices` of `split.json`: what the datasets of the run hold.
-    comparison : mapping, optional
-        As `pipeline.mlflow_runs.comparison.compare` returns it.
-
-    Returns
-    -------
-    dict of str to str
-        run_id, run_name, experiment, model_uri (of the logged model), bundle_sha256, source.
-    """
-    bundle = Bundle.load(folder)
-    digest = bundle_hash(folder)
-    mlflow, experiment = open_store(workspace, model_name)
-    source = str(bundle.metadata["source"])
-    name = run_name(bundle.metadata, result, float(params["train"]["learning_rate"]))
-    data = {f"data.{path}"[:250]: md5 for path, md5 in data_hashes(workspace / "dvc.lock").items()}
-    git = git_state(workspace)
-    tags = {
-        **git,
-        **{key: md5 for key, md5 in data.items() if not key.startswith(RESULTS)},
-        "source": source,
-        "bundle_sha256": digest,
-        "fingerprint": str(bundle.catalog.fingerprint),
-        "mlflow.source.name": "python -m pipeline.tracking",
-        **({"mlflow.source.git.commit": git["git_commit"]} if git else {}),
-        **({"dvc_experiment": os.environ["DVC_EXP_NAME"]} if os.environ.get("DVC_EXP_NAME") else {}),
-        **review_tags(result, segments, comparison),
-    }
-    description = run_description(bundle.metadata, result, segments, comparison)
-    with mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags, description=description) as run:
-        for chunk in _chunks(flat_params(params)):
-            mlflow.log_params(chunk)
-        for dataset, context in datasets(bundle, slices or {}):
-            mlflow.log_input(dataset, context=context)
-        mlflow.log_metrics(flat_metrics(result) | comparison_metrics(comparison))
-        mlflow.log_dict(dict(result), "metrics/evaluate.json")
-        words = feature_words(bundle)
-        for plot, rows in plots.items():
-            if not rows:
-                continue
-            mlflow.log_dict({"rows": rows}, f"plots/{plot}.json")
-            shown = with_words(rows, words) if plot == "feature_importance" else rows
-            _log_bytes(mlflow, figure_png(plot, shown, target=target_of(bundle.metadata)), f"plots/{plot}.png")
-        for path in reports:
-            mlflow.log_artifact(str(path), "reports")
-        if comparison is not None:
-            mlflow.log_dict(dict(comparison), "metrics/comparison_with_champion.json")
-        if data:
-            mlflow.log_dict(data, "data_hashes.json")
-        if segments is not None:
-            mlflow.log_dict(dict(segments), "metrics/segments.json")
-            _log_segments(mlflow, experiment, segments)
-        info = _log_model(mlflow, bundle, folder)
-    return {
-        "run_id": run.info.run_id,
-        "run_name": name,
-        "experiment": model_name,
-        "model_uri": info.model_uri,
-        "bundle_sha256": digest,
-        "source": source,
-    }
-
-
-def _log_segments(mlflow: Any, experiment: str, segments: Mapping[str, Any]) -> None:
-    """Record one run per dimension below the present one; the pages draw metrics named `<metric>/<segment>` as bars."""
-    for dimension, cells in segments["by"].items():
-        with mlflow.start_run(
-            experiment_id=experiment,
-            run_name=f"by {dimension_words(dimension, 'en')}",
-            nested=True,
-            tags={"dimension": dimension, "mlflow.source.name": "python -m pipeline.tracking"},
-            description=segments_description(dimension, cells, segments["min_positives"]),
-        ):
-            mlflow.log_metrics(segment_metrics(cells))
-
-
-def _log_bytes(mlflow: Any, content: bytes, path: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, Path(path).name)
-        file.write_bytes(content)
-        mlflow.log_artifact(str(file), str(Path(path).parent))
-
-
-def _read_json(path: Path, stage: str) -> Any:
-    if not path.exists():
-        raise DataError(f"{path}: no such file. Run `dvc repro {stage}`.")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _beside_champion(data: Path, sections: Any) -> dict[str, Any]:
-    """Compare the bundle with the present champion, if there is one that this code can read."""
-    new = Bundle.load(data / "bundle")
-    registry = Registry.find(Path.cwd(), sections.publish.model_name)
-    version = None if registry is None else registry.alias("champion")
-    champion: Bundle | BundleError | None = None
-    if registry is not None and version is not None:
-        try:
-            champion = Bundle.load(registry.bundle(version))
-        except BundleError as error:
-            champion = error
-    predictions = read_table(data / "predictions.parquet", "predictions").to_pandas()
-    number = None if version is None else version.version
-    return compare(new, predictions, champion, number, data / "canonical", sections.evaluate)
 
 
 def main() -> None:
@@ -251,13 +42,13 @@ def main() -> None:
         return show_pages(Path.cwd())
     sections = load_params(SECTIONS)
     paths = sections.paths
-    result = _read_json(paths.metrics_dir / "evaluate.json", "evaluate")
+    result = read_json(paths.metrics_dir / "evaluate.json", "evaluate")
     params = {key: value for key, value in sections.model_dump(mode="json").items() if key not in NOT_LOGGED}
     if sections.ingest.source != "simulated":
         del params["simulator"]
     data = paths.data_dir
     with console.status("comparing with the champion"):
-        comparison = _beside_champion(data, sections)
+        comparison = compare_with_champion(Path.cwd(), sections.publish.model_name, data, sections.evaluate)
     with console.status("recording the run in MLflow"):
         record = track(
             Path.cwd(),
@@ -267,8 +58,8 @@ def main() -> None:
             read_plots(paths.plots_dir),
             params,
             sorted(paths.reports_dir.glob("*.html")),
-            segments=_read_json(data / "segments.json", "segments"),
-            slices=_read_json(paths.metrics_dir / "split.json", "split")["slices"],
+            segments=read_json(data / "segments.json", "segments"),
+            slices=read_json(paths.metrics_dir / "split.json", "split")["slices"],
             comparison=comparison,
         )
     write_json(data / "tracking.json", record)

@@ -18,7 +18,7 @@ from serving.scoring.champion import (
     refused_models,
     watched_registry,
 )
-from serving.scoring.registry import Registered, champion_version, versions
+from serving.scoring.registry import champion_version, versions
 
 __all__ = ["main"]
 
@@ -59,12 +59,10 @@ def main(given: list[str] | None = None) -> None:
 def _list() -> None:
     refused, folder = refused_models(ROOT, os.environ), last_good_folder(ROOT, os.environ)
     name = os.environ.get(MODEL_NAME) or DEFAULT_MODEL_NAME
-    served: Registered | None = None
     try:
         if folder.is_dir():
             champion = champion_in_folder(folder, name)
-            served = Registered(champion.name, champion.version, bundle_hash(folder))
-            _say(f"served last: version {served.version} of {served.name}  {_short(served.sha256)}  {folder}")
+            _say(f"served last: version {champion.version} of {champion.name}  {_short(bundle_hash(folder))}  {folder}")
         else:
             _say(f"served last: none; nothing is kept in {folder}")
     except LeadQualificationError as error:

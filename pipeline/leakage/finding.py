@@ -7,9 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from features.errors import DataError, LeakageError
+from features.errors import DataError, LeakageError, ParameterError
 
-__all__ = ["Finding", "Severity", "Status", "Words", "open_blocks", "read_findings", "refuse_leaks", "settle", "stale"]
+__all__ = [
+    "Finding",
+    "Severity",
+    "Status",
+    "Words",
+    "open_blocks",
+    "read_findings",
+    "refuse_leaks",
+    "refuse_stale",
+    "settle",
+    "stale",
+]
 
 Severity = Literal["block", "warn", "info"]
 Status = Literal["open", "withheld", "accepted"]
@@ -101,6 +112,24 @@ def settle(
 def stale(findings: Sequence[Finding], accepted: Mapping[str, str]) -> list[str]:
     """List the subjects that are accepted although nothing is found, or nothing that needs it; sorted."""
     return sorted(set(accepted) - {finding.subject for finding in findings if finding.status == "accepted"})
+
+
+def refuse_stale(findings: Sequence[Finding], accepted: Mapping[str, str]) -> None:
+    """Stop when something is accepted that needs no acceptance: it would hide a later finding of the same name.
+
+    Raises
+    ------
+    ParameterError
+        If `stale` lists a subject.
+    """
+    unmet = stale(findings, accepted)
+    if not unmet:
+        return
+    allowed = sorted({finding.subject for finding in findings if finding.status != "withheld"})
+    raise ParameterError(
+        f"params.yaml: audit.accepted names {', '.join(map(repr, unmet))}, of which nothing is found that needs it. "
+        f"Allowed are subjects of open findings: {', '.join(allowed) or 'none'}. Remove the stale entries."
+    )
 
 
 def open_blocks(findings: Iterable[Finding]) -> list[Finding]:

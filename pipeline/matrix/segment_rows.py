@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["ALL", "dimension_words", "plot_rows", "value_words"]
+from models.quality.segment_report import ALL
+
+__all__ = ["dimension_words", "plot_rows", "value_words"]
 
 Both = tuple[str, str]
 
@@ -20,7 +22,6 @@ DIMENSIONS: dict[str, Both] = {
     "seniority": ("seniority", "Position"),
 }
 VALUES: dict[str, Both] = {"true": ("yes", "ja"), "false": ("no", "nein")}
-ALL = "all"  # all rows as one segment
 MISSING: Both = ("not known", "unbekannt")
 
 
@@ -56,7 +57,7 @@ def plot_rows(result: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
     Parameters
     ----------
     result : mapping
-        As `pipeline.segments.measure_segments` returns it.
+        As `models.quality.segment_report.measure_segments` returns it.
 
     Returns
     -------

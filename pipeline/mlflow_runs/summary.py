@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from models.bundle import target_of
 from pipeline.mlflow_runs.comparison import comparison_sentence
 from pipeline.mlflow_runs.segments import segments_sentence
 from pipeline.pages.report_parts import verdict_sentence
-from pipeline.pages.target_words import WORDS, target_of
+from pipeline.pages.target_words import WORDS
 
 __all__ = [
     "comparison_metrics",

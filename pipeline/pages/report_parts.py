@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+from models.bundle import target_of
 from models.quality.model_words import MODEL_WORDS
 from pipeline.leakage.finding import Finding
 from pipeline.pages.charts import with_words
 from pipeline.pages.html import box, interval, number, percent, table, tiles
-from pipeline.pages.target_words import WORDS, TargetWords, target_of
+from pipeline.pages.target_words import WORDS, TargetWords
 
 __all__ = [
     "METRIC_WORDS",

@@ -1,10 +1,10 @@
 """What a model predicts, in the words of the people who read about it: by target, in English and German."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-__all__ = ["WORDS", "TargetWords", "target_of"]
+from models.quality.evaluation import CLASS_NAMES
+
+__all__ = ["WORDS", "TargetWords"]
 
 Both = tuple[str, str]
 
@@ -28,7 +28,7 @@ class TargetWords:
     chance : Both
         The same in a formula's few words.
     yes, no : Both
-        Legends of the two groups.
+        Legends of the two classes; English as in `models.quality.evaluation.CLASS_NAMES`.
     one_row : Both
         What one row of the headline metrics is.
     learned, moved : Both
@@ -64,8 +64,8 @@ _QUALIFIED = TargetWords(
         "dass ein marketingqualifizierter Lead (MQL){within} vertriebsqualifiziert wird.",
     ),
     chance=("sales-qualified", "vertriebsqualifiziert"),
-    yes=("qualified", "qualifiziert"),
-    no=("not qualified", "nicht qualifiziert"),
+    yes=(CLASS_NAMES["sales_qualified"][0], "qualifiziert"),
+    no=(CLASS_NAMES["sales_qualified"][1], "nicht qualifiziert"),
     one_row=("one per risk period (the MQL moment)", "eine je Risikoperiode (der MQL-Zeitpunkt)"),
     learned=(
         "It learned what sales made of leads so far. Where sales worked some leads later or not at all, their chances may "
@@ -118,8 +118,8 @@ WORDS: dict[str, TargetWords] = {
             "dass ein Bestandskunde{within} wieder bestellt.",
         ),
         chance=("orders again", "bestellt wieder"),
-        yes=("ordered", "bestellt"),
-        no=("did not order", "nicht bestellt"),
+        yes=(CLASS_NAMES["again"][0], "bestellt"),
+        no=(CLASS_NAMES["again"][1], "nicht bestellt"),
     ),
     "more": _purchase(
         positives=("those who order for more", "derer mit höherem Bestellwert"),
@@ -129,8 +129,8 @@ WORDS: dict[str, TargetWords] = {
             "dass ein Bestandskunde{within} für mehr bestellt als in ebenso vielen Tagen zuvor.",
         ),
         chance=("orders for more", "bestellt für mehr"),
-        yes=("for more", "für mehr"),
-        no=("not for more", "nicht für mehr"),
+        yes=(CLASS_NAMES["more"][0], "für mehr"),
+        no=(CLASS_NAMES["more"][1], "nicht für mehr"),
     ),
     "new_product": _purchase(
         positives=("those who order something new", "derer mit einem neuen Produkt"),
@@ -140,21 +140,8 @@ WORDS: dict[str, TargetWords] = {
             "dass ein Bestandskunde{within} ein Produkt bestellt, das er noch nie bestellt hat.",
         ),
         chance=("orders a new product", "bestellt ein neues Produkt"),
-        yes=("something new", "etwas Neues"),
-        no=("nothing new", "nichts Neues"),
+        yes=(CLASS_NAMES["new_product"][0], "etwas Neues"),
+        no=(CLASS_NAMES["new_product"][1], "nichts Neues"),
     ),
 }
 """Target to its words: `sales_qualified`, else what `labels.purchase` says."""
-
-
-def target_of(metadata: Mapping[str, Any]) -> str:
-    """Name the target of a model by its bundle's metadata.
-
-    Examples
-    --------
-    >>> target_of({"risk_set": "mql", "purchase": "again"}), target_of({"risk_set": "customers", "purchase": "more"})
-    ('sales_qualified', 'more')
-    """
-    if metadata.get("risk_set") != "customers":
-        return "sales_qualified"
-    return str(metadata.get("purchase", "again"))

@@ -9,7 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["hash_files", "records", "write_json"]
+from features.errors import DataError
+
+__all__ = ["hash_files", "read_json", "records", "write_json"]
 
 CHUNK = 1 << 20
 DIGITS = 6
@@ -19,6 +21,19 @@ def write_json(path: Path, content: Any) -> None:
     """Write JSON for people and git: indented, numbers to six digits, NaN as null, folders made as needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(_rounded(content), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path, stage: str) -> Any:
+    """Read what a stage wrote.
+
+    Raises
+    ------
+    DataError
+        If the file is missing; the message names the stage that makes it.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file. Run `dvc repro {stage}`.")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _rounded(value: Any) -> Any:

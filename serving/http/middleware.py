@@ -107,12 +107,13 @@ class Middleware:
         try:
             answer = self._refusal(scope, matched)
             is_refused = answer is not None
+            if is_refused or (scope["method"] != "POST" and _has_body(scope)):
+                # nobody reads it, and a caller whose body is left unread may not see the answer
+                await skip_body(receive)
             if matched is not None and not is_refused and matched.route.is_upstream:
                 await upstream.ask(self.app, matched.route, scope, receive, send, seen, request_id)
                 return
-            if answer is not None:
-                await skip_body(receive)
-            elif matched is not None:
+            if answer is None and matched is not None:
                 answer = await self._handled(matched, scope, receive)
             await self._send(answer or _nothing_here(), scope, send, seen, request_id)
         finally:
@@ -178,6 +179,10 @@ class Middleware:
         self.observe(path, seen.status, seconds)
         kind = None if seen.status < 400 else (ACCESS_LOG, seen.status, seen.code)
         self.log.info("answered", extra={"fields": fields, "kind": kind, "where": path})
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(name in (b"content-length", b"transfer-encoding") and value != b"0" for name, value in scope["headers"])
 
 
 def _nothing_here() -> Answer:

@@ -60,6 +60,8 @@ def main(folder: Path, answers: TextIO) -> None:
         say(refused=str(error))
     except MemoryError:
         say(refused=f"it takes more than {MORE_BYTES // 2**30} GiB of memory")
+    except OSError:  # the machine's doing: a full disk, too many files; the check came to no end
+        raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the bundle caused it, and the parent tells it
         frame = traceback.extract_tb(error.__traceback__)[-1]
         say(refused=f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}")

@@ -224,13 +224,13 @@ def _publish(address: str, bundle: Bundle, folder: Path, monkeypatch: pytest.Mon
     """Track and register a bundle as training does, and make it champion; over HTTP, artifacts too."""
     from pipeline.mlflow_runs.registry import Registry
     from pipeline.mlflow_runs.store import open_store
-    from pipeline.tracking import _log_model
+    from pipeline.mlflow_runs.training import log_model
 
     bundle.save(folder / "bundle")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     mlflow, experiment = open_store(folder, NAME)
     with mlflow.start_run(experiment_id=experiment, description="of a test") as run:
-        logged = _log_model(mlflow, bundle, folder / "bundle")
+        logged = log_model(mlflow, bundle, folder / "bundle")
     registry = Registry.open(folder, NAME)
     tracked = {
         "run_id": run.info.run_id,

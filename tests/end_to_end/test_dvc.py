@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.mlflow_runs.promotion import publish
 from pipeline.params import dump_yaml, read_yaml
-from pipeline.publish import publish
-from pipeline.score import open_leads
+from pipeline.population.risk_set import leads_at_risk
 from pipeline.workspaces.workspace import CODE, FILES
 
 STAGES = [
@@ -144,13 +144,13 @@ def test_the_trained_model_is_published_and_scores_open_leads(
     from pipeline.publish import SECTIONS
 
     params = load_params(SECTIONS)
-    code = publish(repository, params, repository / "data" / "champion")
-    assert code in (0, 3)
-    bundle = "data/champion" if code == 0 else "data/bundle"
+    promotion = publish(repository, params, repository / "data" / "champion")
+    assert promotion.outcome in ("promoted", "kept")
+    bundle = "data/champion" if promotion.is_champion else "data/bundle"
     command = [sys.executable, "-m", "pipeline.score", "--out", "data/scores.csv", "--bundle", bundle]
     subprocess.run(command, cwd=repository, check=True, env={**os.environ, "PYTHONPATH": str(repository)})
     lines = (repository / "data" / "scores.csv").read_text().splitlines()
-    waiting = open_leads(repository / "data" / "canonical", load_params(("snapshots",)).snapshots)
+    waiting = leads_at_risk(repository / "data" / "canonical", load_params(("snapshots",)).snapshots)
     assert len(lines) == 1 + len(waiting)
     assert len(waiting) > 50
 

@@ -18,10 +18,10 @@ from models.fitting.random_folds import random_fold_probabilities
 from models.fitting.recipe import fit_baselines, fit_product
 from models.fitting.splits import assign_slices
 from models.params import CalibrationParams, EvaluateParams, PublishParams, SplitParams, TiersParams, TrainParams
-from pipeline import evaluate
+from models.quality import evaluation
 from pipeline.mlflow_runs import comparison
+from pipeline.mlflow_runs.promotion import publish
 from pipeline.mlflow_runs.registry import Registry
-from pipeline.publish import REFUSED, publish
 from pipeline.tables.parquet import read_table, write_table
 from tests.pipeline.conftest import catalog as catalog
 from tests.pipeline.conftest import empty_store as empty_store
@@ -98,22 +98,22 @@ def test_random_folds_look_good_where_later_leads_show_nothing() -> None:
         **fit_baselines(matrix, frame, catalog, points=None, observation_days=30, predict=np.arange(len(frame))),
     )
     section = EvaluateParams(bootstrap=100)
-    promised = evaluate.random_folds(found, section)
+    promised = evaluation.random_folds(found, section)
     assert promised is not None
     assert promised["value"] is not None
     assert promised["value"] > 0.6
-    verdict = evaluate.judge(found[found["slice"] == "test"], bundle, PublishParams(permutations=199), section)
+    verdict = evaluation.judge(found[found["slice"] == "test"], bundle, PublishParams(permutations=199), section)
     assert verdict.code == "no_forward_signal"
     assert verdict.auc["value"] == pytest.approx(0.5, abs=0.06)
     assert verdict.positives > 200
 
 
 def test_shuffled_labels_are_not_promoted_and_the_champion_stays(
-    workspace: Path, make_bundle: Any, lay_out: Any, sections: SimpleNamespace, monkeypatch: Any, capsys: Any
+    workspace: Path, make_bundle: Any, lay_out: Any, sections: SimpleNamespace, monkeypatch: Any
 ) -> None:
     target = workspace / "data" / "champion"
     lay_out(make_bundle(1))
-    assert publish(workspace, sections, target) == 0
+    assert publish(workspace, sections, target).is_champion
     served = (target / "provenance.json").read_text()
 
     lay_out(make_bundle(2))
@@ -127,7 +127,8 @@ def test_shuffled_labels_are_not_promoted_and_the_champion_stays(
         return snapshots[["lead_id", "snapshot_at"]].assign(probability=np.float32(0.9))  # a hopeless champion
 
     monkeypatch.setattr(comparison, "score_snapshots", score)
-    assert publish(workspace, sections, target) == REFUSED
+    promotion = publish(workspace, sections, target)
+    assert promotion.outcome == "kept"
     assert (target / "provenance.json").read_text() == served
     registry = Registry.open(workspace, "lead-qualification")
     champion = registry.alias("champion")
@@ -135,4 +136,5 @@ def test_shuffled_labels_are_not_promoted_and_the_champion_stays(
     assert champion.version == "1"
     refused = registry._version("2").tags
     assert "No forward signal" in refused["verdict"]
-    assert "No forward signal" in " ".join(capsys.readouterr().out.split())
+    assert promotion.decision is not None
+    assert "No forward signal" in promotion.decision.verdict

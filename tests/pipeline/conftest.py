@@ -268,8 +268,8 @@ def sections() -> SimpleNamespace:
 @pytest.fixture
 def lay_out(workspace: Path, frame: pd.DataFrame, evaluated: dict[str, Any]) -> Any:
     """Return a function that makes the workspace look as after `dvc repro` with this bundle."""
+    from pipeline.mlflow_runs.training import track
     from pipeline.tables.parquet import write_table
-    from pipeline.tracking import track
 
     def run(bundle: Any, noise: float = 0.0, model_name: str = "lead-qualification") -> dict[str, str]:
         data = workspace / "data"

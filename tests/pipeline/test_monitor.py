@@ -26,6 +26,7 @@ from models.monitoring.score_log import LogSettings, Model
 from models.monitoring.score_log_reader import read_log
 from models.params import MonitorParams
 from pipeline import audit, build_features, ingest, labels, monitor, simulate, snapshots, split, train
+from pipeline.console import RECOMMENDED
 from pipeline.monitoring.rows import monitored_rows
 from pipeline.pages.monitor_page import monitor_page
 from pipeline.params import dump_yaml, load_params, read_yaml
@@ -308,6 +309,6 @@ def test_the_command_replays_judges_and_says_so_with_its_exit_code(run: Path) ->
         check=False,
     )
     result = json.loads((run / "reports/m.json").read_text())
-    assert done.returncode == (monitor.RECOMMENDED if result["verdict"] == RETRAIN else 0), done.stdout + done.stderr
+    assert done.returncode == (RECOMMENDED if result["verdict"] == RETRAIN else 0), done.stdout + done.stderr
     assert f"monitor: {result['verdict']}" in done.stdout
     assert result["log"]["origins"] == {"replay": result["log"]["rows"]}

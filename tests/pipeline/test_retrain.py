@@ -10,8 +10,7 @@ import pytest
 
 from features.errors import LeadQualificationError
 from pipeline import retrain
-from pipeline.monitor import RECOMMENDED
-from pipeline.publish import REFUSED
+from pipeline.console import BUSY, RECOMMENDED, REFUSED
 
 
 def test_a_second_run_ends_at_once_and_the_lock_goes_with_its_owner(root: Path, tmp_path: Path) -> None:
@@ -26,7 +25,7 @@ def test_a_second_run_ends_at_once_and_the_lock_goes_with_its_owner(root: Path, 
     with (tmp_path / "data" / ".retrain.lock").open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         busy = run()
-        assert busy.returncode == retrain.BUSY, busy.stdout + busy.stderr
+        assert busy.returncode == BUSY, busy.stdout + busy.stderr
         assert "another retraining is at work" in busy.stdout
     free = run()  # the file is still there; here it fails for a reason of its own: there is no DVC workspace
     assert free.returncode == 1

@@ -147,7 +147,7 @@ def tunable(workspace: Path, frame: pd.DataFrame, catalog: Any) -> Path:
 
 
 def test_the_command_records_nested_runs_goes_on_and_applies(tunable, monkeypatch) -> None:
-    from pipeline.tracking import open_store
+    from pipeline.mlflow_runs.store import open_store
 
     before = (tunable / "params.yaml").read_text(encoding="utf-8")
     monkeypatch.setattr("sys.argv", ["tune", "--trials", "3", "--minutes", "60"])

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+import socket
+import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 
 from models.bundle import Bundle
 from serving.contract import examples, limits
-from tests.serving.running import access_lines
+from tests.serving.running import Client, access_lines
 
 Lead = dict[str, Any]
 
@@ -310,3 +312,15 @@ def test_the_page_loads_nothing_from_elsewhere(service: Any) -> None:
     assert b"http://" not in page
     assert b"https://" not in page
     assert service.get("/static_content/swagger-ui-bundle.js")[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/health", "/docs.json", "/leads/L-0/score", "/nothing"])
+def test_a_body_that_nobody_asked_for_does_not_cost_the_answer(service: Client, path: str) -> None:
+    body = b"x" * 1_000_000  # more than the buffers on the way: what is left unread resets the connection
+    head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    address = urllib.parse.urlsplit(service.address)
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
+        connection.sendall(head.encode() + body)
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert answer.startswith((b"HTTP/1.1 200", b"HTTP/1.1 404"))
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 
 from models.answers.limits import MAX_TOUCHPOINTS
-from pipeline.ingest import ingest
 from pipeline.pages.machine_traffic_words import mail_sentences, traffic_lines
 from pipeline.pages.monitor_machine_section import machine_section
 from pipeline.population.machine_traffic import DAY_VOLUME, MachineTraffic, machine_traffic
+from pipeline.tables.ingested import ingest
 from pipeline.tables.parquet import write_table
 
 START = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.errors import DataError
-from pipeline.ingest import Counts, ingest
+from pipeline.tables.ingested import Counts, ingest
 from pipeline.tables.parquet import check_file
 
 # Per table: its columns, and one good row.

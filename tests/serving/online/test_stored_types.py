@@ -109,6 +109,10 @@ def test_sending_all_of_it_is_still_refused(bundle: Bundle) -> None:
     assert (caught.value.status, caught.value.field) == (422, "leads[0].account.attributes.employees")
 
 
+def _of_another_type(lead: dict[str, Any]) -> list[str]:
+    return [item["field"] for item in lead["warnings"] if item["code"] == "attribute_type"]
+
+
 def test_a_colleagues_role_of_another_type_is_unknown(store: Store, bundle: Bundle) -> None:
     for number, role in enumerate((420, True, None, "", "purchasing")):
         account = {"account_id": f"A-{number}"}
@@ -119,7 +123,7 @@ def test_a_colleagues_role_of_another_type_is_unknown(store: Store, bundle: Bund
         visit = {"lead_id": f"C-{number}", "occurred_at": moment(NOW - DAY_US), "kind": "page_view"}
         tell(store, bundle, "touchpoints", visit)
     leads = [ask(store, bundle, f"L-{number}") for number in range(5)]
-    assert [[item["field"] for item in lead["warnings"]] for lead in leads] == [
+    assert [_of_another_type(lead) for lead in leads] == [
         ["lead.account.touchpoints.role"],
         ["lead.account.touchpoints.role"],
         [],
@@ -133,7 +137,7 @@ def test_a_colleagues_role_of_another_type_is_unknown(store: Store, bundle: Bund
 def test_one_name_of_lead_and_account_is_the_one_of_its_own(store: Store, bundle: Bundle) -> None:
     account = {"account_id": "A-1", "attributes": {"employees": 7, "newsletter": 5}}
     tell(store, bundle, "leads", {"lead_id": "L-1", "attributes": {"employees": "many"}, "account": account})
-    assert [item["field"] for item in ask(store, bundle, "L-1")["warnings"]] == ["lead.account.attributes.newsletter"]
+    assert _of_another_type(ask(store, bundle, "L-1")) == ["lead.account.attributes.newsletter"]
     account = {"account_id": "A-2", "attributes": {"lead_id": 5, "created_at": True}}
     tell(store, bundle, "leads", {"lead_id": "L-2", "attributes": {"employees": "many"}, "account": account})
     found = [(item["code"], item["field"]) for item in ask(store, bundle, "L-2")["warnings"]]

@@ -325,8 +325,8 @@ def test_a_stored_value_of_another_type_stops_nobody(
         put_leads(connection, [LeadRow("L-0", None, None, {"newsletter": "text"}, {}, (), None, None)], clock.now)
     _visit(store, "L-1", clock.now)
     _work(dispatcher, clock)
-    sent_before = {item["lead_id"]: [warning["code"] for warning in item["lead"]["warnings"]] for item in crm.data}
-    assert sent_before == {"L-0": ["attribute_type"], "L-1": []}
+    codes = {item["lead_id"]: [warning["code"] for warning in item["lead"]["warnings"]] for item in crm.data}
+    assert codes == {"L-0": ["no_touchpoints", "attribute_type"], "L-1": []}
     assert _rows(store, schema.rescore) == []
 
 

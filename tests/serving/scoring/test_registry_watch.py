@@ -292,7 +292,7 @@ def test_models_that_kill_never_reach_the_service_nor_keep_it_down(
             begin = len(answers)
             _until(lambda b=begin: len(answers) > b + 20)  # type: ignore[misc]
         assert client.get("/ready")[0] == 200
-        assert _refused(client) >= len(bad)
+        _until(lambda: _refused(client) >= len(bad))
     assert {(status, answer["model"]["version"]) for status, answer in answers} == {(200, "1")}
     again = tmp_path / "again.txt"
     with serving_at(target, root, again, settings) as client:  # the last of them is still the champion

@@ -1,4 +1,4 @@
-"""One run per training: what it carries, where it is stored, and that its model loads and scores without pickles."""
+"""One run per training: what it carries, and that its model loads and scores without pickles."""
 
 import json
 import os
@@ -8,40 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
-from features.errors import BundleError, DataError, LeadQualificationError
 from pipeline.mlflow_runs.provenance import (
     bundle_hash,
-    data_hashes,
-    find_repository,
-    git_state,
-    read_tracking,
-    store_addresses,
 )
 from pipeline.mlflow_runs.store import open_store
-from pipeline.mlflow_runs.summary import flat_metrics, flat_params
-from pipeline.tracking import track
+from pipeline.mlflow_runs.training import track
 
 PICKLES = ("*.pkl", "*.pickle", "*.joblib", "*.cloudpickle", "*.dill", "*.npy", "*.nbi", "*.nbc", "*.pyc")
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
-    done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    folder = tmp_path / "company"
-    folder.mkdir()
-    git(folder, "init", "-q")
-    (folder / "params.yaml").write_text("a: 1\n")
-    git(folder, "add", ".")
-    git(folder, "commit", "-qm", "First")
-    return folder
 
 
 def test_a_run_carries_parameters_metrics_figures_reports_and_origin(
@@ -141,65 +115,6 @@ def test_segments_are_runs_below_the_training_and_the_datasets_hold_no_row(
         assert "L-" not in dataset.schema + dataset.profile + dataset.source
 
 
-def test_the_description_says_how_the_model_stands_beside_the_champion(
-    workspace: Path, make_bundle: Any, lay_out: Any, sections: Any, frame: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from pipeline.mlflow_runs import comparison as module
-    from pipeline.mlflow_runs.comparison import compare, comparison_sentence
-    from pipeline.mlflow_runs.registry import Registry
-    from pipeline.mlflow_runs.summary import comparison_metrics
-    from pipeline.publish import publish
-    from pipeline.tables.parquet import read_table
-
-    bundle = make_bundle()
-    assert Registry.find(workspace, "lead-qualification") is None
-    lay_out(bundle)
-    assert publish(workspace, sections, workspace / "champion") == 0
-    registry = Registry.find(workspace, "lead-qualification")
-    assert registry is not None
-    version = registry.alias("champion")
-    assert version is not None
-    predictions = read_table(workspace / "data" / "predictions.parquet", "predictions").to_pandas()
-    canonical = workspace / "data" / "canonical"
-
-    def beside(champion: Any, rows: Any = predictions, new: Any = bundle) -> dict[str, Any]:
-        return compare(new, rows, champion, None if champion is None else version.version, canonical, sections.evaluate)
-
-    # The champion's probabilities come from its own features; here they are the base rate, and nothing is read.
-    monkeypatch.setattr(module, "champion_probabilities", lambda rows, champion, folder: rows["base_rate"].to_numpy())
-    found = beside(registry.bundle(version) and make_bundle())
-    assert (found["outcome"], found["rows"], found["version"]) == ("compared", 300, "1")
-    gain = found["gain"]["log_loss"]
-    assert gain["value"] == pytest.approx(found["champion"]["log_loss"] - found["model"]["log_loss"])
-    assert 0 < gain["low"] < gain["value"] < gain["high"]
-    assert comparison_metrics(found)["gain_over_champion/log_loss"] == gain["value"]
-    sentence = comparison_sentence(found)
-    assert "better than the champion (version 1) on 300 test rows" in sentence
-    worse = {**found, "gain": {name: {"value": -0.1, "low": -0.2, "high": -0.05} for name in ("log_loss", "auc")}}
-    assert "worse than the champion" in comparison_sentence(worse)
-    even = {**found, "gain": {name: {"value": 0.1, "low": -0.2, "high": 0.3} for name in ("log_loss", "auc")}}
-    assert "can't be told apart from the champion" in comparison_sentence(even)
-
-    for champion, outcome, words in (
-        (None, "no_champion", "there was none to compare with"),
-        (
-            BundleError("format 9"),
-            "unreadable",
-            "can't read the champion (version 1), so nothing was compared: format 9",
-        ),
-        (make_bundle(data_used_until="2030-01-01T00:00:00+00:00"), "no_rows", "0 test rows are newer than its data"),
-    ):
-        said = beside(champion)
-        assert said["outcome"] == outcome
-        assert words in comparison_sentence(said)
-        assert comparison_metrics(said) == {}
-    upsell = make_bundle()
-    upsell.metadata["risk_set"] = "customers"
-    said = beside(upsell)
-    assert said["outcome"] == "other_question"
-    assert "Nothing was compared" in comparison_sentence(said)
-
-
 def test_the_logged_model_scores_as_the_product_does_and_holds_no_pickle(
     workspace: Path, make_bundle: Any, lay_out: Any
 ) -> None:
@@ -265,85 +180,3 @@ def test_the_logged_model_scores_as_the_product_does_and_holds_no_pickle(
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == probabilities.tobytes().hex()
-
-
-def test_the_store_is_beside_the_repository_also_from_worktrees_and_temporary_experiments(repository: Path) -> None:
-    expected = (f"sqlite:///{repository / 'mlflow.db'}", str(repository / "mlartifacts"))
-    worktree = repository.parent / "worktree"
-    git(repository, "worktree", "add", "-q", str(worktree))
-    experiment = repository / ".dvc" / "tmp" / "exps" / "standalone" / "tmpab12"
-    experiment.mkdir(parents=True)
-    git(experiment, "init", "-q")
-    inside = repository / "runs" / "olist"
-    inside.mkdir(parents=True)
-    for folder in (repository, worktree, experiment, inside):
-        assert store_addresses(folder) == expected, folder
-
-
-def test_the_store_is_where_the_environment_says_or_in_the_working_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert find_repository(tmp_path) is None
-    assert store_addresses(tmp_path) == (f"sqlite:///{tmp_path / 'mlflow.db'}", str(tmp_path / "mlartifacts"))
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5001")
-    assert store_addresses(tmp_path) == ("http://127.0.0.1:5001", None)
-
-
-def test_dirty_means_changed_code_or_parameters_not_new_results(repository: Path) -> None:
-    commit = git(repository, "rev-parse", "HEAD")
-    (repository / "metrics").mkdir()
-    (repository / "metrics" / "evaluate.json").write_text("{}")
-    assert git_state(repository) == {"git_commit": commit, "git_dirty": "false"}
-    (repository / "params.yaml").write_text("a: 2\n")
-    assert git_state(repository)["git_dirty"] == "true"
-    assert git_state(repository / "metrics") == git_state(repository)
-
-
-def test_outside_of_git_nothing_is_claimed(tmp_path: Path) -> None:
-    assert git_state(tmp_path) == {}
-    assert data_hashes(tmp_path / "dvc.lock") == {}
-
-
-def test_selectors_are_one_parameter_each_without_their_labels() -> None:
-    selectors = {"pricing": {"kind": ["page_view"], "channel": None, "label": {"en": "x", "de": "y"}}}
-    assert flat_params({"features": {"selectors": selectors, "windows_days": [7]}}) == {
-        "features.selectors.pricing": '{"kind": ["page_view"]}',
-        "features.windows_days": "[7]",
-    }
-
-
-def test_metrics_that_are_missing_or_no_numbers_are_left_out() -> None:
-    result = {
-        "source": "x",
-        "ok": True,
-        "rows": 3,
-        "baselines": {"points": None},
-        "product": {"auc": {"value": None, "low": None}},
-    }
-    assert flat_metrics(result) == {"rows": 3.0}
-
-
-def test_the_bundle_hash_changes_with_any_byte_but_not_with_provenance(tmp_path: Path) -> None:
-    (tmp_path / "model.txt").write_text("tree")
-    before = bundle_hash(tmp_path)
-    (tmp_path / "provenance.json").write_text("{}")
-    assert bundle_hash(tmp_path) == before
-    (tmp_path / "model.txt").write_text("tree2")
-    assert bundle_hash(tmp_path) != before
-    with pytest.raises(BundleError, match="no bundle here"):
-        bundle_hash(tmp_path / "nothing")
-
-
-def test_a_missing_or_foreign_tracking_record_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="Run `dvc repro` first"):
-        read_tracking(tmp_path / "tracking.json")
-    (tmp_path / "tracking.json").write_text(json.dumps({"run_id": "r"}))
-    with pytest.raises(DataError, match="bundle_sha256, model_uri missing"):
-        read_tracking(tmp_path / "tracking.json")
-
-
-def test_a_store_that_cannot_be_used_is_explained(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "gopher://nowhere")
-    with pytest.raises(LeadQualificationError, match="Check MLFLOW_TRACKING_URI"):
-        open_store(workspace, "leads")

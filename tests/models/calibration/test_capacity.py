@@ -2,8 +2,7 @@ import pandas as pd
 import pytest
 
 from models.calibration.capacity import capacity_rows
-from models.params import CapacityParams, EvaluateParams
-from pipeline.evaluate import unseen_accounts
+from models.params import CapacityParams
 
 
 def rows(count: int, days: float) -> pd.DataFrame:
@@ -26,16 +25,3 @@ def test_capacity_in_rows(settings, expected) -> None:
 
 def test_a_span_shorter_than_a_week_counts_as_one() -> None:
     assert capacity_rows(rows(100, 2), CapacityParams(leads_per_week=5)) == 5
-
-
-def test_accounts_of_training_rows_are_left_out_of_the_unseen() -> None:
-    frame = rows(6, 10).assign(
-        lead_id=list("abcdef"),
-        account_id=["A", "B", "A", "C", None, "D"],
-        slice=["train", "calibration", "test", "test", "test", "test"],
-        is_headline=[True, True, True, True, True, False],
-        label=[0, 1, 1, 1, 0, 1],
-        probability=0.5,
-    )
-    found = unseen_accounts(frame, CapacityParams(share=0.1), EvaluateParams(bootstrap=20))
-    assert found == {"rows": 2, "positives": 1, "product": None}

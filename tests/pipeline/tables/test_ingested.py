@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.errors import DataError
-from pipeline.ingest import Counts, ingest
+from pipeline.tables.ingested import Counts, ingest
 
 SQL = """
 CREATE VIEW export AS SELECT '2026-03-01T00:00:00Z' AS exported_at, 'real' AS clock;

@@ -14,9 +14,9 @@ from pipeline.pages.html import number, page, table
 from pipeline.pages.interactive import interactive_page
 from pipeline.pages.model_card import model_card
 from pipeline.pages.plots import figure_png
+from pipeline.pages.report_page import report_page
 from pipeline.pages.report_parts import Feature, Trained
 from pipeline.pages.target_words import WORDS
-from pipeline.report import report
 
 METADATA = {
     "source": "simulated",
@@ -164,7 +164,7 @@ def test_customers_are_described_as_customers(trained: Trained) -> None:
 def test_an_upsell_model_never_speaks_of_qualification(trained: Trained, purchase: str) -> None:
     metadata = {**METADATA, "risk_set": "customers", "purchase": purchase, "known_at_export": ["visits"]}
     upsell = dataclasses.replace(trained, metadata=metadata)
-    for html in (model_card(upsell), report(upsell)):
+    for html in (model_card(upsell), report_page(upsell)):
         for language, text in read(html).text.items():
             assert not re.search(r"mql|qualif|marketing-|leads of", text, re.IGNORECASE), (language, text)
             for word in (WORDS[purchase].rows, WORDS[purchase].task):
@@ -203,7 +203,7 @@ def test_undefined_metrics_are_dashes(trained: Trained) -> None:
     assert "nan" not in text.lower().split()
 
 
-@pytest.mark.parametrize("write", [model_card, report])
+@pytest.mark.parametrize("write", [model_card, report_page])
 def test_pages_are_self_contained_and_the_same_each_time(trained: Trained, write: Any) -> None:
     html = write(trained)
     assert html == write(trained)
@@ -217,9 +217,9 @@ def test_pages_are_self_contained_and_the_same_each_time(trained: Trained, write
 
 def test_report_leads_with_what_capacity_finds(trained: Trained) -> None:
     found = trained.result["product"]["precision_at_capacity"]["value"] * 60 / trained.result["positives"]
-    assert f"finds {100 * found:.0f} % of the qualified, " in read(report(trained)).text["en"]
+    assert f"finds {100 * found:.0f} % of the qualified, " in read(report_page(trained)).text["en"]
     more = dataclasses.replace(trained, metadata={**METADATA, "risk_set": "customers", "purchase": "more"})
-    assert f"finds {100 * found:.0f} % of those who order for more, " in read(report(more)).text["en"]
+    assert f"finds {100 * found:.0f} % of those who order for more, " in read(report_page(more)).text["en"]
 
 
 def test_a_customer_s_rows_are_customer_months(trained: Trained) -> None:
@@ -254,12 +254,12 @@ def test_segments_fairness_and_population_are_on_the_card_in_both_languages(trai
 
 
 def test_the_report_lays_out_every_segment(trained: Trained) -> None:
-    text = {code: " ".join(words.split()) for code, words in read(report(trained)).text.items()}
+    text = {code: " ".join(words.split()) for code, words in read(report_page(trained)).text.items()}
     assert "paid search 150 40 30.0 % 31.0 % +1.0 -2.0 to +4.0 0.700 0.600–0.800" in text["en"]
     assert "unbekannt 63 40 30,0 % 31,0 % +9,8 +4,0 bis +15,0" in text["de"]
     many = [{"value": f"v{i}", "rows": 9, "positives": 1, "base_rate": 0.1, "measured": False} for i in range(8)]
     none = {**trained.segments, "compared": 0, "by": {"channel": many}, "fairness": {}}
-    text = " ".join(read(report(dataclasses.replace(trained, segments=none))).text["en"].split())
+    text = " ".join(read(report_page(dataclasses.replace(trained, segments=none))).text["en"].split())
     assert "so none was measured" in text
     assert "v4 (1 of 9), 3 more (3 of 27)" in text
     card = read(model_card(dataclasses.replace(trained, segments=none))).text["en"]
@@ -271,7 +271,7 @@ def test_the_verdict_and_the_intervals_promise_are_shown_where_they_are_known(tr
     coverage = {"share": 0.94, "nominal": 0.9, "groups": 50, "width": 0.11}
     result = {**trained.result, "verdict": {"code": "no_forward_signal", "sentence": sentence}}
     told = dataclasses.replace(trained, result={**result, "interval_coverage": coverage})
-    for write in (model_card, report):
+    for write in (model_card, report_page):
         html = write(told)
         assert '<p class="box">No &lt;signal&gt;.</p>' in html
         assert "Kein <Signal>." in read(html).text["de"]
@@ -283,7 +283,7 @@ def test_the_verdict_and_the_intervals_promise_are_shown_where_they_are_known(tr
 
 def test_pages_without_segments_say_nothing_of_them(trained: Trained) -> None:
     without = dataclasses.replace(trained, segments=None)
-    for write in (model_card, report):
+    for write in (model_card, report_page):
         assert "By month and by segment" not in write(without)
 
 
