@@ -108,7 +108,7 @@ class Middleware:
             answer = self._refusal(scope, matched)
             is_refused = answer is not None
             if is_refused or (scope["method"] != "POST" and _has_body(scope)):
-                # Nobody looks at it, and a caller whose body is left unread may not see the answer
+                # nobody reads it, and a caller whose body is left unread may not see the answer
                 await skip_body(receive)
             if matched is not None and not is_refused and matched.route.is_upstream:
                 await upstream.ask(self.app, matched.route, scope, receive, send, seen, request_id)

@@ -26,7 +26,7 @@ ERRORS = {
 }
 DESCRIPTION = """Scores leads from their journeys: how likely is each to become sales-qualified, and why.
 
-Either send the whole journey to `/score`, which stores nothing; or tell what happens as it happens, and ask for the lead's
+Either send the whole journey to `/score`, which stores nothing; or send events as they happen, and ask for the lead's
 score. What lies at or after `snapshot_at` changes nothing but `warnings`."""
 
 BODIES = (TouchpointsBody, LeadsBody, StageChangesBody, OutcomesBody)

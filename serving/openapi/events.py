@@ -9,10 +9,10 @@ from serving.contract.events import ScoreQuery
 __all__ = ["event_paths"]
 
 EVENT_SCHEMAS = {
-    "touchpoints": ("TouchpointsBody", "Tell of touchpoints, in any order and as late as it may be."),
-    "leads": ("LeadsBody", "Tell what the CRM knows of leads and their accounts; what is left out stays as it is."),
-    "stage_changes": ("StageChangesBody", "Tell of stage changes."),
-    "outcomes": ("OutcomesBody", "Tell sales' verdicts; the next training learns from them."),
+    "touchpoints": ("TouchpointsBody", "Send touchpoints, in any order and as late as it may be."),
+    "leads": ("LeadsBody", "Send what the CRM knows of leads and their accounts; what is left out stays as it is."),
+    "stage_changes": ("StageChangesBody", "Send stage changes."),
+    "outcomes": ("OutcomesBody", "Send sales' verdicts; the next training learns from them."),
 }
 WRITE_ERRORS = {
     "400": "The body is not JSON, or JSON that takes liberties.",
