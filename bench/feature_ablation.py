@@ -26,8 +26,8 @@ from models.calibration.capacity import capacity_rows
 from models.fitting.recipe import fit_product, row_groups, snapshot_weights
 from models.params import TrainParams
 from models.quality.metrics import evaluate, paired_auc_gain, paired_log_loss_gain
-from pipeline.build_features import training_outcomes
 from pipeline.console import console, progress, run_main
+from pipeline.matrix.build import training_outcomes
 from pipeline.mlflow_runs.store import open_store
 from pipeline.mlflow_runs.summary import flat_metrics
 from pipeline.params import load_params

@@ -16,9 +16,9 @@ from models.calibration.capacity import capacity_rows
 from models.fitting.recipe import fit_baselines, fit_product
 from models.fitting.splits import assign_slices
 from models.params import SplitParams
-from pipeline.build_features import fit_features, matrix_batches, training_outcomes
 from pipeline.console import calibration_note, console, metrics_table, run_main
 from pipeline.evaluate import evaluate_rows
+from pipeline.matrix.build import fit_features, matrix_batches, training_outcomes
 from pipeline.params import load_params, read_yaml
 from pipeline.tables.export import read_export
 from pipeline.tables.json_files import write_json

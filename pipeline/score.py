@@ -21,9 +21,9 @@ from models.answers.risk_set import CUSTOMERS, NEVER, RiskSet, at_risk, is_custo
 from models.answers.scoring import probabilities
 from models.bundle import Bundle
 from models.monitoring.score_log import FOLDER, LogSettings
-from pipeline.build_features import matrix_batches
 from pipeline.console import console, progress, run_main
 from pipeline.matrix.account_batches import snapshot_batches
+from pipeline.matrix.build import matrix_batches
 from pipeline.params import SnapshotsParams, load_params
 from pipeline.scoring.files import score_file
 from pipeline.scoring.log import log_snapshots, model_of

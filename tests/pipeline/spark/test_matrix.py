@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from features.catalog import Catalog
 from features.errors import DataError, JourneyError
 from features.operations import GROUPS
-from pipeline.build_features import matrix_batches
+from pipeline.matrix.build import matrix_batches
 from pipeline.matrix.feature_rows import feature_rows
 from pipeline.score import score_open_leads
 from pipeline.spark import accounts
