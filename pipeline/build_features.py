@@ -10,39 +10,11 @@ from pipeline.console import console, progress, run_main
 from pipeline.matrix.build import fit_features, plan_matrix, training_outcomes, write_matrix
 from pipeline.matrix.fit_catalog import FittedCatalog
 from pipeline.params import load_params
-from pipeline.population.attribute_history import attributes_at
 from pipeline.tables.parquet import read_table
 
-__all__ = ["SECTIONS", "main", "read_attribute_values", "write_locally"]
+__all__ = ["SECTIONS", "main", "write_locally"]
 
 SECTIONS = ("features", "paths")
-
-
-def read_attribute_values(canonical: Path, snapshots: pd.DataFrame, declared: pd.DataFrame) -> pd.DataFrame:
-    """Read leads, accounts and attribute changes, and look up the declared attributes at each snapshot.
-
-    Parameters
-    ----------
-    canonical : Path
-        Folder of canonical tables; accounts, attribute_changes and stage_changes may be absent.
-    snapshots : DataFrame
-        lead_id, account_id, snapshot_at.
-    declared : DataFrame
-        The attributes to look up, as rows of the canonical `attributes` table.
-
-    Returns
-    -------
-    DataFrame
-        One row per snapshot in its order, one column per attribute.
-    """
-
-    def optional(name: str) -> pd.DataFrame | None:
-        path = canonical / f"{name}.parquet"
-        return read_table(path, name).to_pandas() if path.exists() else None
-
-    leads = read_table(canonical / "leads.parquet", "leads").to_pandas()
-    accounts, changes, stages = (optional(name) for name in ("accounts", "attribute_changes", "stage_changes"))
-    return attributes_at(snapshots, declared, leads, accounts, changes, stage_changes=stages)
 
 
 def write_locally(

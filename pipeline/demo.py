@@ -22,8 +22,8 @@ from models.bundle import Bundle
 from pipeline.console import calibration_note, console, coverage_note, metrics_table, run_main, signal_note, unseen_note
 from pipeline.pages.target_words import WORDS
 from pipeline.params import load_params
+from pipeline.population.risk_set import leads_at_risk
 from pipeline.publish import REFUSED
-from pipeline.score import open_leads
 from pipeline.scoring.requests import lead_requests
 from pipeline.tables.parquet import read_table
 from pipeline.workspaces.workspace import make_workspace, presets
@@ -92,7 +92,7 @@ def _post(address: str, body: dict[str, Any]) -> dict[str, Any]:
 def _example_request(data: Path, sections: Any, bundle: Bundle) -> dict[str, Any]:
     """Take the best open lead of the scores, or without open leads the newest snapshot, as a CRM would send it."""
     canonical = data / "canonical"
-    rows = open_leads(canonical, sections.snapshots)
+    rows = leads_at_risk(canonical, sections.snapshots)
     if rows.empty:
         rows = read_table(data / "snapshots.parquet", "snapshots").to_pandas().nlargest(1, "snapshot_at")
     else:

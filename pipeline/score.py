@@ -15,65 +15,25 @@ import pyarrow as pa
 
 from features.errors import DataError
 from features.params import Engine
-from features.timeline import to_micros
 from models.answers.request_fields import parse_moment
-from models.answers.risk_set import CUSTOMERS, NEVER, RiskSet, at_risk, is_customer
+from models.answers.risk_set import CUSTOMERS
 from models.answers.scoring import probabilities
 from models.bundle import Bundle
 from models.monitoring.score_log import FOLDER, LogSettings
 from pipeline.console import console, progress, run_main
 from pipeline.matrix.account_batches import snapshot_batches
 from pipeline.matrix.build import matrix_batches
-from pipeline.params import SnapshotsParams, load_params
+from pipeline.params import load_params
+from pipeline.population.risk_set import leads_at_risk
 from pipeline.scoring.files import score_file
 from pipeline.scoring.log import log_snapshots, model_of
 from pipeline.scoring.rows import SCORES, score_rows
-from pipeline.snapshots import customers_since, micros, risk_periods
-from pipeline.tables.export import read_export
 from pipeline.tables.parquet import read_table
 
-__all__ = ["main", "open_leads", "score_open_leads", "score_snapshots"]
+__all__ = ["main", "score_open_leads", "score_snapshots"]
 
 SECTIONS = ("features", "paths", "publish", "snapshots")
 COST_PER_BATCH = 200_000  # the contributions behind the reasons take far more memory than the features
-
-
-def open_leads(canonical: Path, params: SnapshotsParams) -> pd.DataFrame:
-    """List the leads at risk at the export, of existing customers all; one row per lead.
-
-    Parameters
-    ----------
-    canonical : Path
-        Folder of canonical tables.
-    params : SnapshotsParams
-        Who is at risk, and for how long.
-
-    Returns
-    -------
-    DataFrame
-        lead_id, account_id, snapshot_at (the export), sorted by lead_id. Empty for an ordinal clock: there every lead
-        already has its outcome.
-    """
-    export = read_export(canonical)
-    columns = ["lead_id", "account_id", "created_at"]
-    leads = read_table(canonical / "leads.parquet", "leads").select(columns).to_pandas()
-    exported_at = export.exported_at
-    export_us = to_micros(exported_at.to_pydatetime())
-    if params.risk_set == CUSTOMERS:
-        orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
-        known = customers_since(leads, orders)
-        chosen = set(known.loc[is_customer(export_us, micros(known["since"])), "lead_id"])
-    else:
-        changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
-        periods = risk_periods(changes, params.expire_days)
-        expire_us = RiskSet(params.risk_set, params.expire_days).expire_us
-        started, ended = micros(periods["started_at"]), micros(periods["ended_at"], NEVER)
-        chosen = set(periods.loc[at_risk(export_us, started, ended, expire_us), "lead_id"])
-    if export.ordinal:
-        chosen = set()
-    rows = leads.loc[leads["lead_id"].isin(chosen), ["lead_id", "account_id"]].sort_values("lead_id", ignore_index=True)
-    rows["snapshot_at"] = pd.Series([exported_at] * len(rows), dtype="datetime64[us, UTC]")
-    return pd.DataFrame(rows)
 
 
 def _check_attributes(bundle: Bundle, canonical: Path) -> None:
@@ -123,7 +83,7 @@ def score_open_leads(
     canonical : Path
         Folder of canonical tables.
     leads : DataFrame
-        As `open_leads` returns it.
+        As `leads_at_risk` returns it.
     language : {"en", "de"}
         Of the reasons.
     engine : {"duckdb", "spark"}
@@ -186,7 +146,7 @@ def main() -> None:
     who = "customers" if population.risk_set == CUSTOMERS else "open leads"
     settings = LogSettings.from_environment({**os.environ, FOLDER: str(arguments.log or "")})
     if source.is_dir():
-        leads = open_leads(source, population)
+        leads = leads_at_risk(source, population)
         engine = arguments.engine or params.features.engine
         scores = score_open_leads(bundle, source, leads, arguments.language, engine)
     elif settings is not None:

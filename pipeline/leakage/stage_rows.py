@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from features.timeline import DAY_US
-from pipeline.labels import period_outcomes, purchase_outcomes
+from models.answers.risk_set import CUSTOMERS
 from pipeline.leakage.audit_table import AuditTable
 from pipeline.leakage.counts import visible_touchpoints
 from pipeline.params import LabelsParams, SnapshotsParams
 from pipeline.population.attribute_history import attributes_at, eligible_attributes
-from pipeline.snapshots import risk_periods
+from pipeline.population.outcomes import period_outcomes, purchase_outcomes
+from pipeline.population.risk_set import micros, mql_periods
 from pipeline.tables.export import Export
 from pipeline.tables.parquet import read_table
 
@@ -67,11 +68,6 @@ def _sampled(frame: pd.DataFrame, most: int) -> pd.DataFrame:
     return frame.iloc[np.linspace(0, len(frame) - 1, most).astype(int)].reset_index(drop=True)
 
 
-def _micros(moments: pd.Series) -> np.ndarray:
-    values = moments.astype("datetime64[us, UTC]")
-    return np.where(values.notna(), values.astype("int64"), np.nan)
-
-
 def stage_rows(
     data: Path,
     export: Export,
@@ -96,15 +92,18 @@ def stage_rows(
     )
     everything = everything[everything["is_headline"]].reset_index(drop=True)
     stages = read("stage_changes")
-    periods = None if stages is None else risk_periods(stages, snapshots_params.expire_days)
-    if snapshots_params.risk_set == "customers":
+    customers = snapshots_params.risk_set == CUSTOMERS
+    if customers:
+        # Their own periods never end; what ended is the time as a lead.
+        periods = None if stages is None else mql_periods(stages, snapshots_params.expire_days)
         orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
         everything["outcome_at"] = purchase_outcomes(everything, orders, labels_params)
-    elif periods is not None:
+    else:
+        periods = read_table(data / "risk_periods.parquet", "risk_periods").to_pandas()
         everything["outcome_at"] = period_outcomes(everything, periods)
     rows = _sampled(everything[everything["label"].notna()], max_rows)
     label = rows["label"].to_numpy(dtype=np.int8)
-    moments = _micros(rows["snapshot_at"]).astype(np.int64)
+    moments = micros(rows["snapshot_at"])
 
     declared = read_table(canonical / "attributes.parquet", "attributes").to_pandas()
     eligible = eligible_attributes(declared, use_known_at_export=use_known_at_export)
@@ -142,9 +141,9 @@ def stage_rows(
         snapshot_at=None if ordinal else moments,
         days_to_outcome=None
         if ordinal
-        else np.where(label == 1, (_micros(rows["outcome_at"]) - moments) / DAY_US, np.nan),
+        else np.where(label == 1, (micros(rows["outcome_at"], np.nan) - moments) / DAY_US, np.nan),
         # A customer's next purchase is always to come; a lead is qualified once.
-        eventual=eventual.astype(np.int8) if snapshots_params.risk_set == "mql" else None,
+        eventual=None if customers else eventual.astype(np.int8),
         beside=None if visible is None else _counts(visible, len(rows)),
     )
     ended_at = pd.Series(dtype="datetime64[us, UTC]")

@@ -22,7 +22,7 @@ from pipeline.matrix.incremental import (
     unchanged,
     write_state,
 )
-from pipeline.population.attribute_history import eligible_attributes
+from pipeline.population.attribute_history import eligible_attributes, read_attribute_values
 from pipeline.tables.matrix_file import MatrixWriter
 from pipeline.tables.parquet import read_table
 
@@ -51,8 +51,6 @@ def fit_features(
     values : DataFrame
         Attribute values, row for row with `snapshots`.
     """
-    from pipeline.build_features import read_attribute_values
-
     declared = eligible_attributes(
         read_table(canonical / "attributes.parquet", "attributes").to_pandas(),
         use_known_at_export=params.use_known_at_export,

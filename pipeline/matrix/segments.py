@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from features.errors import ParameterError
 from models.quality.segments import cut_points, number_bands
-from pipeline.build_features import read_attribute_values
+from pipeline.population.attribute_history import read_attribute_values
 from pipeline.tables.contract import TABLES
 from pipeline.tables.export import read_export
 from pipeline.tables.parquet import read_table

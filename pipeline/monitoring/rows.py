@@ -15,9 +15,9 @@ from models.fitting.recipe import row_groups
 from models.monitoring.live_quality import months_of
 from models.monitoring.score_log import KEY, pseudonym
 from models.monitoring.score_log_reader import ScoreLog
-from pipeline.labels import label_snapshots, period_outcomes, purchase_outcomes
 from pipeline.params import LabelsParams
-from pipeline.snapshots import customers_since, micros, risk_periods
+from pipeline.population.outcomes import label_snapshots, period_outcomes, purchase_outcomes
+from pipeline.population.risk_set import micros, risk_periods
 from pipeline.tables.export import Export
 from pipeline.tables.parquet import read_table
 
@@ -91,13 +91,14 @@ def monitored_rows(
         rows = rows[mask.to_numpy(dtype=bool)]
 
     keep(rows["probability"].notna(), "not_scored")
-    leads = read_table(canonical / "leads.parquet", "leads").select(["lead_id", "account_id", "created_at"]).to_pandas()
+    leads = read_table(canonical / "leads.parquet", "leads").select(["lead_id", "account_id"]).to_pandas()
     rows = rows.assign(lead_id=_real_ids(rows, leads["lead_id"], key))
     keep(rows["lead_id"].notna(), "not_in_tables")
     keep(rows["snapshot_at"] < export.exported_at, "after_export")
     keep(rows["snapshot_at"] > pd.Timestamp(metadata["data_used_until"]), "used_in_training")
-    rows = rows.merge(leads[["lead_id", "account_id"]], on="lead_id", how="left")
+    rows = rows.merge(leads, on="lead_id", how="left")
     customers = metadata.get("risk_set") == CUSTOMERS
+    periods = risk_periods(canonical, RiskSet(CUSTOMERS if customers else MQL, expire_days))
     labels = LabelsParams(
         label_days=metadata["label_days"],
         recording_delay_days=metadata["recording_delay_days"],
@@ -105,13 +106,11 @@ def monitored_rows(
     )
     if customers:
         orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
-        since = customers_since(leads, orders).set_index("lead_id")["since"]
+        since = periods.set_index("lead_id")["started_at"]
         begun = micros(rows["lead_id"].map(since), NEVER)
         keep(pd.Series(is_customer(micros(rows["snapshot_at"]), begun), rows.index), "not_at_risk")
         rows = rows.assign(risk_period=months_of(rows["snapshot_at"]))
     else:
-        changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
-        periods = risk_periods(changes, expire_days)
         begin = rows["snapshot_at"].min()
         period, started_at = _period(rows, periods, expire_days)
         rows = rows.assign(risk_period=period, started_at=started_at)

@@ -1,11 +1,22 @@
 """Attributes as they were known at each snapshot, from current values and, where it exists, their history."""
 
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
 
-__all__ = ["History", "attribute_lists", "attributes_at", "eligible_attributes", "first_known", "history_of"]
+from pipeline.tables.parquet import read_table
+
+__all__ = [
+    "History",
+    "attribute_lists",
+    "attributes_at",
+    "eligible_attributes",
+    "first_known",
+    "history_of",
+    "read_attribute_values",
+]
 
 FEATURE_KNOWN_AT = ("creation", "mql")
 KEYS = ("lead_id", "account_id")
@@ -109,6 +120,33 @@ def attributes_at(
         is_mql = _is_mql(keys, stage_changes)
         columns |= {name: columns[name].where(is_mql, None) for name in early}
     return pd.DataFrame({name: columns[name] for name in declared["attribute"]}, index=keys.index)
+
+
+def read_attribute_values(canonical: Path, snapshots: pd.DataFrame, declared: pd.DataFrame) -> pd.DataFrame:
+    """Read leads, accounts and attribute changes, and look up the declared attributes at each snapshot.
+
+    Parameters
+    ----------
+    canonical : Path
+        Folder of canonical tables; accounts, attribute_changes and stage_changes may be absent.
+    snapshots : DataFrame
+        lead_id, account_id, snapshot_at.
+    declared : DataFrame
+        The attributes to look up, as rows of the canonical `attributes` table.
+
+    Returns
+    -------
+    DataFrame
+        One row per snapshot in its order, one column per attribute.
+    """
+
+    def optional(name: str) -> pd.DataFrame | None:
+        path = canonical / f"{name}.parquet"
+        return read_table(path, name).to_pandas() if path.exists() else None
+
+    leads = read_table(canonical / "leads.parquet", "leads").to_pandas()
+    accounts, changes, stages = (optional(name) for name in ("accounts", "attribute_changes", "stage_changes"))
+    return attributes_at(snapshots, declared, leads, accounts, changes, stage_changes=stages)
 
 
 def attribute_lists(values: pd.DataFrame) -> dict[str, list[Any]]:

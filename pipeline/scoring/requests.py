@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 
 from features.catalog import Catalog
-from pipeline.build_features import read_attribute_values
-from pipeline.population.attribute_history import first_known
+from pipeline.population.attribute_history import first_known, read_attribute_values
 from pipeline.scoring.selected_rows import rows_with
 from pipeline.tables.json_files import records
 from pipeline.tables.parquet import read_table

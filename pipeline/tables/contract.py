@@ -126,9 +126,23 @@ CANONICAL: dict[str, TableSchema] = {
 SNAPSHOT_KEY = ("lead_id", "snapshot_at")
 SNAPSHOT = (LEAD, Column("snapshot_at", TIME))
 MAYBE_ACCOUNT = Column("account_id", TEXT, required=False)
+RISK_PERIOD = Column("risk_period", pa.int32())
 IS_HEADLINE = Column("is_headline", pa.bool_())
+ENDED_BY = ("mql", "sales_qualified", "disqualified", "recycled", "customer")  # mql: a new period took over
 BETWEEN: dict[str, TableSchema] = {
-    "snapshots": TableSchema((*SNAPSHOT, MAYBE_ACCOUNT, Column("risk_period", pa.int32()), IS_HEADLINE), SNAPSHOT_KEY),
+    "snapshots": TableSchema((*SNAPSHOT, MAYBE_ACCOUNT, RISK_PERIOD, IS_HEADLINE), SNAPSHOT_KEY),
+    # With the risk set `customers` a lead has one period that never ends, and is at risk after its start, not at it.
+    "risk_periods": TableSchema(
+        (
+            LEAD,
+            MAYBE_ACCOUNT,
+            RISK_PERIOD,
+            Column("started_at", TIME),
+            Column("ended_at", TIME, required=False),  # missing: open
+            Column("ended_by", TEXT, required=False, allowed=ENDED_BY),
+        ),
+        ("lead_id", "risk_period"),
+    ),
     "labels": TableSchema(
         (
             *SNAPSHOT,

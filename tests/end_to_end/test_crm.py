@@ -11,8 +11,9 @@ import pytest
 
 from pipeline import ingest, labels, push_crm, snapshots
 from pipeline.params import dump_yaml, read_yaml
+from pipeline.population.risk_set import leads_at_risk
 from pipeline.pull_crm import pull_crm
-from pipeline.score import open_leads, score_open_leads
+from pipeline.score import score_open_leads
 from pipeline.workspaces.workspace import overlay
 from tests.pipeline.crm.conftest import hubspot as hubspot
 from tests.pipeline.crm.conftest import make_bundle as make_bundle
@@ -111,7 +112,7 @@ def check(
     assert looked_at[key(crm, 10)] == pd.Timestamp(iso(101))
 
     canonical = folder / "data" / "canonical"
-    waiting = open_leads(canonical, params.snapshots.model_copy(update={"expire_days": None}))
+    waiting = leads_at_risk(canonical, params.snapshots.model_copy(update={"expire_days": None}))
     found = score_open_leads(bundle, canonical, waiting)["probability"]
     cutoff = float(found.iloc[[0, -1]].mean())
     scores = score_open_leads(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.params import dump_yaml, read_yaml
+from pipeline.population.risk_set import leads_at_risk
 from pipeline.publish import publish
-from pipeline.score import open_leads
 from pipeline.workspaces.workspace import CODE, FILES
 
 STAGES = [
@@ -150,7 +150,7 @@ def test_the_trained_model_is_published_and_scores_open_leads(
     command = [sys.executable, "-m", "pipeline.score", "--out", "data/scores.csv", "--bundle", bundle]
     subprocess.run(command, cwd=repository, check=True, env={**os.environ, "PYTHONPATH": str(repository)})
     lines = (repository / "data" / "scores.csv").read_text().splitlines()
-    waiting = open_leads(repository / "data" / "canonical", load_params(("snapshots",)).snapshots)
+    waiting = leads_at_risk(repository / "data" / "canonical", load_params(("snapshots",)).snapshots)
     assert len(lines) == 1 + len(waiting)
     assert len(waiting) > 50
 

@@ -16,7 +16,7 @@ from pipeline import ingest, simulate
 from pipeline.matrix.account_batches import snapshot_batches
 from pipeline.matrix.feature_rows import journeys_of, snapshots_of
 from pipeline.params import SnapshotsParams, dump_yaml, read_yaml
-from pipeline.snapshots import customer_snapshots, mql_snapshots, risk_periods
+from pipeline.population.risk_set import customer_periods, customer_snapshots, mql_periods, mql_snapshots
 from pipeline.tables.export import read_export
 from pipeline.tables.parquet import read_table
 
@@ -62,7 +62,7 @@ def looked_at(canonical: Path, leads: pd.DataFrame, rows: pd.DataFrame, risk_set
 
 def test_what_training_looks_at_is_inside_and_all_else_is_outside(canonical: Path, leads: pd.DataFrame) -> None:
     export = read_export(canonical)
-    periods = risk_periods(read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas(), EXPIRE)
+    periods = mql_periods(read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas(), EXPIRE)
     rows = mql_snapshots(periods, SnapshotsParams(every_days=3, expire_days=EXPIRE), export.exported_at)
     assert len(rows) > 2_000
     risk_set = RiskSet("mql", EXPIRE)
@@ -99,7 +99,7 @@ def test_customers_that_training_looks_at_are_inside_and_all_others_outside(
 ) -> None:
     orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
     export = read_export(canonical)
-    rows = customer_snapshots(leads, orders, export.exported_at)
+    rows = customer_snapshots(customer_periods(leads, orders), export.exported_at)
     risk_set = RiskSet("customers", None)
     assert len(rows) > 500
     assert set(looked_at(canonical, leads, rows, risk_set)) == {None}

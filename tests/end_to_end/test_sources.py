@@ -9,9 +9,9 @@ import pytest
 from models.fitting.splits import assign_slices
 from models.params import SplitParams
 from pipeline.ingest import ingest
-from pipeline.labels import label_snapshots, order_outcomes, period_outcomes
 from pipeline.params import LabelsParams, SnapshotsParams, read_yaml
-from pipeline.snapshots import customer_snapshots, mql_snapshots, risk_periods
+from pipeline.population.outcomes import label_snapshots, order_outcomes, period_outcomes
+from pipeline.population.risk_set import customer_periods, customer_snapshots, mql_periods, mql_snapshots
 from pipeline.workspaces.workspace import overlay
 
 
@@ -35,11 +35,11 @@ def labelled(root: Path, real_data: Path, source: str, target: Path) -> tuple[pd
     settings = SnapshotsParams(**params["snapshots"])
     leads = table("leads")
     if settings.risk_set == "customers":
-        rows = customer_snapshots(leads, table("orders"), export["exported_at"])
+        rows = customer_snapshots(customer_periods(leads, table("orders")), export["exported_at"])
         rows = rows.merge(leads[["lead_id", "account_id"]], on="lead_id")
         outcome = order_outcomes(rows, table("orders"))
     else:
-        periods = risk_periods(table("stage_changes"), settings.expire_days)
+        periods = mql_periods(table("stage_changes"), settings.expire_days)
         rows = mql_snapshots(periods, settings, export["exported_at"], ordinal=ordinal)
         rows = rows.merge(leads[["lead_id", "account_id"]], on="lead_id")
         outcome = period_outcomes(rows, periods)

@@ -16,11 +16,11 @@ from models.answers.requests import parse_lead
 from models.answers.scoring import score_requests
 from models.bundle import Bundle
 from pipeline.params import dump_yaml, load_params, read_yaml
+from pipeline.population.risk_set import customer_periods, leads_at_risk
 from pipeline.publish import SECTIONS as PUBLISH_SECTIONS
 from pipeline.publish import publish
-from pipeline.score import open_leads, score_open_leads
+from pipeline.score import score_open_leads
 from pipeline.scoring.requests import lead_requests
-from pipeline.snapshots import customers_since
 from pipeline.workspaces.workspace import CODE, FILES, make_workspace
 from tests.pipeline.conftest import empty_store as empty_store
 
@@ -130,10 +130,10 @@ def test_nothing_for_people_speaks_of_qualification(upsell: Path) -> None:
 def test_every_customer_at_the_export_is_scored_and_a_request_gets_the_same_answer(upsell: Path) -> None:
     canonical = upsell / "data" / "canonical"
     bundle = Bundle.load(upsell / "data" / "bundle")
-    customers = open_leads(canonical, load_params(("snapshots",)).snapshots)
-    known = customers_since(table(upsell, "canonical/leads"), table(upsell, "canonical/orders"))
+    customers = leads_at_risk(canonical, load_params(("snapshots",)).snapshots)
+    known = customer_periods(table(upsell, "canonical/leads"), table(upsell, "canonical/orders"))
     export = table(upsell, "canonical/export")["exported_at"].iloc[0]
-    assert set(customers["lead_id"]) == set(known.loc[known["since"] < export, "lead_id"])
+    assert set(customers["lead_id"]) == set(known.loc[known["started_at"] < export, "lead_id"])
     last_month = table(upsell, "snapshots").pipe(lambda rows: rows[rows["snapshot_at"] == rows["snapshot_at"].max()])
     assert len(customers) > len(last_month)
     some = spread(customers).drop_duplicates("lead_id").head(40).reset_index(drop=True)

@@ -1,124 +1,71 @@
+"""The stage's two tables, and who reads the risk periods."""
+
+from pathlib import Path
+
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from pipeline.params import SnapshotsParams
-from pipeline.snapshots import customer_snapshots, customers_since, mql_snapshots, risk_periods
+from features.errors import DataError
+from models.answers.risk_set import RiskSet
+from pipeline import labels, snapshots
+from pipeline.params import SnapshotsParams, dump_yaml
+from pipeline.population.risk_set import leads_at_risk, risk_periods
+from pipeline.tables.parquet import read_table, write_table
 
-DAY = pd.Timedelta(days=1)
 START = pd.Timestamp("2026-01-01", tz="UTC")
-EXPORT = START + 365 * DAY
 
 
-def changes(*rows: tuple[str, str, float]) -> pd.DataFrame:
+def write(name: str, frame: pd.DataFrame) -> None:
+    folder = Path("data/canonical")
+    write_table(folder / f"{name}.parquet", name, pa.Table.from_pandas(frame, preserve_index=False))
+
+
+def stage_changes(*rows: tuple[str, str, int]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["lead_id", "stage", "day"])
-    frame["occurred_at"] = (START + pd.to_timedelta(frame["day"], unit="D")).astype("datetime64[us, UTC]")
-    return frame.sample(frac=1.0, random_state=3)  # input order must not matter
+    return frame.assign(occurred_at=START + pd.to_timedelta(frame.pop("day"), unit="D"))
 
 
-def days(times: pd.Series) -> list[float]:
-    return ((times - START) / DAY).tolist()
+CHANGES = (("a", "mql", 0), ("a", "sales_qualified", 5), ("b", "mql", 0), ("b", "recycled", 3), ("b", "mql", 40))
 
 
-@pytest.mark.parametrize(
-    ("stages", "expected"),
-    [
-        pytest.param([("mql", 5)], [(5, None, None)], id="open"),
-        pytest.param([("mql", 5), ("sal", 6), ("sales_qualified", 9)], [(5, 9, "sales_qualified")], id="sal is no end"),
-        pytest.param(
-            [("sales_qualified", 3), ("mql", 5)], [(5, None, None)], id="an outcome before any MQL opens nothing"
-        ),
-        pytest.param([("mql", 5), ("mql", 8), ("disqualified", 9)], [(5, 9, "disqualified")], id="MQL while open"),
-        pytest.param(
-            [("mql", 5), ("recycled", 9), ("mql", 20), ("sales_qualified", 30)],
-            [(5, 9, "recycled"), (20, 30, "sales_qualified")],
-            id="requalified after recycling",
-        ),
-        pytest.param([("mql", 0), ("mql", 100), ("mql", 190)], [(0, 190, "mql"), (190, None, None)], id="expired"),
-        pytest.param([("mql", 0), ("mql", 120)], [(0, 120, "mql"), (120, None, None)], id="at the expiry itself"),
-        pytest.param([("mql", 4), ("sales_qualified", 4)], [(4, 4, "sales_qualified")], id="one instant: start first"),
-    ],
-)
-def test_risk_periods(stages: list, expected: list) -> None:
-    periods = risk_periods(changes(*[("L", stage, day) for stage, day in stages]), 120)
-    got = [
-        (a, None if pd.isna(b) else b, None if c is None else c)
-        for a, b, c in zip(days(periods["started_at"]), days(periods["ended_at"]), periods["ended_by"], strict=True)
-    ]
-    assert got == expected
-    assert periods["risk_period"].tolist() == list(range(len(expected)))
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace of two leads, in which the stage ran."""
+    monkeypatch.chdir(tmp_path)
+    params = {
+        "paths": {"data_dir": "data", "metrics_dir": "metrics", "plots_dir": "plots", "reports_dir": "reports"},
+        "snapshots": {"risk_set": "mql", "every_days": None, "expire_days": 120},
+        "labels": {"label_days": 30},
+    }
+    Path("params.yaml").write_text(dump_yaml(params))
+    write("export", pd.DataFrame({"exported_at": [START + pd.Timedelta(days=100)], "clock": "real"}))
+    write("leads", pd.DataFrame({"lead_id": ["a", "b", "c"], "account_id": ["A", None, "A"], "created_at": START}))
+    write("stage_changes", stage_changes(*CHANGES))
+    snapshots.main()
+    return tmp_path / "data"
 
 
-def snapshot_days(stages: list, **settings: object) -> list[float]:
-    params = SnapshotsParams(**{"every_days": 7, "expire_days": 30, **settings})
-    periods = risk_periods(changes(*[("L", stage, day) for stage, day in stages]), params.expire_days)
-    return days(mql_snapshots(periods, params, EXPORT)["snapshot_at"])
+def test_risk_periods_are_written_as_they_are_worked_out(folder: Path) -> None:
+    written = read_table(folder / "risk_periods.parquet", "risk_periods").to_pandas()
+    pd.testing.assert_frame_equal(written, risk_periods(folder / "canonical", RiskSet("mql", 120)))
+    rows = read_table(folder / "snapshots.parquet", "snapshots").to_pandas()
+    assert rows["lead_id"].tolist() == ["a", "b", "b"]
+    assert rows["account_id"].fillna("none").tolist() == ["A", "none", "none"]
+    assert rows["risk_period"].tolist() == [0, 0, 1]
 
 
-def test_a_snapshot_at_the_mql_moment_and_then_while_open() -> None:
-    assert snapshot_days([("mql", 0), ("disqualified", 15)]) == [0, 7, 14]
+def test_labels_come_of_the_written_periods(folder: Path) -> None:
+    (folder / "canonical" / "stage_changes.parquet").unlink()  # nothing is cut a second time
+    labels.main()
+    assert read_table(folder / "labels.parquet", "labels").to_pandas()["label"].tolist() == [1, 0, 0]
+    (folder / "risk_periods.parquet").unlink()
+    with pytest.raises(DataError, match=r"risk_periods\.parquet: no such file.*dvc repro"):
+        labels.main()
 
 
-def test_a_stage_change_at_the_snapshot_is_not_yet_visible_at_it() -> None:
-    assert snapshot_days([("mql", 0), ("disqualified", 14)]) == [0, 7, 14]
-
-
-def test_an_open_lead_expires() -> None:
-    assert snapshot_days([("mql", 0)]) == [0, 7, 14, 21, 28]
-    assert snapshot_days([("mql", 0)], expire_days=28) == [0, 7, 14, 21]
-
-
-def test_nothing_at_or_after_the_export() -> None:
-    assert snapshot_days([("mql", 358)]) == [358]
-    assert snapshot_days([("mql", 365)]) == []
-
-
-def test_only_the_mql_moment_without_an_interval() -> None:
-    assert snapshot_days([("mql", 0), ("recycled", 9), ("mql", 20)], every_days=None) == [0, 20]
-
-
-def test_other_leads_change_nothing() -> None:
-    params = SnapshotsParams(every_days=7, expire_days=30)
-    alone = mql_snapshots(risk_periods(changes(("L", "mql", 0)), 30), params, EXPORT)
-    both = mql_snapshots(risk_periods(changes(("K", "mql", 3), ("L", "mql", 0), ("M", "mql", 1)), 30), params, EXPORT)
-    pd.testing.assert_frame_equal(alone, both[both["lead_id"] == "L"].reset_index(drop=True))
-
-
-def test_of_several_ends_at_one_instant_the_one_recorded_last_holds() -> None:
-    day = (START + pd.to_timedelta([0, 5, 5, 6], unit="D")).astype("datetime64[us, UTC]")
-    known = (START + pd.to_timedelta([0, 9, 8, 10], unit="D")).astype("datetime64[us, UTC]")
-    stages = ["mql", "recycled", "disqualified", "mql"]
-    frame = pd.DataFrame({"lead_id": "L", "stage": stages, "occurred_at": day, "recorded_at": known})
-    assert risk_periods(frame, None)["ended_by"].tolist() == ["recycled", None]
-    assert risk_periods(frame.drop(columns="recorded_at"), None)["ended_by"].tolist() == ["disqualified", None]
-
-
-def test_customers_are_looked_at_each_month_after_their_first_order() -> None:
-    leads = pd.DataFrame({"lead_id": ["a", "b", "c"], "account_id": ["A", "B", None], "created_at": START})
-    ordered = pd.to_datetime(["2026-01-15", "2026-02-01", "2026-03-20"], utc=True).astype("datetime64[us, UTC]")
-    orders = pd.DataFrame({"account_id": ["A", "B", "A"], "ordered_at": ordered})
-    rows = customer_snapshots(leads, orders, pd.Timestamp("2026-04-01", tz="UTC"))
-    got = [(lead, at.strftime("%m-%d")) for lead, at in zip(rows["lead_id"], rows["snapshot_at"], strict=True)]
-    assert got == [("a", "02-01"), ("a", "03-01"), ("b", "03-01")]
-
-
-def test_a_customers_lead_is_looked_at_once_it_is_known_and_not_at_that_very_moment() -> None:
-    us = pd.Timedelta(microseconds=1)
-    february = pd.Timestamp("2026-02-01", tz="UTC")
-    leads = pd.DataFrame(
-        {
-            "lead_id": ["early", "at", "late"],
-            "account_id": "A",
-            "created_at": pd.Series([february - us, february, START + 80 * DAY]),
-        }
-    )
-    orders = pd.DataFrame({"account_id": ["A"], "ordered_at": pd.Series([START - 500 * DAY])})
-    rows = customer_snapshots(leads, orders, pd.Timestamp("2026-04-01", tz="UTC"))
-    got = [(lead, at.strftime("%m-%d")) for lead, at in zip(rows["lead_id"], rows["snapshot_at"], strict=True)]
-    assert got == [("at", "03-01"), ("early", "02-01"), ("early", "03-01")]
-
-
-def test_a_customer_from_after_the_last_first_of_a_month_is_one_at_the_export() -> None:
-    leads = pd.DataFrame({"lead_id": ["a", "b"], "account_id": ["A", None], "created_at": START})
-    orders = pd.DataFrame({"account_id": ["A"], "ordered_at": pd.Series([EXPORT - DAY])})
-    assert customers_since(leads, orders)[["lead_id", "since"]].values.tolist() == [["a", EXPORT - DAY]]
-    assert customer_snapshots(leads, orders, EXPORT).empty
+def test_a_lead_newer_than_the_written_periods_is_at_risk(folder: Path) -> None:
+    params = SnapshotsParams(expire_days=120)
+    assert leads_at_risk(folder / "canonical", params)["lead_id"].tolist() == ["b"]
+    write("stage_changes", stage_changes(*CHANGES, ("c", "mql", 99)))
+    assert leads_at_risk(folder / "canonical", params)["lead_id"].tolist() == ["b", "c"]

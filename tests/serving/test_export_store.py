@@ -16,11 +16,11 @@ from models.answers.requests import build
 from models.answers.scoring import score_requests
 from models.bundle import Bundle
 from pipeline.ingest import ingest
-from pipeline.labels import label_snapshots, period_outcomes
 from pipeline.params import LabelsParams, SnapshotsParams
 from pipeline.population.attribute_history import attribute_lists, attributes_at
+from pipeline.population.outcomes import label_snapshots, period_outcomes
+from pipeline.population.risk_set import mql_periods, mql_snapshots
 from pipeline.score import score_snapshots
-from pipeline.snapshots import mql_snapshots, risk_periods
 from pipeline.tables.export import read_export
 from pipeline.tables.parquet import read_table
 from serving.export_store import export_store
@@ -65,7 +65,7 @@ def test_outcomes_become_labels(store: Store, root: Path, tmp_path: Path, bundle
     exported_at = read_export(canonical).exported_at
     changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
     assert (changes["reason"] == "because").sum() == 30
-    periods = risk_periods(changes, 120)
+    periods = mql_periods(changes, 120)
     snapshots = mql_snapshots(periods, SnapshotsParams(every_days=None, expire_days=120), exported_at)
     mine = snapshots[snapshots["is_headline"]].reset_index(drop=True)
     params = LabelsParams(label_days=60, recording_delay_days=2)

@@ -7,7 +7,7 @@ import pytest
 from features.compute import Snapshots
 from features.journeys import Journeys, LeadJourney, StageChangeRecord
 from models.answers.scoring import _not_scored
-from pipeline.snapshots import risk_periods
+from pipeline.population.risk_set import mql_periods
 
 DAY = 86_400_000_000
 OPEN, QUALIFIED, DISQUALIFIED = "", "already_qualified", "disqualified"
@@ -47,7 +47,7 @@ def test_the_stage_recorded_later_holds(
     frame = pd.DataFrame(records).assign(lead_id="L")
     for name in ("occurred_at", "recorded_at"):
         frame[name] = pd.to_datetime(frame[name].astype("Int64"), unit="us", utc=True).astype("datetime64[us, UTC]")
-    last = risk_periods(frame, None).iloc[-1]
+    last = mql_periods(frame, None).iloc[-1]
     ended = "" if last["ended_by"] is None else last["ended_by"]
     assert {"": OPEN, "disqualified": DISQUALIFIED}.get(ended, QUALIFIED) == holds
 
@@ -56,7 +56,7 @@ def test_a_corrected_verdict_is_what_the_period_ended_by() -> None:
     when = pd.to_datetime(["2026-01-01", "2026-01-05", "2026-01-06", "2026-01-07"], utc=True)
     changes = pd.DataFrame({"lead_id": "L", "stage": ["mql", "sales_qualified", "disqualified", "recycled"]})
     changes = changes.assign(occurred_at=when[[0, 1, 1, 1]], recorded_at=when[[0, 1, 3, 2]])
-    (row,) = risk_periods(changes, None).to_dict("records")
+    (row,) = mql_periods(changes, None).to_dict("records")
     assert (row["ended_by"], row["ended_at"]) == ("disqualified", when[1])
 
 
@@ -68,5 +68,5 @@ def test_periods_without_a_recorded_moment_are_as_they_were() -> None:
     expected = [[0, when[0], when[1], "disqualified"]]
     missing = pd.Series([pd.NaT] * 4, dtype="datetime64[us, UTC]")
     for frame in (changes, changes.assign(recorded_at=missing), changes.assign(recorded_at=when)):
-        found = risk_periods(frame, None)[["risk_period", "started_at", "ended_at", "ended_by"]]
+        found = mql_periods(frame, None)[["risk_period", "started_at", "ended_at", "ended_by"]]
         assert found.values.tolist() == expected

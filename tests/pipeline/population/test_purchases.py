@@ -4,12 +4,12 @@ from fractions import Fraction
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import DataError
-from pipeline.labels import growth_outcomes, label_snapshots, new_product_outcomes, purchase_outcomes
 from pipeline.params import LabelsParams
+from pipeline.population.outcomes import growth_outcomes, label_snapshots, new_product_outcomes, purchase_outcomes
 
 US = pd.Timedelta(microseconds=1)
 DAY = pd.Timedelta(days=1)
@@ -100,6 +100,7 @@ ORDERS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(ORDERS, st.lists(MOMENTS, min_size=1, max_size=4))
 def test_labels_are_what_their_definition_says(made: list[tuple], moments: list[pd.Timestamp]) -> None:
     table, rows = orders(*made), snapshots(*moments)

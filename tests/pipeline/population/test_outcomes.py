@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from pipeline.labels import label_snapshots, order_outcomes, period_outcomes
 from pipeline.params import LabelsParams
+from pipeline.population.outcomes import label_snapshots, order_outcomes, period_outcomes
 
 DAY = pd.Timedelta(days=1)
 US = pd.Timedelta(microseconds=1)
