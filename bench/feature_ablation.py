@@ -26,15 +26,15 @@ from models.calibration.capacity import capacity_rows
 from models.fitting.recipe import fit_product, row_groups, snapshot_weights
 from models.params import TrainParams
 from models.quality.metrics import evaluate, paired_auc_gain, paired_log_loss_gain
-from pipeline.build_features import training_outcomes
 from pipeline.console import console, progress, run_main
+from pipeline.matrix.build import training_outcomes
+from pipeline.matrix.labelled_rows import labelled_rows
 from pipeline.mlflow_runs.store import open_store
 from pipeline.mlflow_runs.summary import flat_metrics
 from pipeline.params import load_params
 from pipeline.tables.export import read_export
 from pipeline.tables.json_files import write_json
 from pipeline.tables.parquet import read_table
-from pipeline.train import labelled_rows
 
 SECTIONS = (
     "calibration",
@@ -108,7 +108,6 @@ def main() -> None:
     wide = SimpleNamespace(features=params.features.model_copy(update={"groups": GROUPS}))
     catalog, table = matrix_of(wide, data / "canonical", snapshots, training_outcomes(snapshots, slices, labels))
     frame, matrix = labelled_rows(snapshots, labels, slices, table)
-    frame["label"] = frame["label"].astype("int8")
     test = np.flatnonzero((frame["slice"] == "test").to_numpy())
     groups = available_groups(catalog, matrix)
     sets = variants(groups)

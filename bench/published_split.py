@@ -17,13 +17,13 @@ from models.fitting.recipe import fit_baselines, fit_product
 from models.fitting.splits import assign_slices
 from models.params import SplitParams
 from models.quality.evaluation import evaluate_rows
-from pipeline.build_features import fit_features, matrix_batches, training_outcomes
 from pipeline.console import calibration_note, console, metrics_table, run_main
+from pipeline.matrix.build import fit_features, matrix_batches, training_outcomes
+from pipeline.matrix.labelled_rows import labelled_rows
 from pipeline.params import load_params, read_yaml
 from pipeline.tables.export import read_export
 from pipeline.tables.json_files import write_json
 from pipeline.tables.parquet import read_table
-from pipeline.train import labelled_rows
 
 SECTIONS = (
     "calibration",
@@ -70,7 +70,6 @@ def main() -> None:
     )
     catalog, table = matrix_of(params, canonical, snapshots, training_outcomes(snapshots, slices, labels))
     frame, matrix = labelled_rows(snapshots, labels, slices, table)
-    frame["label"] = frame["label"].astype("int8")
     product = fit_product(
         matrix,
         frame,

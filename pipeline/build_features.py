@@ -1,190 +1,47 @@
 """Stage `features`: what was known about each lead at each snapshot, as one matrix, and the catalog that names it."""
 
 import argparse
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from features.catalog import Catalog
 from features.errors import ParameterError
-from features.params import FeaturesParams
 from pipeline.console import console, progress, run_main
-from pipeline.matrix.account_batches import COST_PER_BATCH, snapshot_batches
-from pipeline.matrix.account_digests import account_digests
-from pipeline.matrix.feature_rows import feature_rows
-from pipeline.matrix.fit_catalog import FittedCatalog, fit_catalog
-from pipeline.matrix.incremental import identity_of, in_matrix_order, merged, unchanged, write_state
+from pipeline.matrix.build import fit_features, plan_matrix, training_outcomes, write_matrix
+from pipeline.matrix.fit_catalog import FittedCatalog
 from pipeline.params import load_params
-from pipeline.population.attribute_history import eligible_attributes, read_attribute_values
-from pipeline.tables.matrix_file import MatrixWriter
 from pipeline.tables.parquet import read_table
 
-__all__ = [
-    "SECTIONS",
-    "fit_features",
-    "main",
-    "matrix_batches",
-    "training_outcomes",
-    "write_matrix",
-]
+__all__ = ["SECTIONS", "main", "write_locally"]
 
 SECTIONS = ("features", "paths")
 
 
-def fit_features(
-    params: FeaturesParams, canonical: Path, snapshots: pd.DataFrame, outcome: np.ndarray
-) -> tuple[FittedCatalog, pd.DataFrame]:
-    """Look up the attributes of all snapshots, and fit the catalog on the training rows among them.
-
-    Parameters
-    ----------
-    params : FeaturesParams
-        The `features` section.
-    canonical : Path
-        Folder of canonical tables.
-    snapshots : DataFrame
-        lead_id, account_id, snapshot_at.
-    outcome : ndarray of float [snapshots]
-        0 or 1 of a training row; NaN of every other.
-
-    Returns
-    -------
-    fitted : FittedCatalog
-    values : DataFrame
-        Attribute values, row for row with `snapshots`.
-    """
-    declared = eligible_attributes(
-        read_table(canonical / "attributes.parquet", "attributes").to_pandas(),
-        use_known_at_export=params.use_known_at_export,
-    )
-    values = read_attribute_values(canonical, snapshots, declared)
-    return fit_catalog(params, canonical, declared, snapshots, values, outcome), values
-
-
-def training_outcomes(snapshots: pd.DataFrame, slices: pd.DataFrame, labels: pd.DataFrame) -> np.ndarray:
-    """Give the outcomes that may be looked at: of training rows whose label has matured; NaN elsewhere.
-
-    Parameters
-    ----------
-    snapshots, slices, labels : DataFrame
-        As the tables of the same names; the answer is row for row with `snapshots`.
-    """
-    keys = ["lead_id", "snapshot_at"]
-    joined = snapshots[keys].merge(slices, on=keys, how="left").merge(labels, on=keys, how="left")
-    return joined["label"].astype("float64").where(joined["slice"] == "train").to_numpy(na_value=np.nan)
-
-
-def matrix_batches(
-    canonical: Path,
-    snapshots: pd.DataFrame,
-    catalog: Catalog,
-    held_out: Sequence[Catalog] = (),
-    cost_per_batch: int = COST_PER_BATCH,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield feature rows in bounded memory, by account, lead and time.
-
-    Parameters
-    ----------
-    canonical : Path
-        Folder of canonical tables.
-    snapshots : DataFrame
-        lead_id, account_id, snapshot_at, in any order; with `held_out` also part, see `by_catalog`.
-    catalog : Catalog
-        What to compute.
-    held_out : sequence of Catalog
-        For training rows, whose buyer profile must not know their own outcome.
-    cost_per_batch : int
-        See `account_batches`.
-
-    Yields
-    ------
-    rows : ndarray of int64
-        Positions in `snapshots`.
-    matrix : ndarray of float32
-        Their features, shape [len(rows), len(catalog)].
-    """
-    for batch, rows in snapshot_batches(canonical, snapshots, cost_per_batch):
-        yield (
-            rows,
-            feature_rows(batch.tables, batch.lead_ids, snapshots.iloc[rows], catalog, held_out, recorded=batch.history),
-        )
-
-
-def _spark_blocks(
-    canonical: Path, snapshots: pd.DataFrame, fitted: FittedCatalog, out: Path
-) -> Iterator[tuple[Any, Any, np.ndarray]]:
-    """Yield lead_id, snapshot_at and features of some rows; the same rows as on one machine, in an order of its own."""
-    from pipeline.spark.matrix import matrix_tables  # an extra
-
-    for table in matrix_tables(canonical, snapshots, fitted.catalog, fitted.held_out, out):
-        columns = [table[name].to_numpy() for name in fitted.catalog.names]
-        yield table["lead_id"], table["snapshot_at"], np.column_stack(columns)
-
-
-def _write_with_spark(canonical: Path, snapshots: pd.DataFrame, fitted: FittedCatalog, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "catalog.json").write_text(fitted.catalog.to_json(), encoding="utf-8")
-    with MatrixWriter(out / "matrix.parquet", fitted.catalog.names) as writer, progress() as bar:
-        task = bar.add_task("snapshots", total=len(snapshots))
-        for lead_ids, moments, matrix in _spark_blocks(canonical, snapshots.assign(part=fitted.part), fitted, out):
-            writer.write(lead_ids, moments, matrix)
-            bar.advance(task, len(matrix))
-
-
-def write_matrix(
-    canonical: Path,
-    snapshots: pd.DataFrame,
-    fitted: FittedCatalog,
-    out: Path,
-    since: Path | None = None,
+def write_locally(
+    canonical: Path, snapshots: pd.DataFrame, fitted: FittedCatalog, out: Path, since: Path | None = None
 ) -> int:
-    """Write `catalog.json`, `matrix.parquet` and what a later build needs to take rows from it; return how many were computed.
+    """Write the folder `features` on this machine, and show how far it is; return how many rows were computed.
 
-    Parameters
-    ----------
-    canonical : Path
-        Folder of canonical tables.
-    snapshots : DataFrame
-        lead_id, account_id, snapshot_at.
-    fitted : FittedCatalog
-        Of these snapshots.
-    out : Path
-        Folder to write.
-    since : Path, optional
-        A former folder of this kind. Rows of accounts whose canonical rows are the same now as then are taken from it: the same
-        ones, to the bit, as would be computed. With another catalog all are computed, and it says so.
+    Parameters are those of `plan_matrix` and `write_matrix`.
     """
-    catalog, held_out = fitted.catalog, fitted.held_out
-    out.mkdir(parents=True, exist_ok=True)
-    ordered = in_matrix_order(canonical, snapshots.assign(part=fitted.part))
-    identity, digests = identity_of(catalog, held_out, canonical), account_digests(canonical)
-    former = None if since is None else unchanged(since, identity, digests, ordered)
-    if since is not None and former is None:
+    plan = plan_matrix(canonical, snapshots, fitted, since)
+    if since is not None and plan.former is None:
         console.print(
             f"features: {since} was built with another catalog or other attributes with a history; building all rows"
         )
-    row = np.full(len(ordered), -1) if former is None else former.row
-    todo = ordered[row < 0].reset_index(drop=True)
-    (out / "catalog.json").write_text(catalog.to_json(), encoding="utf-8")
-    with MatrixWriter(out / "matrix.parquet", catalog.names) as writer, progress() as bar:
-        task = bar.add_task("snapshots", total=len(todo))
+    with progress() as bar:
+        task = bar.add_task("snapshots", total=len(plan.to_compute))
+        write_matrix(canonical, plan, fitted, out, lambda rows: bar.advance(task, rows))
+    return len(plan.to_compute)
 
-        def computed() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-            for rows, matrix in matrix_batches(canonical, todo, catalog, held_out):
-                bar.advance(task, len(rows))
-                yield rows, matrix
 
-        parts: Iterator[tuple[np.ndarray | slice, np.ndarray]] = computed()
-        if former is not None:
-            parts = merged(former, (matrix for _, matrix in computed()), len(catalog))
-        for rows, matrix in parts:
-            keys = ordered.iloc[rows]
-            writer.write(keys["lead_id"], keys["snapshot_at"], matrix)
-    write_state(out, identity, digests, ordered["part"].to_numpy())
-    return len(todo)
+def _write_with_spark(canonical: Path, snapshots: pd.DataFrame, fitted: FittedCatalog, out: Path) -> int:
+    from pipeline.spark.matrix import write_matrix_file  # an extra
+
+    with progress() as bar:
+        task = bar.add_task("snapshots", total=len(snapshots))
+        write_matrix_file(canonical, snapshots, fitted, out, lambda rows: bar.advance(task, rows))
+    return len(snapshots)
 
 
 def _arguments() -> argparse.Namespace:
@@ -216,10 +73,9 @@ def main(since: Path | None = None) -> None:
             raise ParameterError(
                 "--since: the engine `spark` builds all rows. Leave --since out, or set features.engine: local."
             )
-        _write_with_spark(canonical, snapshots, fitted, data / "features")
-        computed = len(snapshots)
+        computed = _write_with_spark(canonical, snapshots, fitted, data / "features")
     else:
-        computed = write_matrix(canonical, snapshots, fitted, data / "features", since)
+        computed = write_locally(canonical, snapshots, fitted, data / "features", since)
     taken = len(snapshots) - computed
     console.print(
         f"features: {len(snapshots):,} snapshots x {len(fitted.catalog)} features, fingerprint "

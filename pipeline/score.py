@@ -9,107 +9,35 @@ import os
 from pathlib import Path
 from typing import get_args
 
-import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from features.errors import DataError
 from features.params import Engine
 from models.answers.request_fields import parse_moment
 from models.answers.risk_set import CUSTOMERS
-from models.answers.scoring import probabilities
 from models.bundle import Bundle
 from models.monitoring.score_log import FOLDER, LogSettings
-from pipeline.build_features import matrix_batches
 from pipeline.console import console, progress, run_main
-from pipeline.matrix.account_batches import snapshot_batches
 from pipeline.params import load_params
 from pipeline.population.risk_set import leads_at_risk
 from pipeline.scoring.files import score_file
 from pipeline.scoring.log import log_snapshots, model_of
-from pipeline.scoring.rows import SCORES, score_rows
-from pipeline.tables.parquet import read_table
+from pipeline.scoring.snapshots import score_open_leads
 
-__all__ = ["main", "score_open_leads", "score_snapshots"]
+__all__ = ["SECTIONS", "main"]
 
 SECTIONS = ("features", "paths", "publish", "snapshots")
-COST_PER_BATCH = 200_000  # the contributions behind the reasons take far more memory than the features
 
 
-def _check_attributes(bundle: Bundle, canonical: Path) -> None:
-    declared = read_table(canonical / "attributes.parquet", "attributes")["attribute"].to_pylist()
-    missing = sorted({spec.name for spec in bundle.catalog.attributes} - set(declared))
-    if missing:
-        raise DataError(
-            f"{canonical}: the model takes the attribute(s) {', '.join(missing)}, which this data does not declare. "
-            "Score the kind of data that the model was trained on, or train a new one."
-        )
-
-
-def score_snapshots(bundle: Bundle, canonical: Path, snapshots: pd.DataFrame) -> pd.DataFrame:
-    """Give each snapshot its probability, without explanations; row for row with `snapshots`.
-
-    Parameters
-    ----------
-    bundle : Bundle
-        The model.
-    canonical : Path
-        Folder of canonical tables.
-    snapshots : DataFrame
-        lead_id, account_id, snapshot_at.
-
-    Returns
-    -------
-    DataFrame
-        lead_id, snapshot_at, probability, low, high (float32).
-    """
-    out = np.empty((3, len(snapshots)), dtype=np.float32)
-    _check_attributes(bundle, canonical)
-    for rows, matrix in matrix_batches(canonical, snapshots, bundle.catalog):
-        out[:, rows] = probabilities(bundle, matrix)
-    keys = snapshots[["lead_id", "snapshot_at"]].reset_index(drop=True)
-    return keys.assign(probability=out[0], low=out[1], high=out[2])
-
-
-def score_open_leads(
-    bundle: Bundle, canonical: Path, leads: pd.DataFrame, language: str = "en", engine: str = "local"
-) -> pd.DataFrame:
-    """Score leads with tiers and reasons; one row per lead, best first.
-
-    Parameters
-    ----------
-    bundle : Bundle
-        The model.
-    canonical : Path
-        Folder of canonical tables.
-    leads : DataFrame
-        As `leads_at_risk` returns it.
-    language : {"en", "de"}
-        Of the reasons.
-    engine : {"local", "spark"}
-        Where it is computed; the scores are the same.
-
-    Returns
-    -------
-    DataFrame
-        As `pipeline.scoring.rows.SCORES`.
-    """
-    _check_attributes(bundle, canonical)
+def _score_folder(bundle: Bundle, canonical: Path, leads: pd.DataFrame, language: str, engine: Engine) -> pd.DataFrame:
+    """Score leads of canonical tables on one machine or on a cluster; the scores are the same."""
     if engine == "spark":
         from pipeline.spark.scoring import score_leads  # an extra
 
-        scores = score_leads(bundle, canonical, leads, language)
-    else:
-        parts = [SCORES.empty_table()]
-        with progress() as bar:
-            task = bar.add_task("open leads", total=len(leads))
-            for batch, own in snapshot_batches(canonical, leads, COST_PER_BATCH):
-                looked_at = leads.iloc[own]
-                parts.append(score_rows(bundle, batch.tables, batch.lead_ids, looked_at, batch.history, language))
-                bar.advance(task, len(own))
-        scores = pa.concat_tables(parts)
-    frame: pd.DataFrame = scores.to_pandas()
-    return frame.sort_values(["probability", "lead_id"], ascending=[False, True], ignore_index=True)
+        return score_leads(bundle, canonical, leads, language)
+    with progress() as bar:
+        task = bar.add_task("open leads", total=len(leads))
+        return score_open_leads(bundle, canonical, leads, language, lambda rows: bar.advance(task, rows))
 
 
 def _arguments() -> argparse.Namespace:
@@ -148,7 +76,7 @@ def main() -> None:
     if source.is_dir():
         leads = leads_at_risk(source, population)
         engine = arguments.engine or params.features.engine
-        scores = score_open_leads(bundle, source, leads, arguments.language, engine)
+        scores = _score_folder(bundle, source, leads, arguments.language, engine)
     elif settings is not None:
         raise DataError(f"--log with --in {source}: only a folder of canonical tables can be logged. Leave --log out.")
     elif source.exists():

@@ -11,21 +11,14 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-import pyarrow.parquet as pq
 from rich.progress import Progress, TaskID
 
-from features.catalog import Catalog
 from models.fitting.tuning import Outcome, prepared_folds, tuning_folds
 from models.params import TrainParams
 from pipeline.console import console, progress, run_main
+from pipeline.matrix.labelled_rows import read_labelled_rows
 from pipeline.mlflow_runs.trials import TuningRuns
 from pipeline.params import load_params
-from pipeline.tables.export import read_export
-from pipeline.tables.json_files import hash_files
-from pipeline.tables.parquet import read_table
-from pipeline.train import labelled_rows
 from pipeline.tuning.search import applied_values, reason_cost, search
 from pipeline.tuning.study import best_trials, open_study, study_name
 from pipeline.tuning.summary import summary
@@ -50,16 +43,6 @@ class _Bar:
         self._bar.update(self._task, completed=at, description=f"tuning: {run} trials{best}")
 
 
-def read_rows(data: Path) -> tuple[Catalog, pd.DataFrame, np.ndarray, str, bool]:
-    """Read what `train` reads: catalog, labelled rows, their features; a hash of them; whether times are an order."""
-    catalog = Catalog.from_json((data / "features" / "catalog.json").read_text(encoding="utf-8"))
-    tables = [read_table(data / f"{name}.parquet", name).to_pandas() for name in ("snapshots", "labels", "slices")]
-    frame, matrix = labelled_rows(tables[0], tables[1], tables[2], pq.read_table(data / "features" / "matrix.parquet"))
-    frame["label"] = frame["label"].astype("int8")
-    digest = hash_files([data / f"{name}.parquet" for name in ("snapshots", "labels", "slices", "features/matrix")])
-    return catalog, frame, matrix, digest, read_export(data / "canonical").ordinal
-
-
 def main() -> None:
     """Prepare the folds, measure what reasons cost, search, record, and apply where asked to."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.tune", description=(__doc__ or "").split("\n")[0])
@@ -69,9 +52,11 @@ def main() -> None:
     arguments = parser.parse_args()
     sections = load_params(SECTIONS)
     tuning, budget = sections.tuning, sections.serving.reason_budget_ms
-    catalog, frame, matrix, digest, ordinal = read_rows(sections.paths.data_dir)
+    frame, matrix, catalog, export, digest = read_labelled_rows(sections.paths.data_dir)
     labels = sections.labels
-    rows, folds = tuning_folds(frame, sections.split, tuning, labels.label_days, labels.recording_delay_days, ordinal)
+    rows, folds = tuning_folds(
+        frame, sections.split, tuning, labels.label_days, labels.recording_delay_days, export.ordinal
+    )
     with console.status("preparing the folds, and measuring what reasons take"):
         prepared = prepared_folds(matrix, frame, rows, folds, catalog.names, catalog.categorical)
         ms_per_work = reason_cost(matrix, frame, rows, sections.train, catalog.names, catalog.categorical)

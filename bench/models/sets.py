@@ -14,8 +14,8 @@ from features.errors import DataError
 from models.calibration.capacity import capacity_rows
 from models.fitting.splits import FITTED, assign_slices
 from models.params import CapacityParams, SplitParams
+from pipeline.matrix.labelled_rows import read_labelled_rows
 from pipeline.params import load_params
-from pipeline.tune import read_rows
 from pipeline.workspaces.workspace import data_folder, make_workspace
 
 __all__ = ["SETS", "Columns", "ModelSet", "load_set"]
@@ -108,8 +108,8 @@ def from_workspace(repository: Path, name: str, as_is: bool) -> ModelSet:
     data = workspace / params.paths.data_dir
     if not (data / "features" / "matrix.parquet").exists():
         raise DataError(f"{data}: no features of {name}. Run without --as-is")
-    catalog, frame, matrix, _, ordinal = read_rows(data)
-    return ModelSet(name, matrix, frame, catalog, params, ordinal, data)
+    rows = read_labelled_rows(data)
+    return ModelSet(name, rows.matrix, rows.frame, rows.catalog, params, rows.export.ordinal, data)
 
 
 def from_table(repository: Path, name: str, table: pd.DataFrame, outcome: np.ndarray, file: Path) -> ModelSet:

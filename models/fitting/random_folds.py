@@ -6,10 +6,12 @@ Random folds put rows of one campaign, account or month on both sides, so whatev
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from models.fitting.classifier import train_untuned
+from models.fitting.splits import FITTED
 
-__all__ = ["random_fold_probabilities"]
+__all__ = ["headline_fold_probabilities", "random_fold_probabilities"]
 
 FOLDS = 3
 MOST_ROWS = 20_000
@@ -43,3 +45,29 @@ def random_fold_probabilities(
         model = train_untuned(matrix[fit], labels[fit], weights[fit], categorical)
         probabilities[held_out] = model.predict_probability(matrix[held_out])
     return probabilities
+
+
+def headline_fold_probabilities(
+    frame: pd.DataFrame, matrix: np.ndarray, categorical: Sequence[int], seed: int
+) -> np.ndarray:
+    """Predict the headline rows before the test by `random_fold_probabilities`.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns slice, is_headline, label.
+    matrix : ndarray of float32 [rows, features]
+        Row for row with `frame`.
+    categorical, seed
+        As for `random_fold_probabilities`.
+
+    Returns
+    -------
+    ndarray of float64 [rows]
+        NaN for all other rows.
+    """
+    rows = np.flatnonzero((frame["slice"].isin(FITTED) & frame["is_headline"]).to_numpy())
+    predicted = np.full(len(frame), np.nan)
+    labels = frame["label"].to_numpy(dtype=np.float64)[rows]
+    predicted[rows] = random_fold_probabilities(matrix[rows], labels, np.ones(len(rows)), categorical, seed)
+    return predicted

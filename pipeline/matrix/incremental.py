@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -18,13 +19,26 @@ import pyarrow.parquet as pq
 
 from features.catalog import Catalog
 from features.errors import DataError
-from pipeline.matrix.account_digests import DIGESTS_BY
 from pipeline.population.attribute_history import history_of
+from pipeline.tables.duckdb import connect, text_literal
 from pipeline.tables.parquet import read_table
 
-__all__ = ["Former", "identity_of", "in_matrix_order", "merged", "unchanged", "write_state"]
+__all__ = ["Former", "account_digests", "identity_of", "in_matrix_order", "merged", "unchanged", "write_state"]
 
 ROWS_AT_ONCE = 50_000
+
+DIGESTS_BY = f"duckdb {duckdb.__version__}"
+"""Another version may hash in another way."""
+
+# how a row finds its account (or its lead, where that has none); {l} is the lead's row
+KEYS = {
+    "leads": "coalesce(t.account_id, t.lead_id)",
+    "touchpoints": "coalesce(l.account_id, t.lead_id)",
+    "stage_changes": "coalesce(l.account_id, t.lead_id)",
+    "accounts": "t.account_id",
+    "orders": "t.account_id",
+    "attribute_changes": "coalesce(l.account_id, t.lead_id, t.account_id)",
+}
 
 
 class Former(NamedTuple):
@@ -40,6 +54,38 @@ class Former(NamedTuple):
 
     matrix: Path
     row: np.ndarray
+
+
+def account_digests(canonical: Path) -> pa.Table:
+    """Digest the canonical tables that features look at; one row per account, or lead without one.
+
+    Parameters
+    ----------
+    canonical : Path
+        Folder of canonical tables; all but leads may be absent.
+
+    Returns
+    -------
+    Table
+        key (account_id, or lead_id), ascending, and digest (text); two are equal when the same rows are there, in any order.
+    """
+    parts = []
+    for name, key in KEYS.items():
+        path = canonical / f"{name}.parquet"
+        if not path.exists():
+            continue
+        columns = ", ".join(f't."{column}"' for column in pq.read_schema(path).names)
+        source = f"read_parquet({text_literal(path)}) t"
+        if "l." in key:
+            source += f" LEFT JOIN read_parquet({text_literal(canonical / 'leads.parquet')}) l ON t.lead_id = l.lead_id"
+        parts.append(f"SELECT {key} AS key, hash('{name}', {columns}) AS row FROM {source}")
+    # the sum of hashes does not depend on the order of the rows, and two equal rows do not cancel out
+    query = (
+        f"SELECT key, sum(row::HUGEINT)::VARCHAR || '/' || count(*) AS digest FROM ({' UNION ALL '.join(parts)}) "
+        "WHERE key IS NOT NULL GROUP BY key ORDER BY key"
+    )
+    with connect() as connection:
+        return connection.sql(query).to_arrow_table()
 
 
 def identity_of(catalog: Catalog, held_out: Sequence[Catalog], canonical: Path) -> dict[str, Any]:

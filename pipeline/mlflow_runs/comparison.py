@@ -13,7 +13,7 @@ from models.fitting.recipe import row_groups
 from models.params import EvaluateParams
 from models.quality.metrics import auc, log_loss, paired_auc_gain, paired_log_loss_gain
 from pipeline.pages.target_words import WORDS
-from pipeline.score import score_snapshots
+from pipeline.scoring.snapshots import score_snapshots
 
 __all__ = ["champion_probabilities", "compare", "comparison_sentence", "gate_rows", "same_question"]
 

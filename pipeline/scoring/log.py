@@ -13,7 +13,7 @@ from models.answers.warnings import codes_of
 from models.bundle import Bundle
 from models.calibration.tiers import tier
 from models.monitoring.score_log import LogSettings, Model, Record, log_table, write_log_file, writer_name
-from pipeline.build_features import matrix_batches
+from pipeline.matrix.build import matrix_batches
 
 __all__ = ["log_snapshots", "model_of", "replayed_snapshots"]
 

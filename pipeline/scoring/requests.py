@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from features.catalog import Catalog
 from pipeline.population.attribute_history import first_known, read_attribute_values
-from pipeline.scoring.selected_rows import rows_with
+from pipeline.tables.duckdb import connect
 from pipeline.tables.json_files import records
 from pipeline.tables.parquet import read_table
 
@@ -114,11 +115,19 @@ def _identity(person: dict[str, Any], at: pd.Timestamp) -> dict[str, Any]:
     return {"lead_id": person["lead_id"], **({"role": role} if is_known else {})}
 
 
+def _rows_with(path: Path, key: str, values: list[str]) -> pd.DataFrame:
+    """Read the rows of a canonical table whose `key` is one of some values, as they stand in the file."""
+    with connect() as connection:
+        connection.register("chosen", pa.table({key: pa.array(values, pa.string())}))
+        query = f'SELECT t.* FROM read_parquet(?) t SEMI JOIN chosen USING ("{key}")'
+        return pd.DataFrame(connection.sql(query, params=[str(path)]).to_arrow_table().to_pandas())
+
+
 def _by(canonical: Path, name: str, key: str, values: list[str]) -> dict[str, list[dict[str, Any]]]:
     path = canonical / f"{name}.parquet"
     if not path.exists():
         return {}
-    rows = rows_with(path, key, values)
+    rows = _rows_with(path, key, values)
     return {str(value): records(group) for value, group in rows.groupby(key)}
 
 

@@ -4,9 +4,10 @@ Workers get the catalog as its JSON, and call `pipeline.matrix.feature_rows`.
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -16,11 +17,13 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from features.catalog import Catalog
 from features.errors import DataError
 from pipeline.matrix.feature_rows import feature_rows
+from pipeline.matrix.fit_catalog import FittedCatalog
 from pipeline.spark.accounts import Compute, map_accounts
 from pipeline.spark.chunks import WholeAccounts
 from pipeline.spark.session import read_errors, spark_session
+from pipeline.tables.matrix_file import MatrixWriter
 
-__all__ = ["check_count", "matrix_tables", "spark_snapshots", "write_matrix"]
+__all__ = ["check_count", "matrix_tables", "spark_snapshots", "write_matrix", "write_matrix_file"]
 
 MOMENT = pa.timestamp("us", tz="UTC")
 
@@ -117,6 +120,34 @@ def matrix_tables(
         for batch in ds.dataset(out, format="parquet").to_batches():
             if len(batch):
                 yield pa.Table.from_batches([batch])
+
+
+def write_matrix_file(
+    canonical: Path, snapshots: pd.DataFrame, fitted: FittedCatalog, out: Path, advance: Callable[[int], None]
+) -> None:
+    """Write `catalog.json` and `matrix.parquet` as one machine does; the same rows, in an order of their own.
+
+    Parameters
+    ----------
+    canonical : Path
+        Folder of canonical tables.
+    snapshots : DataFrame
+        lead_id, account_id, snapshot_at.
+    fitted : FittedCatalog
+        Of these snapshots.
+    out : Path
+        Folder to write; both workers and this process must see it.
+    advance : callable
+        Called with the number of rows of each batch that was read back.
+    """
+    catalog = fitted.catalog
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "catalog.json").write_text(catalog.to_json(), encoding="utf-8")
+    with MatrixWriter(out / "matrix.parquet", catalog.names) as writer:
+        for table in matrix_tables(canonical, snapshots.assign(part=fitted.part), catalog, fitted.held_out, out):
+            matrix = np.column_stack([table[name].to_numpy() for name in catalog.names])
+            writer.write(table["lead_id"], table["snapshot_at"], matrix)
+            advance(len(matrix))
 
 
 def check_count(got: int, expected: int, canonical: Path | str) -> None:

@@ -9,6 +9,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from models.bundle import Bundle
 from pipeline.scoring.rows import SCORES, score_rows
+from pipeline.scoring.snapshots import best_first, check_attributes
 from pipeline.spark.accounts import Compute, map_accounts
 from pipeline.spark.chunks import WholeAccounts
 from pipeline.spark.matrix import check_count, spark_snapshots
@@ -17,13 +18,13 @@ from pipeline.spark.session import read_errors, spark_session
 __all__ = ["score_leads"]
 
 
-def score_leads(bundle: Bundle, canonical: Path, leads: pd.DataFrame, language: str = "en") -> pa.Table:
-    """Score leads on a cluster; one row per lead, in no order.
+def score_leads(bundle: Bundle, canonical: Path, leads: pd.DataFrame, language: str = "en") -> pd.DataFrame:
+    """Score leads on a cluster; the answer of `pipeline.scoring.snapshots.score_open_leads`, one row per lead, best first.
 
     Parameters
     ----------
     bundle, language
-        As for `score_rows`.
+        As for `score_open_leads`.
     canonical : Path
         Folder of canonical tables.
     leads : DataFrame
@@ -31,9 +32,15 @@ def score_leads(bundle: Bundle, canonical: Path, leads: pd.DataFrame, language: 
 
     Returns
     -------
-    Table
+    DataFrame
         As `SCORES`.
+
+    Raises
+    ------
+    DataError
+        If the data do not declare an attribute that the model takes.
     """
+    check_attributes(bundle, canonical)
     session = spark_session()
     with tempfile.TemporaryDirectory() as folder:
         bundle.save(Path(folder))
@@ -56,4 +63,4 @@ def score_leads(bundle: Bundle, canonical: Path, leads: pd.DataFrame, language: 
         schema = from_arrow_schema(SCORES)
         scores = map_accounts(session, canonical.resolve(), looks, bundle.catalog, prepare, schema).toArrow()
     check_count(len(scores), len(leads), canonical)
-    return scores.cast(SCORES)
+    return best_first(scores.cast(SCORES))

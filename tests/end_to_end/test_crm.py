@@ -13,7 +13,7 @@ from pipeline import ingest, labels, push_crm, snapshots
 from pipeline.params import dump_yaml, read_yaml
 from pipeline.population.risk_set import leads_at_risk
 from pipeline.pull_crm import pull_crm
-from pipeline.score import score_open_leads
+from pipeline.scoring.snapshots import score_open_leads
 from pipeline.workspaces.workspace import overlay
 from tests.pipeline.crm.conftest import hubspot as hubspot
 from tests.pipeline.crm.conftest import make_bundle as make_bundle

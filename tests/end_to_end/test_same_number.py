@@ -15,8 +15,8 @@ from pyspark.sql import SparkSession
 from models.answers.frames import COLUMNS
 from models.bundle import Bundle
 from pipeline.matrix.feature_rows import feature_rows
-from pipeline.score import score_snapshots
 from pipeline.scoring.requests import lead_requests
+from pipeline.scoring.snapshots import score_snapshots
 from pipeline.spark.scoring import score_leads
 from serving.store.migrate import migrate
 from tests.pipeline.spark.conftest import World, make_bundle, make_catalog, with_profile
@@ -146,5 +146,5 @@ def test_the_model_in_mlflow(way: Way, root: Path, tmp_path: Path, expected: np.
 
 
 def test_spark(spark: SparkSession, way: Way, world: World, expected: np.ndarray) -> None:
-    scores = score_leads(Bundle.load(way.folder), world.canonical, way.snapshots).to_pandas().set_index("lead_id")
+    scores = score_leads(Bundle.load(way.folder), world.canonical, way.snapshots).set_index("lead_id")
     assert _same(scores["probability"][way.snapshots["lead_id"]].tolist(), expected)

@@ -19,8 +19,8 @@ from pipeline.mlflow_runs.promotion import publish
 from pipeline.params import dump_yaml, load_params, read_yaml
 from pipeline.population.risk_set import customer_periods, leads_at_risk
 from pipeline.publish import SECTIONS as PUBLISH_SECTIONS
-from pipeline.score import score_open_leads
 from pipeline.scoring.requests import lead_requests
+from pipeline.scoring.snapshots import score_open_leads
 from pipeline.workspaces.workspace import CODE, FILES, make_workspace
 from tests.pipeline.conftest import empty_store as empty_store
 

@@ -19,7 +19,7 @@ from pipeline.params import LabelsParams, SnapshotsParams
 from pipeline.population.attribute_history import attribute_lists, attributes_at
 from pipeline.population.outcomes import label_snapshots, period_outcomes
 from pipeline.population.risk_set import mql_periods, mql_snapshots
-from pipeline.score import score_snapshots
+from pipeline.scoring.snapshots import score_snapshots
 from pipeline.tables.export import read_export
 from pipeline.tables.ingested import ingest
 from pipeline.tables.parquet import read_table

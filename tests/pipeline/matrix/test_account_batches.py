@@ -14,9 +14,9 @@ from features.attributes import AttributeSpec
 from features.catalog import Learned, build_catalog
 from features.errors import DataError
 from features.params import FeaturesParams
-from pipeline.build_features import matrix_batches
 from pipeline.matrix.account_batches import account_batches
 from pipeline.matrix.account_order import write_in_account_order
+from pipeline.matrix.build import matrix_batches
 from pipeline.matrix.feature_rows import feature_rows
 from pipeline.tables.parquet import write_table
 

@@ -14,7 +14,8 @@ from features.attributes import AttributeSpec
 from features.catalog import Learned, build_catalog
 from features.errors import DataError
 from features.params import FeaturesParams
-from pipeline.build_features import write_matrix
+from pipeline.build_features import write_locally
+from pipeline.matrix.build import plan_matrix, write_matrix
 from pipeline.matrix.fit_catalog import FittedCatalog
 from pipeline.tables.parquet import write_table
 
@@ -120,6 +121,17 @@ CHANGES = {
 }
 
 
+def _build(
+    canonical: Path, snapshots: pd.DataFrame, fitted: FittedCatalog, out: Path, since: Path | None = None
+) -> int:
+    """Build the folder and count the rows that were computed."""
+    batches: list[int] = []
+    plan = plan_matrix(canonical, snapshots, fitted, since)
+    write_matrix(canonical, plan, fitted, out, batches.append)
+    assert sum(batches) == len(plan.to_compute)
+    return sum(batches)
+
+
 def _same(one: Path, other: Path) -> None:
     first, second = (pq.read_table(folder / "matrix.parquet") for folder in (one, other))
     assert first.schema == second.schema
@@ -137,14 +149,14 @@ def test_only_what_changed_is_computed_and_the_result_is_that_of_a_full_build(
 ) -> None:
     monkeypatch.setattr("pipeline.matrix.incremental.ROWS_AT_ONCE", 7)
     before, after = _snapshots().iloc[:-6], _snapshots()
-    write_matrix(_write(tmp_path / "old", _tables()), before, _fitted(len(before)), tmp_path / "former")
+    _build(_write(tmp_path / "old", _tables()), before, _fitted(len(before)), tmp_path / "former")
     tables = _tables()
     alter, touched = CHANGES[change]
     alter(tables)
     canonical = _write(tmp_path / "new", tables)
     fitted = _fitted(len(after))
-    computed = write_matrix(canonical, after, fitted, tmp_path / "some", since=tmp_path / "former")
-    assert write_matrix(canonical, after, fitted, tmp_path / "all") == len(after)
+    computed = _build(canonical, after, fitted, tmp_path / "some", since=tmp_path / "former")
+    assert _build(canonical, after, fitted, tmp_path / "all") == len(after)
     _same(tmp_path / "some", tmp_path / "all")
     account = tables["leads"]["account_id"].fillna(tables["leads"]["lead_id"]).set_axis(tables["leads"]["lead_id"])
     key = after["lead_id"].map(account)
@@ -153,20 +165,21 @@ def test_only_what_changed_is_computed_and_the_result_is_that_of_a_full_build(
 
 def test_rows_that_another_part_looks_at_are_computed_again(tmp_path: Path) -> None:
     canonical, snapshots = _write(tmp_path / "canonical", _tables()), _snapshots()
-    write_matrix(canonical, snapshots, _fitted(len(snapshots)), tmp_path / "former")
+    _build(canonical, snapshots, _fitted(len(snapshots)), tmp_path / "former")
     fitted = _fitted(len(snapshots), part=0)
-    assert write_matrix(canonical, snapshots, fitted, tmp_path / "some", tmp_path / "former") == -(-len(snapshots) // 3)
+    assert _build(canonical, snapshots, fitted, tmp_path / "some", tmp_path / "former") == -(-len(snapshots) // 3)
 
 
-def test_another_catalog_builds_all_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_catalog_builds_all_and_the_stage_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     canonical, snapshots = _write(tmp_path / "canonical", _tables()), _snapshots()
-    write_matrix(canonical, snapshots, _fitted(len(snapshots)), tmp_path / "former")
+    _build(canonical, snapshots, _fitted(len(snapshots)), tmp_path / "former")
     fitted = _fitted(len(snapshots), kinds=("page_view",))
-    assert write_matrix(canonical, snapshots, fitted, tmp_path / "some", tmp_path / "former") == len(snapshots)
+    assert plan_matrix(canonical, snapshots, fitted, tmp_path / "former").former is None
+    assert write_locally(canonical, snapshots, fitted, tmp_path / "some", tmp_path / "former") == len(snapshots)
     assert "building all rows" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_folder_without_a_former_matrix_is_named(tmp_path: Path) -> None:
     canonical, snapshots = _write(tmp_path / "canonical", _tables()), _snapshots()
     with pytest.raises(DataError, match=r"there is no state\.json"):
-        write_matrix(canonical, snapshots, _fitted(len(snapshots)), tmp_path / "out", tmp_path / "nothing")
+        _build(canonical, snapshots, _fitted(len(snapshots)), tmp_path / "out", tmp_path / "nothing")

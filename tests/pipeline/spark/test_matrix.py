@@ -14,11 +14,12 @@ from pyspark.sql import SparkSession
 from features.catalog import Catalog
 from features.errors import DataError, JourneyError
 from features.operations import GROUPS
-from pipeline.build_features import matrix_batches
+from pipeline.matrix.build import matrix_batches
 from pipeline.matrix.feature_rows import feature_rows
-from pipeline.score import score_open_leads
+from pipeline.scoring.snapshots import score_open_leads
 from pipeline.spark import accounts
 from pipeline.spark.matrix import matrix_tables, spark_snapshots, write_matrix
+from pipeline.spark.scoring import score_leads
 from tests.pipeline.spark.conftest import World, make_bundle, make_catalog, with_profile
 
 pytestmark = pytest.mark.spark
@@ -143,5 +144,5 @@ def test_scores_of_open_leads_are_equal(spark: SparkSession, world: World) -> No
     assert local["within_capacity"].notna().any()
     assert local["probability"].notna().sum() > 20
     assert local["probability"].nunique() > 5
-    got = score_open_leads(bundle, world.single_files, leads, "de", "spark")
+    got = score_leads(bundle, world.single_files, leads, "de")
     pd.testing.assert_frame_equal(got, local, check_exact=True)
