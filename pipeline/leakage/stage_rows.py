@@ -94,7 +94,7 @@ def stage_rows(
     stages = read("stage_changes")
     customers = snapshots_params.risk_set == CUSTOMERS
     if customers:
-        # Their own periods never end; what ended is the time as a lead.
+        # A customer's own period never ends; what the detectors look for is the end of the lead's time as an MQL.
         periods = None if stages is None else mql_periods(stages, snapshots_params.expire_days)
         orders = read_table(canonical / "orders.parquet", "orders").to_pandas()
         everything["outcome_at"] = purchase_outcomes(everything, orders, labels_params)

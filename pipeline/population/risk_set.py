@@ -32,6 +32,7 @@ __all__ = [
     "customer_snapshots",
     "leads_at_risk",
     "micros",
+    "mql_periods",
     "mql_snapshots",
     "risk_periods",
 ]
