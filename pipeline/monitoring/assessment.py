@@ -86,7 +86,12 @@ def assess(
         if importance[position] >= params.importance and feature.selector != DIFFERENT_BY_DESIGN
     ]
     names = bundle.catalog.names
-    runs = [_run(names[position], {m: d[position] for m, d in drifts.items()}, months, params) for position in deciding]
+    # Without a month of enough rows there is nothing to say of drift.
+    runs = [
+        _run(names[position], {m: d[position] for m, d in drifts.items()}, months, params)
+        for position in deciding
+        if drifts
+    ]
     if scores:
         runs.insert(0, _run("probability", {m: s[0] for m, s in scores.items()}, months, params))
     recent = rows[rows["month"].isin([month["month"] for month in months[-params.months :]])]

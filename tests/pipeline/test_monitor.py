@@ -104,6 +104,14 @@ def test_without_drift_there_is_no_alarm(quiet: dict[str, Any]) -> None:
     assert not alarms
 
 
+def test_a_log_without_a_month_of_enough_rows_says_nothing_of_drift(run: Path, sections: Any, tmp_path: Path) -> None:
+    few = SimpleNamespace(**{**vars(sections), "monitor": PARAMS.model_copy(update={"min_rows": 1_000_000})})
+    result = monitor.monitor(run / "data/bundle", run / "log", run / "data/canonical", tmp_path / "m.html", few)
+    assert not result["drift_known"]
+    assert not [finding for finding in result["findings"] if finding["level"] == RETRAIN]
+    assert (tmp_path / "m.html").exists()
+
+
 def test_figures_are_those_of_the_labelled_snapshots(run: Path, quiet: dict[str, Any], bundle: Bundle) -> None:
     """A replay's first score per risk period is the MQL moment: rate and probability must be the pipeline's own."""
     table = read_table(run / "data/snapshots.parquet", "snapshots").to_pandas()

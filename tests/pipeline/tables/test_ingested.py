@@ -49,6 +49,20 @@ def company(tmp_path: Path) -> Callable[..., dict[str, Counts]]:
     return run
 
 
+def test_who_waits_is_told_how_many_tables_are_done(company, tmp_path: Path) -> None:
+    company()
+    told: list[tuple[int, int]] = []
+    ingest(
+        tmp_path / "company.sql",
+        tmp_path / "raw",
+        tmp_path / "canonical",
+        tmp_path / "quarantine",
+        0.9,
+        lambda done, total: told.append((done, total)),
+    )
+    assert told == [(done, 5) for done in range(6)]
+
+
 def test_good_files_are_typed_and_nothing_is_quarantined(company, tmp_path: Path) -> None:
     counts = company()
     assert all(count.quarantined == {} for count in counts.values())
