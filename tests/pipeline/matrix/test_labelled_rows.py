@@ -60,8 +60,11 @@ def test_a_row_that_is_twice_in_the_matrix_is_an_error() -> None:
 
 
 def test_files_are_read_with_their_catalog_export_and_hash(tmp_path: Path) -> None:
-    size = AttributeSpec("size", "account", "number", "always")
-    catalog = build_catalog(FeaturesParams(groups=("attributes",)), [size])
+    size = AttributeSpec("account", "size", "number", "creation")
+    params = FeaturesParams(
+        observation_days=60, windows_days=(7,), half_lives_days=(7,), groups=("attributes",), selectors={}
+    )
+    catalog = build_catalog(params, [size])
     for name, frame in (("snapshots", SNAPSHOTS), ("labels", LABELS), ("slices", SLICES)):
         write_table(tmp_path / f"{name}.parquet", name, pa.Table.from_pandas(frame, preserve_index=False))
     export = pd.DataFrame({"exported_at": AT[3:], "clock": "ordinal"})
