@@ -26,8 +26,8 @@ help: ## list the commands
 demo: env ## the main job end to end; SOURCE=saas_logins|online_retail|olist|xeducation on real files, simulated_upsell
 	@python -m pipeline.demo $(if $(SOURCE),--source $(SOURCE))
 
-test: env java postgresql ## all tests
-	@python -m pytest
+test: env java postgresql ## all tests, in two processes; a file's tests share theirs
+	@python -m pytest -n 2 --dist loadfile
 
 soak: env postgresql ## faults and fuzzing, at length
 	@python -m pytest -m soak
