@@ -16,9 +16,10 @@ from features.errors import DataError, JourneyError
 from features.operations import GROUPS
 from pipeline.matrix.build import matrix_batches
 from pipeline.matrix.feature_rows import feature_rows
+from pipeline.matrix.fit_catalog import FittedCatalog
 from pipeline.scoring.snapshots import score_open_leads
 from pipeline.spark import accounts
-from pipeline.spark.matrix import matrix_tables, spark_snapshots, write_matrix
+from pipeline.spark.matrix import spark_snapshots, write_matrix, write_matrix_file
 from pipeline.spark.scoring import score_leads
 from tests.pipeline.spark.conftest import World, make_bundle, make_catalog, with_profile
 
@@ -128,10 +129,13 @@ def test_the_stage_gets_the_rows_of_the_local_engine(world: World, spark: SparkS
     local = np.empty((len(world.snapshots), len(CATALOG)), dtype=np.float32)
     for rows, matrix in matrix_batches(world.single_files, world.snapshots, CATALOG, HELD_OUT, cost_per_batch=1_000):
         local[rows] = matrix
-    table = pa.concat_tables(matrix_tables(world.canonical, world.snapshots, CATALOG, HELD_OUT, tmp_path))
-    frame = table.to_pandas().sort_values(KEYS)
+    fitted = FittedCatalog(CATALOG, HELD_OUT, world.snapshots["part"].to_numpy())
+    batches: list[int] = []
+    write_matrix_file(world.canonical, world.snapshots, fitted, tmp_path, batches.append)
+    frame = pq.read_table(tmp_path / "matrix.parquet").to_pandas().sort_values(KEYS)
     assert_same_bits(frame[list(CATALOG.names)].to_numpy(dtype=np.float32), local, CATALOG.names)
-    assert not list(tmp_path.iterdir())
+    assert sum(batches) == len(world.snapshots)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["catalog.json", "matrix.parquet"]
 
 
 def test_scores_of_open_leads_are_equal(spark: SparkSession, world: World) -> None:
