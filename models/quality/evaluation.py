@@ -201,7 +201,9 @@ def evaluate_predictions(
         "verdict": {**signal.as_dict(), "random_folds": random_folds(frame, params)},
         "interval_coverage": covered_rates(
             labels,
-            *(headline[name].to_numpy() for name in ("probability", "low", "high")),
+            headline["probability"].to_numpy(),
+            headline["low"].to_numpy(),
+            headline["high"].to_numpy(),
             bundle.calibration.interval,
         ),
         "unseen_accounts": unseen_accounts(frame, capacity, params),

@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pipeline.matrix.segment_rows import ALL, dimension_words, value_words
+from models.quality.segment_report import ALL
+from pipeline.matrix.segment_rows import dimension_words, value_words
 from pipeline.pages.chart import BLUE, RED, Chart, Panel, Rows, Series, Tongue
 from pipeline.pages.html import number, percent
 

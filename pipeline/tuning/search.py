@@ -40,7 +40,7 @@ def reason_cost(
     rows: np.ndarray,
     params: TrainParams,
     names: Sequence[str],
-    categorical: Sequence[str],
+    categorical: Sequence[int],
 ) -> float:
     """Measure on a small model what a unit of work on one lead's reasons takes on this machine.
 
@@ -53,8 +53,10 @@ def reason_cost(
         Rows before the test, as `models.fitting.tuning.tuning_folds` returns them.
     params : TrainParams
         The section `train`.
-    names, categorical : sequence of str
-        All features, and the categorical ones.
+    names : sequence of str
+        All features.
+    categorical : sequence of int
+        Positions of the categorical ones.
 
     Returns
     -------
