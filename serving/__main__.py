@@ -11,6 +11,8 @@ __all__ = ["main"]
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = "serving.service:LeadQualification"
+KEY_PASSWORD = "LEAD_TLS_KEY_PASSWORD"
+"""Not an argument: those stand in the list of processes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             working_dir=str(ROOT),
             ssl_certfile=given.ssl_certfile,
             ssl_keyfile=given.ssl_keyfile,
-            ssl_keyfile_password=given.ssl_keyfile_password,
+            ssl_keyfile_password=os.environ.get(KEY_PASSWORD),
             ssl_ca_certs=given.ssl_ca_certs,
             blocking=True,
         )
@@ -54,8 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=_port, default=3000, help="port to listen on (3000)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (LEAD_WORKERS, else 2)")
     parser.add_argument("--ssl-certfile", type=_file, metavar="FILE", help="certificate, for TLS without a proxy")
-    parser.add_argument("--ssl-keyfile", type=_file, metavar="FILE", help="its private key")
-    parser.add_argument("--ssl-keyfile-password", metavar="TEXT", help="of the private key")
+    parser.add_argument("--ssl-keyfile", type=_file, metavar="FILE", help=f"its private key; {KEY_PASSWORD} holds its password")
     parser.add_argument("--ssl-ca-certs", type=_file, metavar="FILE", help="certificates of those who sign")
     return parser
 
