@@ -27,7 +27,7 @@ demo: env ## the main job end to end; SOURCE=saas_logins|online_retail|olist|xed
 	@python -m pipeline.demo $(if $(SOURCE),--source $(SOURCE))
 
 test: env java postgresql ## all tests, in two processes; a file's tests share theirs
-	@python -m pytest -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
 
 soak: env postgresql ## faults and fuzzing, at length
 	@python -m pytest -m soak
