@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,13 @@ def handlers(scorer: Callable[[], Scorer], described: Callable[[], Mapping[str, 
         # The server's own page loads a tracker from the network
         return Answer(_PAGE.read_bytes(), media_type=b"text/html; charset=utf-8")
 
-    async def docs(scope: Scope, receive: Receive) -> Answer:
+    @cache
+    def document() -> Answer:
+        # Open to everyone and a tenth of a second to write, which would be a way to hold up the scores of others
         return _json(openapi_document(described()))
+
+    async def docs(scope: Scope, receive: Receive) -> Answer:
+        return document()
 
     async def health(scope: Scope, receive: Receive) -> Answer:
         return _json({"status": "alive"})
