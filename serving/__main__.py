@@ -56,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=_port, default=3000, help="port to listen on (3000)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes (LEAD_WORKERS, else 2)")
     parser.add_argument("--ssl-certfile", type=_file, metavar="FILE", help="certificate, for TLS without a proxy")
-    parser.add_argument("--ssl-keyfile", type=_file, metavar="FILE", help=f"its private key; {KEY_PASSWORD} holds its password")
+    parser.add_argument(
+        "--ssl-keyfile", type=_file, metavar="FILE", help=f"its private key; {KEY_PASSWORD} holds its password"
+    )
     parser.add_argument("--ssl-ca-certs", type=_file, metavar="FILE", help="certificates of those who sign")
     return parser
 
