@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from serving.online.webhooks import sign
-from tests.serving.online.test_webhooks import Crm
+from tests.serving.online.test_webhooks import WebhookReceiver
 from tests.serving.running import Client
 
 EXAMPLE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -23,8 +23,8 @@ SECRET = "whsec_" + base64.b64encode(b"a secret of 32 bytes, or so it is").decod
 
 
 @pytest.fixture(scope="module")
-def crm() -> Iterator[Crm]:
-    receiver = Crm()
+def crm() -> Iterator[WebhookReceiver]:
+    receiver = WebhookReceiver()
     threading.Thread(target=receiver.server.serve_forever, daemon=True).start()
     yield receiver
     receiver.server.shutdown()
@@ -32,7 +32,7 @@ def crm() -> Iterator[Crm]:
 
 
 @pytest.fixture(scope="module")
-def environment(crm: Crm, new_url: Any) -> dict[str, str]:
+def environment(crm: WebhookReceiver, new_url: Any) -> dict[str, str]:
     url = new_url("sqlite")
     return {"LEAD_STORE_URL": url, "LEAD_WEBHOOK_URL": crm.url, "LEAD_WEBHOOK_SECRET": SECRET, "LEAD_WORKERS": "1"}
 
@@ -59,7 +59,7 @@ def page(root: Path) -> list[tuple[str, str]]:
 def test_every_example_works_in_its_order(
     page: list[tuple[str, str]],
     client: Client,
-    crm: Crm,
+    crm: WebhookReceiver,
     environment: dict[str, str],
     root: Path,
     bundle_folder: Path,

@@ -26,7 +26,7 @@ from tests.pipeline.crm.conftest import params as params
 from tests.pipeline.crm.conftest import pauses as pauses
 from tests.pipeline.crm.fake_hubspot import iso
 from tests.serving.running import Client, serve
-from tests.serving.store.test_store import told
+from tests.serving.store.test_store import events_of
 
 NOW = 200.0
 FIELDS = ("lead_probability", "lead_tier", "lead_decision", "lead_reasons")
@@ -108,7 +108,7 @@ def test_the_service_a_score_file_and_the_crm_decide_alike(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for lead in leads:
-        for kind, items in told(lead).items():
+        for kind, items in events_of(lead).items():
             assert service.post({kind: items}, path=f"/{kind}")[0] == 200
     asked = service.scores(leads)
     address = "/leads/{}/score?snapshot_at=" + iso(NOW).replace("+00:00", "Z")

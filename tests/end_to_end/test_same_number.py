@@ -24,7 +24,7 @@ from tests.pipeline.spark.conftest import spark as spark
 from tests.pipeline.spark.conftest import world as world
 from tests.serving.online.test_routes import score_of
 from tests.serving.running import Client, serve
-from tests.serving.store.test_store import told
+from tests.serving.store.test_store import events_of
 
 pytestmark = pytest.mark.spark
 
@@ -95,7 +95,7 @@ def test_told_as_it_happened(client: Client, way: Way, expected: np.ndarray) -> 
         alone = request
         if "account" in request:
             alone = {**request, "account": {**request["account"], "account_id": f"A/{request['lead_id']}"}}
-        for kind, items in told(alone).items():
+        for kind, items in events_of(alone).items():
             status, answer = client.post({kind: items}, path=f"/{kind}")
             assert status == 200, answer
         status, answer = score_of(client, request["lead_id"], snapshot_at=request["snapshot_at"])

@@ -271,5 +271,5 @@ def test_the_migrate_command_says_what_it_did_or_why_not(new_url: Callable[[str]
         environment = {**os.environ, "LEAD_STORE_URL": url}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == code
-        assert ("is at 0001" in done.stdout) == (code == 0)
+        assert ("is at 0002" in done.stdout) == (code == 0)
         assert "Traceback" not in done.stderr
