@@ -37,7 +37,7 @@ from pipeline.workspaces.workspace import data_folder, presets
 ROOT = Path.cwd()
 COMPARED = ("data", "metrics", "plots")
 # What holds moments of the run, names of runs, or pages whose texts may change
-LEFT_OUT = ("provenance.json", "service.log", ".html", ".png", ".sqlite", "checksums.json")
+LEFT_OUT = ("provenance.json", "tracking.json", "service.log", ".html", ".png", ".sqlite", "checksums.json")
 REQUESTS = 200
 START_SECONDS = 300
 ODD: tuple[bytes, ...] = (
@@ -77,12 +77,12 @@ def main() -> None:
                 places = [tree if source == "simulated" else tree / "runs" / source for tree in trees]
                 found = [*compare_folders(*places), *_compare_answers(*places)]
                 console.print(f"{source}: {len(found) or 'no'} difference(s)")
-                differences += [f"{source}: {line}" for line in found]
+                for line in found:
+                    console.print(f"  {line}", markup=False)
+                differences += found
         finally:
             for tree in trees:
                 subprocess.run(["git", "worktree", "remove", "--force", str(tree)], cwd=ROOT, check=False)
-    for line in differences:
-        console.print(line, markup=False)
     raise SystemExit(1 if differences else 0)
 
 
