@@ -68,7 +68,7 @@ def save_for_mlflow(bundle: Bundle, folder: Path, to: Path) -> Path:
     example = example_frame(bundle)
     mlflow.pyfunc.save_model(
         str(to),
-        python_model=str(ROOT / "pipeline" / "pyfunc_model.py"),
+        python_model=str(ROOT / "pipeline" / "mlflow_runs" / "pyfunc_model.py"),
         artifacts={"bundle": str(folder)},
         code_paths=[str(Path(str(package.__file__)).parent) for package in (features, models)],
         signature=infer_signature(example, score_frame(bundle, example), params={"language": "en", "reasons": 3}),

@@ -114,7 +114,7 @@ def test_every_example_works_in_its_order(
 
 def test_every_setting_is_on_the_page(root: Path) -> None:
     page = (root / "docs" / "crm-guide.md").read_text(encoding="utf-8")
-    sources = [root / "serving" / "webhooks.py", root / "serving" / "store" / "connect.py"]
+    sources = [root / "serving" / "online" / "webhooks.py", root / "serving" / "store" / "connect.py"]
     settings = {
         name for path in sources for name in re.findall(r'= "(LEAD_[A-Z_]+)"', path.read_text(encoding="utf-8"))
     }

@@ -134,7 +134,7 @@ def test_a_file(way: Way, root: Path, tmp_path: Path, expected: np.ndarray, endi
 
 
 def test_the_model_in_mlflow(way: Way, root: Path, tmp_path: Path, expected: np.ndarray) -> None:
-    model = root / "pipeline" / "pyfunc_model.py"
+    model = root / "pipeline" / "mlflow_runs" / "pyfunc_model.py"
     mlflow.pyfunc.save_model(
         tmp_path / "model",
         python_model=str(model),
