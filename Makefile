@@ -1,5 +1,8 @@
-# Every command of the product; `make help` lists them. The environment is made on first use from the lock file.
+# Every command of the product; `make help` lists them. The environment is made on first use: requirements.lock for running, and a
+# lock for each dependency group of pyproject.toml, which the commands that need it add.
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+.NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -7,6 +10,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+GROUPS := dev spark crm postgres
+UV := $(shell command -v uv)
 SYSTEM_PACKAGES := libgomp1
 PEERS := .venv-bench/peers/.installed .venv-bench/featuretools/.installed
 
@@ -18,31 +23,31 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUTF8 := 1
 
-.PHONY: help demo test soak spark-test check format serve ui catalog score monitor retrain bento bench bench-peers bench-models bench-serving lock env java postgresql system clean
+.PHONY: help demo test soak spark-test check format serve ui catalog score monitor retrain bento bench bench-peers bench-models bench-serving lock env env-all $(GROUPS:%=env-%) java postgresql system clean
 
 help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 demo: env ## the main job end to end; SOURCE=saas_logins|online_retail|olist|xeducation on real files, simulated_upsell
 	@python -m pipeline.demo $(if $(SOURCE),--source $(SOURCE))
 
-test: env java postgresql ## all tests, in two processes; a file's tests share theirs
+test: env-all java postgresql ## all tests, in two processes; a file's tests share theirs
 	@OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
 
-soak: env postgresql ## faults and fuzzing, at length
+soak: env-all postgresql ## faults and fuzzing, at length
 	@python -m pytest -m soak
 
-spark-test: env java ## the Spark engine on a cluster of two worker processes
+spark-test: env-all java ## the Spark engine on a cluster of two worker processes
 	@python -m pytest -m spark
 
-check: env ## format, lint, types, import contracts, doctests
+check: env-dev env-spark env-crm ## format, lint, types, import contracts, doctests
 	ruff format --check .
 	ruff check .
 	mypy
 	lint-imports --no-cache
 	python -m pytest --doctest-modules features models pipeline serving
 
-format: env ## format and fix what can be fixed
+format: env-dev ## format and fix what can be fixed
 	ruff format .
 	ruff check --fix .
 
@@ -86,20 +91,50 @@ bench-serving: env ## the service under load against an empty one and mlflow mod
 	.venv-bench/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-lock: env ## compile requirements.lock from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra dev --extra spark --extra postgres --extra crm --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header -o requirements.lock
-	for name in peers featuretools automl; do uv pip compile bench/requirements-$$name.txt --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header -o bench/requirements-$$name.lock || exit 1; done
+# All groups are resolved together; every lock then takes those versions. Today's are kept where pyproject.toml allows them;
+# to raise one, take it out of the locks first, or run `make lock UPGRADE="--upgrade-package <name>"`.
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+COMPLETE := build/complete.lock
 
-env: $(INSTALLED) # the environment; nothing to do when the lock file has not changed
+lock: ## compile the lock files from pyproject.toml (needs uv)
+	@mkdir -p build && cat requirements.lock $(GROUPS:%=requirements-%.lock) > $(COMPLETE)
+	$(COMPILE) pyproject.toml $(GROUPS:%=--group %) $(UPGRADE) -o $(COMPLETE)
+	$(COMPILE) pyproject.toml -c $(COMPLETE) -o requirements.lock
+	for group in $(GROUPS); do $(COMPILE) --group $$group -c $(COMPLETE) -o requirements-$$group.lock || exit 1; done
+	$(COMPILE) deploy/requirements.txt -c $(COMPLETE) -o deploy/requirements.lock
+	@sed -i '/^ *#   -c /d' requirements.lock $(GROUPS:%=requirements-%.lock) deploy/requirements.lock
+	for name in peers featuretools automl; do $(COMPILE) bench/requirements-$$name.txt -o bench/requirements-$$name.lock || exit 1; done
+
+env: $(INSTALLED) ## the environment for running; nothing to do when its lock file has not changed
+env-all: $(GROUPS:%=env-%) ## the environment with all below
+env-dev: $(INSTALLED)-dev ## tools for tests and checks
+env-spark: $(INSTALLED)-spark ## PySpark, for features.engine: spark
+env-crm: $(INSTALLED)-crm ## clients of HubSpot and Salesforce
+env-postgres: $(INSTALLED)-postgres ## PostgreSQL's client, for LEAD_STORE_URL
+
+# pip tells more of a package than anyone reads, and nothing while it unpacks: a count instead. Locks are complete, so nothing is resolved.
+define install
+	@total=$$(grep -c '^[a-z0-9]' $<); echo "Installing $$total packages of $< into $(VENV)$(if $(UV), with uv)"; \
+	if test -n "$(UV)" && uv pip install --python $(BIN)/python --no-deps --require-hashes -r $<; then :; else \
+		$(BIN)/python -m pip install --no-deps --no-compile --progress-bar off --disable-pip-version-check --require-hashes -r $< | { \
+		n=0; while IFS= read -r line; do case "$$line" in \
+			Collecting*|Ignoring*|"Requirement already"*) n=$$((n + 1)); \
+				if test $$((n % 20)) = 0 -o $$n = $$total; then echo "  $$n of $$total fetched"; fi;; \
+			Installing*) echo "  unpacking";; \
+			Successfully*) echo "  unpacked";; \
+		esac; done; }; \
+	fi
+	@touch $@
+endef
 
 $(INSTALLED): requirements.lock
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 to 3.13 found. Install python3 with venv, or set PYTHON=..."; exit 1; }
 	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || $(MAKE) --no-print-directory system
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@touch $(INSTALLED)
+	@$(PYTHON) -m venv $(VENV)
+	$(install)
+
+$(INSTALLED)-%: requirements-%.lock $(INSTALLED)
+	$(install)
 
 java: # Spark's tests need one; anything else does not
 	@java -version >/dev/null 2>&1 || $(MAKE) --no-print-directory system
