@@ -28,8 +28,8 @@ export PYTHONUTF8 := 1
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
-demo: env ## the main job end to end; SOURCE=saas_logins|online_retail|olist|xeducation on real files, simulated_upsell
-	@python -m pipeline.demo $(if $(SOURCE),--source $(SOURCE))
+demo: env ## the main job end to end; SOURCE=saas_logins|online_retail|olist|xeducation on real files, simulated_upsell; LEADS=60000
+	@python -m pipeline.demo $(if $(SOURCE),--source $(SOURCE)) $(if $(LEADS),--leads $(LEADS))
 
 test: env-all java postgresql ## all tests, in two processes; a file's tests share theirs
 	@OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
@@ -112,18 +112,23 @@ env-spark: $(INSTALLED)-spark ## PySpark, for features.engine: spark
 env-crm: $(INSTALLED)-crm ## clients of HubSpot and Salesforce
 env-postgres: $(INSTALLED)-postgres ## PostgreSQL's client, for LEAD_STORE_URL
 
-# pip tells more of a package than anyone reads, and nothing while it unpacks: a count instead. Locks are complete, so nothing is resolved.
+# pip tells more of each package than anyone reads, and then nothing while it unpacks: counts instead. A lock is complete, so nothing is
+# resolved. uv may not know an index that pip knows: then pip does it.
 define install
-	@total=$$(grep -c '^[a-z0-9]' $<); echo "Installing $$total packages of $< into $(VENV)$(if $(UV), with uv)"; \
-	if test -n "$(UV)" && uv pip install --python $(BIN)/python --no-deps --require-hashes -r $<; then :; else \
-		$(BIN)/python -m pip install --no-deps --no-compile --progress-bar off --disable-pip-version-check --require-hashes -r $< | { \
-		n=0; while IFS= read -r line; do case "$$line" in \
-			Collecting*|Ignoring*|"Requirement already"*) n=$$((n + 1)); \
-				if test $$((n % 20)) = 0 -o $$n = $$total; then echo "  $$n of $$total fetched"; fi;; \
-			Installing*) echo "  unpacking";; \
-			Successfully*) echo "  unpacked";; \
-		esac; done; }; \
-	fi
+	@total=$$(grep -c '^[a-z0-9]' $<); echo "Installing the $$total packages of $< into $(VENV)"; \
+	{ test -n "$(UV)" && "$(UV)" pip install --python $(BIN)/python --no-deps --require-hashes --compile-bytecode -r $<; } || \
+	$(BIN)/python -m pip install --no-deps --progress-bar off --disable-pip-version-check --require-hashes -r $< | { \
+		n=0; phase=fetched; while true; do \
+			IFS= read -r -t 10 line; code=$$?; \
+			if test $$code -gt 128; then \
+				test $$phase = fetched || n=$$(find $(VENV)/lib/python*/site-packages -maxdepth 1 -name '*.dist-info' -newer $(VENV)/.began | wc -l); \
+				echo "  $$n of at most $$total $$phase"; continue; fi; \
+			test $$code = 0 || break; \
+			case "$$line" in \
+				Collecting*|Processing*|Ignoring*|"Requirement already"*) n=$$((n + 1));; \
+				Installing*) echo "  $$n of at most $$total fetched"; n=0; phase=unpacked;; \
+				Successfully*) echo "  all unpacked";; \
+			esac; done; }
 	@touch $@
 endef
 
@@ -131,9 +136,11 @@ $(INSTALLED): requirements.lock
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 to 3.13 found. Install python3 with venv, or set PYTHON=..."; exit 1; }
 	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null || $(MAKE) --no-print-directory system
 	@$(PYTHON) -m venv $(VENV)
+	@touch $(VENV)/.began
 	$(install)
 
 $(INSTALLED)-%: requirements-%.lock $(INSTALLED)
+	@touch $(VENV)/.began
 	$(install)
 
 java: # Spark's tests need one; anything else does not

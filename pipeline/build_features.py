@@ -36,7 +36,7 @@ def write_locally(
 
 
 def _write_with_spark(canonical: Path, snapshots: pd.DataFrame, fitted: FittedCatalog, out: Path) -> int:
-    from pipeline.spark.matrix import write_matrix_file  # an extra
+    from pipeline.spark.matrix import write_matrix_file  # a dependency group
 
     with progress() as bar:
         task = bar.add_task("snapshots", total=len(snapshots))

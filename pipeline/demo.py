@@ -1,16 +1,11 @@
 """Command `demo`: the main job end to end, from raw files to one served answer and a table of what it is worth."""
 
 import argparse
-import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +24,17 @@ from pipeline.console import (
     signal_note,
     unseen_note,
 )
+from pipeline.demonstration.ending import ending
+from pipeline.demonstration.service import post_score, serve_bundle
 from pipeline.pages.target_words import WORDS
 from pipeline.params import load_params
 from pipeline.population.risk_set import leads_at_risk
 from pipeline.scoring.requests import lead_requests
 from pipeline.tables.parquet import read_table
-from pipeline.workspaces.workspace import make_workspace, presets
+from pipeline.workspaces.workspace import make_workspace, presets, resized_workspace
 
 __all__ = ["main"]
 
-START_SECONDS = 120
 SHOWN = 2
 
 
@@ -51,50 +47,6 @@ def _run(workspace: Path, *command: str, allowed: tuple[int, ...] = (0,)) -> int
 
 def _step(title: str) -> None:
     console.print(Rule(f"[bold]{title}", align="left"))
-
-
-@contextlib.contextmanager
-def _service(workspace: Path, bundle: Path) -> Iterator[str]:
-    """Serve a bundle on a free loopback port; yields the address, stops the service at the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    log = workspace / "reports" / "service.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "serving", "--port", str(port)]
-    environment = {**os.environ, "LEAD_BUNDLE_DIR": str(bundle.resolve()), "LEAD_DRAIN_SECONDS": "0"}
-    with log.open("w", encoding="utf-8") as out:
-        service = subprocess.Popen(command, cwd=workspace, env=environment, stdout=out, stderr=subprocess.STDOUT)
-        try:
-            _wait(service, address, log)
-            yield address
-        finally:
-            service.terminate()
-            service.wait(timeout=30)
-
-
-def _wait(service: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    with console.status("waiting for the service"):
-        while time.monotonic() < deadline:
-            if service.poll() is not None:
-                raise LeadQualificationError(f"the service stopped with exit code {service.returncode}; see {log}")
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/readyz", timeout=2):
-                return
-            time.sleep(0.3)
-    raise LeadQualificationError(f"the service did not answer within {START_SECONDS} s; see {log}")
-
-
-def _post(address: str, body: dict[str, Any]) -> dict[str, Any]:
-    data = json.dumps(body).encode()
-    request = urllib.request.Request(f"{address}/score", data, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            answer: dict[str, Any] = json.load(response)
-            return answer
-    except urllib.error.HTTPError as error:
-        raise LeadQualificationError(f"the service answered {error.code}: {error.read().decode()}") from error
 
 
 def _example_request(data: Path, sections: Any, bundle: Bundle) -> dict[str, Any]:
@@ -121,8 +73,14 @@ def _shortened(request: dict[str, Any]) -> str:
     return json.dumps({**request, "leads": [lead]}, ensure_ascii=False)
 
 
-def demo(repository: Path, source: str | None) -> None:
-    """Run the whole job for the repository's own source, or for a preset in a workspace of its own.
+def _workspace(repository: Path, source: str | None, leads: int | None) -> Path:
+    if leads is not None:
+        return resized_workspace(repository, leads)
+    return repository if source is None else make_workspace(repository, source)
+
+
+def demo(repository: Path, source: str | None, leads: int | None) -> None:
+    """Run the whole job for the repository's own source, or for another one in a workspace of its own.
 
     Parameters
     ----------
@@ -130,16 +88,18 @@ def demo(repository: Path, source: str | None) -> None:
         The repository's root.
     source : str or None
         The name of a preset; None: what `params.yaml` says.
+    leads : int or None
+        So many leads of the simulated company; None: what `params.yaml` says.
     """
     begin = time.monotonic()
-    workspace = repository if source is None else make_workspace(repository, source)
+    workspace = _workspace(repository, source, leads)
     os.chdir(workspace)
     python = sys.executable
     # Stages are run as `python -m ...` by DVC: the same environment must answer to that name.
     os.environ["PATH"] = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"
 
     _step("1 Pipeline: dvc repro")
-    _run(workspace, "dvc", "repro", *([] if source is None else ["tracking"]))
+    _run(workspace, "dvc", "repro", *([] if workspace == repository else ["tracking"]))
     sections = load_params(("paths", "ingest", "snapshots", "publish"))
     data = sections.paths.data_dir
     _step("2 Gate and registry: python -m pipeline.publish")
@@ -152,8 +112,10 @@ def demo(repository: Path, source: str | None) -> None:
     _run(workspace, python, "-m", "pipeline.score", "--out", f"{data}/scores.csv", "--bundle", str(bundle_dir))
     _step("4 Service: POST /score")
     request = _example_request(data, sections, Bundle.load(bundle_dir))
-    with _service(workspace, bundle_dir) as address:
-        answer = _post(address, request)
+    with console.status("starting the service") as status:
+        log = sections.paths.reports_dir.resolve() / "service.log"
+        with serve_bundle(workspace, bundle_dir, log, status.update) as address:
+            answer = post_score(address, request)
     console.print("request", style="bold")
     console.print_json(_shortened(request))
     console.print("answer", style="bold")
@@ -176,21 +138,11 @@ def demo(repository: Path, source: str | None) -> None:
     console.print(unseen_note(result["unseen_accounts"]))
     if (workspace / "published.yaml").exists():
         _run(workspace, python, "-m", "bench.published_split")
-    _next_commands(source, time.monotonic() - begin)
-
-
-def _next_commands(source: str | None, seconds: float) -> None:
-    console.print(f"\nDone in {seconds:.0f} s. Next:")
-    here = "" if source is None else f"cd runs/{source} && "
-    for command, meaning in (
-        (f"{here}dvc metrics show", "the figures again"),
-        (f"{here}dvc plots show", "curves in the browser"),
-        ("make ui", "runs, models and their reports in MLflow"),
-        ("make serve", "keep the service running"),
-        *([("dvc exp run -S train.learning_rate=0.05", "an experiment; then dvc exp show")] if source is None else []),
-        ("make demo SOURCE=saas_logins", "the same on real journeys"),
+    console.print()
+    for line in ending(
+        repository, workspace, sections.paths.reports_dir / "report.html", data / "scores.csv", time.monotonic() - begin
     ):
-        console.print(f"  {command:<48} {meaning}", markup=False)
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def main() -> None:
@@ -198,8 +150,12 @@ def main() -> None:
     repository = Path.cwd()
     parser = argparse.ArgumentParser(prog="python -m pipeline.demo", description=__doc__)
     parser.add_argument("--source", help=f"a preset: {', '.join(presets(repository)) or 'none'}")
+    parser.add_argument("--leads", type=int, help="so many leads of the simulated company, in runs/simulated_<leads>")
     arguments = parser.parse_args()
-    demo(repository, None if arguments.source in (None, "simulated") else arguments.source)
+    source = None if arguments.source in (None, "simulated") else arguments.source
+    if source is not None and arguments.leads is not None:
+        parser.error(f"--leads is for the simulated company, not for --source {source}: leave one of them out")
+    demo(repository, source, arguments.leads)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ SECTIONS = ("features", "paths", "publish", "snapshots")
 def _score_folder(bundle: Bundle, canonical: Path, leads: pd.DataFrame, language: str, engine: Engine) -> pd.DataFrame:
     """Score leads of canonical tables on one machine or on a cluster; the scores are the same."""
     if engine == "spark":
-        from pipeline.spark.scoring import score_leads  # an extra
+        from pipeline.spark.scoring import score_leads  # a dependency group
 
         return score_leads(bundle, canonical, leads, language)
     with progress() as bar:

@@ -50,9 +50,9 @@ def connect(crm: str, params: CrmParams) -> Crm:
         If the CRM refuses them.
     """
     if crm == "hubspot":
-        from pipeline.crm.hubspot import HubSpot  # an extra
+        from pipeline.crm.hubspot import HubSpot  # a dependency group
 
         return HubSpot(params)
-    from pipeline.crm.salesforce import Salesforce  # an extra
+    from pipeline.crm.salesforce import Salesforce  # a dependency group
 
     return Salesforce(params)

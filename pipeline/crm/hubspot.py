@@ -27,7 +27,7 @@ try:
     from hubspot.events import exceptions as event_errors
 except ModuleNotFoundError as error:
     raise ParameterError(
-        f"--crm hubspot: {error.name} is not installed. `pip install hubspot-api-client`, the extra `crm`."
+        f"--crm hubspot: {error.name} is not installed. Run `make env-crm`, which installs the clients of the CRMs."
     ) from error
 
 __all__ = ["TOKEN", "HubSpot"]

@@ -20,7 +20,7 @@ try:
     from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceError
 except ModuleNotFoundError as error:
     raise ParameterError(
-        f"--crm salesforce: {error.name} is not installed. `pip install simple-salesforce`, the extra `crm`."
+        f"--crm salesforce: {error.name} is not installed. Run `make env-crm`, which installs the clients of the CRMs."
     ) from error
 
 __all__ = ["Salesforce", "credentials"]

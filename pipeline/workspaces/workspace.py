@@ -1,4 +1,4 @@
-"""A workspace of its own for a preset, so that trying real files, or another question, never touches the repository's own run.
+"""A workspace of its own for a preset, or for another size of the simulated company: the repository's own run stays untouched.
 
 The repository's `params.yaml` is overlaid with `pipeline/presets/<name>.yaml`; code and stages are copied as they are. A preset
 names the folder of its raw files (`ingest.raw_dir`); one that names none leaves them to the stage `simulate`.
@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import DataError, ParameterError
-from pipeline.params import dump_yaml, read_yaml
+from pipeline.params import dump_yaml, load_params, read_yaml
 
-__all__ = ["data_folder", "make_workspace", "overlay", "presets"]
+__all__ = ["data_folder", "make_workspace", "overlay", "presets", "resized_workspace"]
 
 CODE = ("features", "models", "pipeline", "serving", "bench")
 FILES = ("dvc.yaml", ".dvcignore", "pyproject.toml")
@@ -85,13 +85,54 @@ def make_workspace(repository: Path, source: str) -> Path:
     published = params.pop("published", None)
     if "raw_dir" in preset.get("ingest", {}):
         params["ingest"]["raw_dir"] = str(_raw_folder(repository, source, preset["ingest"]["raw_dir"]))
-    workspace = repository / "runs" / source
+    return _write(repository, source, params, published)
+
+
+def resized_workspace(repository: Path, leads: int) -> Path:
+    """Make or refresh ``runs/simulated_<leads>``: the simulated company of `params.yaml` in another size, and return it.
+
+    What sales can work in a week grows with the company. Its models have a name of their own in the registry, as those of presets.
+
+    Parameters
+    ----------
+    repository : Path
+        The repository's root; itself the answer when `params.yaml` has that size already.
+    leads : int
+        Leads of the company.
+
+    Raises
+    ------
+    ParameterError
+        If `params.yaml` reads another source, or the number is out of range.
+    """
+    params = load_params(("ingest", "simulator", "capacity", "publish"), repository / "params.yaml")
+    if params.ingest.source != "simulated":
+        raise ParameterError(
+            f"--leads {leads}: params.yaml reads the source {params.ingest.source!r}, whose leads are counted as they come. "
+            "Only the source 'simulated' has a size; leave --leads out."
+        )
+    if leads == params.simulator.leads:
+        return repository
+    changes: dict[str, Any] = {
+        "simulator": {"leads": leads},
+        "publish": {"model_name": f"{params.publish.model_name}-simulated-{leads}"},
+    }
+    if params.capacity.leads_per_week is not None:
+        per_lead = params.capacity.leads_per_week / params.simulator.leads
+        changes["capacity"] = {"leads_per_week": float(f"{leads * per_lead:.4g}")}
+    workspace = _write(repository, f"simulated_{leads}", overlay(read_yaml(repository / "params.yaml"), changes), None)
+    load_params(("simulator",), workspace / "params.yaml")
+    return workspace
+
+
+def _write(repository: Path, name: str, params: dict[str, Any], published: dict[str, Any] | None) -> Path:
+    workspace = repository / "runs" / name
     workspace.mkdir(parents=True, exist_ok=True)
-    for name in CODE:
-        shutil.rmtree(workspace / name, ignore_errors=True)
-        shutil.copytree(repository / name, workspace / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in FILES:
-        shutil.copy2(repository / name, workspace / name)
+    for folder in CODE:
+        shutil.rmtree(workspace / folder, ignore_errors=True)
+        shutil.copytree(repository / folder, workspace / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in FILES:
+        shutil.copy2(repository / file, workspace / file)
     (workspace / "params.yaml").write_text(dump_yaml(params), encoding="utf-8")
     if published is not None:
         (workspace / "published.yaml").write_text(dump_yaml(published), encoding="utf-8")

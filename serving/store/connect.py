@@ -67,7 +67,7 @@ class Store:
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise LeadQualificationError(
                 f"{STORE_URL} can't be used ({error}). Allowed are sqlite:///path/to/store.db and "
-                "postgresql+psycopg://user:password@host/database, which needs the extra `postgres`."
+                "postgresql+psycopg://user:password@host/database, for which `make env-postgres` installs the driver."
             ) from error
         self._identity: tuple[int, int] | None = None
         self._migrated = False

@@ -4,7 +4,15 @@ import pytest
 
 from features.errors import DataError, ParameterError
 from pipeline.params import dump_yaml, load_params, read_yaml
-from pipeline.workspaces.workspace import CODE, FILES, data_folder, make_workspace, overlay, presets
+from pipeline.workspaces.workspace import (
+    CODE,
+    FILES,
+    data_folder,
+    make_workspace,
+    overlay,
+    presets,
+    resized_workspace,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -51,3 +59,44 @@ def test_the_data_folder_follows_the_environment(root, tmp_path, monkeypatch) ->
     assert data_folder(root) == tmp_path
     monkeypatch.delenv("LEAD_DATA_DIR")
     assert data_folder(root).name == "data"
+
+
+def _repository(root: Path, folder: Path, changes: dict) -> Path:
+    for name in (*CODE, *FILES, ".dvc"):
+        (folder / name).symlink_to(root / name)
+    (folder / "params.yaml").write_text(dump_yaml(overlay(read_yaml(root / "params.yaml"), changes)))
+    return folder
+
+
+def test_another_size_of_the_company_is_a_workspace_and_leaves_params_alone(root, tmp_path) -> None:
+    repository = _repository(root, tmp_path, {"simulator": {"leads": 20_000}, "capacity": {"leads_per_week": 6}})
+    before = (repository / "params.yaml").read_bytes()
+    workspace = resized_workspace(repository, 60_000)
+    assert workspace == repository / "runs" / "simulated_60000"
+    assert (repository / "params.yaml").read_bytes() == before
+    made, base = read_yaml(workspace / "params.yaml"), read_yaml(repository / "params.yaml")
+    assert (made["simulator"].pop("leads"), base["simulator"].pop("leads")) == (60_000, 20_000)
+    assert (made["capacity"].pop("leads_per_week"), base["capacity"].pop("leads_per_week")) == (18, 6)
+    assert made["publish"].pop("model_name") == base["publish"].pop("model_name") + "-simulated-60000"
+    assert made == base
+
+
+def test_the_size_of_params_yaml_is_the_repository_itself(root, tmp_path) -> None:
+    repository = _repository(root, tmp_path, {"simulator": {"leads": 500}})
+    assert resized_workspace(repository, 500) == repository
+    assert not (repository / "runs").exists()
+
+
+def test_a_share_of_capacity_needs_no_scaling(root, tmp_path) -> None:
+    repository = _repository(root, tmp_path, {"capacity": {"share": 0.1, "leads_per_week": None}})
+    made = read_yaml(resized_workspace(repository, 500) / "params.yaml")
+    assert made["capacity"] == {"share": 0.1, "leads_per_week": None}
+
+
+def test_only_the_simulated_company_has_a_size_and_not_every_size(root, tmp_path) -> None:
+    with pytest.raises(ParameterError, match=r"simulator\.leads: .*\(got 5\)"):
+        resized_workspace(_repository(root, tmp_path, {}), 5)
+    own = tmp_path / "own"
+    own.mkdir()
+    with pytest.raises(ParameterError, match=r"reads the source 'csv_files'.*leave --leads out"):
+        resized_workspace(_repository(root, own, {"ingest": {"source": "csv_files"}}), 500)

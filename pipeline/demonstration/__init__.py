@@ -1,0 +1,1 @@
+"""What the command `demo` shows: a service that answers, and what to look at next."""

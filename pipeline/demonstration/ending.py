@@ -1,0 +1,58 @@
+"""What a person can look at when the demonstration is done."""
+
+import os
+import sys
+from pathlib import Path
+
+__all__ = ["ending"]
+
+
+def ending(repository: Path, workspace: Path, report: Path, leads: Path, seconds: float) -> list[str]:
+    """Say where the report and the leads are, and three commands to go on with.
+
+    Parameters
+    ----------
+    repository, workspace : Path
+        The repository's root, and where the pipeline ran: there, or in ``runs/<name>``.
+    report, leads : Path
+        The report for people and the list of scored leads, relative to the workspace or absolute.
+    seconds : float
+        What the demonstration took.
+
+    Returns
+    -------
+    list of str
+        One per line. Addresses of files can be clicked and opened as they are.
+
+    Examples
+    --------
+    >>> root = Path("/srv/lead qualification")
+    >>> for line in ending(root, root, Path("reports/report.html"), Path("data/scores.csv"), 61.2)[:3]:
+    ...     print(line)
+    Done in 61 s. Look at:
+      the report          file:///srv/lead%20qualification/reports/report.html
+      today's leads       file:///srv/lead%20qualification/data/scores.csv
+    """
+    looked_at = (("the report", report), ("today's leads", leads))
+    if workspace == repository:
+        commands = (
+            ("make serve", "the scoring service; README.md has a request"),
+            ("make ui", "runs, models and their reports in MLflow"),
+            (
+                "source .venv/bin/activate && dvc exp run -S train.learning_rate=0.05",
+                "an experiment; then `dvc exp show`",
+            ),
+        )
+    else:
+        python = os.path.relpath(sys.executable, workspace)
+        commands = (
+            (f"cd {os.path.relpath(workspace, repository)} && {python} -m serving", "the scoring service"),
+            ("make ui", "runs, models and their reports in MLflow"),
+            ("make demo", "the simulated company of params.yaml"),
+        )
+    return [
+        f"Done in {seconds:.0f} s. Look at:",
+        *(f"  {name:<19} {(workspace / file).as_uri()}" for name, file in looked_at),
+        "Go on with:",
+        *(line for command, meaning in commands for line in (f"  {command}", f"      {meaning}")),
+    ]
