@@ -2,7 +2,7 @@
 
     python -m bench.models [--seconds 60] [--sets saas_logins ...] [--as-is] [--curves saas_logins ...]
 
-Run in the repository after `make demo`. A set whose files are absent is named and left out.
+Run in the repository. A set whose files are absent is named and left out.
 """
 
 import argparse

@@ -91,7 +91,7 @@ def make_workspace(repository: Path, source: str) -> Path:
 def resized_workspace(repository: Path, leads: int) -> Path:
     """Make or refresh ``runs/simulated_<leads>``: the simulated company of `params.yaml` in another size, and return it.
 
-    What sales can work in a week grows with the company. Its models have a name of their own in the registry, as those of presets.
+    What sales can work in a week grows with the company. Its models are registered under a name of their own.
 
     Parameters
     ----------
