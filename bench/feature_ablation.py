@@ -1,7 +1,7 @@
 """What each group of features is worth: all of them, all minus each one, and the basic ones plus each one.
 
 Run inside a workspace whose stages up to `split` have run (`runs/<source>` after `make demo SOURCE=<source>`, or the repository
-after `make demo`):
+after `make demo`; docs quote `runs/simulated_60000` after `make demo LEADS=60000`):
 
     python -m bench.feature_ablation
 

@@ -57,7 +57,7 @@ def test_the_bento_serves_from_another_folder(
 def test_packages_are_at_the_locked_versions(root: Path, bento: Path) -> None:
     text = (root / "bentofile.yaml").read_text(encoding="utf-8")
     wanted = re.findall(r"^ +- ([a-z-]+==\S+.*)$", text, re.MULTILINE)
-    lock = (root / "requirements.lock").read_text(encoding="utf-8")
+    lock = "".join((root / f"requirements{group}.lock").read_text(encoding="utf-8") for group in ("", "-postgres"))
     assert len(wanted) > 5
     locked = {line.removesuffix(" \\") for line in lock.splitlines()}
     assert [line for line in wanted if line not in locked] == []

@@ -109,12 +109,13 @@ def test_the_image_runs_the_service_as_nobody_special_and_looks_after_its_health
 
 
 def test_the_image_has_the_locked_packages_and_all_that_a_bento_has(root: Path) -> None:
-    def pins(path: Path) -> dict[str, str]:
-        text = path.read_text(encoding="utf-8").replace(" \\\n    --hash", " --hash")
+    def pins(*paths: Path) -> dict[str, str]:
+        text = "".join(path.read_text(encoding="utf-8") for path in paths).replace(" \\\n    --hash", " --hash")
         found = (re.match(r"([a-z0-9-]+)==(\S+)(.*)", line) for line in text.splitlines())
         return {f"{one[1]}=={one[2]}": " ".join(sorted(re.findall(r"--hash=\S+", one[3]))) for one in found if one}
 
-    ours, all_of_them = pins(root / "deploy" / "requirements.lock"), pins(root / "requirements.lock")
+    ours = pins(root / "deploy" / "requirements.lock")
+    all_of_them = pins(root / "requirements.lock", root / "requirements-postgres.lock")
     assert len(ours) > 100
     assert {name: hashes for name, hashes in ours.items() if all_of_them.get(name) != hashes} == {}
     bento = yaml.safe_load((root / "bentofile.yaml").read_text(encoding="utf-8"))["python"]["packages"]
