@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from models.answers.risk_set import RiskSet
 from models.answers.scoring import probabilities
 from models.bundle import Bundle
 from models.fitting.random_folds import headline_fold_probabilities
@@ -16,7 +17,8 @@ from pipeline.console import console, run_main
 from pipeline.leakage.finding import read_findings, refuse_leaks
 from pipeline.matrix.labelled_rows import LabelledRows, read_labelled_rows
 from pipeline.params import load_params
-from pipeline.tables.parquet import write_table
+from pipeline.population.risk_set import open_until
+from pipeline.tables.parquet import read_table, write_table
 
 __all__ = ["SECTIONS", "main"]
 
@@ -72,11 +74,16 @@ def main() -> None:
     refuse_leaks(read_findings(data / "audit" / "findings.json"))
     rows = read_labelled_rows(data)
     frame, matrix, catalog = rows.frame, rows.matrix, rows.catalog
-    console.print(f"train: {len(frame):,} rows x {matrix.shape[1]} features")
+    risk_set = RiskSet(params.snapshots.risk_set, params.snapshots.expire_days)
+    periods = read_table(data / "risk_periods.parquet", "risk_periods").to_pandas()
+    learned = int(frame["slice"].isin(FITTED).sum())
+    console.print(
+        f"train: {learned:,} rows to learn from and {len(frame) - learned:,} of the test, {matrix.shape[1]} features"
+    )
 
     product = fit_product(
         matrix,
-        frame,
+        frame.assign(open_until=open_until(frame, periods, risk_set)),
         catalog,
         train=params.train,
         split=params.split,

@@ -89,4 +89,3 @@ def best_of_periods(frame: pd.DataFrame, probabilities: np.ndarray) -> np.ndarra
     best = np.empty(len(frame))
     best[order[starts]] = np.maximum.reduceat(np.asarray(probabilities, dtype=np.float64)[order], starts)
     return np.asarray(best[headline])
-
