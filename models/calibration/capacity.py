@@ -2,8 +2,8 @@
 
 Metrics at capacity (precision, lift, fairness) rank the rows of a test: how good are the best n? Whether one lead is within
 capacity is another question, which `models.answers.decision` answers by the cut-off, whoever else is there. A lead is worked
-as soon as it reaches the cut-off, and once: so of `leads_per_week` the cut-off lets as many leads through per week, each counted by
-the best moment of its risk period. A `share` is a share of the lists of leads at risk.
+once, as soon as it reaches the cut-off: so `leads_per_week` reach it per week, each counted by the best moment of its risk
+period. A `share` is a share of the lists of leads at risk.
 """
 
 import numpy as np

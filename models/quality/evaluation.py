@@ -59,8 +59,8 @@ def evaluate_rows(
     Returns
     -------
     dict
-        rows, positives, base_rate (of these rows), capacity, level_error, product and baselines, each a dict of metric to value,
-        low, high.
+        rows, positives, base_rate (of these rows), capacity, level_error, product and baselines, the last two of metric to
+        value, low, high.
     """
     labels = frame["label"].to_numpy(dtype=np.float64)
     groups = row_groups(frame)
