@@ -46,7 +46,8 @@ def days_listed(frame: pd.DataFrame, *, ordinal: bool) -> np.ndarray:
     until = np.full(len(frame), beyond)
     if "open_until" in frame:
         ends = frame["open_until"].notna().to_numpy()
-        until[ends] = micros(frame.loc[ends, "open_until"]) + 1  # at its end a lead is still at risk
+        if ends.any():
+            until[ends] = micros(frame.loc[ends, "open_until"]) + 1  # at its end a lead is still at risk
     leads = pd.factorize(frame["lead_id"])[0]
     order = np.lexsort((at, leads))
     followed = np.append(leads[order][1:] == leads[order][:-1], False)
