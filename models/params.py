@@ -102,7 +102,7 @@ class CalibrationParams(Frozen):
 
 
 class TiersParams(Frozen):
-    """The `tiers` section: shares of calibration rows for tiers A, B and C, best first; D takes the rest."""
+    """The `tiers` section: shares of a day's list for tiers A, B and C, best first; D takes the rest."""
 
     A: float = Share
     B: float = Share
@@ -116,7 +116,7 @@ class TiersParams(Frozen):
 
 
 class CapacityParams(Frozen):
-    """The `capacity` section: leads that sales can work, per week or as a share of the rows. Exactly one is set."""
+    """The `capacity` section: leads that sales can work, per week or as a share. Exactly one is set."""
 
     share: float | None = Field(default=None, gt=0.0, le=1.0)
     leads_per_week: float | None = Field(default=None, gt=0.0)

@@ -80,13 +80,14 @@ def metrics_table(result: dict[str, Any], title: str | None = None) -> Table:
 
 
 def calibration_note(result: dict[str, Any]) -> str:
-    """Say how large the calibration error is, with and without bin noise, and how far the base rate moved."""
-    product, shift = result["product"], result["ece_base_rate_shift"]
+    """Say how large the calibration error is, with and without bin noise, that of the level, and both slices' base rates."""
+    product = result["product"]
     error = product["ece"]
     ends = "" if error["low"] is None else f" ({error['low']:.3f}..{error['high']:.3f})"
     return (
         f"calibration error {error['value']:.3f}{ends} beyond bin noise, {product['ece_with_noise']['value']:.3f} with it; "
-        f"the base rate moved by {shift:.3f} between training and test"
+        f"level error {result['level_error']:+.3f} (mean prediction minus observed rate); "
+        f"base rate {result['train_base_rate']:.1%} in training, {result['base_rate']:.1%} in the test"
     )
 
 

@@ -124,6 +124,7 @@ class AuditParams(Frozen):
     excellent_auc: float = Field(default=0.8, gt=0.5, le=1.0)
     suspicious_auc: float = Field(default=0.69, gt=0.5, le=1.0)
     companion_share: float = Field(default=0.1, gt=0.0, le=1.0)
+    companion_auc: float = Field(default=0.588, gt=0.5, lt=1.0)
     fill_jump: float = Field(default=0.5, gt=0.0, le=1.0)
     clock_correlation: float = Field(default=0.95, gt=0.0, le=1.0)
     future_share: float = Field(default=0.01, ge=0.0, le=1.0)

@@ -5,14 +5,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from models.answers.risk_set import RiskSet
 from models.fitting.packing import pack, training_facts
 from models.fitting.random_folds import headline_fold_probabilities
 from models.fitting.recipe import fit_baselines, fit_product
+from models.fitting.splits import FITTED
 from pipeline.console import console, run_main
 from pipeline.leakage.finding import read_findings, refuse_leaks
 from pipeline.matrix.labelled_rows import LabelledRows, read_labelled_rows
 from pipeline.params import load_params
-from pipeline.tables.parquet import write_table
+from pipeline.population.risk_set import open_until
+from pipeline.tables.parquet import read_table, write_table
 
 __all__ = ["SECTIONS", "main"]
 
@@ -59,10 +62,15 @@ def main() -> None:
     refuse_leaks(read_findings(data / "audit" / "findings.json"))
     rows = read_labelled_rows(data)
     frame, matrix, catalog, train = rows.frame, rows.matrix, rows.catalog, params.train
-    console.print(f"train: {len(frame):,} rows x {matrix.shape[1]} features")
+    risk_set = RiskSet(params.snapshots.risk_set, params.snapshots.expire_days)
+    periods = read_table(data / "risk_periods.parquet", "risk_periods").to_pandas()
+    learned = int(frame["slice"].isin(FITTED).sum())
+    console.print(
+        f"train: {learned:,} rows to learn from and {len(frame) - learned:,} of the test, {matrix.shape[1]} features"
+    )
     product = fit_product(
         matrix,
-        frame,
+        frame.assign(open_until=open_until(frame, periods, risk_set)),
         catalog,
         train=train,
         split=params.split,

@@ -12,6 +12,7 @@ from features.journeys import STAGE_PREFIX, Journeys
 from features.records import MQL
 from features.selectors import BY
 from features.timeline import before, seen_at_once
+from models.answers.population_warnings import population_warnings
 from models.answers.reasons import Reason, fit_and_engagement, top_reasons
 from models.answers.requests import LeadRequest, attribute_error, build_inputs
 from models.answers.risk_set import CUSTOMERS
@@ -19,7 +20,6 @@ from models.answers.warnings import (
     LANGUAGES,
     InputWarning,
     journey_warnings,
-    population_warnings,
     request_warnings,
     wide_interval,
 )

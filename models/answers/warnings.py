@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 from features.attributes import AttributeValues
@@ -11,11 +10,8 @@ from features.catalog import Catalog
 from features.compute import Snapshots, ignored_touchpoints, unknown_categories, unknown_values
 from features.journeys import Journeys
 from features.timeline import from_micros
-from models.answers.population import Outside, outside_population, without_touchpoints
 from models.answers.request_fields import shown
 from models.answers.requests import LeadRequest, unread_attributes
-from models.answers.risk_set import RiskSet
-from models.bundle import Bundle
 
 __all__ = [
     "CODES",
@@ -23,8 +19,8 @@ __all__ = [
     "InputWarning",
     "codes_of",
     "future_snapshot",
+    "input_warning",
     "journey_warnings",
-    "population_warnings",
     "request_warnings",
     "short_codes",
     "warning_entry",
@@ -97,35 +93,6 @@ _MESSAGES = {
     "warnings_cut": (
         "There are more warnings of this kind, which are left out: {value}.",
         "Es gibt weitere Warnungen dieser Art, die hier fehlen: {value}.",
-    ),
-}
-
-# Per reason: the sentence in both languages, and the field that it is about.
-_OUTSIDE: dict[Outside, tuple[str, str, str]] = {
-    "not_yet_created": (
-        "the lead had not been created yet",
-        "der Lead war noch nicht angelegt",
-        "created_at",
-    ),
-    "not_mql": (
-        "the lead is not marketing-qualified, it has no stage change to mql",
-        "der Lead ist nicht marketingqualifiziert, er hat keinen Stufenwechsel zu mql",
-        "stage_changes",
-    ),
-    "past_expiry": (
-        "the lead became marketing-qualified {days} days ago or longer",
-        "der Lead ist seit {days} Tagen oder länger marketingqualifiziert",
-        "stage_changes",
-    ),
-    "closed": (
-        "the lead was recycled, disqualified, qualified or won, and has not become marketing-qualified since",
-        "der Lead wurde zurückgestellt, abgelehnt, qualifiziert oder gewonnen und seither nicht wieder marketingqualifiziert",
-        "stage_changes",
-    ),
-    "not_customer": (
-        "no earlier order of the lead's account is known",
-        "vom Konto des Leads ist keine frühere Bestellung bekannt",
-        "account.orders",
     ),
 }
 
@@ -203,53 +170,16 @@ def journey_warnings(
     ignored = ignored_touchpoints(journeys, snapshots).tolist()
     for row, lead in enumerate(snapshots.lead_index.tolist()):
         row_warnings = [
-            _warning(f"unknown_{name}", f"touchpoints.{name}", shown(value), language) for name, value in of_lead[lead]
+            input_warning(f"unknown_{name}", f"touchpoints.{name}", shown(value), language)
+            for name, value in of_lead[lead]
         ]
         for name, value in categories[row]:
             path = f"attributes.{name}" if entity[name] == "lead" else f"account.attributes.{name}"
-            row_warnings.append(_warning("unknown_category", path, shown(value), language))
+            row_warnings.append(input_warning("unknown_category", path, shown(value), language))
         if ignored[row]:
-            row_warnings.append(_warning("touchpoints_after_snapshot", "touchpoints", str(ignored[row]), language))
+            row_warnings.append(input_warning("touchpoints_after_snapshot", "touchpoints", str(ignored[row]), language))
         by_snapshot.append(row_warnings)
     return by_snapshot
-
-
-def population_warnings(
-    bundle: Bundle, journeys: Journeys, snapshots: Snapshots, language: str
-) -> list[tuple[InputWarning, ...]]:
-    """Warn of snapshots unlike all that the model learned from; none, one or two warnings per snapshot.
-
-    Parameters
-    ----------
-    bundle : Bundle
-        Its own risk set decides, see `models.answers.population`.
-    journeys, snapshots
-        As for `features.compute.compute_features`.
-    language : {"en", "de"}
-        Of the messages.
-    """
-    risk_set = RiskSet.of(bundle.metadata)
-    warnings_of = _population_words(risk_set.expire_days, bundle.catalog.params.observation_days, language)
-    outside = outside_population(journeys, snapshots, risk_set)
-    silent = without_touchpoints(bundle, journeys, snapshots).tolist()
-    return [warnings_of[key] for key in zip(outside, silent, strict=True)]
-
-
-@lru_cache(maxsize=16)
-def _population_words(
-    expire_days: int | None, observation_days: int, language: str
-) -> dict[tuple[Outside | None, bool], tuple[InputWarning, ...]]:
-    """Give the warnings of a lead by why it is outside, and whether no touchpoint of it is seen."""
-    silent = _warning("no_touchpoints", "touchpoints", str(observation_days), language)
-    warnings_of: dict[tuple[Outside | None, bool], tuple[InputWarning, ...]] = {
-        (None, False): (),
-        (None, True): (silent,),
-    }
-    for reason, (*sentences, field) in _OUTSIDE.items():
-        why = sentences[LANGUAGES.index(language)].format(days=expire_days)
-        outside = replace(_warning("outside_population", field, why, language), reason=reason)
-        warnings_of |= {(reason, False): (outside,), (reason, True): (outside, silent)}
-    return warnings_of
 
 
 def request_warnings(
@@ -268,17 +198,17 @@ def request_warnings(
     language : {"en", "de"}
         Of the messages.
     """
-    more = [_warning("unknown_attribute", path, "", language) for path in unread_attributes(lead, catalog)]
+    more = [input_warning("unknown_attribute", path, "", language) for path in unread_attributes(lead, catalog)]
     groups = catalog.params.groups
     others = sum(len(colleague.touchpoints) for colleague in lead.colleagues)
     if others and "account" not in groups:
-        more.append(_warning("account_touchpoints_unused", "account.touchpoints", str(others), language))
+        more.append(input_warning("account_touchpoints_unused", "account.touchpoints", str(others), language))
     if lead.orders and "orders" not in groups:
-        more.append(_warning("orders_unused", "account.orders", str(len(lead.orders)), language))
-    more += [_warning(note.code, note.field, note.value, language) for note in lead.notes]
+        more.append(input_warning("orders_unused", "account.orders", str(len(lead.orders)), language))
+    more += [input_warning(note.code, note.field, note.value, language) for note in lead.notes]
     all_warnings = [replace(item, field=f"{lead.path}.{item.field}") for item in (*warnings, *more)]
     if lead.repeats:
-        all_warnings.append(_warning("duplicates_ignored", lead.path, str(lead.repeats), language))
+        all_warnings.append(input_warning("duplicates_ignored", lead.path, str(lead.repeats), language))
     return _shortened(all_warnings, lead.path, language)
 
 
@@ -292,7 +222,7 @@ def _shortened(warnings: Sequence[InputWarning], path: str, language: str) -> tu
             kept.append(item)
     for code, count in counts.items():
         if count > MOST_OF_A_CODE:
-            kept.append(_warning("warnings_cut", path, f"{count - MOST_OF_A_CODE} {code}", language))
+            kept.append(input_warning("warnings_cut", path, f"{count - MOST_OF_A_CODE} {code}", language))
     return tuple(kept)
 
 
@@ -308,7 +238,7 @@ def future_snapshot(path: str, snapshot_at: int, language: str) -> InputWarning:
     language : {"en", "de"}
         Of the message.
     """
-    return _warning("snapshot_in_future", path, from_micros(snapshot_at).isoformat(), language)
+    return input_warning("snapshot_in_future", path, from_micros(snapshot_at).isoformat(), language)
 
 
 def wide_interval(low: float, high: float, language: str) -> InputWarning:
@@ -322,8 +252,21 @@ def wide_interval(low: float, high: float, language: str) -> InputWarning:
         Of the message.
     """
     ends = (f"{100 * low:.0f} % to {100 * high:.0f} %", f"{100 * low:.0f} % und {100 * high:.0f} %")
-    return _warning("wide_interval", "probability", ends[LANGUAGES.index(language)], language)
+    return input_warning("wide_interval", "probability", ends[LANGUAGES.index(language)], language)
 
 
-def _warning(code: str, field: str, value: str, language: str) -> InputWarning:
+def input_warning(code: str, field: str, value: str, language: str) -> InputWarning:
+    """Make a warning of a code.
+
+    Parameters
+    ----------
+    code : str
+        One of `CODES`.
+    field : str
+        Path of the field.
+    value : str
+        What the message names.
+    language : {"en", "de"}
+        Of the message.
+    """
     return InputWarning(code, _MESSAGES[code][LANGUAGES.index(language)].format(value=value), field)

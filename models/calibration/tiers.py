@@ -1,4 +1,4 @@
-"""Tiers A to D: cut-offs fitted once on calibration rows, then compared with one probability at a time."""
+"""Tiers A to D: cut-offs fitted once on the lists of past days, then compared with one probability at a time."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,18 +12,19 @@ TIERS = ("A", "B", "C", "D")
 
 
 def fit_cutoffs(probabilities: np.ndarray, weights: np.ndarray, params: TiersParams) -> dict[str, float]:
-    """Find the probabilities above which tiers begin, so that each takes about its share of the rows, best first.
+    """Find the probabilities above which tiers begin, so that each takes about its share of a day's list, best first.
 
     A cut-off lies half-way between two neighbouring probabilities, so that rounding a probability to float32 does not
-    move it into another tier. Rows of equal probability are never parted: the tier takes the block if that brings it
-    nearer to its share.
+    move it into another tier. Rows of equal probability are never parted: tiers down to this one take the block if that brings
+    them together nearer to their shares. So a share is kept as near as equal probabilities allow, and of rows that are all
+    alike one tier takes all.
 
     Parameters
     ----------
     probabilities : ndarray of float64
-        Calibrated, in [0, 1]; one per calibration row.
+        Calibrated, in [0, 1], of rows that the classifier had not seen.
     weights : ndarray of float64
-        Positive, one per row.
+        On how many lists each row stands (`models.calibration.day_lists`); not negative.
     params : TiersParams
         Shares of A, B and C.
 
@@ -50,8 +51,9 @@ def fit_cutoffs(probabilities: np.ndarray, weights: np.ndarray, params: TiersPar
             f"tiers: {len(p)} calibration rows, {int((~np.isfinite(p)).sum())} of them without a probability; "
             "cut-offs need at least one row and a probability in each. Check the slice 'calibration'"
         )
-    values, inverse = np.unique(-p, return_inverse=True)
-    mass = np.bincount(inverse, weights=np.asarray(weights, dtype=np.float64))
+    w = np.asarray(weights, dtype=np.float64)
+    values, inverse = np.unique(-p[w > 0], return_inverse=True)
+    mass = np.bincount(inverse, weights=w[w > 0])
     shares = np.append(0.0, np.cumsum(mass) / mass.sum())
     values = -values
     edges = np.concatenate([[1.0], (values[:-1] + values[1:]) / 2.0, [0.0]])

@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from features.catalog import Catalog
 from models.calibration.apply import Calibration
-from models.calibration.capacity import capacity_cutoff, capacity_rows
+from models.calibration.capacity import fit_capacity_cutoff
+from models.calibration.day_lists import days_listed
 from models.calibration.fits import fit_calibration
 from models.calibration.level_shift import month_blocks
 from models.calibration.tiers import fit_cutoffs
@@ -83,7 +84,7 @@ def fit_product(
     matrix : ndarray of float32 [rows, features]
         In catalog order.
     frame : DataFrame
-        Row for row: lead_id, account_id, snapshot_at, is_headline, slice, label (0 or 1).
+        Row for row: lead_id, account_id, snapshot_at, is_headline, slice, label (0 or 1), and open_until, as for `days_listed`.
     catalog : Catalog
         Names and kinds of the columns.
     train, split, calibration, tiers
@@ -98,7 +99,6 @@ def fit_product(
     labels = frame["label"].to_numpy(dtype=np.float64)
     weights = snapshot_weights(frame)
     groups = row_groups(frame)
-    headline = frame["is_headline"].to_numpy(dtype=bool)
     names = catalog.names
     categorical = catalog.categorical
 
@@ -148,12 +148,11 @@ def fit_product(
         prior_offset(sample_rate(frame), train.population_rate),
     )
     uncertainty = fit_uncertainty(binned, answers, train.seed)
-    first = headline[calibration_rows]
-    probability = calibrated.apply(log_odds[first])[0]
-    cutoffs = fit_cutoffs(probability, np.ones(len(probability)), tiers)
-    reached = None
-    if capacity is not None:
-        reached = capacity_cutoff(probability, capacity_rows(frame.iloc[calibration_rows[first]], capacity))
+    unseen = frame.iloc[calibration_rows]
+    probability = calibrated.apply(log_odds)[0]
+    listed = days_listed(unseen, ordinal=ordinal)
+    cutoffs = fit_cutoffs(probability, listed, tiers)
+    reached = None if capacity is None else fit_capacity_cutoff(unseen, probability, listed, capacity)
     return Product(classifier, calibrated, uncertainty, cutoffs, reached, rounds)
 
 

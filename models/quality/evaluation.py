@@ -15,7 +15,7 @@ from models.fitting.prior_correction import population_weights
 from models.fitting.row_weights import row_groups
 from models.params import CapacityParams, EvaluateParams, PublishParams
 from models.quality.curves import gain_points, pr_points, reliability_points, roc_points
-from models.quality.metrics import ece_base_rate_shift, evaluate, paired_auc_gain, paired_log_loss_gain
+from models.quality.metrics import evaluate, level_error, paired_auc_gain, paired_log_loss_gain
 from models.quality.signal import Signal, forward_signal
 
 __all__ = [
@@ -60,7 +60,8 @@ def evaluate_rows(
     Returns
     -------
     dict
-        rows, positives, base_rate, capacity, product and baselines, each a dict of metric to value, low, high.
+        rows, positives, base_rate (of these rows), capacity, level_error, product and baselines, the last two of metric to
+        value, low, high.
     """
     labels = frame["label"].to_numpy(dtype=np.float64)
     groups = row_groups(frame)
@@ -94,7 +95,7 @@ def evaluate_rows(
         "product": measure("probability"),
         "baselines": baselines,
         "gain_over": {name: against(name) for name in names if name in frame},
-        "ece_base_rate_shift": ece_base_rate_shift(labels, frame["probability"].to_numpy(), weights),
+        "level_error": level_error(labels, probability, weights),
     }
 
 
@@ -187,8 +188,9 @@ def evaluate_predictions(
     Returns
     -------
     dict
-        The test's headline rows as in `evaluate_rows`, and every test row as ``all_snapshots``; source, target, verdict,
-        interval_coverage and unseen_accounts.
+        The test's headline rows as in `evaluate_rows`, and every test row as ``all_snapshots``; source, target,
+        train_base_rate (of headline rows before the test, among leads as they come), verdict, interval_coverage and
+        unseen_accounts.
     """
     test = frame[frame["slice"] == "test"]
     headline = test[test["is_headline"]]
@@ -198,6 +200,7 @@ def evaluate_predictions(
     return {
         "source": bundle.metadata["source"],
         "target": target_of(bundle.metadata),
+        "train_base_rate": next(rate for rate in reversed(rates) if rate is not None),
         **evaluate_rows(headline, population_weights(labels, *rates), capacity_rows(headline, capacity), params),
         "verdict": {**signal.as_dict(), "random_folds": random_folds(frame, params)},
         "interval_coverage": covered_rates(

@@ -20,9 +20,9 @@ __all__ = [
     "average_precision",
     "brier",
     "ece",
-    "ece_base_rate_shift",
     "evaluate",
     "gain_points",
+    "level_error",
     "lift_at_capacity",
     "log_loss",
     "paired_auc_gain",
@@ -153,19 +153,19 @@ def ece(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | Non
     return float(calibration_metrics(y, probabilities_only(p), w, w[None, :], bins)["ece_with_noise"][0])
 
 
-def ece_base_rate_shift(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Part of the calibration error that a shift of the base rate explains: |mean probability - observed rate|.
+def level_error(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Mean probability minus observed rate: by how much all probabilities together are too high, or too low where negative.
 
-    A calibrated model's mean probability follows the base rate of its training time. By the triangle inequality the
-    calibration error is never smaller than this part, however the bins are cut.
+    By the triangle inequality the calibration error is never smaller than its size, however the bins are cut. It says nothing
+    of the cause: the base rate may have moved since training, or the calibration may be bad.
 
     Examples
     --------
-    >>> ece_base_rate_shift(np.array([0, 0, 1, 0]), np.array([0.5, 0.5, 0.5, 0.5]))
+    >>> level_error(np.array([0, 0, 1, 0]), np.array([0.5, 0.5, 0.5, 0.5]))
     0.25
     """
     y, p, w = check_rows(labels, probabilities, weights)
-    return float(abs(w @ (probabilities_only(p) - y)) / w.sum())
+    return float(w @ (probabilities_only(p) - y) / w.sum())
 
 
 def evaluate(

@@ -134,37 +134,69 @@ def companions(
     Who writes a status when the outcome is known writes the fields beside it then, too: also those whose own AUC is ordinary.
     Only rows in which both are filled are compared, so that a shared form, or a shared gap, counts for nothing; and only those
     of one stratum of time, for who is on duty changes with it. Columns in `known` are found already.
+
+    `block` only where the column's own filling or values follow the outcome, else `warn`: a field that is written after success
+    may be a copy of what was honestly known before. Where both share their information with either outcome, any AUC above one
+    half will do; where with one outcome only, as with a field that is filled after success, it takes `companion_auc`.
     """
     findings = []
-    groups = table.outcome + 2 * time_strata(table.order, table.label)
+    strata = time_strata(table.order, table.label)
     for name, profile in profiles.items():
         if name in known:
             continue
-        best = max(((_shared(groups, profile, profiles[anchor]), anchor) for anchor in anchors), default=(0.0, ""))
+        best = max(
+            ((_shared(table, strata, profile, profiles[anchor]), anchor) for anchor in anchors), default=(0.0, "")
+        )
         if best[0] < params.companion_share:
             continue
-        findings.append(
-            Finding(
-                name,
-                "companion",
-                "block",
-                {"with": best[1], "shared": best[0], "auc": profile.auc._asdict()},
-                Words(
-                    f"It goes with {best[1]}, which knows the outcome: both seem to be written at the same time.",
-                    f"Es geht mit {best[1]} einher, das den Ausgang kennt: Beide werden wohl gleichzeitig geschrieben.",
-                ),
-                words(
-                    "Among rows of the same outcome and time they share {share} of their information; AUC {auc}.",
-                    "Bei gleichem Ausgang und gleicher Zeit teilen sie {share} ihrer Information; AUC {auc}.",
-                    share=best[0],
-                    auc=profile.auc.value,
-                ),
-                WITHHOLD,
-            )
-        )
+        shared = [_shared(table, strata, profile, profiles[best[1]], outcome) for outcome in (0, 1)]
+        either_way = min(shared) >= params.companion_share
+        least = 0.5 if either_way else params.companion_auc
+        follows = any(auc.low > 0.5 and auc.value >= least for auc in (profile.auc, profile.fill_auc))
+        findings.append(_companion(name, best[1], best[0], either_way, follows, profile))
     return findings
 
 
-def _shared(groups: np.ndarray, one: Profile, two: Profile) -> float:
+def _companion(name: str, anchor: str, shared: float, either_way: bool, follows: bool, profile: Profile) -> Finding:
+    return Finding(
+        name,
+        "companion",
+        "block" if follows else "warn",
+        {
+            "with": anchor,
+            "shared": shared,
+            "with_either_outcome": either_way,
+            "auc": profile.auc._asdict(),
+            "fill_auc": profile.fill_auc._asdict(),
+        },
+        Words(
+            f"It goes with {anchor}, which knows the outcome: both seem to be written at the same time.",
+            f"Es geht mit {anchor} einher, das den Ausgang kennt: Beide werden wohl gleichzeitig geschrieben.",
+        )
+        if follows
+        else Words(
+            f"It goes with {anchor}, which knows the outcome, but hardly follows the outcome itself: {anchor} may be copied "
+            "from it.",
+            f"Es geht mit {anchor} einher, das den Ausgang kennt, folgt ihm selbst aber kaum: {anchor} ist vielleicht daraus "
+            "übernommen.",
+        ),
+        words(
+            "Among rows of the same outcome and time they share {share} of their information; AUC {auc}, of being filled "
+            "{fill_auc}.",
+            "Bei gleichem Ausgang und gleicher Zeit teilen sie {share} ihrer Information; AUC {auc}, des Gefülltseins "
+            "{fill_auc}.",
+            share=shared,
+            auc=profile.auc.value,
+            fill_auc=profile.fill_auc.value,
+        ),
+        WITHHOLD,
+    )
+
+
+def _shared(table: AuditTable, strata: np.ndarray, one: Profile, two: Profile, outcome: int | None = None) -> float:
+    """Share of information among rows in which both are filled; with an outcome: of its rows only."""
     rows = (one.codes > 0) & (two.codes > 0)
+    if outcome is not None:
+        rows &= table.outcome == outcome
+    groups = table.outcome + 2 * strata
     return shared_information(one.codes[rows], two.codes[rows], groups[rows]) if rows.any() else 0.0

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import poisson
 
+from pipeline.leakage.chance import agreement_by_chance
 from pipeline.leakage.finding import Finding, Severity, Words
 from pipeline.pages.audit_words import words
 from pipeline.params import AuditParams
@@ -12,6 +14,8 @@ from pipeline.params import AuditParams
 __all__ = ["repeated_rows", "straddling"]
 
 LESS: dict[Severity, Severity] = {"block": "warn", "warn": "info", "info": "info"}
+TELLING = 0.05  # chance of an equal training row below which a repetition says something
+JUMP = 4.0  # times what chance gives: where few rows share a value, that may be three times too low
 MERGE = Words("Merge duplicates before the split.", "Dubletten vor der Teilung zusammenführen.")
 
 
@@ -22,7 +26,10 @@ def repeated_rows(
     params: AuditParams,
     worst: Severity = "block",
 ) -> list[Finding]:
-    """Find test rows that repeat a training row under another id.
+    """Find test rows that repeat a training row under another id, more often than chance repeats them.
+
+    Rows of a few categories repeat one another all the time. So only rows count that hardly have an equal by chance, and
+    nothing is said unless they repeat at least four times as often as all their chances together say.
 
     Parameters
     ----------
@@ -33,28 +40,40 @@ def repeated_rows(
     telling : ndarray of bool [rows]
         Rows that say enough to be one lead's alone; the others may agree by chance.
     params : AuditParams
-        Uses duplicate_share.
+        Uses duplicate_share and rarity.
     worst : {"block", "warn", "info"}
-        Severity from that share of the test rows on; below it is one less.
+        Severity from that share of the test rows on, less what chance gives; below it is one less.
     """
-    keys = pd.util.hash_pandas_object(rows.astype("string").fillna(""), index=False).to_numpy()
-    train = np.unique(keys[~is_test & telling])
-    test = is_test & telling
-    repeated = int(np.isin(keys[test], train).sum())
-    if not repeated:
+    text = rows.astype("string").fillna("")
+    keys = pd.util.hash_pandas_object(text, index=False).to_numpy()
+    train, test = ~is_test & telling, is_test & telling
+    repeated = np.isin(keys[test], np.unique(keys[train]))
+    if not repeated.any():
         return []
-    share = repeated / int(is_test.sum())
+    chance = agreement_by_chance(text, keys, train, test)
+    hardly = chance < TELLING
+    count, by_chance = int((repeated & hardly).sum()), float(chance[hardly].sum())
+    if count <= JUMP * by_chance or poisson.sf(count - 1, by_chance) >= params.rarity:
+        return []
+    share = count / int(is_test.sum())
+    beyond = (count - by_chance) / int(is_test.sum())
     return [
         Finding(
             "table:leads",
             "duplicates_across_split",
-            worst if share >= params.duplicate_share else LESS[worst],
-            {"test_rows": repeated, "share": share},
+            worst if beyond >= params.duplicate_share else LESS[worst],
+            {"test_rows": count, "share": share, "expected_by_chance": by_chance},
             Words(
-                "Test rows repeat training rows under another id.",
-                "Testzeilen wiederholen Trainingszeilen unter anderer Kennung.",
+                "Test rows repeat training rows under another id, more often than chance does.",
+                "Testzeilen wiederholen Trainingszeilen unter anderer Kennung, öfter als der Zufall es tut.",
             ),
-            words("{count} test rows, {share}.", "{count} Testzeilen, {share}.", count=repeated, share=share),
+            words(
+                "{count} test rows, {share}; by chance it would be {expected}.",
+                "{count} Testzeilen, {share}; zufällig wären es {expected}.",
+                count=count,
+                share=share,
+                expected=round(by_chance),
+            ),
             MERGE,
         )
     ]

@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.stats import beta, norm
 
 __all__ = [
+    "MOSTLY_UNIQUE",
     "Auc",
     "auc_gain",
     "column_codes",

@@ -141,7 +141,9 @@ def run_description(
 
     lines = [
         f"P({words.chance[0]} within {metadata['label_days']} days of the snapshot), source **{metadata['source']}**, "
-        f"{result['rows']:,} test {words.rows[0]}, base rate {result['base_rate']:.1%}. 95 % intervals in brackets.",
+        f"{result['rows']:,} test {words.rows[0]}, base rate {result['base_rate']:.1%} "
+        f"({result['train_base_rate']:.1%} in training). "
+        f"Level error (mean prediction minus observed rate) {result['level_error']:+.3f}. 95 % intervals in brackets.",
         "",
     ]
     verdict = verdict_sentence(result, "en")

@@ -167,7 +167,8 @@ def _calibration(trained: Trained, language: str) -> str:
     if rows:
         rows.append(["D", say(language, "below", "darunter")])
     ece = number(trained.result["product"]["ece"]["value"], 3, language)
-    shift = number(trained.result["ece_base_rate_shift"], 3, language)
+    level = number(trained.result["level_error"], 3, language)
+    rates = [percent(trained.result[name], language) for name in ("train_base_rate", "base_rate")]
     noisy = trained.result["product"].get("ece_with_noise")
     beyond = (
         ""
@@ -189,11 +190,13 @@ def _calibration(trained: Trained, language: str) -> str:
         )
     text = say(
         language,
-        f"{method[0]} Expected calibration error {ece}{beyond}; the base rate moved by {shift} between "
-        "training and test. Tiers are cut at stored probabilities, never by rank within a request.",
-        f"{method[1]} Erwarteter Kalibrierungsfehler {ece}{beyond}; die Grundrate verschob sich zwischen "
-        f"Training und Test um {shift}. Stufen werden an "
-        "gespeicherten Wahrscheinlichkeiten geschnitten, nie nach Rang in einer Anfrage.",
+        f"{method[0]} Expected calibration error {ece}{beyond}; level error {level} (mean prediction minus observed rate). The "
+        f"base rate was {rates[0]} in training and {rates[1]} in the test. Tiers are cut at stored probabilities, so that each "
+        "has its share of the open leads of a typical day; never by rank within a request.",
+        f"{method[1]} Erwarteter Kalibrierungsfehler {ece}{beyond}; Niveaufehler {level} (mittlere Vorhersage minus "
+        f"beobachtete Rate). Die Grundrate betrug im Training {rates[0]}, im Test {rates[1]}. Stufen werden an gespeicherten "
+        "Wahrscheinlichkeiten geschnitten, sodass jede ihren Anteil an den offenen Leads eines typischen Tages hat; nie nach "
+        "Rang in einer Anfrage.",
     )
     picture = figure(
         figure_png("reliability", trained.plots["reliability"], language, trained.target),

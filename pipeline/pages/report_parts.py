@@ -155,8 +155,8 @@ def headline_tiles(trained: Trained, language: str) -> str:
             words = MODEL_WORDS.get(best, {}).get(language, best)
             note.append(f"{words}: {number(beside[best], digits, language)}")
         elif metric == "ece":
-            shift = number(trained.result.get("ece_base_rate_shift"), digits, language)
-            note.append(say(language, f"the base rate moved by {shift}", f"die Grundrate verschob sich um {shift}"))
+            level = number(trained.result.get("level_error"), digits, language)
+            note.append(say(language, f"level error {level}", f"Niveaufehler {level}"))
         shown.append((say(language, en, de), number(own["value"], digits, language), note))
     return tiles(shown)
 

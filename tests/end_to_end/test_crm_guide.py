@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from serving.online.webhooks import sign
-from tests.serving.online.test_webhooks import WebhookReceiver
 from tests.serving.running import Client
+from tests.serving.webhook_receiver import WebhookReceiver
 
 EXAMPLE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVICE = "http://127.0.0.1:3000"

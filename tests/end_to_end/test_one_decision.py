@@ -26,7 +26,7 @@ from tests.pipeline.crm.conftest import params as params
 from tests.pipeline.crm.conftest import pauses as pauses
 from tests.pipeline.crm.fake_hubspot import iso
 from tests.serving.running import Client, serve
-from tests.serving.store.test_store import events_of
+from tests.serving.store_events import events_of
 
 NOW = 200.0
 FIELDS = ("lead_probability", "lead_tier", "lead_decision", "lead_reasons")

@@ -24,7 +24,7 @@ from tests.pipeline.spark.conftest import spark as spark
 from tests.pipeline.spark.conftest import world as world
 from tests.serving.online.test_routes import score_of
 from tests.serving.running import Client, serve
-from tests.serving.store.test_store import events_of
+from tests.serving.store_events import events_of
 
 pytestmark = pytest.mark.spark
 

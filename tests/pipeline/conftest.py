@@ -133,7 +133,7 @@ def make_bundle(frame: pd.DataFrame, catalog: Any) -> Any:
 def evaluated(frame: pd.DataFrame) -> dict[str, Any]:
     """Return what `evaluate` writes: the result, and the rows behind the plots."""
     from models.quality.curves import gain_points, pr_points, reliability_points, roc_points
-    from models.quality.metrics import ece_base_rate_shift, evaluate
+    from models.quality.metrics import evaluate, level_error
 
     test = frame[frame["slice"] == "test"]
     labels = test["label"].to_numpy(dtype=np.float64)
@@ -157,7 +157,8 @@ def evaluated(frame: pd.DataFrame) -> dict[str, Any]:
             "odoo_formula": None,
         },
         "log_loss_gain": {},
-        "ece_base_rate_shift": ece_base_rate_shift(labels, truth),
+        "train_base_rate": 0.25,
+        "level_error": level_error(labels, truth),
     }
     curves = {
         name: points(labels, truth).assign(model=model).to_dict("records")

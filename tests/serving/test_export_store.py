@@ -29,7 +29,7 @@ from serving.online.intake import accept
 from serving.store.connect import Store
 from serving.store.reading import read_lead
 from tests.serving.running import make_leads
-from tests.serving.store.test_store import NOW, events_of
+from tests.serving.store_events import NOW, events_of
 
 SOURCE = Path("pipeline") / "sources" / "store.sql"
 VERDICTS = ("sales_qualified", "disqualified", "recycled", None)

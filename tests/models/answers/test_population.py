@@ -207,6 +207,6 @@ def test_a_bundle_that_says_nonsense_of_its_population_is_refused(model: Bundle,
 
 
 def test_every_reason_has_words(model: Bundle) -> None:
-    from models.answers.warnings import _OUTSIDE
+    from models.answers.population_warnings import OUTSIDE_WORDS
 
-    assert set(_OUTSIDE) == set(OUTSIDE)
+    assert set(OUTSIDE_WORDS) == set(OUTSIDE)

@@ -18,9 +18,9 @@ from models.quality.metrics import (
     average_precision,
     brier,
     ece,
-    ece_base_rate_shift,
     evaluate,
     gain_points,
+    level_error,
     lift_at_capacity,
     log_loss,
     paired_auc_gain,
@@ -73,15 +73,15 @@ def test_calibration_error_by_hand() -> None:
     y = np.array([0, 0, 1, 1, 0, 1, 1, 1])
     p = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
     assert ece(y, p, bins=2) == pytest.approx((abs(1.0 - 2) + abs(2.6 - 3)) / 8)
-    assert ece(y, p, bins=1) == pytest.approx(ece_base_rate_shift(y, p)) == pytest.approx(1.4 / 8)
+    assert ece(y, p, bins=1) == pytest.approx(-level_error(y, p)) == pytest.approx(1.4 / 8)
     assert ece(y, np.full(8, 0.5), bins=4) == pytest.approx(1 / 8), "equal probabilities stay together"
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(5, 100), st.integers(0, 2**16))
-def test_shift_is_part_of_the_calibration_error(rows: int, seed: int) -> None:
+def test_the_level_s_error_is_part_of_the_calibration_error(rows: int, seed: int) -> None:
     y, p, w, _ = sample(rows, seed)
-    assert ece_base_rate_shift(y, p, w) <= ece(y, p, w) + 1e-12
+    assert abs(level_error(y, p, w)) <= ece(y, p, w) + 1e-12
 
 
 @settings(max_examples=10, deadline=None)

@@ -145,6 +145,49 @@ def test_a_companion_of_a_status_that_knows_the_outcome() -> None:
     assert companions(audited, profiles, (), (), PARAMS) == [], "without a column that knows the outcome there is none"
 
 
+def copied_after_success(industry: np.ndarray) -> np.ndarray:
+    """What sales writes when a lead is won: the product, which in nine of ten cases is that of its industry."""
+    random = np.random.default_rng(71)
+    other = random.choice(["steel", "food", "paper", "glass"], ROWS)
+    return np.where(LABEL == 1, np.where(random.random(ROWS) < 0.9, industry, other), None).astype(object)
+
+
+def test_an_honest_column_that_a_field_of_the_winners_follows_is_a_warning_only() -> None:
+    industry = np.random.default_rng(70).choice(["steel", "food", "paper", "glass"], ROWS)
+    findings, _ = audit_columns(table(industry=industry, product_sold=copied_after_success(industry)), PARAMS)
+    strength = {(f.subject, f.detector): f.strength for f in findings}
+    assert strength[("product_sold", "pure_values")] == "block"
+    assert {subject_detector for subject_detector in strength if subject_detector[0] == "industry"} == {
+        ("industry", "companion")
+    }
+    assert strength[("industry", "companion")] == "warn"
+
+
+@pytest.mark.parametrize(("share_filled_for_losers", "strength"), [(1.0, "warn"), (0.4, "block")])
+def test_a_companion_whose_filling_follows_the_outcome_is_a_leak(share_filled_for_losers: float, strength: str) -> None:
+    random = np.random.default_rng(72)
+    industry = random.choice(["steel", "food", "paper", "glass"], ROWS)
+    written = np.where((LABEL == 1) | (random.random(ROWS) < share_filled_for_losers), industry, None).astype(object)
+    audited = table(segment=written, product_sold=copied_after_success(industry))
+    profiles = profile_columns(audited, PARAMS)
+    (found,) = companions(audited, profiles, {"product_sold"}, {"product_sold"}, PARAMS)
+    assert (found.subject, found.strength) == ("segment", strength)
+
+
+def test_a_companion_with_little_of_its_own_is_a_leak_where_it_goes_along_with_either_outcome() -> None:
+    random = np.random.default_rng(73)
+    group = random.choice(["a", "b", "c"], ROWS, p=[0.4, 0.3, 0.3])
+    weak = np.where((LABEL == 1) & (random.random(ROWS) < 0.25), "a", group)
+    status = np.char.add(np.where(LABEL == 1, "won ", "lost "), weak)
+    one_sided = np.where(LABEL == 1, status, "open")
+    for anchor, strength in ((status, "block"), (one_sided, "warn")):
+        audited = table(group=weak, status=anchor)
+        profiles = profile_columns(audited, PARAMS)
+        assert 0.5 < profiles["group"].auc.low < profiles["group"].auc.value < PARAMS.companion_auc
+        (found,) = companions(audited, profiles, {"status"}, {"status"}, PARAMS)
+        assert found.strength == strength
+
+
 def test_a_process_that_filled_a_block_for_a_while() -> None:
     ran = (np.arange(ROWS) < 300) | (np.arange(ROWS) >= 900)
     score, index = pd.Series(np.where(ran, 1.5 * LABEL + noise(8), np.nan)), filled_for(ran, "medium")

@@ -164,6 +164,42 @@ def test_test_rows_that_repeat_training_rows() -> None:
     assert repeated_rows(rows.iloc[:90], is_test[:90], telling[:90], PARAMS) == []
 
 
+def random_rows(seed: int, **columns: int) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    return pd.DataFrame({name: random.integers(0, values, 12_000) for name, values in columns.items()})
+
+
+def over_time(rows: pd.DataFrame) -> list:
+    newest = np.arange(len(rows)) >= 0.75 * len(rows)
+    return repeated_rows(rows, newest, np.ones(len(rows), bool), PARAMS)
+
+
+@pytest.mark.parametrize("cities", [300, 3_000, 30_000])
+def test_rows_of_few_values_repeat_one_another_by_chance(cities: int) -> None:
+    assert over_time(random_rows(1, source=8, industry=8, size=8)) == []
+    rows = random_rows(2, city=cities, industry=10)
+    assert over_time(rows.assign(region=rows["city"] // 60, country=rows["city"] // 300)) == [], "a city has one region"
+
+
+def test_leads_who_filled_in_nothing_look_alike() -> None:
+    random = np.random.default_rng(3)
+    nothing = random.random(12_000) < 0.4
+    answers = {f"question_{i}": np.where(~nothing & (random.random(12_000) < 0.3), "yes", None) for i in range(8)}
+    assert over_time(pd.DataFrame(answers)) == []
+
+
+@pytest.mark.parametrize(("duplicates", "strength"), [(10, "warn"), (300, "block")])
+def test_duplicates_among_rows_that_agree_by_chance_in_all_but_their_moment(duplicates: int, strength: str) -> None:
+    rows = random_rows(4, moment=600 * 86_400, source=8, industry=3)
+    rows["moment"] = pd.Timestamp("2025-01-01", tz="UTC") + pd.to_timedelta(rows["moment"], unit="s")
+    assert over_time(rows) == []
+    twice = np.random.default_rng(5).choice(9_000, duplicates, replace=False)
+    rows.iloc[-duplicates:] = rows.iloc[twice].to_numpy()
+    (found,) = over_time(rows)
+    assert (found.strength, found.evidence["test_rows"]) == (strength, duplicates)
+    assert found.evidence["expected_by_chance"] < 1
+
+
 def test_ids_on_both_sides_block_unless_the_split_means_them_to_be() -> None:
     is_test = np.array([False, False, True, True])
     assert straddling(["a", "b", "b", "c"], is_test, "lead_id", intended=False)[0].strength == "block"

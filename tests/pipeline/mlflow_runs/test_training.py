@@ -47,7 +47,7 @@ def test_a_run_carries_parameters_metrics_figures_reports_and_origin(
     assert run.data.metrics["points/intervals/auc_high"] == evaluated["result"]["baselines"]["points"]["auc"]["high"]
     assert "points/log_loss" not in run.data.metrics
     assert {name for name in run.data.metrics if "/" not in name} == {
-        *("rows", "positives", "base_rate", "capacity", "ece_base_rate_shift"),
+        *("rows", "positives", "base_rate", "capacity", "train_base_rate", "level_error"),
         *evaluated["result"]["product"],
     }
     assert run.data.tags["data.data/raw"] == "0a.dir"

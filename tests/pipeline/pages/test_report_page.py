@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.console import calibration_note
 from pipeline.mlflow_runs.summary import run_description
 from pipeline.pages.charts import FIGURES, chart, read_plots
 from pipeline.pages.html import number, page, table
@@ -125,6 +126,22 @@ def test_card_states_label_population_slices_and_hashes_in_both_languages(traine
     assert "views of <pricing>" in text["en"]
     assert "41.2 %" in text["en"]
     assert "41,2 %" in text["de"]
+
+
+def test_a_wrong_level_is_not_put_down_to_a_base_rate_that_stood_still(trained: Trained) -> None:
+    result = {**trained.result, "train_base_rate": 0.3, "base_rate": 0.3, "level_error": -0.1}
+    card = read(model_card(dataclasses.replace(trained, result=result))).text
+    assert "level error -0.100" in card["en"]
+    assert "base rate was 30.0 % in training and 30.0 % in the test" in card["en"]
+    assert "Niveaufehler -0,100" in card["de"]
+    assert "im Training 30,0 %, im Test 30,0 %" in card["de"]
+    report = read(report_page(dataclasses.replace(trained, result=result))).text
+    assert "level error -0.100" in report["en"]
+    assert "Niveaufehler -0,100" in report["de"]
+    note = calibration_note(result)
+    assert "level error -0.100" in note
+    assert "base rate 30.0% in training, 30.0% in the test" in note
+    assert "base rate moved" not in note + card["en"] + report["en"]
 
 
 def test_card_shows_each_metric_with_its_interval_beside_the_baselines(trained: Trained) -> None:

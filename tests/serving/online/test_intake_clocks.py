@@ -13,7 +13,7 @@ from serving.online.store_score import score_lead
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store
 from serving.store.reading import read_lead
-from tests.serving.store.test_store import NOW
+from tests.serving.store_events import NOW
 
 HOUR_US = 3_600_000_000
 KINDS = {

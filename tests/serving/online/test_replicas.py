@@ -6,10 +6,11 @@ from typing import Any
 from serving.store.connect import Store
 from serving.store.outbox import count_events
 from serving.store.rescoring import leads_wait
-from tests.serving.online.test_webhooks import SECRETS, WebhookReceiver
+from tests.serving.online.test_webhooks import SECRETS
 
 # Found as fixtures here, too
 from tests.serving.online.test_webhooks import crm as crm
+from tests.serving.webhook_receiver import WebhookReceiver
 
 LEADS = 120
 FAR = 2**62

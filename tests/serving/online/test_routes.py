@@ -9,7 +9,7 @@ import pytest
 
 from serving.contract.routes import ROUTES
 from tests.serving.running import access_lines
-from tests.serving.store.test_store import events_of
+from tests.serving.store_events import events_of
 
 Lead = dict[str, Any]
 

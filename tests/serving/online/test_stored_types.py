@@ -20,7 +20,7 @@ from serving.online.store_score import score_lead
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store
 from serving.store.migrate import migrate
-from tests.serving.store.test_store import NOW
+from tests.serving.store_events import NOW
 from tests.serving.stores import BACKENDS
 
 WORDS = {"number": "a number", "boolean": "true or false", "category": "text"}

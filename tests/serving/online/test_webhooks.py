@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import json
 import os
 import subprocess
 import sys
@@ -11,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -34,41 +32,12 @@ from serving.store.records import ChangeRow, LeadRow, TouchpointRow
 from serving.store.rescoring import claim_leads, finish_leads, list_given_up
 from serving.store.writing import add_stage_changes, add_touchpoints
 from serving.store.writing_leads import put_leads
-from tests.serving.store.test_store import NOW
+from tests.serving.store_events import NOW
+from tests.serving.webhook_receiver import WebhookReceiver
 
 KEYS = (b"k" * 24, b"q" * 32)
 SECRETS = " ".join("whsec_" + base64.b64encode(key).decode() for key in KEYS)
 SECOND = 1_000_000
-
-
-class WebhookReceiver:
-    """A receiver that keeps what it gets, and answers as told."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[dict[str, str], bytes]] = []
-        self.answers: list[tuple[int, dict[str, str]]] = []
-        crm = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                crm.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
-                status, headers = crm.answers.pop(0) if crm.answers else (204, {})
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/hook"
-
-    @property
-    def data(self) -> list[dict[str, Any]]:
-        return [json.loads(body)["data"] for _, body in self.got]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from serving.store.reading import read_lead
 from serving.store.records import ChangeRow, LeadRow, TouchpointRow
 from serving.store.writing import add_stage_changes, add_touchpoints
 from serving.store.writing_leads import put_leads
-from tests.serving.store.test_store import NOW
+from tests.serving.store_events import NOW
 
 MOST, FEW = 40, 8
 AT = NOW + 10

@@ -1,6 +1,5 @@
 """The store by itself, on both databases: idempotency, history, what is the same as in a request."""
 
-import datetime as dt
 import random
 import shutil
 import sqlite3
@@ -17,7 +16,7 @@ from alembic.runtime.migration import MigrationContext
 
 from features.errors import LeadQualificationError
 from features.journeys import StageChangeRecord, TouchpointRecord
-from features.timeline import DAY_US, to_micros
+from features.timeline import DAY_US
 from models.answers.requests import LeadRequest, parse_lead
 from models.answers.scoring import score_requests
 from models.bundle import Bundle
@@ -29,36 +28,7 @@ from serving.store.reading import read_lead
 from serving.store.records import ChangeRow, ConflictError, TouchpointRow
 from serving.store.writing import add_stage_changes, add_touchpoints
 from tests.serving.running import make_leads
-
-NOW = to_micros(dt.datetime(2026, 12, 1, tzinfo=dt.UTC))
-Lead = dict[str, Any]
-
-
-def events_of(lead: Lead) -> dict[str, list[Lead]]:
-    """Cut a lead of `POST /score` into the events that it came from; everything recorded when it occurred."""
-
-    def dated(item: Lead, lead_id: str) -> Lead:
-        item = {key: value for key, value in item.items() if key != "role"}
-        return {"recorded_at": item["occurred_at"], **item, "lead_id": lead_id}
-
-    lead_id, account = lead["lead_id"], lead.get("account", {})
-    moments = {"created_at": lead["created_at"], "occurred_at": lead["created_at"], "recorded_at": lead["created_at"]}
-    place = {"account": {"account_id": account["account_id"]}} if account else {}
-    own: Lead = {"lead_id": lead_id, **moments, "attributes": lead["attributes"], **place}
-    if account:
-        own["account"] |= {"attributes": account["attributes"], "orders": account.get("orders", [])}
-    roles = {item["lead_id"]: None for item in account.get("stage_changes", [])}
-    roles |= {item["lead_id"]: item.get("role") for item in account.get("touchpoints", [])}
-    del moments["created_at"]
-    others = [
-        {"lead_id": f"{lead_id}/{who}", **moments, "attributes": {"role": role} if role else {}, **place}
-        for who, role in roles.items()
-    ]
-    body: dict[str, list[Lead]] = {"leads": [own, *others]}
-    for kind in ("touchpoints", "stage_changes"):
-        body[kind] = [dated(item, lead_id) for item in lead[kind]]
-        body[kind] += [dated(item, f"{lead_id}/{item['lead_id']}") for item in account.get(kind, [])]
-    return {kind: items for kind, items in body.items() if items}
+from tests.serving.store_events import NOW, Lead, events_of
 
 
 def tell(store: Store, lead: Lead, now: int = NOW) -> None:
