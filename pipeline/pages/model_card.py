@@ -192,10 +192,10 @@ def _calibration(trained: Trained, language: str) -> str:
         language,
         f"{method[0]} Expected calibration error {ece}{beyond}; level error {level} (mean prediction minus observed rate). The "
         f"base rate was {rates[0]} in training and {rates[1]} in the test. Tiers are cut at stored probabilities, so that each "
-        "has its share of the open leads of a typical day; never by rank within a request.",
+        "has its share of a typical day's list; never by rank within a request.",
         f"{method[1]} Erwarteter Kalibrierungsfehler {ece}{beyond}; Niveaufehler {level} (mittlere Vorhersage minus "
         f"beobachtete Rate). Die Grundrate betrug im Training {rates[0]}, im Test {rates[1]}. Stufen werden an gespeicherten "
-        "Wahrscheinlichkeiten geschnitten, sodass jede ihren Anteil an den offenen Leads eines typischen Tages hat; nie nach "
+        "Wahrscheinlichkeiten geschnitten, sodass jede ihren Anteil an der Liste eines typischen Tages hat; nie nach "
         "Rang in einer Anfrage.",
     )
     picture = figure(
