@@ -208,7 +208,7 @@ def _write_decayed(touchpoints, moments, end, half, reach, own_positions, late, 
             out[moments.row[c], column] = decayed_value(others, block[c], factor[c])
 
 
-@entry
+@entry(seconds=10)
 def fold_accounts(  # type: ignore[no-untyped-def]
     account_from, account_until, account_offsets, members, offsets, columns, role, role_known_at, selectors, snapshots,
     plan, out,

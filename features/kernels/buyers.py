@@ -7,7 +7,7 @@ from features.kernels.compiled import before, entry, window_start
 __all__ = ["count_journeys"]
 
 
-@entry
+@entry(seconds=2)
 def count_journeys(offsets, columns, selectors, states, rows, observation, bounds, counts):  # type: ignore[no-untyped-def]
     """Add to `counts`, row by row, the states, steps and gaps that a snapshot sees; see `features.buyer_profile.Counts`.
 

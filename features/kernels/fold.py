@@ -256,7 +256,7 @@ def _fold_lead(  # type: ignore[no-untyped-def]
             _fold_moments(moments, limit, picked, members, decay, plan, lookups, selected, spans, firsts, scratch, out)
 
 
-@entry
+@entry(seconds=20)
 def fold(lead_from, lead_until, offsets, columns, selectors, snapshots, plan, lookups, empty, out):  # type: ignore[no-untyped-def]
     """Fill the rows of `out` that belong to the snapshots of the leads ``lead_from:lead_until``; one row per snapshot.
 

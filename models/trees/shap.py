@@ -240,7 +240,7 @@ def _add_walk(walk, state, stack, products, inverse, below, out):  # type: ignor
             below[height, q] += products[height, q] * weight[many, q] * value[leaf]
 
 
-@entry
+@entry(seconds=2)
 def _fill(leaves, rule, above, parts, splits, answers, columns, features, table):  # type: ignore[no-untyped-def]
     """Compute the table of every group: cases by columns."""
     edges = len(above)
@@ -267,7 +267,7 @@ def _fill(leaves, rule, above, parts, splits, answers, columns, features, table)
                 at += 1
 
 
-@entry
+@entry(seconds=3)
 def _explain(matrix, feature, splits, edges, parts, answers, columns, table, walk, out):  # type: ignore[no-untyped-def]
     """Add each row's contributions to its row of `out`."""
     above = splits[-1]
