@@ -12,8 +12,9 @@ from features.errors import JourneyError
 from features.journeys import CREATED, STAGE_PREFIX, Journeys, LeadJourney, TouchpointRecord
 from features.kernels import account as account_kernel
 from features.kernels import fold as kernel
-from features.kernels.structs import AccountSnapshots, Plan
+from features.kernels.structs import Plan
 from features.kernels.structs import Snapshots as SortedSnapshots
+from features.kernels.structs_account import AccountSnapshots
 from features.params import FeaturesParams
 from features.plan import ORDERS_MATCHER, CatalogPlan, account_masks, lookups, plan_of
 from features.records import moment_error

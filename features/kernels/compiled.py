@@ -18,7 +18,7 @@ import numba
 from features import timeline
 from features.kernels.cache import CacheError, cache_folder, drop, environment_key, kept_signatures, locked, record
 
-__all__ = ["Kernel", "Locator", "before", "compiled", "compiled_making_arrays", "entry", "window_start"]
+__all__ = ["Kernel", "Locator", "before", "compiled", "compiled_making_arrays", "entry", "pasted", "window_start"]
 
 _log = logging.getLogger("features.kernels")
 _INNER: dict[str, Any] = {"nogil": True, "fastmath": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -32,6 +32,12 @@ took almost half of the time, and let threads wait for one another.
 
 compiled_making_arrays = numba.njit(**_INNER)
 """Decorator of what other kernels call that does make arrays."""
+
+pasted = numba.njit(inline="always", _nrt=False, **_INNER)
+"""Decorator of what one other kernel calls, at one place: its body is pasted there before anything is compiled.
+
+Each call of a function hands over dozens of arrays one by one, and each level of calls is optimised again with all below it.
+"""
 
 # the rule has one definition; here it is compiled
 before = numba.njit(inline="always")(timeline.before)
