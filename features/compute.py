@@ -350,7 +350,7 @@ def unknown_categories(
 
 
 def warm_up() -> None:
-    """Compile the kernel, or load it from numba's cache on disk, so that the first request does not wait for it."""
+    """Compile the kernels, or load what was compiled before, so that the first request does not wait for it."""
     params = FeaturesParams(
         observation_days=30, windows_days=(7,), half_lives_days=(7,), groups=("engagement", "account"), selectors={}
     )

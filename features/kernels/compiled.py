@@ -1,7 +1,7 @@
 """How kernels are compiled: without the interpreter's lock, without reordered arithmetic, and once per user and machine.
 
-The first call loads a kernel's machine code from `features.kernels.cache`. Where it is not there, one process compiles it and the
-others wait for that. numba finds the folder by its own setting for that, `CACHE_LOCATOR_CLASSES`.
+The first call loads a kernel's machine code from `features.kernels.cache`. Where it is not there, one process compiles it and
+the others wait for that. numba finds the folder by its own setting for that, `CACHE_LOCATOR_CLASSES`.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ import numba
 from features import timeline
 from features.kernels.cache import CacheError, cache_folder, drop, environment_key, kept_signatures, locked, record
 
-__all__ = ["Kernel", "Locator", "before", "compiled", "compiled_making_arrays", "entry", "pasted", "window_start"]
+__all__ = ["Kernel", "Locator", "before", "compiled", "entry", "pasted", "window_start"]
 
 _log = logging.getLogger("features.kernels")
 _INNER: dict[str, Any] = {"nogil": True, "fastmath": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -29,9 +29,6 @@ compiled = numba.njit(_nrt=False, **_INNER)
 It may make no arrays: whoever calls holds them. So they need not be counted each time that one is taken out of a tuple, which
 took almost half of the time, and let threads wait for one another.
 """
-
-compiled_making_arrays = numba.njit(**_INNER)
-"""Decorator of what other kernels call that does make arrays."""
 
 pasted = numba.njit(inline="always", _nrt=False, **_INNER)
 """Decorator of what one other kernel calls, at one place: its body is pasted there before anything is compiled.
@@ -206,8 +203,8 @@ def _asked_first(locator: str) -> Iterator[None]:
 @lru_cache(maxsize=1)
 def _say_not_kept(why: str) -> None:
     _log.warning(
-        "compiled kernels can't be kept, and each process compiles its own (%s). Set NUMBA_CACHE_DIR to a folder that this user, "
-        "and nobody else, may write.",
+        "compiled kernels can't be kept, and each process compiles its own (%s). Set NUMBA_CACHE_DIR to a folder that this "
+        "user, and nobody else, may write.",
         why,
     )
 

@@ -298,7 +298,7 @@ def _explain(matrix, feature, splits, edges, parts, answers, columns, table, wal
 
 
 def warm_up() -> None:
-    """Compile the kernels, or load them from numba's cache on disk."""
+    """Compile the kernels, or load what was compiled before."""
     whole, half = np.array([2], dtype=np.int64), np.array([1, 1], dtype=np.int64)
     left, right, nothing = np.array([-1]), np.array([-2]), np.zeros(0, dtype=np.int64)
     column = np.zeros(1, dtype=np.int64)

@@ -57,7 +57,8 @@ def kernel_in(checkout: Path, source: str = SOURCE) -> Kernel:
     checkout.mkdir(exist_ok=True)
     (checkout / "tiny.py").write_text(source, encoding="utf-8")
     spec = importlib.util.spec_from_file_location("tiny", checkout / "tiny.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return Kernel(module.total, 9)
@@ -212,7 +213,8 @@ def test_a_lock_whose_holder_was_killed_is_taken_over_and_a_living_one_is_waited
     environment = {**os.environ, "PYTHONPATH": str(root)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as holder:
         try:
-            assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
             monkeypatch.setattr(compiled, "LONGEST_WAIT", 0.1)
             assert kernel_in(tmp_path / "a")(NUMBERS) == 6
             assert said(caplog) == ["waiting", "compiled", "compiling"]
