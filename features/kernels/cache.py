@@ -1,8 +1,8 @@
 """Where compiled kernels are kept: one folder per user, found again from every checkout and workspace.
 
-``<base>/lead-qualification-kernels/<key>/<kernel>/`` holds numba's index and machine code of one kernel, and a manifest with
-their digests and signatures. The base is ``NUMBA_CACHE_DIR``, else ``XDG_CACHE_HOME``, else ``~/.cache``. The key is a digest of
-all that machine code depends on: versions, processor, numba's settings, and the kernels' sources.
+``<base>/lead-qualification-kernels/<key>/<kernel>/`` holds numba's index and machine code of one kernel, and a manifest
+with their digests and signatures. The base is ``NUMBA_CACHE_DIR``, else ``XDG_CACHE_HOME``, else ``~/.cache``. The key
+is a digest of all that machine code depends on: versions, processor, numba's settings, and the kernels' sources.
 
 Machine code from a folder that somebody else may write would be theirs to choose. So the folder must belong to this user, or to
 root, and only its owner may write it; and nothing is loaded whose digest is not the manifest's.
