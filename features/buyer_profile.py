@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from features.kernels.buyers import count_journeys
-from features.kernels.structs import LabelledRows, Observed, ProfileRatios, ProfileStates, SelectorMasks
+from features.kernels.structs import ProfileRatios, ProfileStates, SelectorMasks
+from features.kernels.structs_buyers import LabelledRows, Observed
 from features.params import BuyerProfileParams
 from features.timeline import DAY_US
 

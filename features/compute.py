@@ -12,8 +12,9 @@ from features.errors import JourneyError
 from features.journeys import CREATED, STAGE_PREFIX, Journeys, LeadJourney, TouchpointRecord
 from features.kernels import account as account_kernel
 from features.kernels import fold as kernel
-from features.kernels.structs import AccountSnapshots, Plan
+from features.kernels.structs import Plan
 from features.kernels.structs import Snapshots as SortedSnapshots
+from features.kernels.structs_account import AccountSnapshots
 from features.params import FeaturesParams
 from features.plan import ORDERS_MATCHER, CatalogPlan, account_masks, lookups, plan_of
 from features.records import moment_error
@@ -349,7 +350,7 @@ def unknown_categories(
 
 
 def warm_up() -> None:
-    """Compile the kernel, or load it from numba's cache on disk, so that the first request does not wait for it."""
+    """Compile the kernels, or load what was compiled before, so that the first request does not wait for it."""
     params = FeaturesParams(
         observation_days=30, windows_days=(7,), half_lives_days=(7,), groups=("engagement", "account"), selectors={}
     )

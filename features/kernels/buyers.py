@@ -3,11 +3,12 @@
 import numpy as np
 
 from features.kernels.compiled import before, entry, window_start
+from features.kernels.selection import common_bits
 
 __all__ = ["count_journeys"]
 
 
-@entry
+@entry(seconds=2)
 def count_journeys(offsets, columns, selectors, states, rows, observation, bounds, counts):  # type: ignore[no-untyped-def]
     """Add to `counts`, row by row, the states, steps and gaps that a snapshot sees; see `features.buyer_profile.Counts`.
 
@@ -32,7 +33,6 @@ def count_journeys(offsets, columns, selectors, states, rows, observation, bound
     counts : Observed
         Added to in place.
     """
-    masks, starts = selectors.masks, selectors.starts
     seen = np.full(counts.presence.shape[2], -1, np.int64)
     for r in range(len(rows.lead)):
         lead, at, f, y, w = rows.lead[r], rows.at[r], rows.fold[r], rows.outcome[r], rows.weight[r]
@@ -45,14 +45,8 @@ def count_journeys(offsets, columns, selectors, states, rows, observation, bound
                 continue
             if not before(occurred_at, at):
                 break
-            bits = (
-                masks[starts[0] + columns.kind[i], 0]
-                & masks[starts[1] + columns.channel[i], 0]
-                & masks[starts[2] + columns.asset[i], 0]
-                & masks[starts[3] + columns.campaign[i], 0]
-                & masks[starts[4] + columns.by[i], 0]
-            )
-            if bits & np.uint64(1) == np.uint64(0) or not before(columns.recorded_at[i], at):
+            picks = common_bits(columns, i, selectors, 0) & np.uint64(1) != np.uint64(0)
+            if not picks or not before(columns.recorded_at[i], at):
                 continue
             state = states.state_of[states.kind_of[columns.kind[i]], states.channel_of[columns.channel[i]]]
             counts.mix[f, y, state] += w

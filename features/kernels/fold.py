@@ -16,7 +16,7 @@ over just the touchpoints that it sees.
 
 import numpy as np
 
-from features.kernels.compiled import before, compiled, entry, window_start
+from features.kernels.compiled import before, compiled, entry, pasted, window_start
 from features.kernels.path import content_levels, profile_states, write_likeness, write_path
 from features.kernels.rhythm import local_hours, write_rhythm
 from features.kernels.sections import (
@@ -35,11 +35,10 @@ from features.kernels.sections import (
     RHYTHM,
     SUM_VALUE,
 )
-from features.kernels.structs import Decay, Members, Moments, Picked, Scratch, Selected, Spans
+from features.kernels.selection import gather, list_members, select
+from features.kernels.structs_fold import Decay, Members, Moments, Picked, Scratch, Selected, Spans
 from features.kernels.windows import (
-    BIT_OF,
     DAY,
-    DE_BRUIJN,
     SLOTS,
     code_links,
     day_links,
@@ -50,67 +49,11 @@ from features.kernels.windows import (
     pointers,
 )
 
-__all__ = ["fold", "gather"]
+__all__ = ["fold"]
 
 _WORK = 9  # scratch rows of touchpoints or moments
 _NEVER = np.int64(-(2**63))
 _FOREVER = np.int64(2**62)
-
-
-@compiled
-def gather(begin, end, oldest, newest, columns, selectors, picked, count):  # type: ignore[no-untyped-def]
-    """Copy what some selector picks in [oldest, newest), with its set of selectors; return how many.
-
-    `begin` and `end` are the lead's range in `columns`; `count` is filled with how many each selector picks.
-    """
-    masks, starts = selectors.masks, selectors.starts
-    count[:] = 0
-    n = 0
-    for i in range(begin, end):
-        if before(columns.occurred_at[i], oldest):
-            continue
-        if not before(columns.occurred_at[i], newest):
-            break
-        is_picked = False
-        for word in range(masks.shape[1]):
-            bits = (
-                masks[starts[0] + columns.kind[i], word]
-                & masks[starts[1] + columns.channel[i], word]
-                & masks[starts[2] + columns.asset[i], word]
-                & masks[starts[3] + columns.campaign[i], word]
-                & masks[starts[4] + columns.by[i], word]
-            )
-            picked.mask[n, word] = bits
-            is_picked = is_picked or bits != np.uint64(0)
-            while bits != np.uint64(0):
-                rest = bits & (bits - np.uint64(1))
-                count[word * 64 + BIT_OF[((bits ^ rest) * DE_BRUIJN) >> np.uint64(58)]] += 1
-                bits = rest
-        if is_picked:
-            picked.occurred_at[n], picked.recorded_at[n] = columns.occurred_at[i], columns.recorded_at[i]
-            picked.kind[n], picked.channel[n] = columns.kind[i], columns.channel[i]
-            picked.asset[n], picked.value[n] = columns.asset[i], columns.value[i]
-            n += 1
-    return n
-
-
-@compiled
-def _list_members(n, mask, members):  # type: ignore[no-untyped-def]
-    """List each selector's touchpoints, in time order: those of selector k end up in ``begin[k]:begin[k + 1]``."""
-    count, begin = members.counts, members.begin
-    begin[0] = 0
-    for k in range(len(count)):
-        begin[k + 1] = begin[k] + count[k]
-        count[k] = begin[k]
-    for i in range(n):
-        for word in range(mask.shape[1]):
-            bits = mask[i, word]
-            while bits != np.uint64(0):
-                rest = bits & (bits - np.uint64(1))
-                k = word * 64 + BIT_OF[((bits ^ rest) * DE_BRUIJN) >> np.uint64(58)]
-                members.position[count[k]] = i
-                count[k] += 1
-                bits = rest
 
 
 @compiled
@@ -158,19 +101,7 @@ def _write_counts(k, selected, spans, picked, moments, plan, decay, scratch, out
                 out[row[c], features[f, 0]] = count[c]
 
 
-@compiled
-def _select(k, picked, members, limit, room):  # type: ignore[no-untyped-def]
-    """List what selector `k` picks of the touchpoints that were recorded before `limit`; `room` holds the list."""
-    n = 0
-    for q in range(members.begin[k], members.begin[k + 1]):
-        i = members.position[q]
-        if before(picked.recorded_at[i], limit):
-            room.position[n], room.when[n] = i, picked.occurred_at[i]
-            n += 1
-    return Selected(room.position, room.when, n)
-
-
-@compiled
+@pasted
 def _fold_moments(  # type: ignore[no-untyped-def]
     moments, limit, picked, members, decay, plan, lookups, room, spans, firsts, scratch, out
 ):  # fmt: skip
@@ -179,9 +110,11 @@ def _fold_moments(  # type: ignore[no-untyped-def]
     for h in range(len(plan.half_lives)):
         decay_bases(moments, plan.half_lives[h], decay.factor[h], decay.block[h])
     if len(pairs) > 0:
-        firsts[:, : moments.n] = _NEVER
+        for k in range(len(firsts)):
+            for c in range(moments.n):
+                firsts[k, c] = _NEVER
     for k in range(len(plan.sections)):
-        selected = _select(k, picked, members, limit, room)
+        selected = select(k, picked, members, limit, room)
         if selected.n == 0:
             continue
         hi = 0
@@ -211,10 +144,10 @@ def _fold_moments(  # type: ignore[no-untyped-def]
                 out[moments.row[c], pairs[p, 0]] = float(second[c] - first[c]) / float(DAY)
 
 
-@compiled
+@pasted
 def _derive(n, any_asked, picked, members, decay, plan, lookups):  # type: ignore[no-untyped-def]
     """Fill in what is derived from each of a lead's `n` touchpoints, as far as some selector asks for it."""
-    _list_members(n, picked.mask, members)
+    list_members(n, picked.mask, members)
     for h in range(len(plan.half_lives)):
         decay_terms(picked.occurred_at, n, plan.half_lives[h], decay.mantissa[h], decay.slot[h])
     if any_asked & LOCAL_HOURS:
@@ -225,7 +158,7 @@ def _derive(n, any_asked, picked, members, decay, plan, lookups):  # type: ignor
         profile_states(picked, n, lookups.states)
 
 
-@compiled
+@pasted
 def _fold_lead(  # type: ignore[no-untyped-def]
     first, end, n, snapshots, picked, members, decay, plan, lookups, rooms, spans, firsts, scratch, out
 ):  # fmt: skip
@@ -256,7 +189,36 @@ def _fold_lead(  # type: ignore[no-untyped-def]
             _fold_moments(moments, limit, picked, members, decay, plan, lookups, selected, spans, firsts, scratch, out)
 
 
-@entry
+@compiled
+def _fold_leads(  # type: ignore[no-untyped-def]
+    lead_from, lead_until, offsets, columns, selectors, snapshots, picked, members, decay, plan, lookups, rooms, spans, firsts,
+    scratch, any_asked, empty, out,
+):  # fmt: skip
+    """Fold leads up to the first one whose touchpoints need more room in `members`; return that lead, or `lead_until`."""
+    for i in range(lead_from, lead_until):
+        first, end = snapshots.offsets[i], snapshots.offsets[i + 1]
+        if first == end:
+            continue
+        for c in range(first, end):
+            for column in range(len(empty)):
+                out[snapshots.row[c], column] = empty[column]
+        oldest = window_start(snapshots.at[first], plan.windows[len(plan.windows) - 1])
+        n = gather(
+            offsets[i], offsets[i + 1], oldest, snapshots.at[end - 1], columns, selectors, picked, members.counts
+        )
+        if n == 0:
+            continue
+        needed = 0
+        for k in range(len(members.counts)):
+            needed += members.counts[k]
+        if needed > len(members.position):
+            return i
+        _derive(n, any_asked, picked, members, decay, plan, lookups)
+        _fold_lead(first, end, n, snapshots, picked, members, decay, plan, lookups, rooms, spans, firsts, scratch, out)
+    return lead_until
+
+
+@entry(seconds=20)
 def fold(lead_from, lead_until, offsets, columns, selectors, snapshots, plan, lookups, empty, out):  # type: ignore[no-untyped-def]
     """Fill the rows of `out` that belong to the snapshots of the leads ``lead_from:lead_until``; one row per snapshot.
 
@@ -290,7 +252,7 @@ def fold(lead_from, lead_until, offsets, columns, selectors, snapshots, plan, lo
     if most > 0:
         for i in range(offsets[lead_from], offsets[lead_until]):
             codes = max(codes, max(columns.channel[i], columns.asset[i]) + 1)
-    any_asked = 0
+    any_asked = np.int64(0)  # a mere 0 would be compiled as a constant first, and all that takes it twice
     for k in range(len(plan.asked)):
         any_asked |= plan.asked[k]
     n_selectors, halves = len(plan.sections), len(plan.half_lives)
@@ -319,20 +281,14 @@ def fold(lead_from, lead_until, offsets, columns, selectors, snapshots, plan, lo
         np.full(codes, -1, np.int64),
         np.empty(SLOTS, np.int64),
     )
-    for i in range(lead_from, lead_until):
-        first, end = snapshots.offsets[i], snapshots.offsets[i + 1]
-        if first == end:
-            continue
-        for c in range(first, end):
-            for column in range(len(empty)):
-                out[snapshots.row[c], column] = empty[column]
-        oldest = window_start(snapshots.at[first], plan.windows[len(plan.windows) - 1])
-        n = gather(
-            offsets[i], offsets[i + 1], oldest, snapshots.at[end - 1], columns, selectors, picked, members.counts
-        )
-        if n == 0:
-            continue
-        if members.counts.sum() > len(members.position):
-            members = Members(members.counts, members.begin, np.empty(2 * members.counts.sum(), np.int64))
-        _derive(n, any_asked, picked, members, decay, plan, lookups)
-        _fold_lead(first, end, n, snapshots, picked, members, decay, plan, lookups, rooms, spans, firsts, scratch, out)
+    lead = lead_from
+    while lead < lead_until:
+        lead = _fold_leads(
+            lead, lead_until, offsets, columns, selectors, snapshots, picked, members, decay, plan, lookups, rooms, spans,
+            firsts, scratch, any_asked, empty, out,
+        )  # fmt: skip
+        if lead < lead_until:
+            needed = 0
+            for k in range(n_selectors):
+                needed += members.counts[k]
+            members = Members(members.counts, members.begin, np.empty(2 * needed, np.int64))

@@ -14,7 +14,7 @@ __all__ = ["arrange_rows", "deal_rows", "pack_rows"]
 _RUN = 16  # so many rows are sorted by insertion
 
 
-@entry
+@entry(seconds=1)
 def deal_rows(lead, offsets, order):  # type: ignore[no-untyped-def]
     """Fill `offsets` [leads + 1] with each lead's range, and `order` [rows] with the rows of each lead as they came.
 
@@ -41,7 +41,7 @@ def deal_rows(lead, offsets, order):  # type: ignore[no-untyped-def]
     return False
 
 
-@entry
+@entry(seconds=1)
 def pack_rows(begin, end, columns, packed):  # type: ignore[no-untyped-def]
     """Write the rows ``begin:end`` as whole rows, so that one that stands elsewhere is read from memory once, not eight times.
 
@@ -112,7 +112,7 @@ def _sort_lead(n, t, row, other_t, other_row, columns):  # type: ignore[no-untyp
         width *= 2
 
 
-@entry
+@entry(seconds=2)
 def arrange_rows(  # type: ignore[no-untyped-def]
     lead_from, lead_until, offsets, order, packed, columns, arranged, late, tied
 ):  # fmt: skip

@@ -1,35 +1,18 @@
-"""The structs that kernels take and hand on: arrays that belong together, by name; none of them computes anything.
-
-A kernel that may make no arrays (see `compiled`) can still put those it was given into a struct.
-"""
+"""The structs that Python hands to kernels: arrays that belong together, by name; none of them computes anything."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 __all__ = [
-    "AccountMoments",
-    "AccountSnapshots",
-    "AccountTouchpoints",
     "Columns",
-    "Decay",
-    "LabelledRows",
     "Lookups",
-    "Members",
-    "Moments",
-    "Observed",
-    "OwnPositions",
-    "Pending",
-    "Picked",
     "Plan",
     "ProfileRatios",
     "ProfileStates",
     "Rules",
-    "Scratch",
-    "Selected",
     "SelectorMasks",
     "Snapshots",
-    "Spans",
     "Zone",
 ]
 
@@ -91,25 +74,6 @@ class Snapshots(NamedTuple):
     offsets: np.ndarray
     at: np.ndarray
     row: np.ndarray
-
-
-class AccountSnapshots(NamedTuple):
-    """The snapshots of all accounts, by account and time.
-
-    Attributes
-    ----------
-    offsets : ndarray of int64 [accounts + 1]
-        Range of each account in the three arrays that follow.
-    at, row : ndarray of int64
-        As in `Snapshots`.
-    lead : ndarray of int64
-        Position of the snapshot's lead.
-    """
-
-    offsets: np.ndarray
-    at: np.ndarray
-    row: np.ndarray
-    lead: np.ndarray
 
 
 class Plan(NamedTuple):
@@ -224,221 +188,3 @@ class Lookups(NamedTuple):
     states: ProfileStates
     ratios: ProfileRatios
     pairs: np.ndarray
-
-
-class Picked(NamedTuple):
-    """Those touchpoints of one lead that some selector picks, in time order, with what is derived from each.
-
-    Attributes
-    ----------
-    occurred_at, recorded_at, kind, channel, asset, value : ndarray [touchpoints]
-        As in `Columns`.
-    mask : ndarray of uint64 [touchpoints, words]
-        The selectors that pick it.
-    level : ndarray of int64 [touchpoints]
-        Depth of content.
-    state : ndarray of int64 [touchpoints]
-        In the buyer profile.
-    working, weekend : ndarray of bool [touchpoints]
-        Within working hours, on a weekend.
-    """
-
-    occurred_at: np.ndarray
-    recorded_at: np.ndarray
-    kind: np.ndarray
-    channel: np.ndarray
-    asset: np.ndarray
-    value: np.ndarray
-    mask: np.ndarray
-    level: np.ndarray
-    state: np.ndarray
-    working: np.ndarray
-    weekend: np.ndarray
-
-
-class Members(NamedTuple):
-    """Which of `Picked` each selector picks.
-
-    Attributes
-    ----------
-    counts : ndarray of int64 [selectors]
-        How many.
-    begin : ndarray of int64 [selectors + 1]
-        Range of each selector in `position`.
-    position : ndarray of int64
-    """
-
-    counts: np.ndarray
-    begin: np.ndarray
-    position: np.ndarray
-
-
-class Decay(NamedTuple):
-    """Terms of decayed counts in fixed point, one row per half-life; see `features.kernels.windows`.
-
-    Attributes
-    ----------
-    mantissa, slot : ndarray of int64 [half-lives, touchpoints]
-    factor : ndarray of float64 [half-lives, moments]
-    block : ndarray of int64 [half-lives, moments]
-    """
-
-    mantissa: np.ndarray
-    slot: np.ndarray
-    factor: np.ndarray
-    block: np.ndarray
-
-
-class Moments(NamedTuple):
-    """The snapshots of one lead that are written together, in time order.
-
-    Attributes
-    ----------
-    at, row : ndarray of int64
-        As in `Snapshots`; the first `n` entries.
-    n : int
-    """
-
-    at: np.ndarray
-    row: np.ndarray
-    n: int
-
-
-class Selected(NamedTuple):
-    """The touchpoints that one selector picks and the moments see, in time order.
-
-    Attributes
-    ----------
-    position : ndarray of int64
-        In `Picked`; the first `n` entries.
-    when : ndarray of int64
-        UTC microseconds.
-    n : int
-    """
-
-    position: np.ndarray
-    when: np.ndarray
-    n: int
-
-
-class Spans(NamedTuple):
-    """Which of `Selected` each window holds: ``start[w, c]`` up to, not including, ``end[c]`` at moment c.
-
-    Attributes
-    ----------
-    start : ndarray of int64 [windows, moments]
-    end : ndarray of int64 [moments]
-    seen : ndarray of int64 [moments]
-        The start of the longest window.
-    """
-
-    start: np.ndarray
-    end: np.ndarray
-    seen: np.ndarray
-
-
-class Scratch(NamedTuple):
-    """Memory that is used again and again.
-
-    Attributes
-    ----------
-    work : ndarray of int64 [rows, touchpoints or moments + 1]
-    newest : ndarray of int64 [codes]
-        -1 everywhere, before and after each use.
-    ring : ndarray of int64 [blocks]
-    """
-
-    work: np.ndarray
-    newest: np.ndarray
-    ring: np.ndarray
-
-
-class AccountTouchpoints(NamedTuple):
-    """The touchpoints of an account that one selector picks, in time order.
-
-    Attributes
-    ----------
-    when, recorded_at : ndarray of int64
-        UTC microseconds; the first `n` entries.
-    lead : ndarray of int64
-        Number of the lead within the account.
-    n : int
-    """
-
-    when: np.ndarray
-    recorded_at: np.ndarray
-    lead: np.ndarray
-    n: int
-
-
-class AccountMoments(NamedTuple):
-    """The snapshots of an account, in time order.
-
-    Attributes
-    ----------
-    at, row : ndarray of int64
-        As in `Snapshots`.
-    lead : ndarray of int64
-        Number, within the account, of the snapshot's lead.
-    n : int
-    """
-
-    at: np.ndarray
-    row: np.ndarray
-    lead: np.ndarray
-    n: int
-
-
-class OwnPositions(NamedTuple):
-    """The positions of each lead of an account, in time order: those of lead i are ``position[begin[i]:begin[i + 1]]``."""
-
-    position: np.ndarray
-    begin: np.ndarray
-
-
-class Pending(NamedTuple):
-    """Positions that occurred before a moment and were recorded later: ``position[begin[c]:begin[c + 1]]`` at moment c."""
-
-    position: np.ndarray
-    begin: np.ndarray
-
-
-class LabelledRows(NamedTuple):
-    """Training rows, one entry each.
-
-    Attributes
-    ----------
-    lead : ndarray of int64
-        Position.
-    at : ndarray of int64
-        UTC microseconds.
-    outcome : ndarray of int64
-        0 or 1.
-    weight : ndarray of int64
-    fold : ndarray of int64
-        The part that it belongs to.
-    """
-
-    lead: np.ndarray
-    at: np.ndarray
-    outcome: np.ndarray
-    weight: np.ndarray
-    fold: np.ndarray
-
-
-class Observed(NamedTuple):
-    """Counts by part and outcome, added to in place; see `features.buyer_profile.Counts`.
-
-    Attributes
-    ----------
-    journeys : ndarray of int64 [folds, 2]
-    presence, mix : ndarray of int64 [folds, 2, states]
-    transition : ndarray of int64 [folds, 2, states + 1, states]
-    pace : ndarray of int64 [folds, 2, gaps]
-    """
-
-    journeys: np.ndarray
-    presence: np.ndarray
-    mix: np.ndarray
-    transition: np.ndarray
-    pace: np.ndarray

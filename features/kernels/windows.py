@@ -108,7 +108,8 @@ def decayed(selected, moments, end, decay, h, reach, ring, column, out):  # type
     position, when = selected.position, selected.when
     mantissa, slot, factor, block = decay.mantissa[h], decay.slot[h], decay.factor[h], decay.block[h]
     # Blocks far apart may share a place of the ring for a while: integers come out as exactly as they went in.
-    ring[:] = 0
+    for s in range(SLOTS):
+        ring[s] = 0
     lo = 0
     start = window_start(moments.at[0], reach)
     while lo < end[moments.n - 1] and before(when[lo], start):

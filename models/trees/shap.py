@@ -240,7 +240,7 @@ def _add_walk(walk, state, stack, products, inverse, below, out):  # type: ignor
             below[height, q] += products[height, q] * weight[many, q] * value[leaf]
 
 
-@entry
+@entry(seconds=2)
 def _fill(leaves, rule, above, parts, splits, answers, columns, features, table):  # type: ignore[no-untyped-def]
     """Compute the table of every group: cases by columns."""
     edges = len(above)
@@ -267,7 +267,7 @@ def _fill(leaves, rule, above, parts, splits, answers, columns, features, table)
                 at += 1
 
 
-@entry
+@entry(seconds=3)
 def _explain(matrix, feature, splits, edges, parts, answers, columns, table, walk, out):  # type: ignore[no-untyped-def]
     """Add each row's contributions to its row of `out`."""
     above = splits[-1]
@@ -298,7 +298,7 @@ def _explain(matrix, feature, splits, edges, parts, answers, columns, table, wal
 
 
 def warm_up() -> None:
-    """Compile the kernels, or load them from numba's cache on disk."""
+    """Compile the kernels, or load what was compiled before."""
     whole, half = np.array([2], dtype=np.int64), np.array([1, 1], dtype=np.int64)
     left, right, nothing = np.array([-1]), np.array([-2]), np.zeros(0, dtype=np.int64)
     column = np.zeros(1, dtype=np.int64)

@@ -37,7 +37,7 @@ def _classes() -> np.ndarray:
 _CLASS = _classes()
 
 
-@entry
+@entry(seconds=2)
 def scan(
     body: np.ndarray,
     depth_limit: int,

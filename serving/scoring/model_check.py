@@ -4,6 +4,7 @@ The checks of `models` refuse what is known to harm; this is for what nobody tho
 """
 
 import json
+import logging
 import os
 import re
 import selectors
@@ -17,6 +18,8 @@ from pathlib import Path
 from features.errors import BundleError
 
 __all__ = ["ModelRefusedError", "ModelUncheckedError", "check_model", "child_environment"]
+
+_log = logging.getLogger("bentoml.lead_qualification.champion")
 
 CODE = Path(__file__).resolve().parents[2]
 CHILD = "serving.scoring.model_check_child"
@@ -125,6 +128,8 @@ def _listen(
                     selector.unregister(key.fileobj)
                 pipe = child.stdout if key.fileobj is child.stdout else child.stderr
                 kept[pipe] = (kept[pipe] + chunk)[-KEPT_BYTES:]
+                if pipe is child.stderr and not is_ready:
+                    _log_compiling(chunk)
                 if pipe is child.stdout and not is_ready and b"\n" in kept[pipe]:
                     deadline, is_ready = time.monotonic() + check_seconds, True
         in_time = not selector.get_map()
@@ -134,6 +139,13 @@ def _listen(
         except subprocess.TimeoutExpired:
             in_time = False
     return _answers(kept[child.stdout]), kept[child.stderr], in_time
+
+
+def _log_compiling(chunk: bytes) -> None:
+    """Pass on what the child says of its kernels: the first start takes so long because of them."""
+    for line in chunk.decode("utf-8", "replace").splitlines():
+        if "the feature engine" in line:
+            _log.info("%s", line)
 
 
 def _answers(output: bytes) -> list[dict[str, object]]:
