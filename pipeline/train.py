@@ -12,11 +12,13 @@ from models.fitting.random_folds import headline_fold_probabilities
 from models.fitting.recipe import Product, fit_baselines, fit_product, sample_rate
 from models.fitting.splits import FITTED
 from models.monitoring.reference import fit_reference
+from models.params import SplitParams
 from pipeline.console import console, run_main
 from pipeline.leakage.finding import read_findings, refuse_leaks
 from pipeline.matrix.labelled_rows import LabelledRows, read_labelled_rows
 from pipeline.params import load_params
 from pipeline.tables.parquet import write_table
+from pipeline.tables.split_file import read_split
 
 __all__ = ["SECTIONS", "main"]
 
@@ -29,13 +31,12 @@ SECTIONS = (
     "paths",
     "points",
     "snapshots",
-    "split",
     "tiers",
     "train",
 )
 
 
-def _metadata(params: Any, rows: LabelledRows, product: Product) -> dict[str, Any]:
+def _metadata(params: Any, split: SplitParams, rows: LabelledRows, product: Product) -> dict[str, Any]:
     """Say what the bundle's model was made from, and of whom and when it speaks."""
     used = rows.frame[rows.frame["slice"].isin(FITTED)]
     return {
@@ -48,9 +49,11 @@ def _metadata(params: Any, rows: LabelledRows, product: Product) -> dict[str, An
         "label_days": params.labels.label_days,
         "recording_delay_days": params.labels.recording_delay_days,
         "observation_days": params.features.observation_days,
-        "split_mode": params.split.mode,
-        "label_purge": params.split.label_purge,
-        "cross_fit_folds": params.split.cross_fit_folds,
+        "split_mode": split.mode,
+        "label_purge": split.label_purge,
+        "cross_fit_folds": split.cross_fit_folds,
+        "cross_fit_purge": split.cross_fit_purge,
+        "cross_fit_by": split.cross_fit_by,
         "rows": len(used),
         "leads": int(used["lead_id"].nunique()),
         "positives": int(used["label"].sum()),
@@ -69,6 +72,7 @@ def main() -> None:
     """Read features, labels and slices; write `bundle/` and `predictions.parquet`."""
     params = load_params(SECTIONS)
     data = params.paths.data_dir
+    split = read_split(params.paths.metrics_dir)
     refuse_leaks(read_findings(data / "audit" / "findings.json"))
     rows = read_labelled_rows(data)
     frame, matrix, catalog = rows.frame, rows.matrix, rows.catalog
@@ -79,7 +83,7 @@ def main() -> None:
         frame,
         catalog,
         train=params.train,
-        split=params.split,
+        split=split,
         calibration=params.calibration,
         tiers=params.tiers,
         label_days=params.labels.label_days,
@@ -93,7 +97,7 @@ def main() -> None:
         calibration=product.calibration,
         cutoffs=product.cutoffs,
         catalog=catalog,
-        metadata=_metadata(params, rows, product),
+        metadata=_metadata(params, split, rows, product),
     )
     probability, low, high = probabilities(bundle, matrix)
     headline = frame["is_headline"].to_numpy(dtype=bool)

@@ -21,8 +21,9 @@ from models.fitting.baselines import (
 )
 from models.fitting.classifier import Classifier, cross_fit
 from models.fitting.classifier import train as train_classifier
+from models.fitting.folds import training_folds
 from models.fitting.prior_correction import prior_offset, shift_log_odds
-from models.fitting.splits import FITTED, time_folds
+from models.fitting.splits import FITTED
 from models.fitting.uncertainty import Uncertainty, fit_uncertainty
 from models.params import CalibrationParams, CapacityParams, PointsParams, SplitParams, TiersParams, TrainParams
 
@@ -164,14 +165,7 @@ def fit_product(
 
     fit_rows = rows("train")
     if split.cross_fit_folds:
-        folds = time_folds(
-            frame["snapshot_at"].iloc[fit_rows],
-            split.cross_fit_folds,
-            label_days,
-            recording_delay_days,
-            split.label_purge and split.cross_fit_purge,
-            "ordinal" if ordinal else "real",
-        )
+        folds = training_folds(frame.iloc[fit_rows], split, label_days, recording_delay_days, ordinal)
         out_of_fold, rounds = cross_fit(
             matrix[fit_rows], labels[fit_rows], weights[fit_rows], folds, train, names, categorical
         )
