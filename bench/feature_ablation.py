@@ -23,7 +23,8 @@ from bench.published_split import matrix_of
 from features.catalog import Catalog
 from features.operations import GROUPS
 from models.calibration.capacity import capacity_rows
-from models.fitting.recipe import fit_product, row_groups, snapshot_weights
+from models.fitting.recipe import fit_product
+from models.fitting.row_weights import row_groups, snapshot_weights
 from models.params import TrainParams
 from models.quality.metrics import evaluate, paired_auc_gain, paired_log_loss_gain
 from pipeline.console import console, progress, run_main

@@ -9,7 +9,8 @@ import pyarrow as pa
 from models.answers.scoring import probabilities
 from models.bundle import Bundle
 from models.fitting.random_folds import headline_fold_probabilities
-from models.fitting.recipe import Product, fit_baselines, fit_product, sample_rate
+from models.fitting.recipe import Product, fit_baselines, fit_product
+from models.fitting.row_weights import sample_rate
 from models.fitting.splits import FITTED
 from models.monitoring.reference import fit_reference
 from models.params import SplitParams
@@ -114,12 +115,15 @@ def main() -> None:
         observation_days=params.features.observation_days,
         predict=np.arange(len(frame)),
         population_rate=params.train.population_rate,
+        workers=params.train.num_threads,
     )
     predictions = frame.assign(
         probability=probability.astype(np.float64),
         low=low.astype(np.float64),
         high=high.astype(np.float64),
-        random_folds=headline_fold_probabilities(frame, matrix, catalog.categorical, params.train.seed),
+        random_folds=headline_fold_probabilities(
+            frame, matrix, catalog.categorical, params.train.seed, params.train.num_threads
+        ),
         raw_log_odds=product.classifier.predict_log_odds(matrix),
         **baselines,
     )

@@ -18,7 +18,7 @@ from bench.models.sets import SETS, load_set
 from bench.models.table import judge_set, markdown, rich_table
 from bench.models.truth import gap_table, truth_gap
 from features.errors import DataError
-from models.fitting.recipe import row_groups
+from models.fitting.row_weights import row_groups
 from pipeline.console import console, progress, run_main
 from pipeline.tables.json_files import write_json
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from bench.models.sets import ModelSet
 from features.errors import DataError
-from models.fitting.recipe import fit_baselines, fit_product, snapshot_weights
+from models.fitting.recipe import fit_baselines, fit_product
+from models.fitting.row_weights import snapshot_weights
 from models.fitting.tuning import prepared_folds, tuning_folds
 from models.params import TrainParams
 from pipeline.tuning.search import applied_values, reason_cost, search

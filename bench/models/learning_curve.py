@@ -14,7 +14,8 @@ from rich.table import Table
 from bench.models.contenders import predict_product
 from bench.models.sets import ModelSet
 from features.errors import DataError
-from models.fitting.recipe import fit_baselines, row_groups
+from models.fitting.recipe import fit_baselines
+from models.fitting.row_weights import row_groups
 from models.fitting.splits import FITTED
 from models.quality.metrics import evaluate
 

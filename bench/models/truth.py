@@ -14,7 +14,7 @@ from bench.models.contenders import CONTENDERS, NOT_PROBABILITIES
 from bench.models.learning_curve import draw_leads, positive_leads, predictions
 from bench.models.sets import ModelSet
 from features.errors import DataError
-from models.fitting.recipe import row_groups
+from models.fitting.row_weights import row_groups
 from models.params import EvaluateParams
 from models.quality.bootstrap import interval, resample_weights
 

@@ -13,7 +13,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from features.errors import DataError, ParameterError
-from models.fitting.classifier import train_untuned
+from models.fitting.boosting import bin_rows, train_untuned
 from models.params import PointsParams
 
 __all__ = ["RFM", "BaseRate", "Baseline", "LogisticRegressionBaseline", "OdooFormula", "PointsTable", "UntunedLightGBM"]
@@ -21,8 +21,6 @@ __all__ = ["RFM", "BaseRate", "Baseline", "LogisticRegressionBaseline", "OdooFor
 
 class Baseline(Protocol):
     """What all baselines have in common."""
-
-    is_probability: ClassVar[bool]
 
     def fit(
         self,
@@ -56,8 +54,6 @@ def _check(matrix: np.ndarray, names: Sequence[str], labels: np.ndarray, weights
 class BaseRate:
     """The weighted share of positives among the training rows, for everyone."""
 
-    is_probability: ClassVar[bool] = True
-
     def fit(
         self,
         matrix: np.ndarray,
@@ -83,8 +79,6 @@ class LogisticRegressionBaseline:
     training median, with a column of its own that says so, and all are standardised. L2 penalty, C = 1 (scikit-learn's
     default).
     """
-
-    is_probability: ClassVar[bool] = True
 
     def fit(
         self,
@@ -114,7 +108,9 @@ class LogisticRegressionBaseline:
         self._mean = plain.mean(axis=0)
         spread = plain.std(axis=0)
         self._scale = np.where(spread > 1e-9, spread, np.inf)  # a constant column says nothing: it becomes 0
-        self._model = LogisticRegression(C=1.0, max_iter=2000).fit(self._design(x), y, sample_weight=weights)
+        self._model = LogisticRegression(C=1.0, solver="newton-cholesky", max_iter=200).fit(
+            self._design(x), y, sample_weight=weights
+        )
         return self
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
@@ -146,8 +142,6 @@ class PointsTable:
     observation_days : int
         Length of the window whose counts are used.
     """
-
-    is_probability: ClassVar[bool] = False
 
     def __init__(self, params: PointsParams, observation_days: int) -> None:
         self.params = params
@@ -200,7 +194,6 @@ class RFM:
         Length of the window that orders are counted over.
     """
 
-    is_probability: ClassVar[bool] = False
     PARTS: ClassVar[int] = 5
 
     def __init__(self, observation_days: int) -> None:
@@ -268,7 +261,6 @@ class OdooFormula:
     `_pls_update_frequency_table` (read for the formula; no text taken over).
     """
 
-    is_probability: ClassVar[bool] = True
     BINS: ClassVar[int] = 5
     SMOOTHING: ClassVar[float] = 0.1
 
@@ -336,8 +328,6 @@ class OdooFormula:
 class UntunedLightGBM:
     """LightGBM with 200 trees and its defaults otherwise: what tuning and calibration have to beat."""
 
-    is_probability: ClassVar[bool] = True
-
     def fit(
         self,
         matrix: np.ndarray,
@@ -348,7 +338,7 @@ class UntunedLightGBM:
     ) -> Self:
         """Train on the same rows as the other baselines."""
         y = _check(matrix, names, labels, weights)
-        self._model = train_untuned(matrix, y, np.asarray(weights, dtype=np.float64), list(categorical))
+        self._model = train_untuned(bin_rows(matrix, y, np.asarray(weights, dtype=np.float64), names, categorical))
         return self
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:

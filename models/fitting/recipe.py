@@ -1,15 +1,20 @@
 """From labelled feature rows to a fitted product and its baselines: the one recipe of training."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from features.catalog import Catalog
 from models.calibration.apply import Calibration, fit_calibration
 from models.calibration.capacity import capacity_cutoff, capacity_rows
 from models.calibration.level_shift import month_blocks
 from models.calibration.tiers import fit_cutoffs
+from models.fitting.baseline_names import BASELINES
 from models.fitting.baselines import (
     RFM,
     Baseline,
@@ -19,33 +24,23 @@ from models.fitting.baselines import (
     PointsTable,
     UntunedLightGBM,
 )
-from models.fitting.classifier import Classifier, cross_fit
-from models.fitting.classifier import train as train_classifier
+from models.fitting.boosting import Rows, bin_rows, cross_fit, train_part
+from models.fitting.boosting import train as train_classifier
+from models.fitting.classifier import Classifier
 from models.fitting.folds import training_folds
+from models.fitting.half_samples import answer_of_half, draw_halves, fit_uncertainty
 from models.fitting.prior_correction import prior_offset, shift_log_odds
+from models.fitting.row_weights import row_groups, sample_rate, snapshot_weights
+from models.fitting.side_by_side import side_by_side
 from models.fitting.splits import FITTED
-from models.fitting.uncertainty import Uncertainty, fit_uncertainty
+from models.fitting.uncertainty import Uncertainty
 from models.params import CalibrationParams, CapacityParams, PointsParams, SplitParams, TiersParams, TrainParams
 
 __all__ = [
-    "BASELINES",
     "Product",
-    "baseline_values",
     "fit_baselines",
     "fit_product",
-    "row_groups",
-    "sample_rate",
-    "snapshot_weights",
 ]
-
-BASELINES: dict[str, type[Baseline]] = {
-    "base_rate": BaseRate,
-    "logistic_regression": LogisticRegressionBaseline,
-    "points": PointsTable,
-    "odoo_formula": OdooFormula,
-    "untuned_lightgbm": UntunedLightGBM,
-    "rfm": RFM,
-}
 
 
 @dataclass(frozen=True)
@@ -61,59 +56,6 @@ class Product:
     cutoffs: dict[str, float]
     capacity_cutoff: float | None
     rounds: int
-
-
-def row_groups(frame: pd.DataFrame) -> np.ndarray:
-    """Name the group whose rows depend on one another: the account, or the lead where there is no account.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        lead_id, account_id (may be missing).
-
-    Returns
-    -------
-    ndarray of object, one per row
-    """
-    account, lead = frame["account_id"].astype(object), frame["lead_id"].astype(object)
-    return np.where(account.notna(), "account:" + account.astype(str), "lead:" + lead.astype(str)).astype(object)
-
-
-def snapshot_weights(frame: pd.DataFrame) -> np.ndarray:
-    """Weigh rows so that the many snapshots of one lead do not count as many leads: the k-th weighs 1 / sqrt(k).
-
-    It counts from the lead's last headline row, and so uses only what has passed. A weight of 1 / (number of snapshots)
-    would know how long the lead stays open: leads that qualify soon have few snapshots, and would weigh more for it, which
-    raises every probability (informative cluster size: Hoffman, Sen and Weinberg, Within-cluster resampling, 2001).
-
-    Parameters
-    ----------
-    frame : DataFrame
-        lead_id, snapshot_at, is_headline.
-
-    Returns
-    -------
-    ndarray of float64, one per row, in (0, 1]
-
-    Examples
-    --------
-    >>> at = pd.date_range("2026-01-05", periods=4, freq="7D", tz="UTC")
-    >>> rows = pd.DataFrame({"lead_id": "L", "snapshot_at": at, "is_headline": [True, False, False, True]})
-    >>> snapshot_weights(rows).round(3).tolist()
-    [1.0, 0.707, 0.577, 1.0]
-    """
-    ordered = frame[["lead_id", "is_headline"]].assign(row=np.arange(len(frame)), at=frame["snapshot_at"])
-    ordered = ordered.sort_values(["lead_id", "at"], kind="stable")
-    since = ordered.groupby("lead_id", sort=False)["is_headline"].cumsum()
-    position = ordered.groupby([ordered["lead_id"], since], sort=False).cumcount().to_numpy() + 1.0
-    weights = np.empty(len(frame))
-    weights[ordered["row"].to_numpy()] = 1.0 / np.sqrt(position)
-    return weights
-
-
-def sample_rate(frame: pd.DataFrame) -> float:
-    """Give the share of positives among the headline rows before the test."""
-    return float(frame.loc[frame["slice"].isin(FITTED) & frame["is_headline"], "label"].mean())
 
 
 def fit_product(
@@ -163,29 +105,28 @@ def fit_product(
     def rows(name: str) -> np.ndarray:
         return np.flatnonzero((frame["slice"] == name).to_numpy())
 
+    def taken(positions: np.ndarray) -> Rows:
+        return matrix[positions], labels[positions], weights[positions]
+
     fit_rows = rows("train")
+    fitted = taken(fit_rows)
+    binned = bin_rows(*fitted, names, categorical)
+    halves = draw_halves(groups[fit_rows], calibration.halves, train.seed)
+
+    def judged_by_halves(rounds: int) -> list[Callable[[], Any]]:
+        return [partial(answer_of_half, binned, half, train, rounds) for half in halves]
+
     if split.cross_fit_folds:
         folds = training_folds(frame.iloc[fit_rows], split, label_days, recording_delay_days, ordinal)
-        out_of_fold, rounds = cross_fit(
-            matrix[fit_rows], labels[fit_rows], weights[fit_rows], folds, train, names, categorical
-        )
-        classifier = train_classifier(
-            matrix[fit_rows], labels[fit_rows], weights[fit_rows], train, names, categorical, rounds=rounds
-        )
+        out_of_fold, rounds = cross_fit(*fitted, folds, train, names, categorical)
+        refit: Callable[[], Any] = partial(train_part, binned, np.arange(len(fit_rows)), train, rounds)
+        classifier, *answers = side_by_side([refit, *judged_by_halves(rounds)], train.num_threads)
         seen = np.isfinite(out_of_fold)
         calibration_rows, log_odds = fit_rows[seen], out_of_fold[seen]
     else:
-        stop_rows = rows("early_stopping")
-        classifier = train_classifier(
-            matrix[fit_rows],
-            labels[fit_rows],
-            weights[fit_rows],
-            train,
-            names,
-            categorical,
-            valid=(matrix[stop_rows], labels[stop_rows], weights[stop_rows]),
-        )
+        classifier = train_classifier(*fitted, train, names, categorical, valid=taken(rows("early_stopping")))
         rounds = classifier.rounds
+        answers = side_by_side(judged_by_halves(rounds), train.num_threads)
         calibration_rows = rows("calibration")
         log_odds = classifier.predict_log_odds(matrix[calibration_rows])
     at = frame["snapshot_at"].dt.tz_convert(None).to_numpy()
@@ -199,17 +140,7 @@ def fit_product(
         month_blocks(at[calibration_rows], ordinal),
         prior_offset(sample_rate(frame), train.population_rate),
     )
-    uncertainty = fit_uncertainty(
-        matrix[fit_rows],
-        labels[fit_rows],
-        weights[fit_rows],
-        groups[fit_rows],
-        train,
-        calibration,
-        names,
-        categorical,
-        classifier.rounds,
-    )
+    uncertainty = fit_uncertainty(binned, answers, train.seed)
     first = headline[calibration_rows]
     probability = calibrated.apply(log_odds[first])[0]
     cutoffs = fit_cutoffs(probability, np.ones(len(probability)), tiers)
@@ -228,6 +159,7 @@ def fit_baselines(
     observation_days: int,
     predict: np.ndarray,
     population_rate: float | None = None,
+    workers: int = 1,
 ) -> dict[str, np.ndarray]:
     """Fit what the product is measured against on the rows of all slices before the test; predict `predict`.
 
@@ -246,6 +178,8 @@ def fit_baselines(
         Rows to predict.
     population_rate : float, optional
         As in the section `train`; moves the baselines' probabilities like the product's.
+    workers : int
+        How many baselines are fitted at once, each on one thread.
 
     Returns
     -------
@@ -257,16 +191,25 @@ def fit_baselines(
     weights = snapshot_weights(frame)[fit_rows]
     names = catalog.names
     categorical = catalog.categorical
-    models: dict[str, Baseline] = {name: make() for name, make in BASELINES.items() if make not in (PointsTable, RFM)}
+    models: dict[str, Baseline] = {
+        "logistic_regression": LogisticRegressionBaseline(),
+        "untuned_lightgbm": UntunedLightGBM(),
+        "base_rate": BaseRate(),
+        "odoo_formula": OdooFormula(),
+    }
     if points is not None:
         models["points"] = PointsTable(points, observation_days)
     rfm = RFM(observation_days)
     if rfm.suits(names):
         models["rfm"] = rfm
-    predicted = {
-        name: model.fit(matrix[fit_rows], names, categorical, labels, weights).predict(matrix[predict])
-        for name, model in models.items()
-    }
+    fitted, asked = matrix[fit_rows], matrix[predict]
+
+    def values_of(model: Baseline) -> np.ndarray:
+        return model.fit(fitted, names, categorical, labels, weights).predict(asked)
+
+    with threadpool_limits(limits=1, user_api="blas"):  # sums of parts depend on how many threads there are
+        tasks = [partial(values_of, model) for model in models.values()]
+        predicted = dict(zip(models, side_by_side(tasks, workers), strict=True))
     # A constant must not look bad for rows of another kind: moments that the headline figures look at have a rate of their own
     is_headline = frame["is_headline"].to_numpy(dtype=bool)
     for kind in (True, False):
@@ -275,21 +218,7 @@ def fit_baselines(
             predicted["base_rate"][is_headline[predict] == kind] = labels[of_kind].mean()
     offset = prior_offset(sample_rate(frame), population_rate)
     return {
-        name: shift_log_odds(values, offset) if BASELINES[name].is_probability else values
-        for name, values in predicted.items()
-    }
-
-
-def baseline_values(frame: pd.DataFrame) -> dict[str, tuple[np.ndarray, bool]]:
-    """Give each baseline's values, and whether they are probabilities.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Rows of `predictions.parquet`; a baseline without a column is left out.
-    """
-    return {
-        name: (frame[name].to_numpy(dtype=np.float64), baseline.is_probability)
-        for name, baseline in BASELINES.items()
-        if name in frame
+        name: shift_log_odds(predicted[name], offset) if is_probability else predicted[name]
+        for name, is_probability in BASELINES.items()
+        if name in predicted
     }

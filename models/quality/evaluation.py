@@ -10,8 +10,9 @@ from models.bundle import Bundle, target_of
 from models.calibration.capacity import capacity_rows
 from models.calibration.interval_coverage import covered_rates
 from models.calibration.level_shift import month_blocks
+from models.fitting.baseline_names import BASELINES, baseline_values
 from models.fitting.prior_correction import population_weights
-from models.fitting.recipe import BASELINES, baseline_values, row_groups
+from models.fitting.row_weights import row_groups
 from models.params import CapacityParams, EvaluateParams, PublishParams
 from models.quality.curves import gain_points, pr_points, reliability_points, roc_points
 from models.quality.metrics import ece_base_rate_shift, evaluate, paired_auc_gain, paired_log_loss_gain
@@ -72,7 +73,7 @@ def evaluate_rows(
             weights,
             capacity,
             params,
-            is_probability=column not in BASELINES or BASELINES[column].is_probability,
+            is_probability=BASELINES.get(column, True),
         )
 
     baselines = {name: measure(name) if name in frame else None for name in names}
@@ -81,7 +82,7 @@ def evaluate_rows(
     def against(name: str) -> dict[str, Any]:
         other = frame[name].to_numpy(dtype=np.float64)
         gains = {"auc": paired_auc_gain(labels, probability, other, groups, weights, params)}
-        if BASELINES[name].is_probability:
+        if BASELINES[name]:
             gains["log_loss"] = paired_log_loss_gain(labels, probability, other, groups, weights, params)
         return gains
 

@@ -9,7 +9,7 @@ import pandas as pd
 from models.bundle import Bundle
 from models.calibration.tiers import tier
 from models.fitting.prior_correction import population_weights
-from models.fitting.recipe import row_groups
+from models.fitting.row_weights import row_groups
 from models.monitoring.stability import population_stability
 from models.params import EvaluateParams
 from models.quality.fairness import fairness

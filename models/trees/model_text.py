@@ -79,6 +79,8 @@ class Tree(NamedTuple):
         Where the words of each set of categories begin, and the last ends.
     categories : ndarray of int64
         Those words, bit sets of 32 categories.
+    gain : ndarray of float64 [leaves - 1]
+        By how much each split lowered the loss in training.
     levels : int
         Splits on the longest way down.
     """
@@ -93,7 +95,17 @@ class Tree(NamedTuple):
     leaf_count: np.ndarray
     borders: np.ndarray
     categories: np.ndarray
+    gain: np.ndarray
     levels: int
+
+    @property
+    def work(self) -> int:
+        """Leaves x levels: what exact reasons of one row cost.
+
+        Exact TreeSHAP walks a path of growing length to every leaf of a tree, and at each leaf goes over it once
+        (Lundberg et al. 2018), so its time per row grows with this product; a tree without a split costs nothing.
+        """
+        return len(self.value) * self.levels
 
 
 class ModelText(NamedTuple):
@@ -118,6 +130,19 @@ class ModelText(NamedTuple):
     objective: str
     columns: tuple[str, ...]
     trees: tuple[Tree, ...]
+
+    @property
+    def work(self) -> np.ndarray:
+        """Leaves x levels of each tree; float64."""
+        return np.array([tree.work for tree in self.trees], dtype=np.float64)
+
+    @property
+    def gains(self) -> np.ndarray:
+        """Total gain of each column over all splits; float64."""
+        gains = np.zeros(len(self.columns))
+        for tree in self.trees:
+            np.add.at(gains, tree.feature, np.maximum(tree.gain, 0.0))
+        return gains
 
 
 def read_model_text(text: str) -> ModelText:
@@ -164,7 +189,7 @@ def read_model_text(text: str) -> ModelText:
         begin += size
     if not text.startswith(_END, begin):
         _refuse("after as many trees as tree_sizes has numbers, 'end of trees' is expected")
-    work = sum(tree.levels * len(tree.value) for tree in trees)
+    work = sum(tree.work for tree in trees)
     reach = sum(float(np.abs(tree.value).max()) for tree in trees)
     if work > MOST_WORK or reach > LARGEST_LOG_ODDS:
         _refuse(
@@ -206,7 +231,8 @@ def _tree(block: str, number: int, columns: int) -> Tree:
         return values
 
     splits = leaves - 1
-    for name in ("split_gain", "internal_value", "internal_weight"):
+    gain = reals("split_gain", splits)
+    for name in ("internal_value", "internal_weight"):
         reals(name, splits)
     reals("leaf_weight", leaves if splits else 0)
     reals("shrinkage", 1)
@@ -228,6 +254,7 @@ def _tree(block: str, number: int, columns: int) -> Tree:
         wholes("leaf_count", leaves, 1 if splits else 0),
         borders,
         categories,
+        gain,
         0,
     )
     set_numbers = tree.threshold[(tree.decision & _CATEGORICAL) == 1]

@@ -302,5 +302,7 @@ def warm_up() -> None:
     whole, half = np.array([2], dtype=np.int64), np.array([1, 1], dtype=np.int64)
     left, right, nothing = np.array([-1]), np.array([-2]), np.zeros(0, dtype=np.int64)
     column = np.zeros(1, dtype=np.int64)
-    tree = Tree(column, column, left, right, whole, np.zeros(1), np.array([-1.0, 1.0]), half, column, nothing, 1)
+    tree = Tree(
+        column, column, left, right, whole, np.zeros(1), np.array([-1.0, 1.0]), half, column, nothing, np.zeros(1), 1
+    )
     TreeShap(flat_trees([tree]), 1).contributions(np.zeros((1, 1), dtype=np.float32))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.errors import BundleError, DataError
 from models.bundle import Bundle, target_of
-from models.fitting.recipe import row_groups
+from models.fitting.row_weights import row_groups
 from models.params import EvaluateParams
 from models.quality.metrics import auc, log_loss, paired_auc_gain, paired_log_loss_gain
 from pipeline.pages.target_words import WORDS

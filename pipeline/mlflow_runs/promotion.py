@@ -12,7 +12,8 @@ import pandas as pd
 from features.errors import BundleError, DataError
 from models.bundle import Bundle
 from models.calibration.level_shift import month_blocks
-from models.fitting.recipe import baseline_values, row_groups
+from models.fitting.baseline_names import baseline_values
+from models.fitting.row_weights import row_groups
 from models.quality.gate import GateDecision, decide_promotion
 from pipeline.mlflow_runs.comparison import champion_probabilities, gate_rows, same_question
 from pipeline.mlflow_runs.provenance import bundle_hash, read_tracking

@@ -11,7 +11,7 @@ import pandas as pd
 from features.errors import DataError
 from features.records import MQL
 from models.answers.risk_set import CUSTOMERS, NEVER, RiskSet, at_risk, is_customer
-from models.fitting.recipe import row_groups
+from models.fitting.row_weights import row_groups
 from models.monitoring.live_quality import months_of
 from models.monitoring.score_log import KEY, pseudonym
 from models.monitoring.score_log_reader import ScoreLog

@@ -41,10 +41,12 @@ def main(folder: Path, answers: TextIO) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     from features.compute import warm_up as warm_up_features
     from features.errors import LeadQualificationError
+    from models.fitting.classifier import warm_up as warm_up_classifier
     from models.trees.shap import warm_up as warm_up_reasons
     from serving.scoring.scorer import Scorer
 
     warm_up_features()
+    warm_up_classifier()
     warm_up_reasons()
     say(step="loading")
     memory = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()

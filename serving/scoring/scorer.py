@@ -71,9 +71,12 @@ class Scorer:
         Raises
         ------
         BundleError
-            It is incomplete or altered.
+            It is incomplete or altered, or LightGBM can't read its trees.
         """
-        return cls(Bundle.load(folder), name, version)
+        bundle = Bundle.load(folder)
+        bundle.classifier.read_booster()
+        bundle.uncertainty.trees.read_booster()
+        return cls(bundle, name, version)
 
     def warm_up(self) -> None:
         """Compile or load what the first request would otherwise wait for."""

@@ -12,7 +12,7 @@ from features.compute import compute_features
 from features.polarity import polarity
 from models.answers.reasons import Reason, fit_and_engagement, top_reasons
 from models.answers.requests import LeadRequest, build_inputs
-from models.fitting.classifier import train
+from models.fitting.boosting import train
 from models.params import TrainParams
 
 

@@ -49,7 +49,6 @@ def test_predictions_are_probabilities_and_rows_are_alone(kind: type[Baseline]) 
     p = fitted.predict(matrix)
     assert p.dtype == np.float64
     assert p.shape == (1500,)
-    assert kind.is_probability
     assert ((p > 0) & (p < 1)).all()
     assert p.mean() == pytest.approx(labels.mean(), abs=0.05)
     assert fitted.predict(matrix[5:6])[0] == pytest.approx(p[5], abs=1e-12)
@@ -110,7 +109,6 @@ def test_points_add_up() -> None:
         np.array([[9, 2, 3, 0, 0]], dtype=np.float32)
     )
     assert points.tolist() == [2 * 8 + 3 * 10]
-    assert not table.is_probability
 
 
 def test_odoo_formula_by_hand() -> None:
@@ -189,7 +187,6 @@ def test_rfm_gives_one_to_five_points_each_for_recency_frequency_and_value() -> 
     fifths = rfm.predict(orders_of(*[(10.0 * (i + 1), 1.0, 100.0) for i in range(10)])) - 2.0
     assert fifths.tolist() == [5, 5, 4, 4, 3, 3, 2, 2, 1, 1]
     assert rfm.predict(orders_of(best))[0] == rfm.predict(orders_of(worst, best))[1]
-    assert not rfm.is_probability
 
 
 def test_rfm_of_customers_who_are_all_alike_tells_nobody_apart() -> None:

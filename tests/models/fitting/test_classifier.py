@@ -5,7 +5,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from features.errors import BundleError, DataError
-from models.fitting.classifier import ROWS_PER_THREAD, UNTUNED_ROUNDS, Classifier, cross_fit, train, train_untuned
+from models.fitting.boosting import UNTUNED_ROUNDS, bin_rows, cross_fit, train, train_part, train_untuned
+from models.fitting.classifier import ROWS_PER_THREAD, Classifier
 from models.params import TrainParams
 
 ODD_NAMES = ['größe: "x"', "a b,[c]", "größe: 'x'"]
@@ -119,6 +120,29 @@ def test_out_of_fold_predictions_come_from_models_that_never_saw_the_row() -> No
         assert log_odds[valid].tobytes() == alone.predict_log_odds(matrix[valid]).tobytes()
 
 
+def test_a_part_of_binned_rows_is_trained_as_those_rows_alone_are() -> None:
+    matrix, labels, weights = _data(900, 7)
+    matrix = np.round(matrix)  # few values, so that all rows have the bins of any part
+    rows = bin_rows(matrix, labels, weights, ODD_NAMES, [1])
+    for within in (np.arange(900), np.flatnonzero(np.random.default_rng(2).random(900) < 0.5)):
+        alone = train(matrix[within], labels[within], weights[within], PARAMS, ODD_NAMES, [1], rounds=20)
+        part = train_part(rows, within, PARAMS, 20)
+        np.testing.assert_allclose(part.predict_log_odds(matrix), alone.predict_log_odds(matrix), rtol=0, atol=1e-12)
+
+
+def test_cross_fitting_is_the_same_however_many_folds_are_fitted_at_once() -> None:
+    matrix, labels, weights = _data(900, 7)
+    index = np.arange(900)
+    folds = [(index[: 200 + k], index[250 + k : 300 + k]) for k in range(0, 600, 100)]
+
+    def found(workers: int) -> tuple[bytes, int]:
+        params = PARAMS.model_copy(update={"num_threads": workers})
+        log_odds, rounds = cross_fit(matrix, labels, weights, folds, params, ODD_NAMES, [1])
+        return log_odds.tobytes(), rounds
+
+    assert found(3) == found(1)
+
+
 def test_cross_fitting_chooses_few_rounds_where_there_is_nothing_to_learn() -> None:
     matrix, labels, weights = _data(900, 7)
     noise = np.random.default_rng(8).permutation(labels)
@@ -132,7 +156,7 @@ def test_cross_fitting_chooses_few_rounds_where_there_is_nothing_to_learn() -> N
 
 def test_untuned_lightgbm_has_its_defaults_and_is_the_same_every_time() -> None:
     matrix, labels, weights = _data(400, 1)
-    one, two = (train_untuned(matrix, labels, weights, [1]) for _ in range(2))
+    one, two = (train_untuned(bin_rows(matrix, labels, weights, ODD_NAMES, [1])) for _ in range(2))
     probability = one.predict_probability(matrix)
     assert one.classifier.rounds == UNTUNED_ROUNDS
     assert probability.tobytes() == two.predict_probability(matrix).tobytes()
@@ -148,7 +172,7 @@ def test_one_label_only_is_an_error_that_says_where(label: int) -> None:
     with pytest.raises(DataError, match="early stopping: 100 rows"):
         train(matrix, labels, weights, PARAMS, ODD_NAMES, [1], valid=(matrix, constant, weights))
     with pytest.raises(DataError, match="untuned LightGBM: 100 rows"):
-        train_untuned(matrix, constant, weights, [1])
+        train_untuned(bin_rows(matrix, constant, weights, ODD_NAMES, [1]))
     halves = [(np.arange(50), np.arange(50, 100))]
     half_constant = np.where(np.arange(100) < 50, labels, label)
     with pytest.raises(DataError, match="cross-fitting, validation of fold 1: 50 rows"):

@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 
 from features.errors import DataError, ParameterError
-from models.fitting.classifier import cross_fit, fit_folds, fold_data, mean_losses, train, tree_work
-from models.fitting.recipe import snapshot_weights
+from models.fitting.boosting import cross_fit, fit_folds, fold_data, mean_losses, train
+from models.fitting.row_weights import snapshot_weights
 from models.fitting.tuning import judge, prepared_folds, reason_cost, run_trial, tried_params, tuning_folds
 from models.params import SplitParams, TrainParams, TuningParams
 from models.quality.metrics import log_loss
+from models.trees.model_text import read_model_text
 
 ROWS = 600
 NAMES = [f"column_{i}" for i in range(5)]
@@ -140,13 +141,13 @@ def test_work_is_leaves_times_levels(rows) -> None:
     model = train(matrix, frame["label"].to_numpy(float), np.ones(ROWS), SMALL, NAMES, [], rounds=6)
     table = model.booster.trees_to_dataframe()
     leaves = table[table["left_child"].isna()].groupby("tree_index")["node_depth"]
-    assert tree_work(model.booster).tolist() == (leaves.size() * (leaves.max() - 1)).tolist()
+    assert model.work.tolist() == (leaves.size() * (leaves.max() - 1)).tolist()
     constant = lightgbm.train(
         {"verbosity": -1, "objective": "binary"},
         lightgbm.Dataset(matrix[:8], np.tile([0.0, 1.0], 4)),
         num_boost_round=1,
     )
-    assert tree_work(constant).tolist() == [0.0]
+    assert read_model_text(constant.model_to_string()).work.tolist() == [0.0]
 
 
 def test_cost_is_measured_per_row_and_unit_of_work() -> None:
