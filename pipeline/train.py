@@ -64,6 +64,7 @@ def _metadata(params: Any, split: SplitParams, rows: LabelledRows, product: Prod
         "data_used_from": used["snapshot_at"].min().isoformat(),
         "data_used_until": used["snapshot_at"].max().isoformat(),
         "rounds": product.rounds,
+        "ladder": product.ladder,
         "known_at_export": sorted(spec.name for spec in rows.catalog.attributes if spec.known_at == "export"),
         "data_sha256": rows.data_sha256,
     }

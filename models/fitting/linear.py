@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import betaln, expit, log1p, log_expit, logit
 
-from models.additive import AdditiveModel, CategoryTerm, NumberTerm
+from models.fitting.additive import AdditiveModel, CategoryTerm, NumberTerm
 
-__all__ = ["fit_base_rate", "fit_linear", "fit_segments", "robust_columns"]
+__all__ = ["fit_base_rate", "fit_linear", "fit_segments", "lead_weights", "robust_columns"]
 
 CLIP = 3.0  # standard deviations: one extreme lead must not decide, in training or later
 GAPPY = 0.02  # a share of missing values from which on "missing" has a coefficient of its own
@@ -52,7 +52,7 @@ def robust_columns(names: Sequence[str]) -> list[int]:
 
 def lead_weights(weights: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Scale weights so that they sum to the number of groups: rows of one account are not so many pieces of evidence."""
-    return weights * (len(np.unique(groups)) / weights.sum())
+    return np.asarray(weights * (len(np.unique(groups)) / weights.sum()), dtype=np.float64)
 
 
 def fit_base_rate(labels: np.ndarray, weights: np.ndarray, names: Sequence[str]) -> AdditiveModel:
@@ -126,7 +126,7 @@ def fit_linear(
     groups: np.ndarray,
     names: Sequence[str],
     categorical: Sequence[int],
-) -> AdditiveModel:
+) -> tuple[AdditiveModel, np.ndarray]:
     """Fit the regularised logistic regression.
 
     Parameters
@@ -135,6 +135,12 @@ def fit_linear(
         As for `models.fitting.classifier.train`.
     groups : ndarray
         Account or lead of each row: how many there are says how much evidence the rows are.
+
+    Returns
+    -------
+    model : AdditiveModel
+    variance : ndarray of float64 [rows]
+        Of each row's log-odds, after the labels were seen (Laplace's approximation).
     """
     w = lead_weights(np.asarray(weights, dtype=np.float64), groups)
     y = np.asarray(labels, dtype=np.float64)
@@ -147,13 +153,17 @@ def fit_linear(
         else:
             design.extend(_number(column, values, w, numbers))
     if not design:
-        return fit_base_rate(y, w, names)
+        rate = float(np.average(y, weights=w))
+        return fit_base_rate(y, w, names), np.full(len(y), 1.0 / (w.sum() * rate * (1.0 - rate)))
     x = np.column_stack([np.ones(len(y)), *((part.values - part.mean) / part.scale for part in design)])
-    beta = _most_plausible(x, y, w)
-    return _terms(design, numbers, beta, tuple(names))
+    beta, hessian = _most_plausible(x, y, w)
+    variance = np.einsum("ij,ji->i", x, np.linalg.solve(hessian, x.T))
+    return _terms(design, numbers, beta, tuple(names)), variance
 
 
-def _number(column: int, values: np.ndarray, w: np.ndarray, numbers: dict[int, tuple[bool, float, float]]) -> list[_Column]:
+def _number(
+    column: int, values: np.ndarray, w: np.ndarray, numbers: dict[int, tuple[bool, float, float]]
+) -> list[_Column]:
     known = np.isfinite(values)
     if not known.any():
         return []
@@ -185,24 +195,24 @@ def _categories(column: int, values: np.ndarray, w: np.ndarray) -> list[_Column]
     return columns
 
 
-def _most_plausible(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
+def _most_plausible(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Fit with each prior variance, from the smallest on, and keep the most plausible."""
     variance = np.average((x[:, 1:]) ** 2, axis=0, weights=w).sum()  # what unit coefficients would give log-odds
     beta = np.zeros(x.shape[1])
     beta[0] = logit(np.average(y, weights=w))
-    best, found = -np.inf, beta
+    best, found = -np.inf, (beta, np.eye(len(beta)))
     for total in TOTALS:
         precision = variance / total
-        beta, evidence = _mode(x, y, w, precision, beta)
+        beta, hessian, evidence = _mode(x, y, w, precision, beta)
         evidence -= 0.5 * ((np.log(total / USUAL)) / SPREAD) ** 2
         if evidence > best:
-            best, found = evidence, beta
+            best, found = evidence, (beta, hessian)
     return found
 
 
 def _mode(
     x: np.ndarray, y: np.ndarray, w: np.ndarray, precision: float, start: np.ndarray
-) -> tuple[np.ndarray, float]:
+) -> tuple[np.ndarray, np.ndarray, float]:
     """Find the posterior mode by Newton's method with step halving, and Laplace's evidence but for a constant."""
     ridge = np.full(x.shape[1], precision)
     ridge[0] = 1e-9
@@ -228,7 +238,7 @@ def _mode(
     p = expit(x @ beta)
     hessian = (x * (w * p * (1.0 - p))[:, None]).T @ x + np.diag(ridge)
     determinant = float(np.linalg.slogdet(hessian)[1])
-    return beta, current + 0.5 * (len(beta) - 1) * float(np.log(precision)) - 0.5 * determinant
+    return beta, hessian, current + 0.5 * (len(beta) - 1) * float(np.log(precision)) - 0.5 * determinant
 
 
 def _terms(
@@ -237,7 +247,7 @@ def _terms(
     slope: dict[int, tuple[float, float]] = {}
     absent: dict[int, tuple[float, float]] = {}
     values: dict[int, dict[int, tuple[float, float]]] = {}
-    for part, coefficient in zip(design, beta[1:] , strict=True):
+    for part, coefficient in zip(design, beta[1:], strict=True):
         effect = float(coefficient) / part.scale
         if part.code == -1:
             slope[part.column] = (effect, part.mean)

@@ -1,8 +1,9 @@
 """What a history allows: the split's settings that were left open are decided from times and counts, never from a score.
 
-Settings are tried in one order, the strictest first, and the first that fits is taken. A long history gets the first of each:
-grouped, a quarter for the test, training labels purged, five purged folds. A shorter one gives up, in this order: some of the
-test, the separation of accounts, the purge before the test, the purge between folds, and at last the order of time within folds.
+Settings are tried in one order, the strictest first, and the first that fits is taken. A long history gets the first of
+each: grouped, a quarter for the test, training labels purged, five purged folds. A shorter one gives up, in this order: some
+of the test, the separation of accounts, the purge before the test, the purge between folds, and at last the order of time
+within folds.
 """
 
 import itertools
@@ -17,7 +18,7 @@ from models.fitting.folds import training_folds
 from models.fitting.splits import Slices, cut_slices, describe_slices
 from models.params import SplitParams, SplitSection
 
-__all__ = ["FEWEST", "STRICTEST", "Counts", "SplitPlan", "days_until_strictest", "plan_split"]
+__all__ = ["FEWEST", "STRICTEST", "Counts", "SplitPlan", "choose_folds", "days_until_strictest", "plan_split"]
 
 MODES = ("grouped", "time")
 TEST_SHARES = (0.25, 0.2, 0.15, 0.1)
@@ -156,13 +157,13 @@ def plan_split(
             continue
         if params.label_purge and section.label_purge is None and not counts.purge_is_cheap:
             continue
-        if with_folds := _with_folds(frame, slices, params, section, label_days, recording_delay_days, clock):
-            return SplitPlan(with_folds, slices, tuple(considered))
+        if chosen := _with_folds(frame, slices, params, section, label_days, recording_delay_days, clock):
+            return SplitPlan(chosen, slices, tuple(considered))
     # Nothing is comfortable: what leaves the most positives on its scarcer side
     fitting.sort(key=lambda item: -min(item[2].train_positives, 3 * item[2].test_positives))
     for params, slices, counts in fitting:
-        if with_folds := _with_folds(frame, slices, params, section, label_days, recording_delay_days, clock):
-            return SplitPlan(with_folds, slices, (*considered, counts))
+        if chosen := _with_folds(frame, slices, params, section, label_days, recording_delay_days, clock):
+            return SplitPlan(chosen, slices, (*considered, counts))
     raise DataError(_refusal(frame, section, considered, label_days + recording_delay_days))
 
 
@@ -231,11 +232,37 @@ def _with_folds(
     recording_delay_days: int,
     clock: str,
 ) -> SplitParams | None:
-    """Choose the folds that the training part bears; None where it bears none of those allowed."""
     if section.cross_fit_folds == 0:
         described = describe_slices(frame, slices)["slices"]
         return params if all(0 < part["positives"] < part["rows"] for part in described.values()) else None
     rows = frame[(slices.slice == "train").to_numpy()]
+    return choose_folds(rows, params, section, label_days, recording_delay_days, clock)
+
+
+def choose_folds(
+    rows: pd.DataFrame,
+    params: SplitParams,
+    section: SplitSection,
+    label_days: int,
+    recording_delay_days: int,
+    clock: str,
+) -> SplitParams | None:
+    """Choose the folds that a training part bears.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of the training part; columns as for `plan_split`.
+    params : SplitParams
+        The outer settings.
+    section, label_days, recording_delay_days, clock
+        As for `plan_split`.
+
+    Returns
+    -------
+    SplitParams or None
+        With the settings of the folds; None where the rows bear none of those that the section allows.
+    """
     labels = rows["label"].to_numpy(dtype=np.float64)
     headline = rows["is_headline"].to_numpy(dtype=bool)
     positives = int(labels[headline].sum())

@@ -111,8 +111,8 @@ def tuning_folds(
 ) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
     """Cut the rows before the test into folds: those of training where it has its own, else `tuning.folds` in time, purged.
 
-    In the second case, in mode ``grouped``, a lead or account whose first row lies before a validation begins takes no part in that validation, as
-    it would take none in the test.
+    In the second case, in mode ``grouped``, a lead or account whose first row lies before a validation begins takes no part in
+    that validation, as it would take none in the test.
 
     Parameters
     ----------

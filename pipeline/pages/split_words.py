@@ -33,7 +33,7 @@ def split_sentences(
     german = (
         f"Geteilt wird {'nach Unternehmen gruppiert' if params.mode == 'grouped' else 'nach der Zeit'}, mit "
         f"{_number(counts.train_leads)} Leads ({_number(counts.train_positives)} positiv) zum Lernen und "
-        f"{_number(counts.test_leads)} ({_number(counts.test_positives)}) zum Prüfen; Trainingslabels sind vor Beginn des Tests "
+        f"{_number(counts.test_leads)} ({_number(counts.test_positives)}) zum Prüfen; Trainingslabels sind vor Testbeginn "
         f"{'bekannt' if params.label_purge else 'nicht immer bekannt'}, und {_teile(params)}."
     )
     if not given_up:
@@ -73,7 +73,8 @@ def _folds(params: SplitParams) -> str:
     if params.cross_fit_by == "account":
         return f"rounds and calibration come from {params.cross_fit_folds} folds by account"
     kind = "purged" if params.label_purge and params.cross_fit_purge else "with accounts kept apart"
-    return f"rounds and calibration come from {params.cross_fit_folds} {'folds' if params.cross_fit_folds > 1 else 'fold'} in time, {kind}"
+    folds = "fold" if params.cross_fit_folds == 1 else "folds"
+    return f"rounds and calibration come from {params.cross_fit_folds} {folds} in time, {kind}"
 
 
 def _teile(params: SplitParams) -> str:

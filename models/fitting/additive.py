@@ -4,19 +4,17 @@ A number adds ``coefficient x (value - mean)``, a category a constant of its own
 did not see, adds a constant too. The base value is what a mean row gets, so a row's contributions are exact.
 """
 
-import json
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.special import log1p
 
-from features.errors import BundleError, DataError
-from models.bundle_files import finite_numbers, is_number, parse_object, whole_number
+from features.errors import DataError
+from models.bundle_files import finite_numbers, is_number, whole_number
 
-__all__ = ["AdditiveModel", "CategoryTerm", "NumberTerm", "added", "scaled"]
+__all__ = ["AdditiveModel", "CategoryTerm", "NumberTerm", "combined"]
 
 MOST_TERMS = 20_000
 MOST_CODES = 100_000
@@ -95,6 +93,11 @@ class AdditiveModel:
     categories: tuple[CategoryTerm, ...]
 
     @property
+    def terms(self) -> list[NumberTerm | CategoryTerm]:
+        """All terms, numbers first."""
+        return [*self.numbers, *self.categories]
+
+    @property
     def base_value(self) -> float:
         """Log-odds before any contribution."""
         return self.base
@@ -114,7 +117,7 @@ class AdditiveModel:
         """
         self._check(matrix)
         out = np.full(len(matrix), self.base)
-        for term in (*self.numbers, *self.categories):
+        for term in self.terms:
             out += term.values(matrix[:, term.column])
         return out
 
@@ -122,14 +125,20 @@ class AdditiveModel:
         """Split log-odds over features; ndarray of float64 [rows, features + 1], the last column is the base value."""
         self._check(matrix)
         out = np.zeros((len(matrix), len(self.names) + 1))
-        for term in (*self.numbers, *self.categories):
+        for term in self.terms:
             out[:, term.column] = term.values(matrix[:, term.column])
         out[:, -1] = self.base
         return out
 
-    def importance(self, matrix: np.ndarray) -> dict[str, float]:
-        """Standard deviation of what each feature adds over the rows of a matrix."""
-        return dict(zip(self.names, self.contributions(matrix)[:, :-1].std(axis=0).tolist(), strict=True))
+    def sizes(self) -> dict[str, float]:
+        """Say how much each column can move log-odds: the range of what it adds."""
+        sizes = {}
+        for number in self.numbers:
+            ends = [number.coefficient * (end - number.mean) + number.known for end in (number.low, number.high)]
+            sizes[self.names[number.column]] = max(*ends, number.missing) - min(*ends, number.missing)
+        for term in self.categories:
+            sizes[self.names[term.column]] = max(*term.effects, term.other) - min(*term.effects, term.other)
+        return sizes
 
     def _check(self, matrix: np.ndarray) -> None:
         if matrix.ndim != 2 or matrix.shape[1] != len(self.names):
@@ -161,7 +170,7 @@ class AdditiveModel:
             raise ValueError(f"base is not a number within +-{LARGEST:g}")
         numbers = tuple(_number_term(item, len(names)) for item in _list(raw["numbers"], "numbers"))
         categories = tuple(_category_term(item, len(names)) for item in _list(raw["categories"], "categories"))
-        columns = [term.column for term in (*numbers, *categories)]
+        columns = [*(term.column for term in numbers), *(term.column for term in categories)]
         if len(set(columns)) < len(columns):
             raise ValueError("a column stands twice")
         if sum(len(term.effects) for term in categories) > MOST_CODES:
@@ -169,23 +178,29 @@ class AdditiveModel:
         return cls(tuple(names), float(raw["base"]), numbers, categories)
 
 
-def scaled(model: AdditiveModel, weight: float) -> AdditiveModel:
-    """Multiply a model's log-odds by a weight."""
-    numbers = tuple(
-        NumberTerm(
-            t.column, t.logged, t.low, t.high, t.mean, weight * t.coefficient, weight * t.known, weight * t.missing
-        )
-        for t in model.numbers
-    )
-    categories = tuple(
-        CategoryTerm(t.column, tuple(weight * effect for effect in t.effects), weight * t.other) for t in model.categories
-    )
-    return AdditiveModel(model.names, weight * model.base, numbers, categories)
-
-
-def added(model: AdditiveModel, constant: float) -> AdditiveModel:
-    """Add a constant to a model's log-odds."""
-    return AdditiveModel(model.names, model.base + constant, model.numbers, model.categories)
+def combined(parts: Sequence[tuple[float, AdditiveModel]], constant: float) -> AdditiveModel:
+    """Add up models times their weights, and a constant; at most one of them may have a number's term for a column."""
+    numbers: dict[int, NumberTerm] = {}
+    categories: dict[int, CategoryTerm] = {}
+    for weight, model in parts:
+        constant += weight * model.base
+        for number in model.numbers:
+            if number.column in numbers:
+                raise ValueError(f"column {number.column}: two models have a term of it")
+            numbers[number.column] = replace(
+                number,
+                coefficient=weight * number.coefficient,
+                known=weight * number.known,
+                missing=weight * number.missing,
+            )
+        for term in model.categories:
+            other = categories.get(term.column, CategoryTerm(term.column, (), 0.0))
+            length = max(len(term.effects), len(other.effects))
+            mine, theirs = ([*one.effects, *[one.other] * (length - len(one.effects))] for one in (term, other))
+            effects = tuple(weight * a + b for a, b in zip(mine, theirs, strict=True))
+            categories[term.column] = CategoryTerm(term.column, effects, weight * term.other + other.other)
+    names = parts[0][1].names
+    return AdditiveModel(names, constant, tuple(numbers.values()), tuple(categories.values()))
 
 
 def _list(value: Any, name: str) -> list[Any]:
