@@ -23,8 +23,8 @@ from models.fitting.recipe import fit_baselines, fit_product
 from models.fitting.split_plan import choose_folds
 from models.fitting.splits import FITTED
 from models.params import SplitSection
-from models.quality.metrics import log_loss
 from models.quality.metric_kernels import Ranked
+from models.quality.metrics import log_loss
 from pipeline.matrix.labelled_rows import read_labelled_rows
 from pipeline.params import load_params
 from pipeline.tables.split_file import read_split

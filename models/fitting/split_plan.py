@@ -21,7 +21,7 @@ from models.params import SplitParams, SplitSection
 __all__ = ["FEWEST", "STRICTEST", "Counts", "SplitPlan", "choose_folds", "days_until_strictest", "plan_split"]
 
 MODES = ("grouped", "time")
-TEST_SHARES = (0.25, 0.2, 0.15, 0.1)
+TEST_SHARES = (0.25, 0.2, 0.15, 0.1, 0.35)
 FOLDS = (5, 4, 3, 2, 1)
 ACCOUNT_FOLDS = (5, 3, 2)
 FEWEST = 5
@@ -295,13 +295,18 @@ def _inner(section: SplitSection, label_purge: bool) -> Iterator[tuple[str, bool
                 yield by, purge, count
 
 
+def _labels(frame: pd.DataFrame) -> np.ndarray:
+    label = pd.to_numeric(frame["label"], errors="coerce")
+    return np.asarray(label.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
 def _scarcer(labels: np.ndarray) -> int:
     return int(min((labels == 1).sum(), (labels == 0).sum()))
 
 
 def _count(frame: pd.DataFrame, slices: Slices, params: SplitParams, by_share: bool) -> Counts:
     headline = frame["is_headline"].to_numpy(dtype=bool)
-    positive = headline & (pd.to_numeric(frame["label"], errors="coerce") == 1).to_numpy(dtype=bool)
+    positive = headline & (_labels(frame) == 1.0)
     test = (slices.slice == "test").to_numpy()
     train = slices.slice.isin(("train", "early_stopping", "calibration")).to_numpy()
     straddling, purged = ((slices.reason == reason).to_numpy() for reason in ("straddles", "label_purge"))
@@ -325,9 +330,9 @@ def _count(frame: pd.DataFrame, slices: Slices, params: SplitParams, by_share: b
 def _refusal(frame: pd.DataFrame, section: SplitSection, considered: list[Counts], known_after: int) -> str:
     """Say how many matured leads and positives are missing, and when the open ones will do."""
     headline = frame[frame["is_headline"]]
-    label = pd.to_numeric(headline["label"], errors="coerce")
-    matured = int(label.notna().sum())
-    positives = int((label == 1).sum())
+    label = _labels(headline)
+    matured = int(np.isfinite(label).sum())
+    positives = int((label == 1.0).sum())
     need_positives = 4 * FEWEST
     rate = max(positives / matured, 0.01) if matured else 0.1
     need = max(FEWEST_LEADS * 2, round(need_positives / rate))
@@ -340,7 +345,15 @@ def _refusal(frame: pd.DataFrame, section: SplitSection, considered: list[Counts
     )
     given = [
         name
-        for name in ("mode", "test_from", "test_share", "label_purge", "cross_fit_folds", "cross_fit_purge")
+        for name in (
+            "mode",
+            "test_from",
+            "test_share",
+            "label_purge",
+            "cross_fit_folds",
+            "cross_fit_purge",
+            "cross_fit_by",
+        )
         if getattr(section, name) is not None
     ]
     if not more_leads and not more_positives:
@@ -350,7 +363,7 @@ def _refusal(frame: pd.DataFrame, section: SplitSection, considered: list[Counts
             else "All outcomes of one kind lie at one end of the history: use a longer one"
         )
     text += f"Missing: about {more_leads:,} more leads with a known outcome, {more_positives:,} more positives. "
-    open_until = np.sort(headline["snapshot_at"][label.isna()].to_numpy())
+    open_until = np.sort(headline["snapshot_at"][np.isnan(label)].to_numpy())
     if 0 < more_leads <= len(open_until):
         day = pd.Timestamp(open_until[more_leads - 1]) + pd.Timedelta(days=known_after + 1)
         return text + (

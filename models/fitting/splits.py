@@ -210,6 +210,8 @@ def time_folds(
     first = len(at) // (n_folds + 1)
     if first:
         start = ceil_day(int(moments[first - 1]) + gap, real) if real else int(moments[first])
+        if real and not gap and start == moments[0]:
+            start += DAY_US  # all of the first block at one midnight: it is what is fitted on
         rest = moments[moments >= start]
         picks = [len(rest) * k // n_folds for k in range(n_folds)]
         starts = np.unique([start, *(floor_day(int(rest[k]), real) for k in picks[1:])]) if len(rest) else np.array([])
@@ -223,7 +225,8 @@ def time_folds(
                 return folds
     raise DataError(
         f"split.cross_fit_folds = {n_folds}: {len(at):,} training rows cannot be cut into {n_folds} folds in time when "
-        f"labels take {gap // DAY_US} days to be known. Use fewer folds, a longer history or a smaller labels.label_days"
+        f"labels take {gap // DAY_US} days to be known. Set split.cross_fit_folds, cross_fit_purge and cross_fit_by to auto, "
+        "so that the stage `split` chooses folds that fit, or use a longer history"
     )
 
 
