@@ -90,7 +90,7 @@ class TrainParams(Frozen):
     """The `train` section: LightGBM's parameters under LightGBM's names, and its rounds.
 
     `population_rate` is the share of positives at the moments that the headline metrics look at, where the rows are a sample
-    with more of one class; None: the rows are as they occur.
+    with more of one class; None: the rows are as they occur. `num_threads` fits run at once, on one thread each.
     """
 
     seed: int = 7

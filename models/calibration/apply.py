@@ -17,15 +17,10 @@ from scipy.special import expit, ndtri
 
 from features.errors import BundleError, DataError
 from models.bundle_files import finite_numbers, is_number, parse_object
-from models.calibration.fits import LONGEST_LOG_ODDS, CalibrationMap, choose_method, fit_map, group_codes, interpolate
-from models.calibration.level_shift import level_shift
-from models.params import CalibrationParams
+from models.calibration.maps import CalibrationMap, interpolate
 
-__all__ = ["Calibration", "fit_calibration"]
+__all__ = ["Calibration"]
 
-KNOTS = 64
-BEYOND = (2.0, 6.0)
-FOLDS = 5
 LARGEST = 1e6  # of any log-odds in a stored calibration
 _BOUNDS = {"interval": (1e-6, 1.0 - 1e-6), "level_shift": (0.0, 1e3), "offset": (-1e3, 1e3), "widest": (1e-9, 1.0)}
 
@@ -63,7 +58,7 @@ class Calibration:
 
     @property
     def method(self) -> str:
-        """Name of the method, one of `models.calibration.fits.METHODS`."""
+        """Name of the method, one of `models.calibration.maps.METHODS`."""
         return self.map.method
 
     def apply(
@@ -165,79 +160,3 @@ class Calibration:
         if (np.diff(made.knots) <= 0).any():
             raise BundleError("calibration.json: knots do not rise. Train again, or restore the bundle")
         return made
-
-
-def fit_calibration(
-    log_odds: np.ndarray,
-    labels: np.ndarray,
-    weights: np.ndarray,
-    groups: np.ndarray,
-    params: CalibrationParams,
-    seed: int,
-    blocks: np.ndarray | None = None,
-    offset: float = 0.0,
-) -> Calibration:
-    """Fit a calibration on rows that the classifier was not trained on, with a bootstrap interval over groups.
-
-    Parameters
-    ----------
-    log_odds : ndarray of float64
-        Raw log-odds, finite; one per row.
-    labels : ndarray
-        0 or 1.
-    weights : ndarray of float64
-        Positive.
-    groups : ndarray
-        Account or lead of each row: resamples and cross-validation folds take whole groups.
-    params : CalibrationParams
-        ``auto`` takes the simplest of identity, sigmoid, beta and isotonic that is not significantly worse on blocks left out
-        than the best of them; with fewer than 30 positives it is always `identity`.
-    seed : int
-        Of the folds and of the resamples.
-    blocks : ndarray of int64, optional
-        Month of each row, for the choice of the method and the shift of the level between months; None leaves the shift out,
-        and the method is chosen on five folds of groups.
-    offset : float
-        As `models.fitting.prior_correction.prior_offset` gives it.
-
-    Raises
-    ------
-    DataError
-        Lengths differ, a value is not finite, or there is one class only.
-    """
-    x = np.asarray(log_odds, dtype=np.float64)
-    y, w = np.asarray(labels, dtype=np.float64), np.asarray(weights, dtype=np.float64)
-    if not len(x) == len(y) == len(w) == len(groups) or not np.isfinite(x).all() or not 0 < (y == 1).sum() < len(y):
-        raise DataError(
-            f"calibration: {len(x)} log-odds ({int((~np.isfinite(x)).sum())} not finite), {len(y)} labels "
-            f"({int((y == 1).sum())} positive), {len(w)} weights, {len(groups)} groups; needs equal lengths, finite "
-            "log-odds and both classes. Enlarge split.calibration_share, or set split.cross_fit_folds"
-        )
-    order = np.argsort(x, kind="stable")  # isotonic needs it, and the order of rows must not matter
-    x, y, w, codes = x[order], y[order], w[order], group_codes(groups)[order]
-    random = np.random.default_rng(seed)
-    count = int(codes.max()) + 1
-    left_out = random.permutation(count)[codes] % FOLDS if blocks is None else np.asarray(blocks)[order]
-    left_out = np.unique(left_out, return_inverse=True)[1]
-    fitted = fit_map(choose_method(x, y, w, left_out, params.method), x, y, w)
-    inner = np.quantile(x, np.linspace(0.0, 1.0, KNOTS - 2 * len(BEYOND)))
-    knots = np.unique([*(inner[0] - d for d in BEYOND), *inner, *(inner[-1] + d for d in BEYOND)])
-    # What the rows leave open of a map that nothing was fitted for is what they leave open of the simplest fitted one
-    method = "sigmoid" if fitted.method == "identity" else fitted.method
-    centre, reference = fitted.apply(knots), fit_map(method, x, y, w).apply(knots)
-    curves = []
-    for _ in range(params.bootstrap):
-        drawn = np.bincount(random.integers(0, count, size=count), minlength=count)[codes] * w
-        if np.unique(y[drawn > 0]).size == 2:
-            curves.append(fit_map(method, x[drawn > 0], y[drawn > 0], drawn[drawn > 0]).apply(knots) - reference)
-    ends = [(1.0 - params.interval) / 2.0, (1.0 + params.interval) / 2.0]
-    low, high = np.quantile(curves, ends, axis=0) if curves else (-LONGEST_LOG_ODDS, LONGEST_LOG_ODDS)
-    moves = 0.0
-    if blocks is not None:
-        moves = level_shift(fitted.apply(x), y, w, codes, left_out, about_zero=fitted.method == "identity")
-    low, high = _floats(centre + low), _floats(centre + high)
-    return Calibration(fitted, params.interval, _floats(knots), low, high, moves, offset, params.widest)
-
-
-def _floats(values: np.ndarray) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)

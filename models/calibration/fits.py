@@ -1,6 +1,4 @@
-"""Fitting the maps of calibration: identity, sigmoid, beta and isotonic, and the choice among them."""
-
-from dataclasses import dataclass
+"""Fitting a calibration: each map, the choice among them, and the interval by bootstrap over groups."""
 
 import numpy as np
 import pandas as pd
@@ -8,9 +6,17 @@ from scipy import stats
 from scipy.special import expit, log_expit, logit
 from sklearn.isotonic import IsotonicRegression
 
-__all__ = ["LONGEST_LOG_ODDS", "METHODS", "CalibrationMap", "choose_method", "fit_map", "group_codes", "interpolate"]
+from features.errors import DataError
+from models.calibration.apply import Calibration
+from models.calibration.level_shift import level_shift
+from models.calibration.maps import METHODS, CalibrationMap, columns
+from models.params import CalibrationParams
 
-METHODS = ("identity", "sigmoid", "beta", "isotonic")  # the simplest first
+__all__ = ["choose_method", "fit_calibration", "fit_map", "group_codes"]
+
+KNOTS = 64
+BEYOND = (2.0, 6.0)
+FOLDS = 5
 FEW_POSITIVES = 30
 LEVEL = 0.05
 LONGEST_LOG_ODDS = 30.0
@@ -18,89 +24,12 @@ LEAST_SLOPE = 1e-3
 RIDGE = 1e-6
 
 
-@dataclass(frozen=True)
-class CalibrationMap:
-    """A rising map from raw to calibrated log-odds.
-
-    Attributes
-    ----------
-    method : str
-        One of `METHODS`; ``identity`` leaves log-odds as they are.
-    coefficients : tuple of float
-        Slopes, then the intercept; empty for identity and isotonic.
-    x, y : tuple of float
-        Isotonic: raw log-odds, strictly ascending, and the calibrated log-odds there; empty otherwise.
-    """
-
-    method: str
-    coefficients: tuple[float, ...]
-    x: tuple[float, ...] = ()
-    y: tuple[float, ...] = ()
-
-    def check(self) -> None:
-        """Check that the numbers are those that the method needs.
-
-        Raises
-        ------
-        ValueError
-            They are not, or there is no such method.
-        """
-        lengths = {"identity": 0, "sigmoid": 2, "beta": 3, "isotonic": 0}
-        if lengths.get(self.method) != len(self.coefficients):
-            raise ValueError(f"{len(self.coefficients)} coefficients for the method {self.method[:20]!r}")
-        if len(self.x) != len(self.y) or (self.method == "isotonic") != bool(self.x) or (np.diff(self.x) <= 0).any():
-            raise ValueError("x and y are not points of a map from left to right, or the method has none")
-
-    def apply(self, log_odds: np.ndarray) -> np.ndarray:
-        """Map raw log-odds (float64) to calibrated log-odds, element by element."""
-        if self.method == "identity":
-            return np.array(log_odds, dtype=np.float64)
-        if self.method == "isotonic":
-            return interpolate(log_odds, np.array(self.x), np.array(self.y))
-        out = np.full(log_odds.shape, self.coefficients[-1])
-        for slope, column in zip(self.coefficients[:-1], _columns(self.method, log_odds), strict=True):
-            out = out + slope * column
-        return out
-
-
-def interpolate(x: np.ndarray, knots: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Interpolate linearly between knots, constant beyond them, with the same bits for one element as for many.
-
-    Parameters
-    ----------
-    x : ndarray of float64
-        Where.
-    knots : ndarray of float64
-        Strictly ascending.
-    values : ndarray of float64
-        At the knots.
-
-    Examples
-    --------
-    >>> interpolate(np.array([-1.0, 0.25, 9.0]), np.array([0.0, 1.0]), np.array([10.0, 20.0])).tolist()
-    [10.0, 12.5, 20.0]
-    """
-    if len(knots) == 1:
-        return np.full(x.shape, values[0])
-    right = np.clip(np.searchsorted(knots, x, side="right"), 1, len(knots) - 1)
-    left = right - 1
-    share = np.clip((x - knots[left]) / (knots[right] - knots[left]), 0.0, 1.0)
-    between = values[left] + (values[right] - values[left]) * share  # in this form rounding keeps a rising map rising
-    lowest, highest = np.minimum(values[left], values[right]), np.maximum(values[left], values[right])
-    return np.asarray(np.clip(between, lowest, highest))
-
-
-def _columns(method: str, x: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Make what the log-odds are linear in: themselves, or ln p and -ln(1 - p) (Kull, Silva Filho and Flach 2017)."""
-    return (x,) if method == "sigmoid" else (log_expit(x), -log_expit(-x))
-
-
-def _logistic(columns: tuple[np.ndarray, ...], targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _logistic(parts: tuple[np.ndarray, ...], targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Fit slopes and an intercept by Newton's method with step halving; a tiny ridge on slopes keeps it solvable."""
-    design = np.column_stack([*columns, np.ones(len(targets))])
-    ridge = np.append(np.full(len(columns), RIDGE * weights.sum()), 0.0)
+    design = np.column_stack([*parts, np.ones(len(targets))])
+    ridge = np.append(np.full(len(parts), RIDGE * weights.sum()), 0.0)
     mean = float(np.clip(weights @ targets / weights.sum(), 1e-9, 1.0 - 1e-9))
-    beta = np.append(np.zeros(len(columns)), logit(mean))
+    beta = np.append(np.zeros(len(parts)), logit(mean))
 
     def loss(candidate: np.ndarray) -> float:
         z = design @ candidate
@@ -147,13 +76,13 @@ def fit_map(method: str, x: np.ndarray, y: np.ndarray, w: np.ndarray) -> Calibra
     if method == "isotonic":
         return _isotonic(x, y, w)
     if method == "beta":
-        columns = _columns(method, x)
-        a, b, c = _logistic(columns, y, w)
+        parts = columns(method, x)
+        a, b, c = _logistic(parts, y, w)
         if a > 0 and b > 0:
             return CalibrationMap(method, (float(a), float(b), float(c)))
         # As its authors do: a negative slope is set to 0 and the rest fitted again.
         keep = 0 if b <= 0 < a else 1
-        slope, c = _logistic((columns[keep],), y, w)
+        slope, c = _logistic((parts[keep],), y, w)
         if slope > 0:
             pair = (float(slope), 0.0) if keep == 0 else (0.0, float(slope))
             return CalibrationMap(method, (*pair, float(c)))
@@ -186,7 +115,7 @@ def _isotonic(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> CalibrationMap:
     centre = float(w @ x / w.sum())
     spread = float(np.sqrt(w @ (x - centre) ** 2 / w.sum()))
     rising = logit(levels[first]) + LEAST_SLOPE * (knots - centre) / max(spread, 1.0)
-    return CalibrationMap("isotonic", (), tuple(float(v) for v in knots), tuple(float(v) for v in rising))
+    return CalibrationMap("isotonic", (), _floats(knots), _floats(rising))
 
 
 def group_codes(groups: np.ndarray) -> np.ndarray:
@@ -239,3 +168,79 @@ def choose_method(x: np.ndarray, y: np.ndarray, w: np.ndarray, blocks: np.ndarra
         if mean <= least * error:
             return method
     return best
+
+
+def fit_calibration(
+    log_odds: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    groups: np.ndarray,
+    params: CalibrationParams,
+    seed: int,
+    blocks: np.ndarray | None = None,
+    offset: float = 0.0,
+) -> Calibration:
+    """Fit a calibration on rows that the classifier was not trained on, with a bootstrap interval over groups.
+
+    Parameters
+    ----------
+    log_odds : ndarray of float64
+        Raw log-odds, finite; one per row.
+    labels : ndarray
+        0 or 1.
+    weights : ndarray of float64
+        Positive.
+    groups : ndarray
+        Account or lead of each row: resamples and cross-validation folds take whole groups.
+    params : CalibrationParams
+        ``auto`` takes the simplest of identity, sigmoid, beta and isotonic that is not significantly worse on blocks left out
+        than the best of them; with fewer than 30 positives it is always `identity`.
+    seed : int
+        Of the folds and of the resamples.
+    blocks : ndarray of int64, optional
+        Month of each row, for the choice of the method and the shift of the level between months; None leaves the shift out,
+        and the method is chosen on five folds of groups.
+    offset : float
+        As `models.fitting.prior_correction.prior_offset` gives it.
+
+    Raises
+    ------
+    DataError
+        Lengths differ, a value is not finite, or there is one class only.
+    """
+    x = np.asarray(log_odds, dtype=np.float64)
+    y, w = np.asarray(labels, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+    if not len(x) == len(y) == len(w) == len(groups) or not np.isfinite(x).all() or not 0 < (y == 1).sum() < len(y):
+        raise DataError(
+            f"calibration: {len(x)} log-odds ({int((~np.isfinite(x)).sum())} not finite), {len(y)} labels "
+            f"({int((y == 1).sum())} positive), {len(w)} weights, {len(groups)} groups; needs equal lengths, finite "
+            "log-odds and both classes. Enlarge split.calibration_share, or set split.cross_fit_folds"
+        )
+    order = np.argsort(x, kind="stable")  # isotonic needs it, and the order of rows must not matter
+    x, y, w, codes = x[order], y[order], w[order], group_codes(groups)[order]
+    random = np.random.default_rng(seed)
+    count = int(codes.max()) + 1
+    left_out = random.permutation(count)[codes] % FOLDS if blocks is None else np.asarray(blocks)[order]
+    left_out = np.unique(left_out, return_inverse=True)[1]
+    fitted = fit_map(choose_method(x, y, w, left_out, params.method), x, y, w)
+    inner = np.quantile(x, np.linspace(0.0, 1.0, KNOTS - 2 * len(BEYOND)))
+    knots = np.unique([*(inner[0] - d for d in BEYOND), *inner, *(inner[-1] + d for d in BEYOND)])
+    # What the rows leave open of a map that nothing was fitted for is what they leave open of the simplest fitted one
+    method = "sigmoid" if fitted.method == "identity" else fitted.method
+    centre, reference = fitted.apply(knots), fit_map(method, x, y, w).apply(knots)
+    curves = []
+    for _ in range(params.bootstrap):
+        drawn = np.bincount(random.integers(0, count, size=count), minlength=count)[codes] * w
+        if np.unique(y[drawn > 0]).size == 2:
+            curves.append(fit_map(method, x[drawn > 0], y[drawn > 0], drawn[drawn > 0]).apply(knots) - reference)
+    ends = [(1.0 - params.interval) / 2.0, (1.0 + params.interval) / 2.0]
+    low, high = np.quantile(curves, ends, axis=0) if curves else (-LONGEST_LOG_ODDS, LONGEST_LOG_ODDS)
+    moves = 0.0
+    if blocks is not None:
+        moves = level_shift(fitted.apply(x), y, w, codes, left_out, about_zero=fitted.method == "identity")
+    low, high = _floats(centre + low), _floats(centre + high)
+    return Calibration(fitted, params.interval, _floats(knots), low, high, moves, offset, params.widest)
+
+
+def _floats(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)

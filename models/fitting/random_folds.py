@@ -16,6 +16,7 @@ from models.fitting.splits import FITTED
 __all__ = ["headline_fold_probabilities", "random_fold_probabilities"]
 
 FOLDS = 3
+ROUNDS = 100  # as LightGBM has it; the question is what random folds promise, not how good a model can be
 MOST_ROWS = 20_000
 
 
@@ -53,7 +54,7 @@ def random_fold_probabilities(
     rows = bin_rows(matrix[drawn], labels[drawn], weights[drawn], names, categorical)
 
     def held_out(k: int) -> np.ndarray:
-        return train_untuned(rows, np.flatnonzero(fold != k)).predict_probability(rows.matrix[fold == k])
+        return train_untuned(rows, np.flatnonzero(fold != k), ROUNDS).predict_probability(rows.matrix[fold == k])
 
     answers = side_by_side([partial(held_out, k) for k in range(FOLDS)], workers)
     for k, answer in enumerate(answers):

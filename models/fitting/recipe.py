@@ -10,8 +10,9 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from features.catalog import Catalog
-from models.calibration.apply import Calibration, fit_calibration
+from models.calibration.apply import Calibration
 from models.calibration.capacity import capacity_cutoff, capacity_rows
+from models.calibration.fits import fit_calibration
 from models.calibration.level_shift import month_blocks
 from models.calibration.tiers import fit_cutoffs
 from models.fitting.baseline_names import BASELINES

@@ -9,8 +9,9 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from features.errors import BundleError, DataError
-from models.calibration.apply import Calibration, fit_calibration
-from models.calibration.fits import METHODS, choose_method, fit_map
+from models.calibration.apply import Calibration
+from models.calibration.fits import choose_method, fit_calibration, fit_map
+from models.calibration.maps import METHODS
 from models.params import CalibrationParams
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from models.calibration.apply import fit_calibration
+from models.calibration.fits import fit_calibration
 from models.calibration.interval_coverage import covered_means, covered_rates, score_groups
 from models.calibration.level_shift import level_shift, month_blocks
 from models.fitting.boosting import bin_rows, train
