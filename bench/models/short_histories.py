@@ -50,12 +50,12 @@ SEED = 41
 def simulated_company(repository: Path) -> ModelSet:
     """Simulate the company in `runs/learning_curve` and compute its features, unless they are there."""
     workspace = repository / "runs" / "learning_curve"
-    matrix = workspace / "data" / "features" / "matrix.parquet"
+    last_file = workspace / "data" / "features" / "state.json"
     workspace.mkdir(parents=True, exist_ok=True)
     params = overlay(yaml.safe_load((repository / "params.yaml").read_text(encoding="utf-8")), COMPANY)
     text = yaml.safe_dump(params, sort_keys=False, allow_unicode=True)
     file = workspace / "params.yaml"
-    if not matrix.exists() or not file.exists() or file.read_text(encoding="utf-8") != text:
+    if not last_file.exists() or not file.exists() or file.read_text(encoding="utf-8") != text:
         file.write_text(text, encoding="utf-8")
         for name in ("features", "models", "pipeline"):
             if not (workspace / name).exists():

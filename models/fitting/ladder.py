@@ -22,6 +22,7 @@ from models.fitting.boosting import BinnedRows, Rows, bin_rows, cross_fit, train
 from models.fitting.classifier import Classifier
 from models.fitting.folds import Fold
 from models.fitting.linear import fit_linear, fit_segments, lead_weights
+from models.fitting.paired import mean_loss, paired_gain
 from models.fitting.side_by_side import side_by_side
 from models.fitting.stack import Stack
 from models.params import TrainParams
@@ -131,10 +132,10 @@ def climb(
         a = _weigh(steps, base, y, w)
         stacks.append((a, base + a @ steps))
     stack, is_strong = stacks[0], True
-    better = _paired(stacks[0][1], stacks[1][1], y, w, groups[seen])
+    better = paired_gain(stacks[0][1], stacks[1][1], y, w, groups[seen])
     if better[0] > better[1]:  # by more than one standard error
         stack, is_strong = stacks[1], False
-    gain, error = _paired(full[seen], stack[1], y, w, groups[seen])
+    gain, error = paired_gain(full[seen], stack[1], y, w, groups[seen])
     few = positives < STACK_BELOW
     stay = gain + Z * error < 0.0 if few else gain - Z * error <= 0.0
     facts: dict[str, object] = {
@@ -144,7 +145,7 @@ def climb(
         "low": gain - Z * error,
         "high": gain + Z * error,
         "loss": {
-            name: _loss(z, y, w)
+            name: mean_loss(z, y, w)
             for name, z in (
                 ("base_rate", base),
                 ("segments", others[0]),
@@ -263,22 +264,3 @@ def _weigh(steps: np.ndarray, base: np.ndarray, y: np.ndarray, w: np.ndarray) ->
 
     found = minimize(value, PRIOR_MEAN, jac=True, method="L-BFGS-B", bounds=[(0.0, MOST_WEIGHT)] * len(PRIOR_MEAN))
     return np.asarray(found.x, dtype=np.float64)
-
-
-def _row_loss(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.asarray(-(y * log_expit(z) + (1.0 - y) * log_expit(-z)))
-
-
-def _loss(z: np.ndarray, y: np.ndarray, w: np.ndarray) -> float:
-    return float(w @ _row_loss(z, y) / w.sum())
-
-
-def _paired(
-    first: np.ndarray, second: np.ndarray, y: np.ndarray, w: np.ndarray, groups: np.ndarray
-) -> tuple[float, float]:
-    """Give by how much the second's mean loss is smaller, and the standard error over groups."""
-    difference = _row_loss(first, y) - _row_loss(second, y)
-    mean = float(w @ difference / w.sum())
-    _, codes = np.unique(groups.astype(str), return_inverse=True)
-    by_group = np.bincount(codes, weights=w * (difference - mean))
-    return mean, float(np.sqrt((by_group**2).sum()) / w.sum())

@@ -27,7 +27,7 @@ from models.fitting.baselines import (
 )
 from models.fitting.boosting import BinnedRows, Rows, bin_rows, train_part
 from models.fitting.boosting import train as train_classifier
-from models.fitting.folds import training_folds
+from models.fitting.fold_kind import decided_folds
 from models.fitting.half_samples import Fit, answer_of_half, draw_halves, fit_uncertainty
 from models.fitting.ladder import LOOK_BELOW, climb, fit_stack
 from models.fitting.prior_correction import prior_offset, shift_log_odds
@@ -124,7 +124,9 @@ def fit_product(
         return [partial(answer_of_half, binned, half, train, rounds, fit) for half in halves]
 
     if split.cross_fit_folds:
-        folds = training_folds(frame.iloc[fit_rows], split, label_days, recording_delay_days, ordinal)
+        folds = decided_folds(
+            fitted, frame.iloc[fit_rows], split, label_days, recording_delay_days, ordinal, train, names, categorical
+        )
         decided = climb(fitted, groups[fit_rows], folds, train, names, categorical, look_below)
         rounds, ladder = decided.rounds, decided.facts
         of_part = (weights[fit_rows], groups[fit_rows], decided, train, categorical)

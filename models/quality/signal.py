@@ -270,9 +270,10 @@ def _sentence(
         }
         opening = {
             "no_forward_signal": "Kein Signal nach vorn: Bei späteren Leads ",
-            "weak_signal": f"Zu schwaches Signal: Innerhalb des Monats vertauschte Labels sind nur mit p = {chance} ebenso gut, "
+            "weak_signal": f"Zu schwaches Signal: Innerhalb des Monats vertauschte Labels sind nur mit p = {chance} so gut, "
             "doch bei späteren Leads ",
-            "use_the_simpler_model": f"Das einfachere Modell genügt: Es gibt ein Signal (Gewinn {skills}, AUC {areas}), aber ",
+            "use_the_simpler_model": f"Das einfachere Modell genügt: Es gibt ein Signal (Gewinn {skills}, AUC {areas}), "
+            "aber ",
             "forward_signal": f"Signal nach vorn: Bei späteren Leads ist der Gewinn gegenüber der Grundrate {skills}, "
             f"AUC {areas}, p = {chance}",
         }[code]
