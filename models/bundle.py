@@ -14,14 +14,23 @@ from models.answers.risk_set import RiskSet
 from models.bundle_files import is_number, parse_object, read_text
 from models.calibration.apply import Calibration
 from models.calibration.tiers import TIERS
-from models.fitting.classifier import Classifier
+from models.fitting.stack import Stack
 from models.fitting.uncertainty import Uncertainty
 from models.monitoring.reference import Reference
 
 __all__ = ["FILES", "FORMAT", "Bundle", "bundle_hash", "target_of"]
 
-FORMAT = 2
-FILES = ("model.txt", "spread.txt", "calibration.json", "tiers.json", "catalog.json", "metadata.json", "reference.json")
+FORMAT = 3
+FILES = (
+    "model.txt",
+    "ladder.json",
+    "spread.txt",
+    "calibration.json",
+    "tiers.json",
+    "catalog.json",
+    "metadata.json",
+    "reference.json",
+)
 CHECKSUMS = "checksums.json"
 MOST_DAYS = 36_600
 # What decides the bits of a prediction besides the data.
@@ -34,7 +43,7 @@ class Bundle:
 
     Attributes
     ----------
-    classifier : Classifier
+    classifier : Stack
         Raw log-odds and their contributions.
     uncertainty : Uncertainty
         Standard deviation of raw log-odds.
@@ -50,7 +59,7 @@ class Bundle:
         What its training rows looked like, for monitoring; None: nothing to compare later rows with.
     """
 
-    classifier: Classifier
+    classifier: Stack
     uncertainty: Uncertainty
     calibration: Calibration
     cutoffs: dict[str, float]
@@ -110,6 +119,7 @@ class Bundle:
         }
         texts = {
             "model.txt": self.classifier.to_text(),
+            "ladder.json": self.classifier.to_json(),
             "spread.txt": self.uncertainty.to_text(),
             "calibration.json": self.calibration.to_json(),
             "tiers.json": _json(self.cutoffs),
@@ -155,7 +165,7 @@ class Bundle:
                 "bundle again, or train anew."
             )
         return cls(
-            classifier=Classifier.from_text(texts["model.txt"], catalog.names),
+            classifier=Stack.read(texts["model.txt"], texts["ladder.json"], catalog.names),
             uncertainty=Uncertainty.from_text(texts["spread.txt"], catalog.names),
             calibration=Calibration.from_json(texts["calibration.json"]),
             cutoffs=parse_object(texts["tiers.json"], str(place / "tiers.json")),

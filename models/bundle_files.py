@@ -14,6 +14,7 @@ __all__ = ["LARGEST", "finite_numbers", "is_number", "parse_object", "read_text"
 _KIB = 1024
 LARGEST = {
     "model.txt": 64 * _KIB**2,
+    "ladder.json": 16 * _KIB**2,
     "spread.txt": 64 * _KIB**2,
     "calibration.json": 32 * _KIB**2,
     "tiers.json": 64 * _KIB,

@@ -1,9 +1,9 @@
 """Parameters of the model side: splits, training, calibration, tiers, capacity, points, metrics, publishing."""
 
 import datetime as dt
-from typing import Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from features.params import Frozen
 
@@ -16,6 +16,7 @@ __all__ = [
     "PublishParams",
     "ServingParams",
     "SplitParams",
+    "SplitSection",
     "TiersParams",
     "TrainParams",
     "TuningParams",
@@ -23,9 +24,17 @@ __all__ = [
 
 Share = Field(ge=0.0, le=1.0)
 
+Value = TypeVar("Value")
+Auto = Annotated[Value | None, BeforeValidator(lambda value: None if value == "auto" else value)]
+"""A value, or None, in YAML also `auto`: decided from the data."""
+
 
 class SplitParams(Frozen):
-    """The `split` section: which snapshots train, stop, calibrate and test. Dates are 00:00 UTC of that day."""
+    """Which snapshots train, stop, calibrate and test, with every setting decided. Dates are 00:00 UTC of that day.
+
+    The stage `split` makes it of the section `split` (`SplitSection`) and writes it to `metrics/split.json`, where the later
+    stages find it.
+    """
 
     mode: Literal["grouped", "time"] = "grouped"
     train_from: dt.date | None = None
@@ -36,15 +45,45 @@ class SplitParams(Frozen):
     early_stopping_share: float = Share
     calibration_share: float = Share
     cross_fit_folds: int = Field(default=0, ge=0, le=20)
+    cross_fit_by: Literal["time", "account"] = "time"
     cross_fit_purge: bool = True
 
     @model_validator(mode="after")
     def _slices_fit(self) -> "SplitParams":
-        if self.cross_fit_folds == 1:
-            raise ValueError("cross_fit_folds: 1 leaves nothing to fit on; use 0 (four slices) or at least 2")
+        if self.cross_fit_by == "account" and self.cross_fit_folds == 1:
+            raise ValueError("cross_fit_folds: 1 fold by account leaves nothing to fit on; use at least 2")
         if self.early_stopping_share + self.calibration_share >= 0.8:
             raise ValueError("early_stopping_share + calibration_share must stay below 0.8; training needs the rest")
         return self
+
+
+class SplitSection(Frozen):
+    """The `split` section. `auto` (or null) is decided by the stage `split` from the history; a value is honoured.
+
+    See `models.fitting.split_plan` for how. `test_share` plays no part where `test_from` is set.
+    """
+
+    mode: Auto[Literal["grouped", "time"]] = None
+    train_from: dt.date | None = None
+    test_from: dt.date | None = None
+    test_until: dt.date | None = None
+    test_share: Auto[float] = Field(default=None, gt=0.0, lt=1.0)
+    label_purge: Auto[bool] = None
+    early_stopping_share: float = Share
+    calibration_share: float = Share
+    cross_fit_folds: Auto[int] = Field(default=None, ge=0, le=20)
+    cross_fit_purge: Auto[bool] = None
+    cross_fit_by: Auto[Literal["time", "account"]] = None
+
+    @model_validator(mode="after")
+    def _decided_values_fit(self) -> "SplitSection":
+        self.decided()
+        return self
+
+    def decided(self, **settings: Any) -> SplitParams:
+        """Fill in what was left open; what neither says has the default of `SplitParams`."""
+        given = {name: value for name, value in self.model_dump().items() if value is not None}
+        return SplitParams(**{**settings, **given})
 
 
 class TrainParams(Frozen):

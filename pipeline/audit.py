@@ -16,10 +16,11 @@ from pipeline.pages.audit_page import audit_page
 from pipeline.params import load_params
 from pipeline.tables.export import read_export
 from pipeline.tables.json_files import write_json
+from pipeline.tables.split_file import read_split
 
 __all__ = ["SECTIONS", "main"]
 
-SECTIONS = ("audit", "features", "ingest", "labels", "paths", "snapshots", "split")
+SECTIONS = ("audit", "features", "ingest", "labels", "paths", "snapshots")
 COLOURS = {"block": "bold red", "warn": "yellow", "info": "dim"}
 
 
@@ -59,7 +60,7 @@ def main() -> None:
         params.audit,
         params.labels.label_days,
         ordinal=export.ordinal,
-        by_time=params.split.mode == "time",
+        by_time=read_split(params.paths.metrics_dir).mode == "time",
     )
     findings = settle(raw, found.withheld, params.audit.accepted)
     refuse_stale(findings, params.audit.accepted)

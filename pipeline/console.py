@@ -104,7 +104,7 @@ def signal_note(verdict: dict[str, Any]) -> str:
     """Say whether there is a signal, and what random folds would have promised where there is none."""
     text = str(verdict["sentence"]["en"])
     folds = verdict["random_folds"]
-    if verdict["code"] == "no_forward_signal" and folds is not None:
+    if verdict["code"] in ("no_forward_signal", "weak_signal") and folds is not None:
         text += f" Random folds before the test would have promised an AUC of {folds['value']:.3f}."
     return text
 

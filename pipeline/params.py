@@ -21,7 +21,7 @@ from models.params import (
     PointsParams,
     PublishParams,
     ServingParams,
-    SplitParams,
+    SplitSection,
     TiersParams,
     TrainParams,
     TuningParams,
@@ -198,7 +198,7 @@ class Params(Frozen):
     audit: AuditParams
     features: FeaturesParams
     points: PointsParams | None
-    split: SplitParams
+    split: SplitSection
     train: TrainParams
     tuning: TuningParams
     serving: ServingParams

@@ -10,12 +10,14 @@ from models.fitting.packing import pack, training_facts
 from models.fitting.random_folds import headline_fold_probabilities
 from models.fitting.recipe import fit_baselines, fit_product
 from models.fitting.splits import FITTED
+from models.params import SplitParams
 from pipeline.console import console, run_main
 from pipeline.leakage.finding import read_findings, refuse_leaks
 from pipeline.matrix.labelled_rows import LabelledRows, read_labelled_rows
 from pipeline.params import load_params
 from pipeline.population.risk_set import open_until
 from pipeline.tables.parquet import read_table, write_table
+from pipeline.tables.split_file import read_split
 
 __all__ = ["SECTIONS", "main"]
 
@@ -28,13 +30,12 @@ SECTIONS = (
     "paths",
     "points",
     "snapshots",
-    "split",
     "tiers",
     "train",
 )
 
 
-def _question(params: Any, rows: LabelledRows) -> dict[str, Any]:
+def _question(params: Any, split: SplitParams, rows: LabelledRows) -> dict[str, Any]:
     """Say for whom and when the model speaks, and of which data."""
     return {
         "source": params.ingest.source,
@@ -46,9 +47,11 @@ def _question(params: Any, rows: LabelledRows) -> dict[str, Any]:
         "label_days": params.labels.label_days,
         "recording_delay_days": params.labels.recording_delay_days,
         "observation_days": params.features.observation_days,
-        "split_mode": params.split.mode,
-        "label_purge": params.split.label_purge,
-        "cross_fit_folds": params.split.cross_fit_folds,
+        "split_mode": split.mode,
+        "label_purge": split.label_purge,
+        "cross_fit_folds": split.cross_fit_folds,
+        "cross_fit_purge": split.cross_fit_purge,
+        "cross_fit_by": split.cross_fit_by,
         "population_rate": params.train.population_rate,
         "known_at_export": sorted(spec.name for spec in rows.catalog.attributes if spec.known_at == "export"),
         "data_sha256": rows.data_sha256,
@@ -59,6 +62,7 @@ def main() -> None:
     """Read features, labels and slices; write `bundle/` and `predictions.parquet`."""
     params = load_params(SECTIONS)
     data = params.paths.data_dir
+    split = read_split(params.paths.metrics_dir)
     refuse_leaks(read_findings(data / "audit" / "findings.json"))
     rows = read_labelled_rows(data)
     frame, matrix, catalog, train = rows.frame, rows.matrix, rows.catalog, params.train
@@ -73,7 +77,7 @@ def main() -> None:
         frame.assign(open_until=open_until(frame, periods, risk_set)),
         catalog,
         train=train,
-        split=params.split,
+        split=split,
         calibration=params.calibration,
         tiers=params.tiers,
         label_days=params.labels.label_days,
@@ -82,7 +86,7 @@ def main() -> None:
         capacity=params.capacity,
     )
     bundle, predicted = pack(
-        product, matrix, frame, catalog, {**_question(params, rows), **training_facts(frame, product)}
+        product, matrix, frame, catalog, {**_question(params, split, rows), **training_facts(frame, product)}
     )
     bundle.save(data / "bundle")
     baselines = fit_baselines(

@@ -19,6 +19,7 @@ from pipeline.console import console, progress, run_main
 from pipeline.matrix.labelled_rows import read_labelled_rows
 from pipeline.mlflow_runs.trials import TuningRuns
 from pipeline.params import load_params
+from pipeline.tables.split_file import read_split
 from pipeline.tuning.search import applied_values, reason_cost, search
 from pipeline.tuning.study import best_trials, open_study, study_name
 from pipeline.tuning.summary import summary
@@ -26,7 +27,7 @@ from pipeline.workspaces.params_edit import write_section
 
 __all__ = ["SECTIONS", "main"]
 
-SECTIONS = ("ingest", "labels", "paths", "publish", "serving", "snapshots", "split", "train", "tuning")
+SECTIONS = ("ingest", "labels", "paths", "publish", "serving", "snapshots", "train", "tuning")
 
 
 class _Bar:
@@ -52,16 +53,15 @@ def main() -> None:
     arguments = parser.parse_args()
     sections = load_params(SECTIONS)
     tuning, budget = sections.tuning, sections.serving.reason_budget_ms
+    split = read_split(sections.paths.metrics_dir)
     frame, matrix, catalog, export, digest = read_labelled_rows(sections.paths.data_dir)
     labels = sections.labels
-    rows, folds = tuning_folds(
-        frame, sections.split, tuning, labels.label_days, labels.recording_delay_days, export.ordinal
-    )
+    rows, folds = tuning_folds(frame, split, tuning, labels.label_days, labels.recording_delay_days, export.ordinal)
     with console.status("preparing the folds, and measuring what reasons take"):
         prepared = prepared_folds(matrix, frame, rows, folds, catalog.names, catalog.categorical)
         ms_per_work = reason_cost(matrix, frame, rows, sections.train, catalog.names, catalog.categorical)
     seconds = 60.0 * (arguments.minutes or tuning.minutes)
-    name = study_name(sections.ingest.source, digest, sections)
+    name = study_name(sections.ingest.source, digest, sections, split)
     study = open_study(sections.paths.data_dir / "tuning.db", name, tuning.seed, tuning.startup_trials)
     before = len(study.trials)
     console.print(
@@ -70,7 +70,11 @@ def main() -> None:
     )
     title = f"Tuning {sections.ingest.source}"
     shared = {
-        n: getattr(sections, n).model_dump(mode="json") for n in ("split", "tuning", "serving", "labels", "train")
+        n: values.model_dump(mode="json")
+        for n, values in (
+            ("split", split),
+            *((n, getattr(sections, n)) for n in ("tuning", "serving", "labels", "train")),
+        )
     }
     runs = TuningRuns(Path.cwd(), sections.publish.model_name, title, study.user_attrs.get("mlflow_run"), shared)
     study.set_user_attr("mlflow_run", runs.parent)

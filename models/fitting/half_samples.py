@@ -6,7 +6,8 @@ the Bootstrap and Other Resampling Plans, 1982, section 8). A half takes groups 
 on one another, and a row is judged only by halves without it, as a new lead will be.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -14,7 +15,18 @@ from models.fitting.boosting import BinnedRows, train_part, train_variance
 from models.fitting.uncertainty import LARGEST, SMALLEST, Uncertainty
 from models.params import TrainParams
 
-__all__ = ["answer_of_half", "draw_halves", "fit_uncertainty"]
+__all__ = ["Fit", "Predictor", "answer_of_half", "draw_halves", "fit_uncertainty"]
+
+
+class Predictor(Protocol):
+    """What gives log-odds."""
+
+    def predict_log_odds(self, matrix: np.ndarray, threads: int | None = None) -> np.ndarray:
+        """Give raw log-odds, one per row."""
+        ...
+
+
+Fit = Callable[[BinnedRows, np.ndarray, TrainParams, int], Predictor]
 
 FASTER = 3.0  # halves learn in fewer, larger steps: their answers vary as much, in a third of the time
 
@@ -43,7 +55,9 @@ def draw_halves(groups: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
     return [half for first in firsts for half in (first, ~first)]
 
 
-def answer_of_half(rows: BinnedRows, half: np.ndarray, params: TrainParams, rounds: int) -> np.ndarray:
+def answer_of_half(
+    rows: BinnedRows, half: np.ndarray, params: TrainParams, rounds: int, fit: Fit = train_part
+) -> np.ndarray:
     """Train on a half, on one thread, and judge the other rows.
 
     Parameters
@@ -56,6 +70,8 @@ def answer_of_half(rows: BinnedRows, half: np.ndarray, params: TrainParams, roun
         Of the classifier.
     rounds : int
         Trees of the classifier.
+    fit : callable
+        Fits the classifier on a part: rows, positions, parameters, number of trees.
 
     Returns
     -------
@@ -69,13 +85,15 @@ def answer_of_half(rows: BinnedRows, half: np.ndarray, params: TrainParams, roun
     """
     few_trees = max(1, round(rounds / FASTER))
     faster = params.model_copy(update={"learning_rate": min(1.0, params.learning_rate * rounds / few_trees)})
-    model = train_part(rows, np.flatnonzero(half), faster, few_trees)
+    model = fit(rows, np.flatnonzero(half), faster, few_trees)
     answer = np.full(len(half), np.nan)
     answer[~half] = model.predict_log_odds(rows.matrix[~half], threads=1)
     return answer
 
 
-def fit_uncertainty(rows: BinnedRows, answers: Sequence[np.ndarray], seed: int) -> Uncertainty:
+def fit_uncertainty(
+    rows: BinnedRows, answers: Sequence[np.ndarray], seed: int, least: np.ndarray | None = None
+) -> Uncertainty:
     """Fit the uncertainty of a classifier to what halves answered.
 
     Parameters
@@ -86,6 +104,9 @@ def fit_uncertainty(rows: BinnedRows, answers: Sequence[np.ndarray], seed: int) 
         From `answer_of_half`, one per half of `draw_halves`.
     seed : int
         Of the trees.
+    least : ndarray of float64 [rows], optional
+        Variance that each row has at least: halves that are all drawn towards one prior agree more than they know.
     """
-    variance = np.clip(np.nanvar(np.array(answers), axis=0, ddof=1), SMALLEST**2, LARGEST**2)
+    shown = np.nanvar(np.array(answers), axis=0, ddof=1)
+    variance = np.clip(shown if least is None else np.maximum(shown, least), SMALLEST**2, LARGEST**2)
     return Uncertainty(train_variance(rows, variance, seed))

@@ -38,6 +38,7 @@ def training_facts(frame: pd.DataFrame, product: Product) -> dict[str, Any]:
         "data_used_from": used["snapshot_at"].min().isoformat(),
         "data_used_until": used["snapshot_at"].max().isoformat(),
         "rounds": product.rounds,
+        "ladder": product.ladder,
     }
 
 

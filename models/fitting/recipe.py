@@ -26,14 +26,16 @@ from models.fitting.baselines import (
     PointsTable,
     UntunedLightGBM,
 )
-from models.fitting.boosting import Rows, bin_rows, cross_fit, train_part
+from models.fitting.boosting import BinnedRows, Rows, bin_rows, train_part
 from models.fitting.boosting import train as train_classifier
-from models.fitting.classifier import Classifier
-from models.fitting.half_samples import answer_of_half, draw_halves, fit_uncertainty
+from models.fitting.fold_kind import decided_folds
+from models.fitting.half_samples import Fit, answer_of_half, draw_halves, fit_uncertainty
+from models.fitting.ladder import LOOK_BELOW, climb, fit_stack
 from models.fitting.prior_correction import prior_offset, shift_log_odds
 from models.fitting.row_weights import row_groups, sample_rate, snapshot_weights
 from models.fitting.side_by_side import side_by_side
-from models.fitting.splits import FITTED, time_folds
+from models.fitting.splits import FITTED
+from models.fitting.stack import Stack
 from models.fitting.uncertainty import Uncertainty
 from models.params import CalibrationParams, CapacityParams, PointsParams, SplitParams, TiersParams, TrainParams
 
@@ -46,17 +48,18 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Product:
-    """A fitted classifier with all that turns its log-odds into a probability, an interval and a decision.
+    """A fitted model with all that turns its log-odds into a probability, an interval and a decision.
 
-    `capacity_cutoff` is None where no capacity was given.
+    `capacity_cutoff` is None where no capacity was given. `ladder` says what the ladder did, see `models.fitting.ladder.Climb`.
     """
 
-    classifier: Classifier
+    classifier: Stack
     calibration: Calibration
     uncertainty: Uncertainty
     cutoffs: dict[str, float]
     capacity_cutoff: float | None
     rounds: int
+    ladder: dict[str, object]
 
 
 def fit_product(
@@ -72,12 +75,14 @@ def fit_product(
     recording_delay_days: int,
     ordinal: bool,
     capacity: CapacityParams | None = None,
+    look_below: int = LOOK_BELOW,
 ) -> Product:
     """Fit the classifier, its calibration and its tiers on rows that lie before the test.
 
     With `split.cross_fit_folds` = 0 the slices `train`, `early_stopping` and `calibration` each do what their name says.
-    Otherwise time-ordered cross-fitting inside `train` chooses the rounds and yields the out-of-fold log-odds that
-    calibration is fitted on, and the classifier is refitted on all of `train`.
+    Otherwise cross-fitting inside `train` chooses the rounds, decides how far up the ladder of models the rows carry
+    (`models.fitting.ladder`), and yields the out-of-fold log-odds that calibration is fitted on; what was decided is refitted
+    on all of `train`.
 
     Parameters
     ----------
@@ -95,6 +100,8 @@ def fit_product(
         Times are only an order; folds are not purged.
     capacity : CapacityParams, optional
         The `capacity` section, for the probability down to which sales' capacity reaches.
+    look_below : int
+        With so many positive accounts no simpler model than the trees is looked at; see `models.fitting.ladder`.
     """
     labels = frame["label"].to_numpy(dtype=np.float64)
     weights = snapshot_weights(frame)
@@ -113,27 +120,29 @@ def fit_product(
     binned = bin_rows(*fitted, names, categorical)
     halves = draw_halves(groups[fit_rows], calibration.halves, train.seed)
 
-    def judged_by_halves(rounds: int) -> list[Callable[[], Any]]:
-        return [partial(answer_of_half, binned, half, train, rounds) for half in halves]
+    def judged_by_halves(rounds: int, fit: Fit) -> list[Callable[[], Any]]:
+        return [partial(answer_of_half, binned, half, train, rounds, fit) for half in halves]
 
     if split.cross_fit_folds:
-        folds = time_folds(
-            frame["snapshot_at"].iloc[fit_rows],
-            split.cross_fit_folds,
-            label_days,
-            recording_delay_days,
-            split.label_purge and split.cross_fit_purge,
-            "ordinal" if ordinal else "real",
+        folds = decided_folds(
+            fitted, frame.iloc[fit_rows], split, label_days, recording_delay_days, ordinal, train, names, categorical
         )
-        out_of_fold, rounds = cross_fit(*fitted, folds, train, names, categorical)
-        refit: Callable[[], Any] = partial(train_part, binned, np.arange(len(fit_rows)), train, rounds)
-        classifier, *answers = side_by_side([refit, *judged_by_halves(rounds)], train.num_threads)
-        seen = np.isfinite(out_of_fold)
-        calibration_rows, log_odds = fit_rows[seen], out_of_fold[seen]
+        decided = climb(fitted, groups[fit_rows], folds, train, names, categorical, look_below)
+        rounds, ladder = decided.rounds, decided.facts
+        of_part = (weights[fit_rows], groups[fit_rows], decided, train, categorical)
+
+        def fit_half(rows: BinnedRows, within: np.ndarray, faster: TrainParams, few: int) -> Stack:
+            return fit_stack(rows, within, *of_part[:3], faster, categorical, few).stack
+
+        refit: Callable[[], Any] = partial(fit_stack, binned, np.arange(len(fit_rows)), *of_part)
+        whole, *answers = side_by_side([refit, *judged_by_halves(rounds, fit_half)], train.num_threads)
+        classifier, least = whole.stack, whole.variance
+        seen = np.isfinite(decided.log_odds)
+        calibration_rows, log_odds = fit_rows[seen], decided.log_odds[seen]
     else:
-        classifier = train_classifier(*fitted, train, names, categorical, valid=taken(rows("early_stopping")))
-        rounds = classifier.rounds
-        answers = side_by_side(judged_by_halves(rounds), train.num_threads)
+        classifier = Stack(train_classifier(*fitted, train, names, categorical, valid=taken(rows("early_stopping"))))
+        rounds, ladder, least = classifier.rounds, {"rule": "slices"}, None
+        answers = side_by_side(judged_by_halves(rounds, train_part), train.num_threads)
         calibration_rows = rows("calibration")
         log_odds = classifier.predict_log_odds(matrix[calibration_rows])
     at = frame["snapshot_at"].dt.tz_convert(None).to_numpy()
@@ -147,13 +156,13 @@ def fit_product(
         month_blocks(at[calibration_rows], ordinal),
         prior_offset(sample_rate(frame), train.population_rate),
     )
-    uncertainty = fit_uncertainty(binned, answers, train.seed)
+    uncertainty = fit_uncertainty(binned, answers, train.seed, least)
     unseen = frame.iloc[calibration_rows]
     probability = calibrated.apply(log_odds)[0]
     listed = days_listed(unseen, ordinal=ordinal)
     cutoffs = fit_cutoffs(probability, listed, tiers)
     reached = None if capacity is None else fit_capacity_cutoff(unseen, probability, listed, capacity)
-    return Product(classifier, calibrated, uncertainty, cutoffs, reached, rounds)
+    return Product(classifier, calibrated, uncertainty, cutoffs, reached, rounds, ladder)
 
 
 def fit_baselines(

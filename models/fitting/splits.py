@@ -19,7 +19,17 @@ from features.errors import DataError, ParameterError
 from models.fitting.time_cuts import DAY_US, NEVER, ceil_day, floor_day, inner_cuts, known, micros, midnight, outer_cut
 from models.params import SplitParams
 
-__all__ = ["DROPPED", "FITTED", "SLICES", "Slices", "assign_slices", "describe_slices", "linked_groups", "time_folds"]
+__all__ = [
+    "DROPPED",
+    "FITTED",
+    "SLICES",
+    "Slices",
+    "assign_slices",
+    "cut_slices",
+    "describe_slices",
+    "linked_groups",
+    "time_folds",
+]
 
 FITTED = ("train", "early_stopping", "calibration")
 SLICES = (*FITTED, "test")
@@ -78,6 +88,23 @@ def assign_slices(
     DataError
         A column is missing, or a slice is empty or holds one class only.
     """
+    slices, names = cut_slices(frame, params, label_days, recording_delay_days, clock)
+    _check_slices(frame, slices, names, params)
+    return slices
+
+
+def cut_slices(
+    frame: pd.DataFrame, params: SplitParams, label_days: int, recording_delay_days: int, clock: str
+) -> tuple[Slices, tuple[str, ...]]:
+    """Cut as `assign_slices` does, whatever the slices then hold; also name the slices that should hold rows.
+
+    Raises
+    ------
+    ParameterError
+        The dates of the section contradict each other.
+    DataError
+        A column is missing, or no row is a matured headline row.
+    """
     _check(frame, params)
     real = clock != "ordinal"
     at = micros(frame["snapshot_at"])
@@ -116,8 +143,7 @@ def assign_slices(
     slices = Slices(
         pd.Series(names_of_rows, index=frame.index, dtype=object), pd.Series(reason, index=frame.index, dtype=object)
     )
-    _check_slices(frame, slices, names, params)
-    return slices
+    return slices, names
 
 
 def describe_slices(frame: pd.DataFrame, slices: Slices) -> dict[str, Any]:
@@ -157,7 +183,7 @@ def time_folds(
     snapshot_at : Series of datetime64, UTC
         One per row, in any order.
     n_folds : int
-        At least 2.
+        At least 1.
     label_days, recording_delay_days, purge, clock
         As in `assign_slices`.
 
@@ -184,6 +210,8 @@ def time_folds(
     first = len(at) // (n_folds + 1)
     if first:
         start = ceil_day(int(moments[first - 1]) + gap, real) if real else int(moments[first])
+        if real and not gap and start == moments[0]:
+            start += DAY_US  # all of the first block at one midnight: it is what is fitted on
         rest = moments[moments >= start]
         picks = [len(rest) * k // n_folds for k in range(n_folds)]
         starts = np.unique([start, *(floor_day(int(rest[k]), real) for k in picks[1:])]) if len(rest) else np.array([])
@@ -197,7 +225,8 @@ def time_folds(
                 return folds
     raise DataError(
         f"split.cross_fit_folds = {n_folds}: {len(at):,} training rows cannot be cut into {n_folds} folds in time when "
-        f"labels take {gap // DAY_US} days to be known. Use fewer folds, a longer history or a smaller labels.label_days"
+        f"labels take {gap // DAY_US} days to be known. Set split.cross_fit_folds, cross_fit_purge and cross_fit_by to auto, "
+        "so that the stage `split` chooses folds that fit, or use a longer history"
     )
 
 

@@ -14,8 +14,9 @@ import pandas as pd
 from features.errors import ParameterError
 from models.fitting.boosting import FoldData, fit_folds, fold_data, mean_losses
 from models.fitting.classifier import Classifier
+from models.fitting.folds import training_folds
 from models.fitting.row_weights import snapshot_weights
-from models.fitting.splits import FITTED, linked_groups, time_folds
+from models.fitting.splits import FITTED, linked_groups
 from models.fitting.time_cuts import micros
 from models.params import SplitParams, TrainParams, TuningParams
 
@@ -108,18 +109,17 @@ def tuning_folds(
     recording_delay_days: int,
     ordinal: bool,
 ) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
-    """Cut the rows before the test into expanding folds in time, purged as training's own folds are.
+    """Cut the rows before the test into folds: those of training where it has its own, else `tuning.folds` in time, purged.
 
-    In mode ``grouped`` a lead or account whose first row lies before a validation begins takes no part in that validation, as
-    it would take none in the test.
+    In the second case, in mode ``grouped``, a lead or account whose first row lies before a validation begins takes no part in
+    that validation, as it would take none in the test.
 
     Parameters
     ----------
     frame : DataFrame
         lead_id, account_id, snapshot_at, slice.
     split, tuning
-        Parameter sections. `split.cross_fit_folds` and its purge win where they are set: a part that training can't purge
-        between folds, tuning can't either.
+        As the stage `split` decided, and the `tuning` section.
     label_days, recording_delay_days : int
         Days until a label is known.
     ordinal : bool
@@ -139,15 +139,10 @@ def tuning_folds(
     """
     rows = np.flatnonzero(frame["slice"].isin(FITTED).to_numpy())
     used = frame.iloc[rows]
-    has_own_folds = split.cross_fit_folds > 0
-    folds = time_folds(
-        used["snapshot_at"],
-        split.cross_fit_folds if has_own_folds else tuning.folds,
-        label_days,
-        recording_delay_days,
-        split.label_purge and (split.cross_fit_purge or not has_own_folds),
-        "ordinal" if ordinal else "real",
-    )
+    if split.cross_fit_folds:
+        return rows, training_folds(used, split, label_days, recording_delay_days, ordinal)
+    own = split.model_copy(update={"cross_fit_folds": tuning.folds, "cross_fit_purge": True, "cross_fit_by": "time"})
+    folds = training_folds(used, own, label_days, recording_delay_days, ordinal)
     if split.mode == "grouped":
         at = micros(used["snapshot_at"])
         first = pd.Series(at).groupby(linked_groups(used)).transform("min").to_numpy()

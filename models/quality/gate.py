@@ -9,7 +9,7 @@ import numpy as np
 from features.errors import ParameterError
 from models.params import EvaluateParams, PublishParams
 from models.quality.metrics import paired_auc_gain, paired_log_loss_gain
-from models.quality.signal import Signal, forward_signal
+from models.quality.signal import NO_SIGNAL, Signal, forward_signal
 
 __all__ = ["Check", "GateDecision", "decide_promotion"]
 
@@ -122,6 +122,9 @@ def decide_promotion(
             f"(at least {publish.min_positives:,} are needed).",
         )
     ]
+    if not enough and positives and negatives:
+        gain = paired_log_loss_gain(labels, challenger, baselines["base_rate"][0], groups, weights, evaluate)
+        checks.append(_few("base_rate", gain))
     if enough:
         if champion is not None:
             gain = paired_log_loss_gain(labels, challenger, champion, groups, weights, evaluate)
@@ -162,6 +165,12 @@ def _better(name: str, other: str, gain: dict[str, float | None], bound: float) 
     return Check(name, passed, {**gain, "bound": bound}, sentence)
 
 
+def _few(name: str, gain: dict[str, float | None]) -> Check:
+    worse = (gain["value"] or 0.0) < 0.0
+    words = "worse than the base rate: not promoted" if worse else "too few rows to prove it"
+    return Check(name, not worse, {**gain}, f"Log-loss gain over the base rate {_figures(gain)}: {words}.")
+
+
 def _not_worse(name: str, gain: dict[str, float | None], metric: str) -> Check:
     passed = gain["high"] is not None and gain["high"] >= 0.0
     words = "not significantly worse" if passed else "significantly worse, or not to be told"
@@ -176,4 +185,4 @@ def _signal(signal: Signal) -> Check:
         "skill_low": signal.skill["low"],
         "p_value": signal.p_value,
     }
-    return Check("signal", signal.code != "no_forward_signal", figures, signal.sentence["en"])
+    return Check("signal", signal.code not in NO_SIGNAL, figures, signal.sentence["en"])

@@ -12,10 +12,11 @@ from models.quality.metrics import evaluate as measure
 from models.quality.metrics import paired_auc_gain, paired_log_loss_gain
 from models.quality.model_words import MODEL_WORDS
 
-__all__ = ["CODES", "Signal", "forward_signal", "permutation_p"]
+__all__ = ["CODES", "NO_SIGNAL", "Signal", "forward_signal", "permutation_p"]
 
 Interval = dict[str, float | None]
-CODES = ("forward_signal", "use_the_simpler_model", "no_forward_signal", "too_little_data")
+CODES = ("forward_signal", "use_the_simpler_model", "weak_signal", "no_forward_signal", "too_little_data")
+NO_SIGNAL = ("weak_signal", "no_forward_signal")  # what no model is promoted with
 SIMPLER = ("logistic_regression", "points", "rfm", "odoo_formula")  # what a company could use instead of trees
 LEVEL = 0.01
 
@@ -99,16 +100,18 @@ def forward_signal(
     y = np.asarray(labels, dtype=np.float64)
     positives, rows = int((y == 1).sum()), len(y)
     nothing: Interval = {"value": None, "low": None, "high": None}
+    w = np.ones(rows) if weights is None else weights
+    base = others["base_rate"][0]
     if positives < publish.min_positives or positives == rows:
+        beside = _beside_the_base_rate(y, probabilities, base, w)
         words = {
             "en": f"Too little data to tell: {positives:,} positives in {rows:,} later rows; {publish.min_positives:,} are "
-            "needed.",
+            "needed." + beside["en"],
             "de": f"Zu wenig Daten für ein Urteil: {positives:,} positive unter {rows:,} späteren Zeilen; nötig sind "
-            f"{publish.min_positives:,}.".replace(",", "."),
+            f"{publish.min_positives:,}.".replace(",", ".")
+            + beside["de"],
         }
         return Signal("too_little_data", positives, rows, nothing, nothing, nothing, None, None, None, words)
-    base = others["base_rate"][0]
-    w = np.ones(rows) if weights is None else weights
     gain = paired_log_loss_gain(y, probabilities, base, groups, w, evaluate)
     reference = float(w @ row_log_loss(y, base) / w.sum())
     skill = {key: None if value is None else value / reference for key, value in gain.items()}
@@ -123,7 +126,9 @@ def forward_signal(
     if p_value > LEVEL:
         failed.append("permutations")
     if failed:
-        code = "no_forward_signal"
+        # Better than chance and than the base rate, but not by as much as is asked: that is a signal, only too weak a one
+        some = p_value <= LEVEL and (gain["value"] or 0.0) > 0.0
+        code = "weak_signal" if some else "no_forward_signal"
     elif simpler_gain is not None and simpler_gain["value"] is not None and simpler_gain["value"] <= 0.0:
         code = "use_the_simpler_model"
     else:
@@ -133,6 +138,22 @@ def forward_signal(
         for language in ("en", "de")
     }
     return Signal(code, positives, rows, gain, skill, area, p_value, name, simpler_gain, words)
+
+
+def _beside_the_base_rate(y: np.ndarray, p: np.ndarray, base: np.ndarray, w: np.ndarray) -> dict[str, str]:
+    """Say how the model does beside the base rate where rows are too few for a verdict; a space, then a sentence."""
+    if not len(y):
+        return {"en": "", "de": ""}
+    ours, rate = (float(w @ row_log_loss(y, values) / w.sum()) for values in (p, base))
+    is_worse = ours > rate
+    figures = f"{ours:.3f}", f"{rate:.3f}"
+    german = tuple(figure.replace(".", ",") for figure in figures)
+    return {
+        "en": f" On these rows its log loss is {figures[0]}, that of the base rate {figures[1]}"
+        + (": worse than the base rate, not promoted." if is_worse else "."),
+        "de": f" Auf diesen Zeilen ist sein Log-Loss {german[0]}, der der Grundrate {german[1]}"
+        + (": schlechter als die Grundrate, nicht befördert." if is_worse else "."),
+    }
 
 
 def permutation_p(
@@ -236,6 +257,7 @@ def _sentence(
         }
         opening = {
             "no_forward_signal": "No forward signal: on later leads ",
+            "weak_signal": f"Too weak a signal: labels permuted within month do as well with p = {chance} only, but ",
             "use_the_simpler_model": f"Use the simpler model: there is a signal (skill {skills}, AUC {areas}), but ",
             "forward_signal": f"Forward signal: on later leads the skill over the base rate is {skills}, AUC {areas}, "
             f"p = {chance}",
@@ -248,11 +270,14 @@ def _sentence(
         }
         opening = {
             "no_forward_signal": "Kein Signal nach vorn: Bei späteren Leads ",
-            "use_the_simpler_model": f"Das einfachere Modell genügt: Es gibt ein Signal (Gewinn {skills}, AUC {areas}), aber ",
+            "weak_signal": f"Zu schwaches Signal: Innerhalb des Monats vertauschte Labels sind nur mit p = {chance} so gut, "
+            "doch bei späteren Leads ",
+            "use_the_simpler_model": f"Das einfachere Modell genügt: Es gibt ein Signal (Gewinn {skills}, AUC {areas}), "
+            "aber ",
             "forward_signal": f"Signal nach vorn: Bei späteren Leads ist der Gewinn gegenüber der Grundrate {skills}, "
             f"AUC {areas}, p = {chance}",
         }[code]
-    if code == "no_forward_signal":
+    if code in NO_SIGNAL:
         return opening + ("; " if language == "en" else "; außerdem ").join(reasons[name] for name in failed) + "."
     if simpler is None or simpler_gain is None:
         return opening + "."

@@ -10,15 +10,16 @@ from typing import Any
 import optuna
 
 from models.fitting.tuning import SPACE
+from models.params import SplitParams
 
 __all__ = ["SEARCHED", "best_trials", "completed", "open_study", "study_name"]
 
-SPACE_VERSION = 1
+SPACE_VERSION = 2  # 2: accounts are kept apart in folds
 HEARTBEAT_SECONDS = 30
 SEARCHED = tuple(dimension.name for dimension in SPACE)
 
 
-def study_name(source: str, data_sha256: str, sections: Any) -> str:
+def study_name(source: str, data_sha256: str, sections: Any, split: SplitParams) -> str:
     """Name the study by what decides its losses: other data, or another section, is another study.
 
     What is searched for is no part of it, nor are the minutes: the study outlives `--apply`.
@@ -26,7 +27,7 @@ def study_name(source: str, data_sha256: str, sections: Any) -> str:
     deciding = {
         "data": data_sha256,
         "space": [SPACE_VERSION, [asdict(dimension) for dimension in SPACE]],
-        "split": sections.split.model_dump(mode="json"),
+        "split": split.model_dump(mode="json"),
         "labels": sections.labels.model_dump(mode="json"),
         "budget": sections.serving.reason_budget_ms,
         "tuning": sections.tuning.model_dump(mode="json", exclude={"minutes"}),

@@ -86,9 +86,17 @@ def test_significantly_worse_than_a_baseline() -> None:
 def test_too_few_positives_stop_everything() -> None:
     decision = gate(TRUTH, NOISE, rows=100)
     assert not decision.promote
-    assert [check.name for check in decision.checks] == ["positives"]
+    assert [check.name for check in decision.checks] == ["positives", "base_rate"]
     assert f"{int(LABELS[:100].sum())} positives in 100 rows" in decision.verdict
     assert "at least 50" in decision.verdict
+
+
+def test_with_few_positives_worse_than_the_base_rate_is_said() -> None:
+    decision = gate(1.0 - TRUTH, NOISE, rows=100)
+    assert not decision.promote
+    assert not decision.checks[1].passed
+    assert "worse than the base rate: not promoted" in decision.verdict
+    assert "worse than the base rate" not in gate(TRUTH, NOISE, rows=100).verdict
 
 
 def test_no_rows_are_too_few() -> None:

@@ -102,13 +102,23 @@ def test_a_simpler_model_that_does_as_well_is_advised() -> None:
 
 def test_the_auc_has_a_floor_of_its_own() -> None:
     found = verdict(TRUTH, publish=PublishParams(permutations=99, min_auc=0.9))
-    assert found.code == "no_forward_signal"
+    assert found.code == "weak_signal"
+    assert found.sentence["en"].startswith(
+        "Too weak a signal: labels permuted within month do as well with p = 0.010 only, but "
+    )
     assert "the lower bound is below 0.9" in found.sentence["en"]
+    assert found.sentence["de"].startswith("Zu schwaches Signal: ")
 
 
 def test_few_positives_are_said() -> None:
     found = verdict(TRUTH, LABELS[:60])
     assert found.code == "too_little_data"
+    assert ": worse than the base rate" not in found.sentence["en"]
+    worse = verdict(1.0 - TRUTH, LABELS[:60])
+    assert worse.code == "too_little_data"
+    assert "that of the base rate" in worse.sentence["en"]
+    assert worse.sentence["en"].endswith("worse than the base rate, not promoted.")
+    assert worse.sentence["de"].endswith("schlechter als die Grundrate, nicht befördert.")
     assert found.p_value is None
     assert "50 are needed" in found.sentence["en"]
     assert "Zu wenig Daten" in found.sentence["de"]

@@ -1,0 +1,266 @@
+"""The ladder: from the base rate to LightGBM as it is set, and how far up it a set of this size is carried.
+
+Rungs: the base rate; the base rate by segment; a regularised logistic regression on few columns; LightGBM that is
+regularised so strongly that no number of rounds has to be chosen; LightGBM as it is set. All are fitted on the same folds,
+and what they say of rows that they did not see is stacked: ``log-odds = base + sum of weight x (rung - base)``.
+
+The weights are a posterior mode: a normal prior that halves between the logistic regression and the trees, and the
+out-of-fold likelihood, in which an account counts as one. So few leads get about the prior's mean, which shrinks the larger
+model towards the simpler one, and many leads get what their folds say.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit, log_expit, logit
+
+from models.fitting.additive import AdditiveModel, combined
+from models.fitting.boosting import BinnedRows, Rows, bin_rows, cross_fit, train_part
+from models.fitting.classifier import Classifier
+from models.fitting.folds import Fold
+from models.fitting.linear import fit_linear, fit_segments, lead_weights
+from models.fitting.paired import mean_loss, paired_gain
+from models.fitting.side_by_side import side_by_side
+from models.fitting.stack import Stack
+from models.params import TrainParams
+
+__all__ = ["LOOK_BELOW", "RUNGS", "STACK_BELOW", "Climb", "StackFit", "climb", "fit_stack", "strong_params"]
+
+RUNGS = ("segments", "linear", "trees")
+LOOK_BELOW = 2_000
+"""With so many positive accounts (leads without one), or more, LightGBM as it is set is the model; no other rung is fitted."""
+STACK_BELOW = 120
+"""With fewer, the stack is the model, unless LightGBM as it is set is better by the interval of the paired difference. From
+there on LightGBM as it is set stays, unless the stack is better by that interval."""
+STRONG_ROUNDS = 150
+PRIOR_MEAN = np.array([0.0, 0.5, 0.5])  # of `RUNGS`
+PRIOR_DEVIATION = 0.35
+MOST_WEIGHT = 1.5
+Z = 1.96
+
+
+@dataclass(frozen=True, eq=False)
+class Climb:
+    """What the ladder decided, from out-of-fold rows alone.
+
+    Attributes
+    ----------
+    log_odds : ndarray of float64 [rows]
+        Of the model that was chosen; NaN where a row is never validated.
+    rounds : int
+        Of its trees.
+    weights : tuple of float or None
+        Of `RUNGS`; None: LightGBM as it is set, alone.
+    strong : bool
+        The trees of the stack are the strongly regularised ones.
+    facts : dict
+        For the verdict: positives, which rule decided, loss of every rung, and the paired difference with its interval.
+    """
+
+    log_odds: np.ndarray
+    rounds: int
+    weights: tuple[float, ...] | None
+    strong: bool
+    facts: dict[str, object]
+
+
+def strong_params(params: TrainParams, rows: int) -> TrainParams:
+    """Give LightGBM's parameters for few leads: small trees of many columns' shares, small steps, heavy leaves."""
+    return params.model_copy(
+        update={
+            "learning_rate": 0.03,
+            "num_leaves": 4,
+            "min_data_in_leaf": max(10, rows // 20),
+            "feature_fraction": 0.2,
+            "bagging_fraction": 0.8,
+            "lambda_l2": 20.0,
+        }
+    )
+
+
+def climb(
+    rows: Rows,
+    groups: np.ndarray,
+    folds: Sequence[Fold],
+    params: TrainParams,
+    names: Sequence[str],
+    categorical: Sequence[int],
+    look_below: int = LOOK_BELOW,
+) -> Climb:
+    """Cross-fit the rungs on the folds and decide.
+
+    Parameters
+    ----------
+    rows : (matrix, labels, weights)
+        Of the training part, as for `models.fitting.boosting.train`.
+    groups : ndarray
+        Account or lead of each row.
+    folds : sequence of Fold
+        As `models.fitting.folds.training_folds` returns them.
+    params : TrainParams
+        LightGBM as it is set.
+    names, categorical
+        Of the columns.
+    look_below : int
+        See `LOOK_BELOW`; 0: LightGBM as it is set, whatever the size.
+
+    Raises
+    ------
+    DataError
+        If the fit or the validation rows of a fold have one label only.
+    """
+    matrix, labels, weights = rows
+    positives = len(np.unique(groups[labels == 1].astype(str)))
+    full, rounds = cross_fit(matrix, labels, weights, folds, params, names, categorical)
+    if positives >= look_below:
+        return Climb(full, rounds, None, False, {"positives": positives, "rule": "plenty"})
+    rest = side_by_side(
+        [partial(_rungs, rows, groups, fold, params, names, categorical) for fold in folds], params.num_threads
+    )
+    out = np.full((4, len(labels)), np.nan)  # base, segments, linear, strong trees
+    for (_, valid), found in zip(folds, rest, strict=True):
+        out[:, valid] = found
+    seen = np.isfinite(full)
+    y, w = labels[seen], lead_weights(weights[seen], groups[seen])
+    base, others = out[0, seen], out[1:3, seen]
+    stacks = []
+    for trees in (out[3, seen], full[seen]):
+        steps = np.vstack([others, trees]) - base
+        a = _weigh(steps, base, y, w)
+        stacks.append((a, base + a @ steps))
+    stack, is_strong = stacks[0], True
+    better = paired_gain(stacks[0][1], stacks[1][1], y, w, groups[seen])
+    if better[0] > better[1]:  # by more than one standard error
+        stack, is_strong = stacks[1], False
+    gain, error = paired_gain(full[seen], stack[1], y, w, groups[seen])
+    few = positives < STACK_BELOW
+    stay = gain + Z * error < 0.0 if few else gain - Z * error <= 0.0
+    facts: dict[str, object] = {
+        "positives": positives,
+        "rule": ("trees_better" if stay else "few") if few else "not_better" if stay else "better",
+        "gain": gain,
+        "low": gain - Z * error,
+        "high": gain + Z * error,
+        "loss": {
+            name: mean_loss(z, y, w)
+            for name, z in (
+                ("base_rate", base),
+                ("segments", others[0]),
+                ("linear", others[1]),
+                ("strong_trees", out[3, seen]),
+                ("trees", full[seen]),
+                ("stack", stack[1]),
+            )
+        },
+    }
+    if stay:
+        return Climb(full, rounds, None, False, facts)
+    log_odds = np.full(len(labels), np.nan)
+    log_odds[seen] = stack[1]
+    facts["weights"] = dict(zip(RUNGS, map(float, stack[0]), strict=True))
+    facts["strong"] = is_strong
+    return Climb(log_odds, STRONG_ROUNDS if is_strong else rounds, tuple(map(float, stack[0])), is_strong, facts)
+
+
+@dataclass(frozen=True, eq=False)
+class StackFit:
+    """A stack fitted on some rows.
+
+    Attributes
+    ----------
+    stack : Stack
+    variance : ndarray of float64 or None
+        Of the log-odds of each row it was fitted on, by the logistic regression's own account; None: the trees are alone.
+    """
+
+    stack: Stack
+    variance: np.ndarray | None
+
+
+def fit_stack(
+    binned: BinnedRows,
+    within: np.ndarray,
+    weights: np.ndarray,
+    groups: np.ndarray,
+    decided: Climb,
+    params: TrainParams,
+    categorical: Sequence[int],
+    rounds: int | None = None,
+) -> StackFit:
+    """Fit what the ladder decided on a part of the rows, on one thread.
+
+    Parameters
+    ----------
+    binned, within
+        As for `models.fitting.boosting.train_part`.
+    weights, groups : ndarray
+        Of all rows.
+    decided : Climb
+        From `climb`.
+    params : TrainParams
+        LightGBM as it is set (of a half-sample: with its faster steps).
+    categorical : sequence of int
+        Of the columns.
+    rounds : int, optional
+        Default: those decided.
+    """
+    rounds = rounds or decided.rounds
+    used = params
+    if decided.strong:
+        used = strong_params(params, len(within)).model_copy(update={"learning_rate": 0.03 * decided.rounds / rounds})
+    trees = train_part(binned, within, used, rounds)
+    if decided.weights is None:
+        return StackFit(Stack(trees), None)
+    labels, names = binned.labels[within], binned.names
+    parts = _additive((binned.matrix[within], labels, weights[within]), groups[within], names, categorical)
+    of_segments, of_linear, of_trees = decided.weights
+    base = float(logit(np.average(labels, weights=weights[within])))
+    additive = combined([(of_segments, parts[0]), (of_linear, parts[1])], (1.0 - sum(decided.weights)) * base)
+    return StackFit(Stack(trees, of_trees, additive), (of_linear + of_trees) ** 2 * parts[2])
+
+
+def _additive(
+    rows: Rows, groups: np.ndarray, names: Sequence[str], categorical: Sequence[int]
+) -> tuple[AdditiveModel, AdditiveModel, np.ndarray]:
+    segments = fit_segments(*rows, groups, names, categorical)
+    return (segments, *fit_linear(*rows, groups, names, categorical))
+
+
+def _rungs(
+    rows: Rows, groups: np.ndarray, fold: Fold, params: TrainParams, names: Sequence[str], categorical: Sequence[int]
+) -> np.ndarray:
+    """Fit the simpler rungs on a fold; ndarray [4, validated rows]."""
+    fit, valid = fold
+    matrix, labels, weights = (part[fit] for part in rows)
+    segments, linear, _ = _additive((matrix, labels, weights), groups[fit], names, categorical)
+    trees: Classifier = train_part(
+        bin_rows(matrix, labels, weights, names, categorical),
+        np.arange(len(fit)),
+        strong_params(params, len(fit)),
+        STRONG_ROUNDS,
+    )
+    asked = rows[0][valid]
+    base = np.full(len(valid), float(logit(np.average(labels, weights=weights))))
+    answers = [
+        base,
+        segments.predict_log_odds(asked),
+        linear.predict_log_odds(asked),
+        trees.predict_log_odds(asked, threads=1),
+    ]
+    return np.array(answers)
+
+
+def _weigh(steps: np.ndarray, base: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Find the posterior mode of the weights, each within [0, 1.5]."""
+
+    def value(a: np.ndarray) -> tuple[float, np.ndarray]:
+        z = base + a @ steps
+        off = (a - PRIOR_MEAN) / PRIOR_DEVIATION
+        loss = -w @ (y * log_expit(z) + (1.0 - y) * log_expit(-z)) + 0.5 * off @ off
+        return float(loss), steps @ (w * (expit(z) - y)) + off / PRIOR_DEVIATION
+
+    found = minimize(value, PRIOR_MEAN, jac=True, method="L-BFGS-B", bounds=[(0.0, MOST_WEIGHT)] * len(PRIOR_MEAN))
+    return np.asarray(found.x, dtype=np.float64)

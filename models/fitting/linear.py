@@ -1,0 +1,269 @@
+"""The linear rungs of the ladder: the base rate by segment, and a regularised logistic regression on few robust columns.
+
+Both are sums over columns, so their contributions are exact: what a column adds less what it adds on average. The logistic
+regression is the posterior mode under one normal prior for all standardised coefficients, whose variance is the one that the
+labels make most plausible (empirical Bayes, MacKay, Bayesian interpolation, 1992; Laplace's approximation for the logistic
+likelihood). So few labels leave it close to the base rate, without a fold having to say so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import betaln, expit, log1p, log_expit, logit
+
+from models.fitting.additive import AdditiveModel, CategoryTerm, NumberTerm
+
+__all__ = ["fit_base_rate", "fit_linear", "fit_segments", "lead_weights", "robust_columns"]
+
+CLIP = 3.0  # standard deviations: one extreme lead must not decide, in training or later
+GAPPY = 0.02  # a share of missing values from which on "missing" has a coefficient of its own
+TOTALS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)  # variance of log-odds that all columns together may explain
+USUAL, SPREAD = 0.4, 1.2  # a weak belief about it: median, and standard deviation of its logarithm
+CATEGORY_SCALE = 0.5  # rare categories move less
+PSEUDO_LEADS = (5.0, 10.0, 20.0, 50.0, 100.0)
+MOST_SEGMENTS = 30
+WHOLE_WINDOW = ("count", "distinct_days", "sum_value")
+
+
+def robust_columns(names: Sequence[str]) -> list[int]:
+    """Choose the columns of the logistic regression: attributes, and of every selector how much in all and how recently.
+
+    The same fact in many windows would cost coefficients and say little more. Columns without such names are all taken.
+
+    Examples
+    --------
+    >>> robust_columns(["count__all__28d", "count__all__365d", "days_since_last__all", "trend__all__90d", "attribute__role"])
+    [1, 2, 4]
+    """
+    longest: dict[tuple[str, str], tuple[int, int]] = {}
+    chosen = []
+    for position, name in enumerate(names):
+        operation, _, rest = name.partition("__")
+        selector, _, days = rest.rpartition("__")
+        if operation in ("attribute", "missing", "days_since_last"):
+            chosen.append(position)
+        elif operation in WHOLE_WINDOW and days[:-1].isdigit():
+            key = (operation, selector)
+            longest[key] = max(longest.get(key, (0, 0)), (int(days[:-1]), position))
+    chosen = sorted(chosen + [position for _, position in longest.values()])
+    return chosen or list(range(len(names)))
+
+
+def lead_weights(weights: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Scale weights so that they sum to the number of groups: rows of one account are not so many pieces of evidence."""
+    return np.asarray(weights * (len(np.unique(groups)) / weights.sum()), dtype=np.float64)
+
+
+def fit_base_rate(labels: np.ndarray, weights: np.ndarray, names: Sequence[str]) -> AdditiveModel:
+    """Give every row the same log-odds: those of the weighted share of positives."""
+    return AdditiveModel(tuple(names), float(logit(np.average(labels, weights=weights))), (), ())
+
+
+def fit_segments(
+    matrix: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    groups: np.ndarray,
+    names: Sequence[str],
+    categorical: Sequence[int],
+) -> AdditiveModel:
+    """Fit the base rate by the one category that tells most, each value's rate shrunk towards the whole; or none.
+
+    A value's rate is (positives + m x base rate) / (leads + m), with the column and m that make the labels most plausible
+    (beta-binomial). A column must be more plausible than the base rate alone by as much as there are columns to pick from.
+
+    Parameters
+    ----------
+    matrix, labels, weights, names, categorical
+        As for `models.fitting.classifier.train`.
+    groups : ndarray
+        Account or lead of each row.
+    """
+    base = fit_base_rate(labels, weights, names)
+    rate = float(expit(base.base))
+    w = lead_weights(weights, groups)
+    best, found = np.log(max(len(categorical), 1)) + 1.0, None
+    for column in categorical:
+        values = np.asarray(matrix[:, column], dtype=np.float64)
+        known = ~np.isnan(values)
+        codes = values[known].astype(np.int64)
+        if not len(codes) or codes.min() < 0 or not 2 <= len(np.unique(codes)) <= MOST_SEGMENTS:
+            continue
+        positives = np.bincount(codes, weights=(w * labels)[known])
+        leads = np.bincount(codes, weights=w[known])
+        plain = positives.sum() * np.log(rate) + (leads - positives).sum() * np.log1p(-rate)
+        for m in PSEUDO_LEADS:
+            a, b = m * rate, m * (1.0 - rate)
+            gain = float((betaln(positives + a, leads - positives + b) - betaln(a, b)).sum() - plain)
+            if gain > best:
+                best = gain
+                shares = leads / w.sum()
+                effect = logit((positives + a) / (leads + m)) - base.base
+                found = (column, effect, float(shares @ effect))
+    if found is None:
+        return base
+    column, effect, mean = found
+    term = CategoryTerm(int(column), tuple(float(v) for v in effect - mean), -mean)
+    return AdditiveModel(tuple(names), base.base + mean, (), (term,))
+
+
+@dataclass(frozen=True, eq=False)
+class _Column:
+    """One standardised column of the design, and what it stands for."""
+
+    column: int
+    code: int  # of a category; -1 a number, -2 its "missing"
+    values: np.ndarray
+    mean: float
+    scale: float
+
+
+def fit_linear(
+    matrix: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    groups: np.ndarray,
+    names: Sequence[str],
+    categorical: Sequence[int],
+) -> tuple[AdditiveModel, np.ndarray]:
+    """Fit the regularised logistic regression.
+
+    Parameters
+    ----------
+    matrix, labels, weights, names, categorical
+        As for `models.fitting.classifier.train`.
+    groups : ndarray
+        Account or lead of each row: how many there are says how much evidence the rows are.
+
+    Returns
+    -------
+    model : AdditiveModel
+    variance : ndarray of float64 [rows]
+        Of each row's log-odds, after the labels were seen (Laplace's approximation).
+    """
+    w = lead_weights(np.asarray(weights, dtype=np.float64), groups)
+    y = np.asarray(labels, dtype=np.float64)
+    numbers: dict[int, tuple[bool, float, float]] = {}
+    design: list[_Column] = []
+    for column in robust_columns(names):
+        values = np.asarray(matrix[:, column], dtype=np.float64)
+        if column in categorical:
+            design.extend(_categories(column, values, w))
+        else:
+            design.extend(_number(column, values, w, numbers))
+    if not design:
+        rate = float(np.average(y, weights=w))
+        return fit_base_rate(y, w, names), np.full(len(y), 1.0 / (w.sum() * rate * (1.0 - rate)))
+    x = np.column_stack([np.ones(len(y)), *((part.values - part.mean) / part.scale for part in design)])
+    beta, hessian = _most_plausible(x, y, w)
+    variance = np.einsum("ij,ji->i", x, np.linalg.solve(hessian, x.T))
+    return _terms(design, numbers, beta, tuple(names)), variance
+
+
+def _number(
+    column: int, values: np.ndarray, w: np.ndarray, numbers: dict[int, tuple[bool, float, float]]
+) -> list[_Column]:
+    known = np.isfinite(values)
+    if not known.any():
+        return []
+    logged = bool((values[known] >= 0.0).all())
+    x = log1p(np.where(known, values, 0.0)) if logged else np.where(known, values, 0.0)
+    mean = float(np.average(x[known], weights=w[known]))
+    deviation = float(np.sqrt(np.average((x[known] - mean) ** 2, weights=w[known])))
+    columns = []
+    if deviation > 1e-6:
+        low, high = mean - CLIP * deviation, mean + CLIP * deviation
+        clipped = np.clip(x, low, high)
+        mean = float(np.average(clipped[known], weights=w[known]))
+        numbers[column] = (logged, low, high)
+        columns.append(_Column(column, -1, np.where(known, clipped, mean), mean, deviation))
+    missing = float(np.average(~known, weights=w))
+    if GAPPY <= missing <= 1.0 - GAPPY:
+        columns.append(_Column(column, -2, (~known).astype(np.float64), missing, CATEGORY_SCALE))
+    return columns
+
+
+def _categories(column: int, values: np.ndarray, w: np.ndarray) -> list[_Column]:
+    known = ~np.isnan(values)
+    columns = []
+    for code in np.unique(values[known]):
+        one = (values == code).astype(np.float64)
+        share = float(np.average(one, weights=w))
+        if code >= 0 and 0.0 < share < 1.0:
+            columns.append(_Column(column, int(code), one, share, CATEGORY_SCALE))
+    return columns
+
+
+def _most_plausible(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit with each prior variance, from the smallest on, and keep the most plausible."""
+    variance = np.average((x[:, 1:]) ** 2, axis=0, weights=w).sum()  # what unit coefficients would give log-odds
+    beta = np.zeros(x.shape[1])
+    beta[0] = logit(np.average(y, weights=w))
+    best, found = -np.inf, (beta, np.eye(len(beta)))
+    for total in TOTALS:
+        precision = variance / total
+        beta, hessian, evidence = _mode(x, y, w, precision, beta)
+        evidence -= 0.5 * ((np.log(total / USUAL)) / SPREAD) ** 2
+        if evidence > best:
+            best, found = evidence, (beta, hessian)
+    return found
+
+
+def _mode(
+    x: np.ndarray, y: np.ndarray, w: np.ndarray, precision: float, start: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Find the posterior mode by Newton's method with step halving, and Laplace's evidence but for a constant."""
+    ridge = np.full(x.shape[1], precision)
+    ridge[0] = 1e-9
+
+    def value(beta: np.ndarray) -> float:
+        z = x @ beta
+        return float(w @ (y * log_expit(z) + (1.0 - y) * log_expit(-z)) - 0.5 * ridge @ beta**2)
+
+    beta, current = start, value(start)
+    for _ in range(50):
+        p = expit(x @ beta)
+        hessian = (x * (w * p * (1.0 - p))[:, None]).T @ x + np.diag(ridge)
+        step = np.linalg.solve(hessian, x.T @ (w * (y - p)) - ridge * beta)
+        size = 1.0
+        while size > 1e-4 and value(beta + size * step) < current:
+            size /= 2.0
+        new = value(beta + size * step)
+        if new <= current:
+            break
+        beta, gained, current = beta + size * step, new - current, new
+        if gained < 1e-7:
+            break
+    p = expit(x @ beta)
+    hessian = (x * (w * p * (1.0 - p))[:, None]).T @ x + np.diag(ridge)
+    determinant = float(np.linalg.slogdet(hessian)[1])
+    return beta, hessian, current + 0.5 * (len(beta) - 1) * float(np.log(precision)) - 0.5 * determinant
+
+
+def _terms(
+    design: list[_Column], numbers: dict[int, tuple[bool, float, float]], beta: np.ndarray, names: tuple[str, ...]
+) -> AdditiveModel:
+    slope: dict[int, tuple[float, float]] = {}
+    absent: dict[int, tuple[float, float]] = {}
+    values: dict[int, dict[int, tuple[float, float]]] = {}
+    for part, coefficient in zip(design, beta[1:], strict=True):
+        effect = float(coefficient) / part.scale
+        if part.code == -1:
+            slope[part.column] = (effect, part.mean)
+        elif part.code == -2:
+            absent[part.column] = (effect, part.mean)
+        else:
+            values.setdefault(part.column, {})[part.code] = (effect, part.mean)
+    terms = []
+    for column in sorted({*slope, *absent}):
+        effect, mean = slope.get(column, (0.0, 0.0))
+        logged, low, high = numbers.get(column, (False, 0.0, 0.0))
+        gap, share = absent.get(column, (0.0, 0.0))
+        terms.append(NumberTerm(column, logged, low, high, mean, effect, -gap * share, gap * (1.0 - share)))
+    categories = []
+    for column, by_code in sorted(values.items()):
+        mean = sum(effect * share for effect, share in by_code.values())
+        effects = [by_code.get(code, (0.0, 0.0))[0] - mean for code in range(max(by_code) + 1)]
+        categories.append(CategoryTerm(column, tuple(effects), -mean))
+    return AdditiveModel(names, float(beta[0]), tuple(terms), tuple(categories))

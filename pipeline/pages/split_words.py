@@ -1,0 +1,90 @@
+"""What the stage `split` decided, in two sentences: what was chosen, and what a longer history would give."""
+
+from collections.abc import Sequence
+
+from models.fitting.split_plan import Counts
+from models.params import SplitParams
+
+__all__ = ["split_sentences"]
+
+
+def split_sentences(
+    params: SplitParams, counts: Counts, given_up: Sequence[str], more_days: int | None
+) -> dict[str, str]:
+    """Say what was chosen and why, by language.
+
+    Parameters
+    ----------
+    params : SplitParams
+        Every setting decided.
+    counts : Counts
+        What they leave.
+    given_up : sequence of str
+        Settings left open that a longer history would set otherwise.
+    more_days : int or None
+        As `models.fitting.split_plan.days_until_strictest` tells; None: unknown. Not used where nothing was given up.
+    """
+    english = (
+        f"The split is {'grouped by account' if params.mode == 'grouped' else 'by time'}, with "
+        f"{counts.train_leads:,} leads ({counts.train_positives:,} positive) to train on and {counts.test_leads:,} "
+        f"({counts.test_positives:,}) to test; training labels {'are' if params.label_purge else 'are not'} known before the "
+        f"test begins, and {_folds(params)}."
+    )
+    german = (
+        f"Geteilt wird {'nach Unternehmen gruppiert' if params.mode == 'grouped' else 'nach der Zeit'}, mit "
+        f"{_number(counts.train_leads)} Leads ({_number(counts.train_positives)} positiv) zum Lernen und "
+        f"{_number(counts.test_leads)} ({_number(counts.test_positives)}) zum Prüfen; Trainingslabels sind vor Testbeginn "
+        f"{'bekannt' if params.label_purge else 'nicht immer bekannt'}, und {_teile(params)}."
+    )
+    if not given_up:
+        return {"en": english, "de": german}
+    gains = [WHAT[name] for name in given_up]
+    when = (
+        ("A longer history", "Eine längere Historie")
+        if more_days is None
+        else (
+            f"About {more_days:,} more days like these",
+            f"Etwa {_number(more_days)} weitere solche Tage",
+        )
+    )
+    one = more_days is None
+    return {
+        "en": f"{english} {when[0]} would give {', '.join(gain[0] for gain in gains)}.",
+        "de": f"{german} {when[1]} {'erlaubte' if one else 'erlaubten'} {', '.join(gain[1] for gain in gains)}.",
+    }
+
+
+WHAT = {
+    "mode": ("accounts that are never on both sides", "Unternehmen, die nie auf beiden Seiten stehen"),
+    "test_share": ("a test of a quarter of the leads", "einen Test mit einem Viertel der Leads"),
+    "label_purge": ("a test that no training label reaches into", "einen Test, in den kein Trainingslabel reicht"),
+    "cross_fit_folds": ("five folds", "fünf Teile"),
+    "cross_fit_purge": (
+        "folds whose labels are known before the next",
+        "Teile, deren Labels vor dem nächsten bekannt sind",
+    ),
+    "cross_fit_by": ("folds in the order of time", "Teile in zeitlicher Reihenfolge"),
+}
+
+
+def _folds(params: SplitParams) -> str:
+    if params.cross_fit_folds == 0:
+        return "stopping and calibration have slices of their own"
+    if params.cross_fit_by == "account":
+        return f"rounds and calibration come from {params.cross_fit_folds} folds by account"
+    kind = "purged" if params.label_purge and params.cross_fit_purge else "with accounts kept apart"
+    folds = "fold" if params.cross_fit_folds == 1 else "folds"
+    return f"rounds and calibration come from {params.cross_fit_folds} {folds} in time, {kind}"
+
+
+def _teile(params: SplitParams) -> str:
+    if params.cross_fit_folds == 0:
+        return "Abbruch und Kalibrierung haben eigene Abschnitte"
+    if params.cross_fit_by == "account":
+        return f"Rundenzahl und Kalibrierung kommen aus {params.cross_fit_folds} Teilen nach Unternehmen"
+    kind = "mit Label-Purge" if params.label_purge and params.cross_fit_purge else "mit getrennten Unternehmen"
+    return f"Rundenzahl und Kalibrierung kommen aus {params.cross_fit_folds} zeitlich geordneten Teilen, {kind}"
+
+
+def _number(value: int) -> str:
+    return f"{value:,}".replace(",", ".")
