@@ -349,10 +349,21 @@ def unknown_categories(
     return encode(attributes, specs, rows)[1]
 
 
-def warm_up() -> None:
-    """Compile the kernels, or load what was compiled before, so that the first request does not wait for it."""
+def warm_up(catalog: Catalog | None = None) -> None:
+    """Compile the kernels, or load what was compiled before, so that the first request does not wait for it.
+
+    Parameters
+    ----------
+    catalog : Catalog, optional
+        Whose kernels to make ready; None: those that every catalog needs.
+    """
+    accounts = catalog is not None and plan_of(catalog).account is not None
     params = FeaturesParams(
-        observation_days=30, windows_days=(7,), half_lives_days=(7,), groups=("engagement", "account"), selectors={}
+        observation_days=30,
+        windows_days=(7,),
+        half_lives_days=(7,),
+        groups=("engagement", "account") if accounts else ("engagement",),
+        selectors={},
     )
     people = [
         LeadJourney(name, [TouchpointRecord("page_view", 0)], created_at=0, account_id="A") for name in ("L-1", "L-2")

@@ -54,6 +54,8 @@ def main(folder: Path, answers: TextIO) -> None:
     _more_seconds(LOAD_SECONDS)
     try:
         scorer = Scorer.load(folder, "checked", "0")
+        _more_seconds(LOAD_SECONDS)
+        warm_up_features(scorer.bundle.catalog)
         say(step="scoring")
         _more_seconds(SCORE_SECONDS)
         scorer.warm_up()

@@ -80,7 +80,7 @@ class Scorer:
 
     def warm_up(self) -> None:
         """Compile or load what the first request would otherwise wait for."""
-        warm_up_features()
+        warm_up_features(self.bundle.catalog)
         for language in ("en", "de"):
             self.answer(json.dumps({**examples.REQUEST, "language": language}).encode(), 0, may_debug=False)
 
