@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from features.errors import LeadQualificationError
+from models.quality.ladder_words import width_sentence
 
 __all__ = [
     "BUSY",
@@ -96,7 +97,7 @@ def coverage_note(result: dict[str, Any]) -> str:
     return (
         f"intervals: in {found['share']:.0%} of {found['groups']} groups by probability the observed rate lies within "
         f"(promised {found['nominal']:.0%}); mean width {found['width']:.3f}"
-    )
+    ) + "".join(f". {said}" for said in [width_sentence(found["width"], result["base_rate"])["en"]] if said)
 
 
 def signal_note(verdict: dict[str, Any]) -> str:
@@ -105,7 +106,8 @@ def signal_note(verdict: dict[str, Any]) -> str:
     folds = verdict["random_folds"]
     if verdict["code"] in ("no_forward_signal", "weak_signal") and folds is not None:
         text += f" Random folds before the test would have promised an AUC of {folds['value']:.3f}."
-    return text
+    ladder = verdict.get("ladder", {}).get("en")
+    return f"{text} {ladder}" if ladder else text
 
 
 def unseen_note(unseen: dict[str, Any]) -> str:

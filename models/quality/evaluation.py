@@ -15,6 +15,7 @@ from models.fitting.prior_correction import population_weights
 from models.fitting.row_weights import row_groups
 from models.params import CapacityParams, EvaluateParams, PublishParams
 from models.quality.curves import gain_points, pr_points, reliability_points, roc_points
+from models.quality.ladder_words import ladder_sentence
 from models.quality.metrics import ece_base_rate_shift, evaluate, paired_auc_gain, paired_log_loss_gain
 from models.quality.signal import Signal, forward_signal
 
@@ -199,7 +200,11 @@ def evaluate_predictions(
         "source": bundle.metadata["source"],
         "target": target_of(bundle.metadata),
         **evaluate_rows(headline, population_weights(labels, *rates), capacity_rows(headline, capacity), params),
-        "verdict": {**signal.as_dict(), "random_folds": random_folds(frame, params)},
+        "verdict": {
+            **signal.as_dict(),
+            "random_folds": random_folds(frame, params),
+            "ladder": ladder_sentence(bundle.metadata.get("ladder")),
+        },
         "interval_coverage": covered_rates(
             labels,
             headline["probability"].to_numpy(),
