@@ -57,8 +57,8 @@ def ladder_sentence(facts: Mapping[str, Any] | None) -> dict[str, str]:
     return {
         "en": f"A mix of simple models and {small[0]}trees ({english}), as {count} positive accounts are {why[0]}: gain over "
         f"{over[0]} {gain} in log loss.",
-        "de": f"Eine Mischung aus einfachen Modellen und {small[1]}Bäumen ({deutsch}), da {german} positive Unternehmen {why[1]} "
-        f"sind: Gewinn gegenüber {over[1]} {gewinn} Log-Loss.",
+        "de": f"Eine Mischung aus einfachen Modellen und {small[1]}Bäumen ({deutsch}), da {german} positive Unternehmen "
+        f"{why[1]} sind: Gewinn gegenüber {over[1]} {gewinn} Log-Loss.",
     }
 
 
@@ -77,6 +77,6 @@ def width_sentence(width: float, base_rate: float) -> dict[str, str]:
     return {
         "en": f"The mean interval is {breadth} wide, {times} times the base rate: one lead's probability says little, only "
         "the order of many does.",
-        "de": f"Das mittlere Intervall ist {breadth.replace('.', ',')} breit, das {times.replace('.', ',')}-Fache der Grundrate: "
-        "Die Wahrscheinlichkeit eines einzelnen Leads sagt wenig, nur die Reihenfolge vieler.",
+        "de": f"Das mittlere Intervall ist {breadth.replace('.', ',')} breit, das {times.replace('.', ',')}-Fache der "
+        "Grundrate: Die Wahrscheinlichkeit eines einzelnen Leads sagt wenig, nur die Reihenfolge vieler.",
     }
