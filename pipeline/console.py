@@ -9,7 +9,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from features.errors import LeadQualificationError
-from models.quality.ladder_words import width_sentence
 
 __all__ = [
     "BUSY",
@@ -97,7 +96,7 @@ def coverage_note(result: dict[str, Any]) -> str:
     return (
         f"intervals: in {found['share']:.0%} of {found['groups']} groups by probability the observed rate lies within "
         f"(promised {found['nominal']:.0%}); mean width {found['width']:.3f}"
-    ) + "".join(f". {said}" for said in [width_sentence(found["width"], result["base_rate"])["en"]] if said)
+    ) + (f". {said}" if (said := found.get("sentence", {}).get("en")) else "")
 
 
 def signal_note(verdict: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from html import escape
 
-from models.quality.ladder_words import width_sentence
 from pipeline.pages.audit_page import findings_section
 from pipeline.pages.card_definition import definition, split_rule
 from pipeline.pages.card_review import erasure_part, fairness_part, population_part
@@ -223,7 +222,7 @@ def _calibration(trained: Trained, language: str) -> str:
             f" Intervalle einer Wahrscheinlichkeit: In {share} von {covered['groups']} Gruppen ähnlicher "
             f"Wahrscheinlichkeit liegt die beobachtete Quote darin (versprochen {nominal}).",
         )
-        wide = width_sentence(covered["width"], trained.result["base_rate"])[language]
+        wide = covered.get("sentence", {}).get(language)
         promise += f" {wide}" if wide else ""
     return f'<p>{escape(text + promise)}</p><div class="figures">{picture}<div>{tiers}</div></div>'
 
