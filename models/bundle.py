@@ -143,20 +143,23 @@ class Bundle:
         """
         place = Path(folder)
         sums = parse_object(read_text(place / CHECKSUMS).decode("utf-8"), str(place / CHECKSUMS))
-        texts = {}
-        for name in FILES:
+
+        def read(name: str) -> str:
             content = read_text(place / name)
             if hashlib.sha256(content).hexdigest() != sums.get(name):
                 raise BundleError(
                     f"{place / name}: it does not match its checksum; it was altered or cut short. Fetch the bundle again."
                 )
-            texts[name] = content.decode("utf-8")
-        metadata = parse_object(texts["metadata.json"], str(place / "metadata.json"))
+            return content.decode("utf-8")
+
+        # First of all: another format has other files
+        metadata = parse_object(read("metadata.json"), str(place / "metadata.json"))
         if metadata.get("format") != FORMAT:
             raise BundleError(
                 f"{place}: bundle format {metadata.get('format')!r:.40}; this version reads format {FORMAT}. Make it anew: "
                 "`dvc repro train`, then `python -m pipeline.publish`; or use the version that made it."
             )
+        texts = {name: read(name) for name in FILES}
         catalog = Catalog.from_json(texts["catalog.json"])
         stored = str(metadata.get("fingerprint"))
         if catalog.fingerprint != stored:

@@ -97,7 +97,7 @@ def coverage_note(result: dict[str, Any]) -> str:
     return (
         f"intervals: in {found['share']:.0%} of {found['groups']} groups by probability the observed rate lies within "
         f"(promised {found['nominal']:.0%}); mean width {found['width']:.3f}"
-    )
+    ) + (f". {said}" if (said := found.get("sentence", {}).get("en")) else "")
 
 
 def signal_note(verdict: dict[str, Any]) -> str:
@@ -106,7 +106,8 @@ def signal_note(verdict: dict[str, Any]) -> str:
     folds = verdict["random_folds"]
     if verdict["code"] in ("no_forward_signal", "weak_signal") and folds is not None:
         text += f" Random folds before the test would have promised an AUC of {folds['value']:.3f}."
-    return text
+    ladder = verdict.get("ladder", {}).get("en")
+    return f"{text} {ladder}" if ladder else text
 
 
 def unseen_note(unseen: dict[str, Any]) -> str:

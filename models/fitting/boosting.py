@@ -308,7 +308,7 @@ def fold_data(
 
 
 def fit_folds(prepared: Sequence[FoldData], params: TrainParams) -> Iterator[FoldFit]:
-    """Fit fold after fold; each stops once its own loss has not improved for three times `early_stopping_rounds`."""
+    """Fit fold after fold; each stops once its own loss has not improved for two times `early_stopping_rounds`."""
     for fold in prepared:
         history: dict[str, dict[str, list[float]]] = {}
         booster = lightgbm.train(
@@ -318,7 +318,7 @@ def fit_folds(prepared: Sequence[FoldData], params: TrainParams) -> Iterator[Fol
             valid_sets=[fold.valid],
             keep_training_booster=True,  # else it keeps no tree after its own best round, and the common one may lie there
             callbacks=[
-                lightgbm.early_stopping(3 * params.early_stopping_rounds, verbose=False),
+                lightgbm.early_stopping(2 * params.early_stopping_rounds, verbose=False),
                 lightgbm.record_evaluation(history),
             ],
         )
@@ -351,7 +351,7 @@ def cross_fit(
 
     All folds are predicted at one common number of rounds, the one with the smallest weighted log loss over all of them:
     rounds chosen per fold would flatter the fold that they were chosen on. A fold stops once its own loss has not improved
-    for three times `early_stopping_rounds`; from there on its last loss counts, and it predicts with the rounds it has. The
+    for two times `early_stopping_rounds`; from there on its last loss counts, and it predicts with the rounds it has. The
     refit has more rows than any fold had, but no more rounds: too few cost less than too many.
 
     Parameters

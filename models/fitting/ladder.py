@@ -33,8 +33,8 @@ RUNGS = ("segments", "linear", "trees")
 LOOK_BELOW = 2_000
 """With so many positive accounts (leads without one), or more, LightGBM as it is set is the model; no other rung is fitted."""
 STACK_BELOW = 120
-"""With fewer, the stack is the model, unless LightGBM as it is set is better by the interval of the paired difference. From
-there on LightGBM as it is set stays, unless the stack is better by that interval."""
+"""With fewer, the stack with strongly regularised trees is the model: so few can't tell how many rounds LightGBM as it is set
+should have. From there on LightGBM as it is set stays, unless a stack is better by the interval of the paired difference."""
 STRONG_ROUNDS = 150
 PRIOR_MEAN = np.array([0.0, 0.5, 0.5])  # of `RUNGS`
 PRIOR_DEVIATION = 0.35
@@ -57,7 +57,8 @@ class Climb:
     strong : bool
         The trees of the stack are the strongly regularised ones.
     facts : dict
-        For the verdict: positives, which rule decided, loss of every rung, and the paired difference with its interval.
+        For the verdict: positives, which rule decided, loss of every rung, and the stack's gain with its interval:
+        over the base rate where leads are few, else over LightGBM as it is set.
     """
 
     log_odds: np.ndarray
@@ -114,55 +115,55 @@ def climb(
     """
     matrix, labels, weights = rows
     positives = len(np.unique(groups[labels == 1].astype(str)))
-    full, rounds = cross_fit(matrix, labels, weights, folds, params, names, categorical)
+    is_few = positives < min(STACK_BELOW, look_below)
+    full, rounds = np.full(len(labels), np.nan), STRONG_ROUNDS
+    if not is_few:
+        full, rounds = cross_fit(matrix, labels, weights, folds, params, names, categorical)
     if positives >= look_below:
         return Climb(full, rounds, None, False, {"positives": positives, "rule": "plenty"})
-    rest = side_by_side(
-        [partial(_rungs, rows, groups, fold, params, names, categorical) for fold in folds], params.num_threads
-    )
     out = np.full((4, len(labels)), np.nan)  # base, segments, linear, strong trees
-    for (_, valid), found in zip(folds, rest, strict=True):
+    tasks = [partial(_rungs, rows, groups, fold, params, names, categorical) for fold in folds]
+    for (_, valid), found in zip(folds, side_by_side(tasks, params.num_threads), strict=True):
         out[:, valid] = found
-    seen = np.isfinite(full)
-    y, w = labels[seen], lead_weights(weights[seen], groups[seen])
-    base, others = out[0, seen], out[1:3, seen]
-    stacks = []
-    for trees in (out[3, seen], full[seen]):
-        steps = np.vstack([others, trees]) - base
-        a = _weigh(steps, base, y, w)
-        stacks.append((a, base + a @ steps))
-    stack, is_strong = stacks[0], True
-    better = paired_gain(stacks[0][1], stacks[1][1], y, w, groups[seen])
-    if better[0] > better[1]:  # by more than one standard error
-        stack, is_strong = stacks[1], False
-    gain, error = paired_gain(full[seen], stack[1], y, w, groups[seen])
-    few = positives < STACK_BELOW
-    stay = gain + Z * error < 0.0 if few else gain - Z * error <= 0.0
+    seen = np.isfinite(out[0])
+    y, w, accounts = labels[seen], lead_weights(weights[seen], groups[seen]), groups[seen]
+    base, strong, trees = out[0, seen], out[3, seen], full[seen]
+
+    def stacked(of_trees: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        steps = np.vstack([out[1:3, seen], of_trees]) - base
+        weighed = _weigh(steps, base, y, w)
+        return weighed, base + weighed @ steps
+
+    (weighed, stack), is_strong = stacked(strong), True
+    if not is_few:
+        other = stacked(trees)
+        gain, error = paired_gain(stack, other[1], y, w, accounts)
+        if gain > error:
+            (weighed, stack), is_strong = other, False
+    gain, error = paired_gain(base if is_few else trees, stack, y, w, accounts)
+    stays = not is_few and gain - Z * error <= 0.0
+    rungs = {
+        "base_rate": base,
+        "segments": out[1, seen],
+        "linear": out[2, seen],
+        "strong_trees": strong,
+        "stack": stack,
+    }
     facts: dict[str, object] = {
         "positives": positives,
-        "rule": ("trees_better" if stay else "few") if few else "not_better" if stay else "better",
+        "rule": "few" if is_few else "not_better" if stays else "better",
         "gain": gain,
         "low": gain - Z * error,
         "high": gain + Z * error,
-        "loss": {
-            name: mean_loss(z, y, w)
-            for name, z in (
-                ("base_rate", base),
-                ("segments", others[0]),
-                ("linear", others[1]),
-                ("strong_trees", out[3, seen]),
-                ("trees", full[seen]),
-                ("stack", stack[1]),
-            )
-        },
+        "loss": {name: mean_loss(z, y, w) for name, z in (rungs if is_few else {**rungs, "trees": trees}).items()},
     }
-    if stay:
+    if stays:
         return Climb(full, rounds, None, False, facts)
     log_odds = np.full(len(labels), np.nan)
-    log_odds[seen] = stack[1]
-    facts["weights"] = dict(zip(RUNGS, map(float, stack[0]), strict=True))
-    facts["strong"] = is_strong
-    return Climb(log_odds, STRONG_ROUNDS if is_strong else rounds, tuple(map(float, stack[0])), is_strong, facts)
+    log_odds[seen] = stack
+    of_rungs = tuple(float(weight) for weight in weighed)
+    facts |= {"weights": dict(zip(RUNGS, of_rungs, strict=True)), "strong": is_strong}
+    return Climb(log_odds, STRONG_ROUNDS if is_strong else rounds, of_rungs, is_strong, facts)
 
 
 @dataclass(frozen=True, eq=False)

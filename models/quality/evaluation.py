@@ -15,6 +15,7 @@ from models.fitting.prior_correction import population_weights
 from models.fitting.row_weights import row_groups
 from models.params import CapacityParams, EvaluateParams, PublishParams
 from models.quality.curves import gain_points, pr_points, reliability_points, roc_points
+from models.quality.ladder_words import ladder_sentence, width_sentence
 from models.quality.metrics import evaluate, level_error, paired_auc_gain, paired_log_loss_gain
 from models.quality.signal import Signal, forward_signal
 
@@ -197,19 +198,27 @@ def evaluate_predictions(
     labels = headline["label"].to_numpy()
     rates = bundle.metadata["base_rate"], bundle.metadata["population_rate"]
     signal = judge(headline, bundle, publish, params)
+    coverage = covered_rates(
+        labels,
+        headline["probability"].to_numpy(),
+        headline["low"].to_numpy(),
+        headline["high"].to_numpy(),
+        bundle.calibration.interval,
+    )
     return {
         "source": bundle.metadata["source"],
         "target": target_of(bundle.metadata),
         "train_base_rate": next(rate for rate in reversed(rates) if rate is not None),
         **evaluate_rows(headline, population_weights(labels, *rates), capacity_rows(headline, capacity), params),
-        "verdict": {**signal.as_dict(), "random_folds": random_folds(frame, params)},
-        "interval_coverage": covered_rates(
-            labels,
-            headline["probability"].to_numpy(),
-            headline["low"].to_numpy(),
-            headline["high"].to_numpy(),
-            bundle.calibration.interval,
-        ),
+        "verdict": {
+            **signal.as_dict(),
+            "random_folds": random_folds(frame, params),
+            "ladder": ladder_sentence(bundle.metadata.get("ladder")),
+        },
+        "interval_coverage": {
+            **coverage,
+            "sentence": width_sentence(coverage["width"], float(labels.mean())),
+        },
         "unseen_accounts": unseen_accounts(frame, capacity, params),
         "all_snapshots": evaluate_rows(
             test, population_weights(test["label"].to_numpy(), *rates), capacity_rows(test, capacity), params

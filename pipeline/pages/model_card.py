@@ -136,7 +136,18 @@ def _data(trained: Trained, language: str) -> str:
         for reason, count in trained.split.get("dropped", {}).items()
     )
     left_out = f"<p>{say(language, 'Left out', 'Nicht verwendet')}: {dropped}.</p>" if dropped else ""
-    return table(head.split("|"), rows) + left_out + f"<p>{split_rule(trained, language)}</p>"
+    return (
+        table(head.split("|"), rows)
+        + left_out
+        + f"<p>{split_rule(trained, language)}</p>"
+        + _planned(trained, language)
+    )
+
+
+def _planned(trained: Trained, language: str) -> str:
+    """Say what the stage `split` decided, and what a longer history would give; HTML."""
+    sentences = trained.split.get("sentences")
+    return f"<p>{escape(sentences[language])}</p>" if sentences else ""
 
 
 def _quality(trained: Trained, language: str) -> list[str]:
@@ -214,6 +225,8 @@ def _calibration(trained: Trained, language: str) -> str:
             f" Intervalle einer Wahrscheinlichkeit: In {share} von {covered['groups']} Gruppen ähnlicher "
             f"Wahrscheinlichkeit liegt die beobachtete Quote darin (versprochen {nominal}).",
         )
+        wide = covered.get("sentence", {}).get(language)
+        promise += f" {wide}" if wide else ""
     return f'<p>{escape(text + promise)}</p><div class="figures">{picture}<div>{tiers}</div></div>'
 
 

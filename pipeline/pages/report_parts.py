@@ -165,7 +165,11 @@ def verdict_sentence(result: Mapping[str, Any], language: str) -> str:
     """Say whether the model finds a signal on later leads, in the words of `evaluate.json`; empty where it has none."""
     verdict = result.get("verdict")
     words = verdict.get("sentence") if isinstance(verdict, Mapping) else None
-    return str(words.get(language, "")) if isinstance(words, Mapping) else ""
+    if not isinstance(verdict, Mapping) or not isinstance(words, Mapping):
+        return ""
+    ladder = verdict.get("ladder")
+    said = [str(part.get(language, "")) for part in (words, ladder) if isinstance(part, Mapping)]
+    return " ".join(part for part in said if part)
 
 
 def verdict_part(trained: Trained, language: str) -> str:

@@ -11,6 +11,8 @@ import pytest
 from scipy.special import expit
 
 from features.errors import BundleError
+from models.answers.requests import LeadRequest
+from models.answers.scoring import probabilities, score_requests
 from models.bundle import Bundle
 from models.fitting.additive import AdditiveModel, CategoryTerm, NumberTerm, combined
 from models.fitting.boosting import bin_rows, cross_fit, train_part
@@ -205,15 +207,34 @@ def test_what_is_no_ladder_is_refused(few, spoil: Spoil) -> None:
         Stack.read(stack.to_text(), json.dumps(raw), NAMES)
 
 
-def test_a_bundle_keeps_the_stack(small_bundle: Bundle, rows: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def stacked(small_bundle: Bundle, rows: tuple[np.ndarray, np.ndarray]) -> Bundle:
     matrix, labels = rows
-    names = small_bundle.catalog.names
-    groups = np.arange(len(labels)).astype(str)
-    additive = fit_linear(
-        matrix, labels.astype(float), np.ones(len(labels)), groups, names, small_bundle.catalog.categorical
-    )[0]
-    stacked = replace(small_bundle, classifier=Stack(small_bundle.classifier.trees, 0.5, additive))
+    ones, groups, names = np.ones(len(labels)), np.arange(len(labels)).astype(str), small_bundle.catalog.names
+    additive = fit_linear(matrix, labels.astype(float), ones, groups, names, small_bundle.catalog.categorical)[0]
+    return replace(small_bundle, classifier=Stack(small_bundle.classifier.trees, 0.5, additive))
+
+
+def test_a_bundle_keeps_the_stack(stacked: Bundle, rows: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
     stacked.save(tmp_path)
     again = Bundle.load(tmp_path).classifier
+    matrix = rows[0]
     assert again.predict_log_odds(matrix).tobytes() == stacked.classifier.predict_log_odds(matrix).tobytes()
     assert again.contributions(matrix[:3]).tobytes() == stacked.classifier.contributions(matrix[:3]).tobytes()
+
+
+def test_online_is_offline_and_reasons_sum_to_the_log_odds(stacked: Bundle, parsed: list[LeadRequest]) -> None:
+    answers = score_requests(stacked, parsed, n_reasons=10, debug=True)
+    matrix = np.array([item.vector for item in answers])
+    offline = probabilities(stacked, matrix)
+    log_odds = stacked.classifier.predict_log_odds(matrix)
+    scored = [k for k, item in enumerate(answers) if item.not_scored is None]
+    assert len(scored) > 10
+    for k in scored:
+        item = answers[k]
+        assert (item.probability, item.low, item.high) == tuple(float(part[k]) for part in offline)
+        assert item.base_value == stacked.classifier.base_value
+        assert item.fit is not None
+        assert item.engagement is not None
+        np.testing.assert_allclose(item.fit + item.engagement + item.base_value, log_odds[k], atol=1e-9)
+    assert any(item.reasons for item in answers)
