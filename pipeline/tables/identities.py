@@ -9,8 +9,8 @@ def join_visits(connection: Connection) -> None:
     """Give touchpoints of visitors without a lead the lead that the visitor was identified as.
 
     A touchpoint belongs to the visitor's newest identification at or before it, else to the first one after it; it is known
-    from then on: ``recorded_at = max(recorded_at, identified_at)``. A touchpoint that names its lead keeps it, and one of a visitor
-    whom nobody identified stays anonymous. Works on `checked_touchpoints`, from the good rows of `checked_identities`.
+    from then on: ``recorded_at = max(recorded_at, identified_at)``. A touchpoint that names its lead keeps it, and one of a
+    visitor whom nobody identified stays anonymous. Works on `checked_touchpoints`, from the good rows of `checked_identities`.
     """
     connection.execute(
         """UPDATE checked_touchpoints t

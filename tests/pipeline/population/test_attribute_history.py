@@ -86,15 +86,16 @@ def test_a_company_that_was_linked_later_is_not_known_earlier() -> None:
     declared = pd.DataFrame(
         [("account", "size", "number", "creation")], columns=["entity", "attribute", "type", "known_at"]
     )
-    link = {"attribute": "account_id", "account_id": None, "recorded_at": pd.NaT}
+    link = {"attribute": "account_id", "account_id": None}
     changes = pd.DataFrame(
         [
             {"lead_id": "L", "value": "B", "occurred_at": pd.Timestamp("2026-01-05", tz="UTC"), **link},
             {"lead_id": "L", "value": "A", "occurred_at": pd.Timestamp("2026-01-10", tz="UTC"), **link},
         ]
     )
-    times = {"occurred_at": "datetime64[us, UTC]", "recorded_at": "datetime64[us, UTC]"}
-    changes, snapshots = changes.astype(times), snapshots.astype({"snapshot_at": "datetime64[us, UTC]"})
+    changes["occurred_at"] = changes["occurred_at"].astype("datetime64[us, UTC]")
+    changes["recorded_at"] = pd.Series([pd.NaT] * 2, dtype="datetime64[us, UTC]")
+    snapshots["snapshot_at"] = snapshots["snapshot_at"].astype("datetime64[us, UTC]")
     assert accounts_at(snapshots, changes).astype(object).where(lambda x: x.notna(), None).tolist() == [
         None,
         "B",
