@@ -23,9 +23,10 @@ BLANKS = " \u00a0\u2009\u202f\ufeff"
 WORDS = {
     "en": {
         "lead": "Lead", "account": "Account", "owner": "Owner", "link": "Link", "probability": "Probability (%)",
-        "low": "from (%)", "high": "to (%)", "tier": "Tier", "decision": "Decision", "reason": "Reason", "touchpoint": "Last touchpoint",
-        "touched": "Last touchpoint on", "change": "Since the last list", "warnings": "Warnings", "note": "Note",
-        True: "within capacity", False: "beyond capacity", None: "not scored", "new": "new",
+        "low": "from (%)", "high": "to (%)", "tier": "Tier", "decision": "Decision", "reason": "Reason",
+        "touchpoint": "Last touchpoint", "touched": "Last touchpoint on", "change": "Since the last list",
+        "warnings": "Warnings",
+        "note": "Note", True: "within capacity", False: "beyond capacity", None: "not scored", "new": "new",
         "tier_change": "tier {0} to {1}", "up": "{0} points more", "down": "{0} points less",
         "unpromoted": "refused by the gate: for a look, not for decisions",
     },
@@ -69,7 +70,9 @@ def list_of(
     people = scores[["lead_id"]].merge(_people(canonical), on="lead_id", how="left")
     before: dict[Any, Any] = {} if former is None else {row.lead_id: row for row in former.itertuples(index=False)}
     rows = []
-    for score, person in zip(scores.itertuples(index=False), people.itertuples(index=False), strict=True):
+    scored_rows: list[Any] = list(scores.itertuples(index=False))
+    persons: list[Any] = list(people.itertuples(index=False))
+    for score, person in zip(scored_rows, persons, strict=True):
         scored = not pd.isna(score.probability)
         reasons = [*str(score.reasons or "").split("; "), *[""] * REASONS][:REASONS] if scored else [""] * REASONS
         decision = (
