@@ -35,6 +35,7 @@ __all__ = [
     "mql_periods",
     "mql_snapshots",
     "open_until",
+    "outside_cut_months",
     "risk_periods",
 ]
 
@@ -287,6 +288,29 @@ def open_until(rows: pd.DataFrame, periods: pd.DataFrame, risk_set: RiskSet) -> 
     found = rows[["lead_id", "risk_period"]].merge(known, on=["lead_id", "risk_period"], how="left")["last"]
     ends = found.mask(found == NEVER).astype("Int64").set_axis(rows.index)
     return pd.to_datetime(ends, unit="us", utc=True).astype("datetime64[us, UTC]")
+
+
+def outside_cut_months(periods: pd.DataFrame, canonical: Path) -> pd.DataFrame:
+    """Leave out risk periods that began in a month of which ingest could not place too many outcomes.
+
+    Nobody of such a month is learned from, those still open included: the ones left would be a choice by outcome. Open ones are
+    scored all the same.
+
+    Parameters
+    ----------
+    periods : DataFrame
+        As returned by `risk_periods`.
+    canonical : Path
+        Folder of canonical tables; without `unplaced_outcomes` no month is cut.
+    """
+    path = canonical / "unplaced_outcomes.parquet"
+    if not path.exists():
+        return periods
+    months = read_table(path, "unplaced_outcomes").to_pandas()
+    cut = months.loc[months["cut"], "month"]
+    began = periods["started_at"].dt.tz_convert("UTC").dt.strftime("%Y-%m")
+    kept: pd.DataFrame = periods[~began.isin(cut.dt.strftime("%Y-%m"))].reset_index(drop=True)
+    return kept
 
 
 def leads_at_risk(canonical: Path, params: SnapshotsParams) -> pd.DataFrame:
