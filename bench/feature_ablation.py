@@ -36,6 +36,7 @@ from pipeline.params import load_params
 from pipeline.tables.export import read_export
 from pipeline.tables.json_files import write_json
 from pipeline.tables.parquet import read_table
+from pipeline.tables.split_file import read_split
 
 SECTIONS = (
     "calibration",
@@ -102,6 +103,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON file to write (default: ablation.json in data_dir)")
     arguments = parser.parse_args()
     params = load_params(SECTIONS)
+    split = read_split(params.paths.metrics_dir)
     data = params.paths.data_dir
     export = read_export(data / "canonical")
     tables = [read_table(data / f"{name}.parquet", name).to_pandas() for name in ("snapshots", "labels", "slices")]
@@ -126,7 +128,7 @@ def main() -> None:
                     frame,
                     smaller,
                     train=train,
-                    split=params.split,
+                    split=split,
                     calibration=params.calibration,
                     tiers=params.tiers,
                     label_days=params.labels.label_days,

@@ -24,6 +24,7 @@ from pipeline.params import load_params, read_yaml
 from pipeline.tables.export import read_export
 from pipeline.tables.json_files import write_json
 from pipeline.tables.parquet import read_table
+from pipeline.tables.split_file import read_split
 
 SECTIONS = (
     "calibration",
@@ -57,7 +58,7 @@ def main() -> None:
     params = load_params(SECTIONS)
     published = read_yaml(Path("published.yaml"))
     floor = published.pop("floor", None)
-    split = SplitParams(**{**params.split.model_dump(), **published.get("split", published)})
+    split = SplitParams(**{**read_split(params.paths.metrics_dir).model_dump(), **published.get("split", published)})
     data = params.paths.data_dir
     canonical = data / "canonical"
     export = read_export(canonical)

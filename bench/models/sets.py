@@ -16,6 +16,7 @@ from models.fitting.splits import FITTED, assign_slices
 from models.params import CapacityParams, SplitParams
 from pipeline.matrix.labelled_rows import read_labelled_rows
 from pipeline.params import load_params
+from pipeline.tables.split_file import read_split
 from pipeline.workspaces.workspace import data_folder, make_workspace, resized_workspace
 
 __all__ = ["SETS", "Columns", "ModelSet", "load_set"]
@@ -107,7 +108,12 @@ def from_workspace(repository: Path, name: str, as_is: bool) -> ModelSet:
         subprocess.run([sys.executable, "-m", "dvc", "repro", "-q", "features"], cwd=workspace, check=True)
     params = load_params(SECTIONS, workspace / "params.yaml")
     # A preset may hold what an earlier search found; here every search begins with the defaults
-    params = params.model_copy(update={"train": load_params(("train",), repository / "params.yaml").train})
+    params = params.model_copy(
+        update={
+            "train": load_params(("train",), repository / "params.yaml").train,
+            "split": read_split(workspace / params.paths.metrics_dir),
+        }
+    )
     data = workspace / params.paths.data_dir
     if not (data / "features" / "matrix.parquet").exists():
         raise DataError(f"{data}: no features of {name}. Run without --as-is")
