@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from features.errors import DataError
 from models.fitting.boosting import BinnedRows, train_part, train_variance
 from models.fitting.uncertainty import LARGEST, SMALLEST, Uncertainty
 from models.params import TrainParams
@@ -28,11 +29,12 @@ class Predictor(Protocol):
 
 Fit = Callable[[BinnedRows, np.ndarray, TrainParams, int], Predictor]
 
+MOST_DRAWS = 200
 FASTER = 3.0  # halves learn in fewer, larger steps: their answers vary as much, in a third of the time
 
 
-def draw_halves(groups: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
-    """Draw halves of the groups; every two complement one another.
+def draw_halves(groups: np.ndarray, count: int, seed: int, labels: np.ndarray) -> list[np.ndarray]:
+    """Draw halves of the groups; every two complement one another, and each holds both labels.
 
     Parameters
     ----------
@@ -42,16 +44,34 @@ def draw_halves(groups: np.ndarray, count: int, seed: int) -> list[np.ndarray]:
         How many halves; an odd one is rounded down.
     seed : int
         Of the draw.
+    labels : ndarray [rows]
+        0 or 1: with few positives, a half without one is drawn again.
 
     Returns
     -------
     list of ndarray of bool [rows]
         Which rows a half holds.
+
+    Raises
+    ------
+    DataError
+        All rows of one label are of one group.
     """
     _, codes = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     size = int(codes.max()) + 1
     random = np.random.default_rng(seed)
-    firsts = [(random.permutation(size) < size / 2)[codes] for _ in range(count // 2)]
+
+    def drawn() -> np.ndarray:
+        for _ in range(MOST_DRAWS):
+            half: np.ndarray = (random.permutation(size) < size / 2)[codes]
+            if all(np.unique(labels[part]).size == 2 for part in (half, ~half)):
+                return half
+        raise DataError(
+            f"half-samples: {int((labels == 1).sum()):,} positives among {size:,} accounts and leads can't be halved so that "
+            "both halves hold both labels. Use a longer history"
+        )
+
+    firsts = [drawn() for _ in range(count // 2)]
     return [half for first in firsts for half in (first, ~first)]
 
 

@@ -118,7 +118,7 @@ def fit_product(
     fit_rows = rows("train")
     fitted = taken(fit_rows)
     binned = bin_rows(*fitted, names, categorical)
-    halves = draw_halves(groups[fit_rows], calibration.halves, train.seed)
+    halves = draw_halves(groups[fit_rows], calibration.halves, train.seed, labels[fit_rows])
 
     def judged_by_halves(rounds: int, fit: Fit) -> list[Callable[[], Any]]:
         return [partial(answer_of_half, binned, half, train, rounds, fit) for half in halves]

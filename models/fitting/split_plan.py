@@ -23,9 +23,10 @@ __all__ = ["FEWEST", "STRICTEST", "Counts", "SplitPlan", "choose_folds", "days_u
 MODES = ("grouped", "time")
 TEST_SHARES = (0.25, 0.2, 0.15, 0.1, 0.35)
 FOLDS = (5, 4, 3, 2, 1)
-ACCOUNT_FOLDS = (5, 3, 2)
+ACCOUNT_FOLDS = (5, 4, 3, 2)
 FEWEST = 5
-"""Positive leads, and negative ones, that training and test must each have; and each class of every fold's fit."""
+"""Positive leads, and negative ones, that training and test must each have; and each class of every fit of a fold in time."""
+FEWEST_BY_ACCOUNT = 2
 FEWEST_LEADS = 40
 ENOUGH = 100
 """Positive leads from which on it does not matter what a stricter setting costs."""
@@ -268,13 +269,14 @@ def choose_folds(
     positives = int(labels[headline].sum())
     for by, purge, count in _inner(section, params.label_purge):
         chosen = params.model_copy(update={"cross_fit_by": by, "cross_fit_purge": purge, "cross_fit_folds": count})
+        fewest = FEWEST if by == "time" else FEWEST_BY_ACCOUNT
         try:
             folds = training_folds(rows, chosen, label_days, recording_delay_days, clock == "ordinal")
         except DataError:
             continue
         # Rows count for both classes, leads for enough of them: each class needs a handful to fit on
         if any(
-            np.unique(labels[valid]).size < 2 or _scarcer(labels[fit][headline[fit]]) < FEWEST for fit, valid in folds
+            np.unique(labels[valid]).size < 2 or _scarcer(labels[fit][headline[fit]]) < fewest for fit, valid in folds
         ):
             continue
         validated = np.concatenate([valid for _, valid in folds])

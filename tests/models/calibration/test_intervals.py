@@ -27,7 +27,7 @@ def world(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def fitted_uncertainty(matrix: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> Uncertainty:
     rows = bin_rows(matrix, labels, np.ones(len(labels)), NAMES, [])
-    answers = [answer_of_half(rows, half, TRAIN, 60) for half in draw_halves(groups, 8, TRAIN.seed)]
+    answers = [answer_of_half(rows, half, TRAIN, 60) for half in draw_halves(groups, 8, TRAIN.seed, labels)]
     return fit_uncertainty(rows, answers, TRAIN.seed)
 
 

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from features.errors import BundleError
+from features.errors import BundleError, DataError
 from models.answers.requests import LeadRequest
 from models.answers.scoring import probabilities, score_requests
 from models.bundle import Bundle
 from models.fitting.additive import AdditiveModel, CategoryTerm, NumberTerm, combined
 from models.fitting.boosting import bin_rows, cross_fit, train_part
 from models.fitting.folds import Fold
+from models.fitting.half_samples import draw_halves
 from models.fitting.ladder import climb, fit_stack
 from models.fitting.linear import fit_base_rate, fit_linear, fit_segments, robust_columns
 from models.fitting.stack import Stack
@@ -238,3 +239,12 @@ def test_online_is_offline_and_reasons_sum_to_the_log_odds(stacked: Bundle, pars
         assert item.engagement is not None
         np.testing.assert_allclose(item.fit + item.engagement + item.base_value, log_odds[k], atol=1e-9)
     assert any(item.reasons for item in answers)
+
+
+def test_halves_of_few_positives_hold_both_labels() -> None:
+    labels = np.array([1.0] * 4 + [0.0] * 46)
+    halves = draw_halves(np.arange(50), 40, 7, labels)
+    assert len(halves) == 40
+    assert all(np.unique(labels[half]).size == 2 for half in halves)
+    with pytest.raises(DataError, match="can't be halved"):
+        draw_halves(np.array([0] * 4 + list(range(1, 47))), 4, 7, labels)
