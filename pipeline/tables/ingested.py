@@ -86,7 +86,7 @@ def ingest(
         folder.mkdir(parents=True, exist_ok=True)
     counts: dict[str, Counts] = {}
     with connect() as connection:
-        views = run_source(connection, sql_file, raw_dir)
+        views, files = run_source(connection, sql_file, raw_dir)
         _check_views(views, sql_file)
         tables = [name for name in ORDER if name in views]
         watch(0, len(tables))
@@ -98,7 +98,7 @@ def ingest(
                     connection, name, sql_file, attributes, exported_at, (canonical, quarantine)
                 )
             except SqlError as error:
-                raise DataError(f"table {name!r}: {explain(error, sql_file, raw_dir)}") from error
+                raise DataError(f"table {name!r}: {explain(error, sql_file, files)}") from error
             if name == "export":
                 exported_at = _exported_at(connection, sql_file, counts[name])
             if name == "attributes":

@@ -1,0 +1,101 @@
+-- What every source's SQL may call. docs/your-own-data.md describes each.
+
+-- A CSV as text, with the line of the file that each row begins on. The file is read a second time as plain lines: a row begins on
+-- a line that is not empty and lies outside quotes (rows may hold quoted line breaks, and the reader skips empty lines). Nothing is
+-- left to detection: it would skip leading rows that look unlike the rest, and lose them silently.
+-- utf8_file: the path itself, or that of a copy in UTF-8 without the lines to skip; see text_files.py.
+CREATE MACRO lines_of(path, separator, charset, lines_before, lines_after) AS TABLE
+WITH plain AS (
+    SELECT row_number() OVER () AS line, rtrim(coalesce(text, ''), chr(13)) AS text
+    FROM read_csv(utf8_file(path, charset, lines_before, lines_after), columns = {'text': 'VARCHAR'}, auto_detect = false,
+                  header = false, delim = chr(1), quote = '', escape = '', comment = '', skip = 0, encoding = 'utf-8')
+),
+counted AS (
+    SELECT line, text, sum(length(text) - length(replace(text, '"', '')))
+        OVER (ORDER BY line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS quotes
+    FROM plain
+),
+begins AS (
+    SELECT line + lines_before AS source_line FROM counted WHERE text <> '' AND coalesce(quotes, 0) % 2 = 0 ORDER BY line OFFSET 1
+)
+SELECT rows_of_text.*, path AS source_file, begins.source_line
+FROM (
+    SELECT * FROM read_csv(utf8_file(path, charset, lines_before, lines_after), header = true, all_varchar = true,
+                           delim = separator, quote = '"', escape = '"', comment = '', skip = 0, strict_mode = true, encoding = 'utf-8')
+) AS rows_of_text
+POSITIONAL JOIN begins;
+
+-- `skip` is an option of read_csv, too: a parameter of this name can't stand beside it in one macro.
+CREATE MACRO read_lines(path, separator := ',', charset := 'utf-8', skip := 0, skip_end := 0) AS TABLE
+SELECT * FROM lines_of(path, separator, charset, skip, skip_end);
+
+-- A TIMESTAMP in a zone as ISO 8601 text with the zone's offset, so that its day stays the day that people saw.
+CREATE MACRO with_offset(local_time, zone) AS
+strftime(local_time, '%Y-%m-%dT%H:%M:%S')
+|| if(date_trunc('second', local_time) = local_time, '', strftime(local_time, '.%f'))
+|| if(local_time < (local_time AT TIME ZONE zone) AT TIME ZONE 'UTC', '-', '+')
+|| printf(
+    '%02d:%02d',
+    abs(date_diff('minute', (local_time AT TIME ZONE zone) AT TIME ZONE 'UTC', local_time)) // 60,
+    abs(date_diff('minute', (local_time AT TIME ZONE zone) AT TIME ZONE 'UTC', local_time)) % 60
+);
+
+-- A local time in words of its own as a time with an offset; what does not fit stays as it is, for quarantine.
+CREATE MACRO moment(text, format, zone) AS coalesce(with_offset(try_strptime(text, format), zone), text);
+
+-- As `moment`; without a time of day it is the end of its day, the last microsecond. Ingest takes a day that the export lies in as
+-- known at the export. With one argument it is DuckDB's own `day`.
+CREATE MACRO day(date) AS date_part('day', date),
+(text, format, zone) AS
+coalesce(
+    with_offset(
+        try_strptime(text, format) + if(
+            try_strptime(text, format) = date_trunc('day', try_strptime(text, format)),
+            INTERVAL 1 DAY - INTERVAL 1 MICROSECOND,
+            INTERVAL 0 DAY
+        ),
+        zone
+    ),
+    text
+);
+
+-- Text without blanks around it, no-break spaces included.
+CREATE MACRO trimmed(text) AS trim(text, ' ' || chr(9) || chr(10) || chr(13) || chr(160) || chr(8239) || chr(8201) || chr(65279));
+
+-- A number without its currency, percent sign and blanks; a minus may follow, or brackets stand for it.
+CREATE MACRO bare_number(text) AS
+regexp_replace(
+    regexp_replace(
+        regexp_replace(
+            replace(replace(text, '−', '-'), '’', ''''),
+            '(?i)[\s\x{a0}\x{2009}\x{202f}€$£¥%]|\b(EUR|USD|GBP|CHF)\b', '', 'g'
+        ),
+        ',[-–—]+$', ''
+    ),
+    '^(?:\((.*)\)|(.+)-)$', '-\1\2'
+);
+
+-- A number as people write it, as text that casts to one. Style 'de': 1.234,50; 'en': 1,234.50; both also 1 234 and 1'234.
+-- Thousands come in threes, else it is not a number of this style and is marked so: 1.25 is not 125 in 'de'.
+CREATE MACRO number(text, style) AS
+CASE
+    WHEN style NOT IN ('de', 'en') THEN error('number(text, style): style is ''de'' (1.234,50) or ''en'' (1,234.50), got ' || style)
+    WHEN style = 'de' AND regexp_matches(bare_number(text), '^[+-]?(\d{1,3}([.'']\d{3})+|\d+)?(,\d+)?([eE][+-]?\d+)?$')
+        THEN nullif(replace(translate(bare_number(text), '.''', ''), ',', '.'), '')
+    WHEN style = 'en' AND regexp_matches(bare_number(text), '^[+-]?(\d{1,3}([,'']\d{3})+|\d+)?(\.\d+)?([eE][+-]?\d+)?$')
+        THEN nullif(translate(bare_number(text), ',''', ''), '')
+    WHEN try_cast(text AS DOUBLE) IS NOT NULL THEN text || ' (not in style ' || style || ')'
+    ELSE text
+END;
+
+-- A yes or no in English or German as text that casts to a boolean; anything else stays as it is.
+CREATE MACRO yes(text) AS
+CASE
+    WHEN lower(trimmed(text)) IN ('ja', 'j', 'yes', 'y', 'true', 't', 'wahr', 'w', '1', 'on', 'an', 'x', '✓', '✔', '☑') THEN 'true'
+    WHEN lower(trimmed(text)) IN ('nein', 'n', 'no', 'false', 'f', 'falsch', '0', 'off', 'aus', '✗', '✘', '☐') THEN 'false'
+    ELSE text
+END;
+
+-- Whether an address, or a domain, is of a provider that anybody may use; missing stays missing.
+CREATE MACRO free_mail(address) AS
+list_contains(getvariable('free_mail_domains'), nullif(lower(trim(split_part(address, '@', -1))), ''));
