@@ -29,6 +29,10 @@ POSITIONAL JOIN begins;
 CREATE MACRO read_lines(path, separator := ',', charset := 'utf-8', skip := 0, skip_end := 0) AS TABLE
 SELECT * FROM lines_of(path, separator, charset, skip, skip_end);
 
+-- A sheet of a workbook (XLSX) as text; without a name the first one. source_line is the row of the sheet.
+CREATE MACRO read_sheet(path, sheet := '', skip := 0, skip_end := 0) AS TABLE
+SELECT * REPLACE (path AS source_file) FROM read_lines(sheet_file(path, sheet), skip := skip, skip_end := skip_end);
+
 -- A TIMESTAMP in a zone as ISO 8601 text with the zone's offset, so that its day stays the day that people saw.
 CREATE MACRO with_offset(local_time, zone) AS
 strftime(local_time, '%Y-%m-%dT%H:%M:%S')
