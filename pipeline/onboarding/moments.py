@@ -4,10 +4,9 @@ A shape is a value with each digit as 9. A column has few, so every value is loo
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-__all__ = ["AMBIGUOUS", "MomentFormat", "Moments", "format_of_shape", "moment_sql", "settle_order", "sql_list"]
+__all__ = ["MomentFormat", "Moments", "format_of_shape", "instant_sql", "moment_sql", "settle_order"]
 
 # {d}{m} stand for the order that values decide.
 AMBIGUOUS = "?"
@@ -146,7 +145,7 @@ def settle_order(way: MomentFormat, day_first: bool) -> MomentFormat:
     return replace(way, format=way.format.replace(AMBIGUOUS, first, 1).replace(AMBIGUOUS, second, 1))
 
 
-def sql_list(formats: Mapping[str, None] | list[str] | tuple[str, ...]) -> str:
+def sql_list(formats: list[str]) -> str:
     """Write formats as DuckDB takes them: a text, or a list of texts."""
     texts = ["'" + text.replace("'", "''") + "'" for text in formats]
     return texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
@@ -178,9 +177,18 @@ def moment_sql(moments: Moments, value: str, zone: str, *, name: str = "moment")
     if first == "excel":
         days = f"to_microseconds((round(try_cast({value} AS DOUBLE) * 86400) * 1000000)::BIGINT)"
         return f"((TIMESTAMP '1899-12-30' + {days}) AT TIME ZONE '{zone}')"
-    local = [way.format for way in known if not way.has_zone and "%" in way.format]
-    zoned = any(way.has_zone for way in known)
-    if not local:
-        return value
-    call = f"{name}({value}, {sql_list(local)}, '{zone}')"
-    return call if not zoned else call  # text with an offset stays as it is
+    local = [way.format for way in known if not way.has_zone]
+    return f"{name}({value}, {sql_list(local)}, '{zone}')" if local else value  # what names an offset stays as it is
+
+
+def instant_sql(moments: Moments, value: str, zone: str) -> str:
+    """Write the SQL of a column's moments as TIMESTAMPTZ, missing where unread: for counting, not for the source."""
+    known = [way for way in moments.formats if not way.is_open]
+    if not known:
+        return "NULL::TIMESTAMPTZ"
+    if known[0].format in EPOCHS or known[0].format == "excel":
+        return f"try_cast({moment_sql(moments, value, zone)} AS TIMESTAMPTZ)"
+    local = [way.format for way in known if not way.has_zone]
+    parts = [f"(try_strptime({value}, {sql_list(local)}) AT TIME ZONE '{zone}')"] if local else []
+    parts += [f"try_cast({value} AS TIMESTAMPTZ)"] if any(way.has_zone for way in known) else []
+    return parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"

@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-__all__ = ["concepts", "in_section", "normal", "plain_word", "stage_of", "word_of", "words"]
+__all__ = ["concepts", "in_section", "kind_labels", "normal", "plain_word", "stage_of", "word_of", "words"]
 
 FILES = sorted(Path(__file__).parent.glob("names_*.toml"))
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
@@ -111,3 +111,13 @@ def stage_of(value: str) -> str | None:
     return word_of(value, "stages")
 
 
+
+
+@functools.cache
+def kind_labels(kind: str) -> dict[str, tuple[str, str]]:
+    """Give what touchpoints of a kind are called and what the lead did, by language; empty for a kind without words."""
+    return {
+        path.stem.removeprefix("names_"): (found[0], found[1])
+        for path, table in zip(FILES, _tables(), strict=True)
+        if (found := table.get("kind_labels", {}).get(kind)) is not None
+    }

@@ -66,6 +66,11 @@ coalesce(
 -- Text without blanks around it, no-break spaces included.
 CREATE MACRO trimmed(text) AS trim(text, ' ' || chr(9) || chr(10) || chr(13) || chr(160) || chr(8239) || chr(8201) || chr(65279));
 
+-- Whether a text says something: not empty, and no word for missing.
+CREATE MACRO present(text) AS coalesce(lower(trimmed(text)) NOT IN (
+    '', 'null', 'n/a', 'na', '#n/a', '(not set)', '(none)', 'none', 'nan', '-', '--', 'k.a.', 'k. a.', 'keine angabe', '\n', '#nv'
+), false);
+
 -- A number without its currency, percent sign and blanks; a minus may follow, or brackets stand for it.
 CREATE MACRO bare_number(text) AS
 regexp_replace(
