@@ -23,7 +23,7 @@ MOST_KINDS = 100
 def find_activities(connection: Connection, plan: Plan, roles: Roles) -> None:
     """Fill the plan's touchpoints."""
     for table, refers in roles.activities:
-        if table.known_shape:
+        if "user_id" in table.columns and table.known_shape:
             refers = Reference("user_id", plan.lead_id.name, 1.0)
         plan.activities.append(_activity(connection, plan, table, refers))
 

@@ -107,7 +107,7 @@ def _left_out(column: Column, status: Column | None) -> str | None:
         return "an id"
     if column.type == "text":
         return "free text, or too many different values"
-    if column.distinct < 2 and column.type != "boolean":
+    if column.distinct < 2 and column.filled >= FEW and column.type != "boolean":
         return "one value only"
     if column.type == "number" and re.search(r"\b(id|nr|no|number|nummer)$", normal(column.name)) and _is_key(column):
         return "an id"

@@ -13,7 +13,7 @@ from typing import TextIO
 
 from features.errors import DataError
 from pipeline.onboarding.layout import FOOTER_LINES, Layout, detect_layout, first_lines, footer_lines
-from pipeline.onboarding.web import web_relation
+from pipeline.onboarding.web import is_snowplow, web_relation
 from pipeline.tables.charsets import SAMPLE, bad_byte, likely_charset, open_bytes
 from pipeline.tables.duckdb import text_literal
 from pipeline.tables.workbooks import sheet_names, sheet_rows
@@ -179,7 +179,8 @@ def _headerless(path: Path, inside: str, where: str, charset: str, layout: Layou
         f"columns = {{{columns}}})"
     )
     notes = (charset, f"separator {_shown(layout.separator)}", f"no header: columns c0 to c{layout.fields - 1}")
-    return InputTable(inside, path, relation, relation, notes=notes)
+    shape = "Snowplow" if is_snowplow(list(layout.first)) else None
+    return InputTable(inside, path, relation, relation, notes=notes, known_shape=shape)
 
 
 def _json(path: Path, inside: str, where: str, charset: str) -> InputTable | None:

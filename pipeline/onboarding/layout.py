@@ -36,6 +36,8 @@ class Layout:
         Names of the columns as they stand; empty where the file has none.
     fields : int
         Number of fields of a row.
+    first : tuple of str
+        The first row, header or not.
     """
 
     separator: str
@@ -43,6 +45,7 @@ class Layout:
     header: tuple[str, ...]
     fields: int
     skip_end: int = 0
+    first: tuple[str, ...] = ()
 
 
 def numbered_rows(lines: Iterable[str], separator: str) -> list[tuple[int, list[str]]]:
@@ -65,8 +68,9 @@ def detect_layout(lines: list[str]) -> Layout:
 
     Examples
     --------
-    >>> detect_layout(["sep=;\n", "Nr;Budget\n", "1;1,5\n"])
-    Layout(separator=';', skip=1, header=('Nr', 'Budget'), fields=2, skip_end=0)
+    >>> found = detect_layout(["sep=;\n", "Nr;Budget\n", "1;1,5\n"])
+    >>> found.separator, found.skip, found.header, found.fields
+    (';', 1, ('Nr', 'Budget'), 2)
     >>> detect_layout(["Lead report\n", "\n", "Id,Company\n", "1,A\n", "2,B\n"]).skip
     2
     """
@@ -87,7 +91,7 @@ def detect_layout(lines: list[str]) -> Layout:
     if not whole:
         return Layout(separator, 0, (), size)
     line, first = whole[0]
-    return Layout(separator, line, tuple(first) if _is_header(first) else (), size)
+    return Layout(separator, line, tuple(first) if _is_header(first) else (), size, 0, tuple(first))
 
 
 def _is_header(row: list[str]) -> bool:

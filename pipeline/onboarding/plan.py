@@ -75,6 +75,10 @@ class Activity:
     identifier: str | None = None
     visitor: str | None = None
 
+    def zone(self, of_company: str) -> str:
+        """Give the time zone of its moments: web analytics write UTC."""
+        return "UTC" if self.table.known_shape else of_company
+
 
 @dataclass(frozen=True)
 class Attribute:

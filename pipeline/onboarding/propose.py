@@ -102,8 +102,8 @@ def _zone(tables: list[Table], ask: Ask) -> str:
     month_first = any(found.order == "month" for found in moments)
     german = dotted or any(GERMAN.search(value) for value in values) or _german_names(tables)
     default = "Europe/Berlin" if german else "America/New_York" if month_first else "UTC"
-    why = "German words" if german else "month before day" if month_first else "nothing in the files says which"
-    zone = ask(Question("zone", "In which time zone are moments without an offset?", (), default, f"Because of {why}."))
+    why = "German words in them." if german else "Month before day in them." if month_first else "Nothing in them says which."
+    zone = ask(Question("zone", "In which time zone are moments without an offset?", (), default, why))
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

@@ -142,17 +142,14 @@ def _people_rank(connection: Connection, table: Table, tables: list[Table]) -> f
 def _lead_id(people: Table, ask: Ask) -> Column:
     found = keys(people)
     named = [column for column in found if "lead_id" in concepts(column.name)] or found
-    default = named[0].name
-    answer = ask(
-        Question(
-            "lead_id",
-            f"Which column of {people.name} names the person?",
-            tuple(column.name for column in found),
-            default,
-            f"{named[0].distinct:,} different values in {named[0].filled:,} filled rows.",
-        )
+    question = Question(
+        "lead_id",
+        f"Which column of {people.name} names the person?",
+        tuple(column.name for column in found),
+        named[0].name,
+        f"{named[0].distinct:,} different values in {named[0].filled:,} filled rows.",
     )
-    return people.column(answer)
+    return people.column(ask(question))
 
 
 def _account_key(connection: Connection, people: Table, table: Table) -> str | None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from features.errors import DataError
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.names import concepts, stage_of
 from pipeline.onboarding.plan import History, Plan, Question, Reference, StageColumn, StatusStages
@@ -29,7 +28,7 @@ def find_stages(connection: Connection, plan: Plan, roles: Roles, ask: Ask, answ
     Raises
     ------
     DataError
-        Nothing says what became of leads, or two columns disagree about one stage and nobody answers.
+        Two columns disagree about one stage, or one may be the outcome, and nobody answers.
     """
     found = [
         StageColumn(table, refers, column, word, _reason(table))
@@ -55,7 +54,7 @@ def find_stages(connection: Connection, plan: Plan, roles: Roles, ask: Ask, answ
     ends = {i.stage for i in plan.stage_columns} | {s.stage for s in plan.statuses}
     ends |= {stage for history in plan.histories for stage in history.stages.values()}
     if "sales_qualified" not in ends:
-        _stop_without_outcome(plan, roles)
+        _without_outcome(plan, roles, ask)
 
 
 def answered(answers: dict[str, str], column: Column) -> str | None:
@@ -63,12 +62,35 @@ def answered(answers: dict[str, str], column: Column) -> str | None:
     return next((stage for stage in (*SAME, *OUTCOMES) if answers.get(stage) == column.name), None)
 
 
-def _stop_without_outcome(plan: Plan, roles: Roles) -> None:
-    moments = [column.name for table in (plan.people, *(table for table, _ in roles.deals)) for column in table.moments()]
-    raise DataError(
-        "no column, status or history says which leads sales qualified. Columns with moments are "
-        f"{', '.join(moments) or 'none'}. Name the right one with --set sales_qualified=COLUMN (and --set mql=COLUMN, "
-        "--set disqualified=COLUMN), or add the file that holds it."
+def _without_outcome(plan: Plan, roles: Roles, ask: Ask) -> None:
+    """Ask for the outcome among the moments that nothing else explains; where there are none, say that it is missing."""
+    known = {(item.table.name, item.column.name) for item in plan.stage_columns}
+    moments = [
+        (table, refers, column)
+        for table, refers in [(plan.people, None), *roles.deals]
+        for column in table.moments()
+        if (table.name, column.name) not in known
+        and not concepts(column.name) & {"created_at", "modified_at", "recorded_at"}
+        and column is not plan.created
+        and column.filled < table.rows
+    ]
+    nothing = "none"
+    if moments:
+        question = Question(
+            "sales_qualified",
+            "Which column says when sales qualified a lead?",
+            (*(column.name for _, _, column in moments), nothing),
+            None,
+            "No column, status or history says so by its name.",
+        )
+        answer = ask(question)
+        for table, refers, column in moments:
+            if column.name == answer:
+                plan.stage_columns.append(StageColumn(table, refers, column, "sales_qualified"))
+                return
+    plan.unsure.append(
+        "nothing in these files says which leads sales qualified: they can be read, but nothing can be learned until a file with "
+        "the outcome (a date, a status or a history of stages) is added"
     )
 
 

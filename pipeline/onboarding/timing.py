@@ -19,6 +19,9 @@ __all__ = ["Durations", "find_export_moment", "measure_durations"]
 
 DAYS = (7, 14, 21, 30, 45, 60, 90, 120, 150, 180, 270, 365)
 FEW = 20  # outcomes, fewer say nothing about how long they take
+USUAL_LABEL_DAYS, USUAL_EXPIRE_DAYS = 60, 120  # where nothing can be measured
+RECORDING_DAYS = 2  # as labels.recording_delay_days
+LABEL_SHARE, EXPIRE_SHARE = 0.3, 0.6  # of the history; the rest must hold training and test
 GAP_DAYS, STRAY_SHARE = 30, 0.001  # so few moments beyond such a gap are typed wrong
 DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{2,4}(?:(?:, | |T)\d{1,2}:\d{2}(?::\d{2})?(?: ?[AaPp][Mm])?)?")
 
@@ -60,8 +63,8 @@ def find_export_moment(connection: Connection, plan: Plan, paths: Iterable[Path]
         plan.exported_at, plan.exported_because = stated, "as the file says below its rows"
         return
     selects = [
-        f"SELECT {_end_of_day(column, plan.zone)} AS moment_at FROM {table.loaded} WHERE {where}"
-        for table, column, where in _unplanned(plan)
+        f"SELECT {_end_of_day(column, zone)} AS moment_at FROM {table.loaded} WHERE {where}"
+        for table, column, where, zone in _unplanned(plan)
     ]
     moments = " UNION ALL ".join(selects) or "SELECT NULL::TIMESTAMPTZ AS moment_at WHERE false"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE unplanned AS {moments}")
@@ -97,19 +100,18 @@ def _end_of_day(column: Column, zone: str) -> str:
     return f"{instant} + INTERVAL 1 DAY - INTERVAL 1 MICROSECOND" if column.moments.is_day else instant
 
 
-def _unplanned(plan: Plan) -> Iterable[tuple[Table, Column, str]]:
-    """List columns whose moments are past when they are written, each with the rows of which that is so."""
-    for column in plan.people.moments():
-        if concepts(column.name) & {"created_at", "modified_at"}:
-            yield plan.people, column, "true"
-    if plan.created is not None and not concepts(plan.created.name) & {"created_at", "modified_at"}:
-        yield plan.people, plan.created, "true"
-    for item in plan.stage_columns:
-        yield item.table, item.column, "true"
+def _unplanned(plan: Plan) -> Iterable[tuple[Table, Column, str, str]]:
+    """List columns whose moments are past when they are written, each with the rows of which that is so, and their zone."""
+    people = [c for c in plan.people.moments() if concepts(c.name) & {"created_at", "modified_at"} or c is plan.created]
+    found = [(plan.people, column, "true", plan.zone) for column in people]
+    found += [(item.table, item.column, "true", plan.zone) for item in plan.stage_columns]
     for history in plan.histories:
-        yield history.table, history.moment, "true"
+        found += [(history.table, c, "true", plan.zone) for c in (history.moment, history.recorded) if c is not None]
     for activity in plan.activities:
-        yield activity.table, activity.moment, _not_planned(activity)
+        for column in (activity.moment, activity.recorded):
+            if column is not None:
+                found.append((activity.table, column, _not_planned(activity), activity.zone(plan.zone)))
+    return found
 
 
 def _not_planned(activity: Activity) -> str:
@@ -157,20 +159,20 @@ def measure_durations(connection: Connection, plan: Plan) -> Durations:
             AND e.moment_at >= s.moment_at - INTERVAL 1 DAY
         WHERE s.moment_at IS NOT NULL AND s.moment_at <= {text_literal(plan.exported_at)}::TIMESTAMPTZ"""
     )
-    [(mqls, won, lost, won_days, any_days, span)] = connection.execute(
+    [(mqls, won, lost, won_days, longest, any_days, span)] = connection.execute(
         f"""SELECT count(*), count(*) FILTER (stage = 'sales_qualified'), count(*) FILTER (stage = 'disqualified'),
-        quantile_cont(days, 0.9) FILTER (stage = 'sales_qualified'), quantile_cont(days, 0.975),
-        epoch({text_literal(plan.exported_at)}::TIMESTAMPTZ - min(moment_at)) / 86400 FROM durations"""
+        quantile_cont(days, 0.9) FILTER (stage = 'sales_qualified'), max(days) FILTER (stage = 'sales_qualified'),
+        quantile_cont(days, 0.975), epoch({text_literal(plan.exported_at)}::TIMESTAMPTZ - min(moment_at)) / 86400 FROM durations"""
     ).fetchall()
-    most = max(DAYS[0], (span or 0) * 0.3)
-    label = _days(won_days if won >= FEW else 60, most)
-    expire = max(label, _days(any_days if won + lost >= FEW else 120, max(DAYS[0], (span or 0) * 0.6)))
-    because = (
-        f"9 of 10 of the {won:,} qualifications took at most {won_days:.0f} days; {span:.0f} days of history"
-        if won >= FEW
-        else f"only {won:,} qualifications: too few to measure how long they take"
-    )
-    return Durations(mqls, won, lost, label, expire, (won + lost) / max(1.0, (span or 0) / 7), because)
+    span = span or 0.0
+    if won < FEW:
+        label = _days(longest or USUAL_LABEL_DAYS, (span - RECORDING_DAYS) if won else USUAL_LABEL_DAYS)
+        because = f"only {won:,} qualification(s) in {span:.0f} days: too few to measure how long they take"
+    else:
+        label = _days(won_days, span * LABEL_SHARE)
+        because = f"9 of 10 of the {won:,} qualifications took at most {won_days:.0f} days; {span:.0f} days of history"
+    expire = max(label, _days(any_days, span * EXPIRE_SHARE) if won + lost >= FEW else USUAL_EXPIRE_DAYS)
+    return Durations(mqls, won, lost, label, expire, (won + lost) / max(1.0, span / 7), because)
 
 
 def _days(wanted: float, most: float) -> int:

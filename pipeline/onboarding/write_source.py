@@ -4,6 +4,7 @@ Names of files and columns, and values, are data: identifiers and literals are q
 """
 
 import re
+import textwrap
 from collections.abc import Iterable
 
 from pipeline.onboarding.activities import SALES_KINDS, SYSTEM_KINDS
@@ -16,6 +17,7 @@ from pipeline.tables.duckdb import text_literal
 
 __all__ = ["one_line", "source_sql"]
 
+WIDTH = 120
 DATED_BY_DAY = ("sales_qualified", "disqualified", "recycled", "customer")
 
 
@@ -55,7 +57,9 @@ def source_sql(plan: Plan, asked: Iterable[str]) -> str:
 
 
 def _comment(lines: Iterable[str]) -> str:
-    return "\n".join(f"-- {one_line(line)}" for line in lines)
+    return "\n".join(
+        textwrap.fill(one_line(line), WIDTH, initial_indent="-- ", subsequent_indent="--   ", break_long_words=False) for line in lines
+    )
 
 
 def _file_views(plan: Plan) -> list[tuple[Table, str]]:
@@ -96,11 +100,11 @@ def _lead(plan: Plan, column: str) -> str:
     return f"md5(lower(trim({quoted(column)})))" if plan.hashed_id else quoted(column)
 
 
-def _moment(plan: Plan, column: Column, *, ends: bool = False) -> str:
+def _moment(plan: Plan, column: Column, *, ends: bool = False, zone: str | None = None) -> str:
     if column.moments is None:
         return "NULL"
     name = "day" if ends and column.moments.is_day else "moment"
-    return moment_sql(column.moments, quoted(column.name), plan.zone, name=name)
+    return moment_sql(column.moments, quoted(column.name), zone or plan.zone, name=name)
 
 
 def _leads(plan: Plan, views: dict[int, str]) -> str:
@@ -245,12 +249,12 @@ def _touchpoints(plan: Plan, views: dict[int, str]) -> str:
 
 def _activity(plan: Plan, item: Activity, views: dict[int, str]) -> str:
     lead, rows = _reference(plan, item.reference, views[id(item.table)], views)
-    kind = _kind(item)
+    kind, zone = _kind(item), item.zone(plan.zone)
     columns = [f"{quoted(item.identifier)} AS touchpoint_id"] if item.identifier else []
     columns.append(f"{lead} AS lead_id")
     columns += [f"{quoted(item.visitor)} AS visitor_id"] if item.visitor else []
-    columns.append(f"{_moment(plan, item.moment)} AS occurred_at")
-    columns += [f"{_moment(plan, item.recorded)} AS recorded_at"] if item.recorded else []
+    columns.append(f"{_moment(plan, item.moment, zone=zone)} AS occurred_at")
+    columns += [f"{_moment(plan, item.recorded, zone=zone)} AS recorded_at"] if item.recorded else []
     columns.append(f"{kind} AS kind")
     for name, column in (("channel", item.channel), ("asset", item.asset), ("campaign", item.campaign)):
         if column is not None:
@@ -297,7 +301,7 @@ def _identities(plan: Plan, views: dict[int, str]) -> str:
         if item.visitor and item.reference:
             lead, rows = _reference(plan, item.reference, views[id(item.table)], views)
             selects.append(
-                f"SELECT {quoted(item.visitor)} AS visitor_id, {lead} AS lead_id, {_moment(plan, item.moment)} AS moment_at\nFROM {rows}\n"
+                f"SELECT {quoted(item.visitor)} AS visitor_id, {lead} AS lead_id, {_moment(plan, item.moment, zone=item.zone(plan.zone))} AS moment_at\nFROM {rows}\n"
                 f"WHERE {_has(item.reference.column)} AND {_has(item.visitor)}"
             )
     rows = "\nUNION ALL\n".join(selects)
