@@ -78,8 +78,7 @@ def _identifier(table: Table, taken: set[str]) -> str | None:
         named = "lead_id" in concepts(column.name) or concepts(column.name) == frozenset() and column.name.lower().endswith(
             ("event_id", "eventid", "touchpoint_id", "activity id", "activity_id", "aktivitäts-id")
         )
-        looks = any(len(value) == 36 and value.count("-") == 4 for value in list(column.values)[:3])
-        if (named and column.distinct >= 0.9 * column.filled >= 0.9 * 0.9 * table.rows) or looks:
+        if (named or column.is_uuid) and column.distinct >= 0.5 * column.filled and column.filled >= 0.9 * table.rows:
             return column.name
     return None
 

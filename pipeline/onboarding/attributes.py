@@ -7,7 +7,7 @@ from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.names import concepts, in_section, normal, plain_word
 from pipeline.onboarding.plan import Attribute, Plan
 from pipeline.onboarding.profile import filled_sql
-from pipeline.onboarding.roles import Roles, status_column
+from pipeline.onboarding.roles import Roles, status_columns
 from pipeline.tables.contract import CANONICAL
 from pipeline.tables.contract_sql import POSITION, quoted
 from pipeline.tables.duckdb import Connection, text_literal
@@ -42,7 +42,7 @@ def _account(people: Table) -> Column | None:
 def _of_table(connection: Connection, plan: Plan, table: Table, entity: str, names: set[str]) -> None:
     groups = _groups(plan, table) if entity == "lead" else {}
     skipped = _not_attributes(plan, table)
-    status = status_column(table) if entity == "lead" else None
+    statuses = [column.name for column in status_columns(table)] if entity == "lead" else []
     for column in table.columns.values():
         why = skipped.get(column.name)
         if why is None and column.personal == "email" and entity == "lead":
@@ -54,7 +54,7 @@ def _of_table(connection: Connection, plan: Plan, table: Table, entity: str, nam
                 )
             why = "personal data (email); whether the address is of a free provider is kept"
         elif why is None:
-            why = _left_out(column, status)
+            why = _left_out(column, statuses)
         if why is not None:
             plan.left_out.append((table, column, why))
             continue
@@ -90,7 +90,7 @@ def _not_attributes(plan: Plan, table: Table) -> dict[str, str]:
     return found
 
 
-def _left_out(column: Column, status: Column | None) -> str | None:
+def _left_out(column: Column, statuses: list[str]) -> str | None:
     if column.type == "empty":
         return "empty"
     if column.personal is not None:
@@ -101,7 +101,7 @@ def _left_out(column: Column, status: Column | None) -> str | None:
         return "who works on it: known to sales only"
     if column.type == "moment":
         return "a moment, and no stage"
-    if column is status or "converted" in concepts(column.name):
+    if column.name in statuses or concepts(column.name) & {"converted", "status"}:
         return "today's stage"
     if concepts(column.name) & {"lead_id", "visitor_id", "account_name"} and column.distinct > 0.5 * column.filled:
         return "an id"

@@ -34,6 +34,8 @@ class Column:
         Of a number: `de` (1.234,5) or `en`.
     unread : int
         Values that are not of the type.
+    is_uuid : bool
+        Its values are UUIDs.
     personal : str or None
         Which personal data it holds.
     notes : tuple of str
@@ -48,6 +50,7 @@ class Column:
     moments: Moments | None = None
     style: str = "en"
     unread: int = 0
+    is_uuid: bool = False
     personal: str | None = None
     notes: tuple[str, ...] = ()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from features.errors import DataError
-from pipeline.onboarding.layout import FOOTER_LINES, Layout, detect_layout, first_lines, footer_lines
+from pipeline.onboarding.layout import FOOTER_LINES, Layout, detect_layout, first_lines, footer_lines, is_header
 from pipeline.onboarding.web import is_snowplow, web_relation
 from pipeline.tables.charsets import SAMPLE, bad_byte, likely_charset, open_bytes
 from pipeline.tables.duckdb import text_literal
@@ -28,6 +28,7 @@ SUFFIXES = {
 }
 PARQUET_MAGIC, ZIP_MAGIC, GZIP_MAGIC = b"PAR1", b"PK\x03\x04", b"\x1f\x8b"
 JSON_SAMPLE = 1 << 20
+HEAD_ROWS = 60
 
 
 @dataclass(frozen=True)
@@ -208,14 +209,10 @@ def _sheets(path: Path, inside: str, where: str) -> list[InputTable]:
     tables = []
     for sheet in sheet_names(path):
         rows = sheet_rows(path, sheet)
-        first = [("\t".join(str(cell).replace("\t", " ") for cell in row) + "\n") for row in rows[:240]]
-        if len(rows) < 2:
+        skip = _header_row(rows[:HEAD_ROWS])
+        if skip is None or len(rows) < skip + 2:
             continue
-        layout = detect_layout(["sep=\t\n", *first])
-        if not layout.header:
-            continue
-        skip = layout.skip - 1
-        size = max((i + 1 for i, name in enumerate(layout.header) if name.strip()), default=0)
+        size = max(i + 1 for i, cell in enumerate(rows[skip]) if cell.strip())
         end = 0
         while end < FOOTER_LINES and not _whole_row(rows[-1 - end], size):
             end += 1
@@ -230,6 +227,14 @@ def _sheets(path: Path, inside: str, where: str) -> list[InputTable]:
     if not tables:
         raise DataError(f"{path}: no sheet has a header line and rows. Export it again.")
     return tables
+
+
+def _header_row(rows: list[list[str]]) -> int | None:
+    """Find the row of names: the first that fills two thirds of what the fullest row fills, and holds no value."""
+    filled = [sum(1 for cell in row if cell.strip()) for row in rows]
+    most = max(filled, default=0)
+    found = next((i for i, n in enumerate(filled) if n and n * 3 >= most * 2), None)
+    return found if found is not None and is_header([cell for cell in rows[found] if cell.strip()]) else None
 
 
 def _whole_row(row: list[str], size: int) -> bool:

@@ -13,7 +13,7 @@ from itertools import islice
 
 from pipeline.onboarding.names import normal, words
 
-__all__ = ["FOOTER_LINES", "Layout", "detect_layout", "footer_lines", "numbered_rows"]
+__all__ = ["FOOTER_LINES", "Layout", "detect_layout", "first_lines", "footer_lines", "is_header"]
 
 SEPARATORS = ";,\t|"
 SEPARATOR_NOTE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
@@ -48,7 +48,7 @@ class Layout:
     first: tuple[str, ...] = ()
 
 
-def numbered_rows(lines: Iterable[str], separator: str) -> list[tuple[int, list[str]]]:
+def _numbered_rows(lines: Iterable[str], separator: str) -> list[tuple[int, list[str]]]:
     """Split lines into rows, each with the line (from 0) that it begins on; quotes that don't fit are taken as they are."""
     reader = csv.reader(lines, delimiter=separator)
     rows, line = [], 0
@@ -75,9 +75,9 @@ def detect_layout(lines: list[str]) -> Layout:
     2
     """
     noted = SEPARATOR_NOTE.fullmatch(lines[0]) if lines else None
-    best: tuple[int, int, str, list[tuple[int, list[str]]]] = (0, 1, ",", numbered_rows(lines, ","))
+    best: tuple[int, int, str, list[tuple[int, list[str]]]] = (0, 1, ",", _numbered_rows(lines, ","))
     for separator in noted[1] if noted else SEPARATORS:
-        rows = [(line, row) for line, row in numbered_rows(lines, separator) if any(row)]
+        rows = [(line, row) for line, row in _numbered_rows(lines, separator) if any(row)]
         sizes = Counter(len(row) for _, row in rows if len(row) > 1)
         if not sizes:
             continue
@@ -91,10 +91,10 @@ def detect_layout(lines: list[str]) -> Layout:
     if not whole:
         return Layout(separator, 0, (), size)
     line, first = whole[0]
-    return Layout(separator, line, tuple(first) if _is_header(first) else (), size, 0, tuple(first))
+    return Layout(separator, line, tuple(first) if is_header(first) else (), size, 0, tuple(first))
 
 
-def _is_header(row: list[str]) -> bool:
+def is_header(row: list[str]) -> bool:
     """Tell names from values: no moment, number, URL or UUID among them, and at most one field empty of three."""
     filled = [field.strip() for field in row if field.strip()]
     data = re.compile(r"[\d\s.,:/+-]*\d[\d\s.,:/+-]*(T[\d:.Z+-]+)?|https?://.*|[0-9a-f]{8}-[0-9a-f-]{27}|\S+@\S+\.\S+")
@@ -119,7 +119,7 @@ def footer_lines(last: deque[tuple[int, str]], layout: Layout, total: int) -> in
     if not lines:
         return 0
     cut = len(lines)
-    for line, row in reversed(numbered_rows(lines, layout.separator)):
+    for line, row in reversed(_numbered_rows(lines, layout.separator)):
         if len(row) == layout.fields and not _is_total(row):
             break
         if len(row) > layout.fields:

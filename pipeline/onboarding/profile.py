@@ -22,6 +22,7 @@ DIGITS = "'0123456789', '9999999999'"
 EMAIL = r"[^@\s]+@[^@\s]+\.[^@\s]+"
 # Personal data that values give away; share of the filled sample that must look so.
 PERSONAL_VALUES = (
+    ("uuid", r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"),  # none, but as plain to see
     ("email", EMAIL),
     ("phone", r"(\+|00)[\d\s()/.-]{7,}|0\d{1,5}\s?[/-]\s?[\d\s-]{4,}|\(\d{2,5}\)\s?[\d\s-]{5,}"),
     ("network", r"(\d{1,3}\.){3}\d{1,3}|https?://([a-z]+\.)?(linkedin|xing|facebook|twitter|x)\.com/.*"),
@@ -91,7 +92,9 @@ def _profile(connection: Connection, loaded: str, sample: str, name: str) -> Col
     plain = Column(name, "text", total, min(distinct, total))
     if few == 0:
         return plain
-    personal = _personal_by_value(connection, sample, name, few)
+    personal = _looks_like(connection, sample, name, few)
+    if personal == "uuid":
+        return replace(plain, is_uuid=True)
     if personal is None and (moment := _moment(connection, loaded, sample, plain, few)) is not None:
         return moment
     if distinct <= 6:
@@ -116,7 +119,7 @@ def _values(connection: Connection, loaded: str, name: str) -> dict[str, int]:
     )
 
 
-def _personal_by_value(connection: Connection, sample: str, name: str, few: int) -> str | None:
+def _looks_like(connection: Connection, sample: str, name: str, few: int) -> str | None:
     checks = ", ".join(
         f"count(*) FILTER (regexp_full_match({value_sql(name)}, {text_literal(pattern)}))" for _, pattern in PERSONAL_VALUES
     )

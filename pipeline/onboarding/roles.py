@@ -10,7 +10,7 @@ from pipeline.onboarding.plan import Question, Reference
 from pipeline.onboarding.questions import Ask
 from pipeline.tables.duckdb import Connection
 
-__all__ = ["Roles", "assign_roles", "created_column", "stage_word", "time_columns"]
+__all__ = ["Roles", "assign_roles", "created_column", "stage_word", "status_columns", "time_columns"]
 
 STAGE_ROWS = 0.5  # of a status column's rows name a stage that is known
 HISTORY_REPEATS = 1.05  # rows per lead from which a status is a history
@@ -34,8 +34,7 @@ def stage_word(column: Column) -> str | None:
     """Say which stage a column of moments means by its name; None: none, or a moment that is no entry into a stage."""
     if concepts(column.name) & {"created_at", "modified_at", "recorded_at"}:
         return None
-    stage = word_of(column.name, "stages")
-    return None if stage == "exited" else stage
+    return None if word_of(column.name, "other_moments") else word_of(column.name, "stages")
 
 
 def created_column(table: Table) -> Column | None:
@@ -184,22 +183,29 @@ def _order_account(connection: Connection, people: Table, table: Table) -> Colum
 
 
 def status_column(table: Table) -> Column | None:
-    """Find the column whose values name stages: most rows of it do, and at least two stages occur."""
+    """Find the column whose values name stages best."""
+    return next(iter(status_columns(table)), None)
 
-    def rank(column: Column) -> tuple[float, bool]:
+
+def status_columns(table: Table) -> list[Column]:
+    """List the columns whose values name stages, best first: most rows of each do, and two stages occur or its name says so."""
+
+    def rank(column: Column) -> float:
         named = "stage_after" in concepts(column.name) or "status" in concepts(column.name)
-        return stage_share(column) + 0.2 * named, named
+        return stage_share(column) + 0.2 * named
 
     found = [
         column
         for column in table.columns.values()
         if column.type == "category"
-        and stage_share(column) >= STAGE_ROWS
         and column.personal in (None, "name")
-        and (len({stage_of(v) for v in column.values} - {None}) >= 2 or "status" in concepts(column.name))
         and not normal(column.name).startswith(("old", "alte", "from", "previous", "vorherige"))
+        and (
+            (stage_share(column) >= STAGE_ROWS and len({stage_of(value) for value in column.values} - {None}) >= 2)
+            or ("status" in concepts(column.name) and stage_share(column) > 0)
+        )
     ]
-    return max(found, key=rank) if found else None
+    return sorted(found, key=rank, reverse=True)
 
 
 def stage_share(column: Column) -> float:

@@ -8,7 +8,7 @@ from pipeline.onboarding.names import concepts, stage_of
 from pipeline.onboarding.plan import History, Plan, Question, Reference, StageColumn, StatusStages
 from pipeline.onboarding.profile import filled_sql, value_sql
 from pipeline.onboarding.questions import Ask
-from pipeline.onboarding.roles import Roles, created_column, stage_word, status_column, time_columns
+from pipeline.onboarding.roles import Roles, created_column, stage_word, status_columns, time_columns
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection
 
@@ -114,19 +114,24 @@ def _closed(found: list[StageColumn], plan: Plan) -> list[StageColumn]:
     for item in found:
         if item.stage != "closed":
             continue
-        status = status_column(item.table)
         for stage, words in (("won", WON_WORDS), ("disqualified", LOST_WORDS)):
-            values = () if status is None else tuple(v for v in status.values if stage_of(v) in words)
-            dated = any(other.stage == stage and other.table is item.table for other in kept)
-            if status is not None and values and not dated:
-                kept.append(replace(item, stage=stage, only=(status.name, values)))
+            if any(other.stage == stage and other.table is item.table for other in kept):
+                continue
+            for status in status_columns(item.table):
+                values = tuple(value for value in status.values if stage_of(value) in words)
+                if values:
+                    kept.append(replace(item, stage=stage, only=(status.name, values)))
+                    break
+            else:
+                if stage == "disqualified" and item.reason is not None:
+                    kept.append(replace(item, stage=stage, only=(item.reason, tuple(item.table.column(item.reason).values))))
         if not any(other.column is item.column for other in kept):
             plan.unsure.append(f"{item.table.name}: column {item.column.name} is not used: nothing says how it closed")
     return kept
 
 
 def _history(table: Table, refers: Reference, status: Column) -> History:
-    stages = {value: stage for value in status.values if (stage := stage_of(value)) not in (None, "exited", "closed")}
+    stages = {value: stage for value in status.values if (stage := stage_of(value)) not in (None, "closed")}
     moment = time_columns(table)[0]
     recorded = next((c for c in table.moments() if "recorded_at" in concepts(c.name)), None)
     owner = next((c.name for c in table.columns.values() if "owner" in concepts(c.name)), None)
@@ -216,37 +221,34 @@ def _with_outcome(history: History, plan: Plan) -> History:
 def _statuses(connection: Connection, plan: Plan, roles: Roles) -> Iterable[StatusStages]:
     """Find rows whose status names an outcome that no moment of the row dates."""
     for table, refers in [(plan.people, None), *roles.deals]:
-        status = _current_status(table)
-        if status is None:
-            continue
         modified = next((c for c in table.moments() if "modified_at" in concepts(c.name)), None)
         for stage, words in (("sales_qualified", OUTCOMES), ("disqualified", LOST_WORDS)):
-            values = tuple(v for v in status.values if _status_stage(v, status) in words)
-            if stage == "sales_qualified" and refers is not None:
-                values = tuple(v for v in values if stage_of(v) in ("won", "customer"))
-            dates = _dates(plan, table, stage)
-            if not values or (plan.histories and not dates and _dated_by_history(plan, stage)):
-                continue
-            number = _undated(connection, table, status.name, values, dates)
-            if not number:
-                continue
-            at_export = modified is None and stage == "disqualified"
-            dated = (
-                f"dated by {modified.name}"
-                if modified is not None
-                else "dated by the export, the latest moment it can be"
-                if at_export
-                else "without a moment: such leads leave the training rows"
-            )
-            plan.unsure.append(f"{table.name}: {number:,} row(s) are {stage} by {status.name} alone, {dated}")
-            yield StatusStages(table, refers, status.name, values, stage, modified, at_export, dates, _reason(table))
+            for status in _current_statuses(table):
+                values = tuple(value for value in status.values if _status_stage(value, status) in words)
+                if stage == "sales_qualified" and refers is not None:
+                    values = tuple(value for value in values if stage_of(value) in ("won", "customer"))
+                dates = _dates(plan, table, stage)
+                if not values or (not dates and _dated_by_history(plan, stage)):
+                    continue
+                number = _undated(connection, table, status.name, values, dates)
+                if not number:
+                    continue
+                at_export = modified is None and stage == "disqualified"
+                dated = (
+                    f"dated by {modified.name}"
+                    if modified is not None
+                    else "dated by the export, the latest moment it can be"
+                    if at_export
+                    else "without a moment: such leads leave the training rows"
+                )
+                plan.unsure.append(f"{table.name}: {number:,} row(s) are {stage} by {status.name} alone, {dated}")
+                yield StatusStages(table, refers, status.name, values, stage, modified, at_export, dates, _reason(table))
+                break
 
 
-def _current_status(table: Table) -> Column | None:
-    status = status_column(table)
-    if status is not None:
-        return status
-    return next((c for c in table.columns.values() if c.type == "boolean" and "converted" in concepts(c.name)), None)
+def _current_statuses(table: Table) -> list[Column]:
+    flags = [c for c in table.columns.values() if c.type == "boolean" and "converted" in concepts(c.name)]
+    return [*status_columns(table), *flags]
 
 
 def _status_stage(value: str, status: Column) -> str | None:

@@ -101,6 +101,7 @@ def _lead(plan: Plan, column: str) -> str:
 
 
 def _moment(plan: Plan, column: Column, *, ends: bool = False, zone: str | None = None) -> str:
+    """SQL of a moment. `ends`: a day without a time is its end, since nobody knew of it before."""
     if column.moments is None:
         return "NULL"
     name = "day" if ends and column.moments.is_day else "moment"
@@ -235,8 +236,13 @@ def _history(plan: Plan, item: History, views: dict[int, str]) -> str:
     cases = " ".join(f"WHEN trim({quoted(item.column)}) IN ({_listed(v)}) THEN '{s}'" for s, v in by_stage.items())
     extra = f", {quoted(item.reason)} AS reason" if item.reason else ", NULL::VARCHAR AS reason"
     extra += f", {_moment(plan, item.recorded)} AS recorded_at" if item.recorded else ""
+    moment = _moment(plan, item.moment)
+    starts = _listed(value for value, stage in item.stages.items() if stage not in DATED_BY_DAY)
+    if item.moment.moments is not None and item.moment.moments.is_day:
+        ends = _moment(plan, item.moment, ends=True)
+        moment = f"CASE WHEN trim({quoted(item.column)}) IN ({starts}) THEN {moment} ELSE {ends} END" if starts else ends
     return (
-        f"SELECT {lead} AS lead_id,\n       CASE {cases} END AS stage,\n       {_moment(plan, item.moment)} AS occurred_at"
+        f"SELECT {lead} AS lead_id,\n       CASE {cases} END AS stage,\n       {moment} AS occurred_at"
         f"{extra}, {_position(item.table)}\nFROM {rows}\nWHERE trim({quoted(item.column)}) IN ({_listed(item.stages)})"
     )
 
@@ -253,7 +259,7 @@ def _activity(plan: Plan, item: Activity, views: dict[int, str]) -> str:
     columns = [f"{quoted(item.identifier)} AS touchpoint_id"] if item.identifier else []
     columns.append(f"{lead} AS lead_id")
     columns += [f"{quoted(item.visitor)} AS visitor_id"] if item.visitor else []
-    columns.append(f"{_moment(plan, item.moment, zone=zone)} AS occurred_at")
+    columns.append(f"{_moment(plan, item.moment, ends=True, zone=zone)} AS occurred_at")
     columns += [f"{_moment(plan, item.recorded, zone=zone)} AS recorded_at"] if item.recorded else []
     columns.append(f"{kind} AS kind")
     for name, column in (("channel", item.channel), ("asset", item.asset), ("campaign", item.campaign)):
