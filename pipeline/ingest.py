@@ -7,12 +7,16 @@ from typing import Any
 from rich.table import Table
 
 from pipeline.console import console, progress, run_main
+from pipeline.pages.ingest_words import export_lines, remark_lines, unplaced_lines
 from pipeline.pages.machine_traffic_words import traffic_lines
 from pipeline.params import load_params
 from pipeline.population.machine_traffic import machine_traffic
 from pipeline.tables.export import read_export
-from pipeline.tables.ingested import Counts, ingest
+from pipeline.tables.ingest_counts import Counts
+from pipeline.tables.ingested import ingest
 from pipeline.tables.json_files import write_json
+from pipeline.tables.parquet import read_table
+from pipeline.tables.unplaced_outcomes import FILE
 
 __all__ = ["SECTIONS", "main"]
 
@@ -27,6 +31,8 @@ def _show(counts: dict[str, Counts]) -> None:
         note = reasons if count.rows else "[yellow]no rows: only a header?[/yellow]"
         table.add_row(name, f"{count.rows:,}", f"{count.kept:,}", f"{sum(count.quarantined.values()):,}", note)
     console.print(table)
+    for line in remark_lines(counts):
+        console.print(line, markup=False)
 
 
 def main() -> None:
@@ -40,15 +46,30 @@ def main() -> None:
             Path(params.ingest.raw_dir),
             data / "canonical",
             data / "quarantine",
-            params.ingest.max_bad_share,
+            params.ingest.bad_shares,
             lambda done, total: bar.update(task, completed=done, total=total),
+            params.ingest.exported_at,
         )
     _show(counts)
-    traffic = machine_traffic(data / "canonical", ordinal=read_export(data / "canonical").ordinal)
+    canonical = data / "canonical"
+    export = read_export(canonical)
+    said_by = "the source" if params.ingest.exported_at is None else "ingest.exported_at"
+    for line in (
+        *export_lines(canonical, export, said_by),
+        *unplaced_lines(read_table(canonical / f"{FILE}.parquet", FILE)),
+    ):
+        console.print(line, markup=False)
+    traffic = machine_traffic(canonical, ordinal=export.ordinal)
     for line in traffic_lines(asdict(traffic)):
         console.print(line, markup=False)
     summary: dict[str, Any] = {
-        name: {"rows": count.rows, "kept": count.kept, "quarantined": count.quarantined}
+        name: {
+            "rows": count.rows,
+            "kept": count.kept,
+            "quarantined": count.quarantined,
+            "values": count.values,
+            "notes": count.notes,
+        }
         for name, count in counts.items()
     }
     summary["machine_traffic"] = traffic.counts()

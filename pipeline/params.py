@@ -5,10 +5,10 @@ A stage names the sections it takes in its ``SECTIONS``; a contract test holds `
 
 import datetime as dt
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, create_model
+from pydantic import AwareDatetime, Field, ValidationError, create_model, model_validator
 
 from features.errors import ParameterError
 from features.params import FeaturesParams, Frozen
@@ -60,12 +60,34 @@ class PathsParams(Frozen):
     reports_dir: Path = Path("reports")
 
 
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
 class IngestParams(Frozen):
-    """The `ingest` section: which source to read, from where, and how many bad rows are bearable."""
+    """The `ingest` section: which source to read, from where, when it was exported, and how many bad rows are bearable.
+
+    `exported_at` (with a zone) goes before what the source says of the export's moment. `max_bad_share` is one share for every
+    table, or a mapping from tables to shares, with `default` for the others; a table's may be a mapping from reasons to shares,
+    with `default` for the sum of the other reasons.
+    """
 
     source: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     raw_dir: str
-    max_bad_share: float = Field(default=0.02, ge=0.0, le=1.0)
+    exported_at: AwareDatetime | None = None
+    max_bad_share: Share | dict[str, Share | dict[str, Share]] = 0.02
+
+    @model_validator(mode="after")
+    def _default_is_a_share(self) -> Self:
+        if isinstance(self.max_bad_share, dict) and isinstance(self.max_bad_share.get("default"), dict):
+            raise ValueError("max_bad_share: `default` is a share between 0 and 1, not a mapping")
+        return self
+
+    @property
+    def bad_shares(self) -> float | dict[str, float | dict[str, float]]:
+        """`max_bad_share` with a default in every mapping."""
+        if not isinstance(self.max_bad_share, dict):
+            return self.max_bad_share
+        return {"default": 0.02, **self.max_bad_share}
 
 
 class SimulatorParams(Frozen):

@@ -6,7 +6,7 @@ from features.errors import DataError
 from models.answers.risk_set import CUSTOMERS, RiskSet
 from pipeline.console import console, run_main
 from pipeline.params import load_params
-from pipeline.population.risk_set import customer_snapshots, mql_snapshots, risk_periods
+from pipeline.population.risk_set import customer_snapshots, mql_snapshots, outside_cut_months, risk_periods
 from pipeline.tables.export import read_export
 from pipeline.tables.parquet import write_table
 
@@ -25,6 +25,7 @@ def main() -> None:
     if risk_set.name == CUSTOMERS:
         snapshots = customer_snapshots(periods, export.exported_at)
     else:
+        periods = outside_cut_months(periods, data / "canonical")
         snapshots = mql_snapshots(periods, params.snapshots, export.exported_at, ordinal=export.ordinal)
     if snapshots.empty:
         raise DataError(

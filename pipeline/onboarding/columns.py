@@ -4,10 +4,8 @@ from dataclasses import dataclass, field
 
 from pipeline.onboarding.moments import Moments
 
-__all__ = ["BOOLEANS", "MISSING", "Column", "Table"]
+__all__ = ["BOOLEANS", "Column", "Table"]
 
-# In any case, trimmed; besides the empty text.
-MISSING = ("null", "n/a", "na", "#n/a", "(not set)", "(none)", "none", "nan", "-", "--", "k.a.", "k. a.", "keine angabe", "\\n", "#nv")
 BOOLEANS = {
     **dict.fromkeys(("ja", "j", "yes", "y", "true", "t", "wahr", "w", "1", "on", "x"), True),
     **dict.fromkeys(("nein", "n", "no", "false", "f", "falsch", "0", "off"), False),

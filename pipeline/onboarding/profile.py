@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from pipeline.onboarding.columns import BOOLEANS, MISSING, Column
+from pipeline.onboarding.columns import BOOLEANS, Column
 from pipeline.onboarding.moments import MomentFormat, Moments, format_of_shape, settle_order
 from pipeline.onboarding.names import concepts, normal
 from pipeline.tables.contract_sql import quoted
@@ -12,6 +12,7 @@ from pipeline.tables.duckdb import Connection, text_literal
 
 __all__ = ["filled_sql", "profile_columns", "value_sql"]
 
+LONGEST_MISSING = 15  # bytes; 'keine angabe' and '(not provided)' are the longest words for missing
 SAMPLE_ROWS = 20_000
 MOST_CATEGORIES = 200
 FEW_ROWS = 50  # of fewer rows nobody can tell a category from a text
@@ -46,9 +47,9 @@ def value_sql(name: str) -> str:
 
 
 def filled_sql(name: str) -> str:
-    """SQL of the condition that a column has a value: neither empty nor a word for missing."""
-    words = ", ".join(text_literal(word) for word in ("", *MISSING))
-    return f"({quoted(name)} IS NOT NULL AND lower(trim({quoted(name)})) NOT IN ({words}))"
+    """SQL of the condition that a column has a value; only a short text can be a word for missing, and long ones are many."""
+    raw = quoted(name)
+    return f"coalesce(CASE WHEN strlen({raw}) > {LONGEST_MISSING} THEN trim({raw}) <> '' ELSE present({raw}) END, false)"
 
 
 def profile_columns(connection: Connection, loaded: str, names: list[str]) -> dict[str, Column]:
@@ -113,8 +114,8 @@ def _profile(connection: Connection, loaded: str, sample: str, name: str) -> Col
 def _values(connection: Connection, loaded: str, name: str) -> dict[str, int]:
     return dict(
         connection.execute(
-            f"SELECT {value_sql(name)} AS value, count(*) AS n FROM {loaded} WHERE {filled_sql(name)} "
-            f"GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_CATEGORIES}"
+            f"SELECT tidied(raw) AS value, sum(n)::BIGINT AS n FROM (SELECT {quoted(name)} AS raw, count(*) AS n FROM {loaded} GROUP BY 1) "
+            f"WHERE tidied(raw) IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_CATEGORIES}"
         ).fetchall()
     )
 

@@ -204,7 +204,7 @@ def _stage_column(plan: Plan, item: StageColumn, views: dict[int, str]) -> str:
     lead, rows = _reference(plan, item.reference, views[id(item.table)], views)
     reason = quoted(item.reason) if item.reason and item.stage == "disqualified" else "NULL::VARCHAR"
     moment = _moment(plan, item.column, ends=item.stage in DATED_BY_DAY)
-    only = f" AND trim({quoted(item.only[0])}) IN ({_listed(item.only[1])})" if item.only else ""
+    only = f" AND tidied({quoted(item.only[0])}) IN ({_listed(item.only[1])})" if item.only else ""
     return (
         f"SELECT {lead} AS lead_id, '{item.stage}' AS stage, {moment} AS occurred_at,\n"
         f"       {reason} AS reason, {_position(item.table)}\n"
@@ -224,7 +224,7 @@ def _status(plan: Plan, item: StatusStages, views: dict[int, str]) -> str:
     return (
         f"SELECT {lead} AS lead_id, '{item.stage}' AS stage, {moment} AS occurred_at,\n"
         f"       {reason} AS reason, {_position(item.table)}\n"
-        f"FROM {rows}\nWHERE trim({quoted(item.column)}) IN ({_listed(item.values)}){unless}"
+        f"FROM {rows}\nWHERE tidied({quoted(item.column)}) IN ({_listed(item.values)}){unless}"
     )
 
 
@@ -233,17 +233,17 @@ def _history(plan: Plan, item: History, views: dict[int, str]) -> str:
     by_stage: dict[str, list[str]] = {}
     for value, stage in item.stages.items():
         by_stage.setdefault(stage, []).append(value)
-    cases = " ".join(f"WHEN trim({quoted(item.column)}) IN ({_listed(v)}) THEN '{s}'" for s, v in by_stage.items())
+    cases = " ".join(f"WHEN tidied({quoted(item.column)}) IN ({_listed(v)}) THEN '{s}'" for s, v in by_stage.items())
     extra = f", {quoted(item.reason)} AS reason" if item.reason else ", NULL::VARCHAR AS reason"
     extra += f", {_moment(plan, item.recorded)} AS recorded_at" if item.recorded else ""
     moment = _moment(plan, item.moment)
     starts = _listed(value for value, stage in item.stages.items() if stage not in DATED_BY_DAY)
     if item.moment.moments is not None and item.moment.moments.is_day:
         ends = _moment(plan, item.moment, ends=True)
-        moment = f"CASE WHEN trim({quoted(item.column)}) IN ({starts}) THEN {moment} ELSE {ends} END" if starts else ends
+        moment = f"CASE WHEN tidied({quoted(item.column)}) IN ({starts}) THEN {moment} ELSE {ends} END" if starts else ends
     return (
         f"SELECT {lead} AS lead_id,\n       CASE {cases} END AS stage,\n       {moment} AS occurred_at"
-        f"{extra}, {_position(item.table)}\nFROM {rows}\nWHERE trim({quoted(item.column)}) IN ({_listed(item.stages)})"
+        f"{extra}, {_position(item.table)}\nFROM {rows}\nWHERE tidied({quoted(item.column)}) IN ({_listed(item.stages)})"
     )
 
 
@@ -280,7 +280,7 @@ def _kind(item: Activity) -> str:
     if not by_kind:
         return quoted(item.kind)
     cases = "\n           ".join(
-        f"WHEN trim({quoted(item.kind)}) IN ({_listed(values)}) THEN '{kind}'" for kind, values in by_kind.items()
+        f"WHEN tidied({quoted(item.kind)}) IN ({_listed(values)}) THEN '{kind}'" for kind, values in by_kind.items()
     )
     return f"CASE {cases}\n           ELSE {quoted(item.kind)} END"
 
@@ -294,7 +294,7 @@ def _by(item: Activity, kind: str) -> str:
     """SQL of who acted: what sales or a system does is not the lead's behaviour."""
     values = {} if item.kind is None else {v: item.kinds.get(v, v) for v in item.table.column(item.kind).values}
     cases = [
-        f"WHEN trim({quoted(item.kind)}) IN ({_listed(v for v, k in values.items() if k in kinds)}) THEN '{by}'"
+        f"WHEN tidied({quoted(item.kind)}) IN ({_listed(v for v, k in values.items() if k in kinds)}) THEN '{by}'"
         for by, kinds in (("sales", SALES_KINDS), ("system", SYSTEM_KINDS))
         if item.kind is not None and any(k in kinds for k in values.values())
     ]

@@ -34,6 +34,7 @@ __all__ = [
     "micros",
     "mql_periods",
     "mql_snapshots",
+    "outside_cut_months",
     "risk_periods",
 ]
 
@@ -249,6 +250,29 @@ def risk_periods(canonical: Path, risk_set: RiskSet) -> pd.DataFrame:
     table = pa.Table.from_pandas(periods, preserve_index=False)
     frame: pd.DataFrame = check_table(table, "risk_periods", f"risk periods of {canonical}").to_pandas()
     return frame
+
+
+def outside_cut_months(periods: pd.DataFrame, canonical: Path) -> pd.DataFrame:
+    """Leave out risk periods that began in a month of which ingest could not place too many outcomes.
+
+    Nobody of such a month is learned from, those still open included: the ones left would be a choice by outcome. Open ones are
+    scored all the same.
+
+    Parameters
+    ----------
+    periods : DataFrame
+        As returned by `risk_periods`.
+    canonical : Path
+        Folder of canonical tables; without `unplaced_outcomes` no month is cut.
+    """
+    path = canonical / "unplaced_outcomes.parquet"
+    if not path.exists():
+        return periods
+    months = read_table(path, "unplaced_outcomes").to_pandas()
+    cut = months.loc[months["cut"], "month"]
+    began = periods["started_at"].dt.tz_convert("UTC").dt.strftime("%Y-%m")
+    kept: pd.DataFrame = periods[~began.isin(cut.dt.strftime("%Y-%m"))].reset_index(drop=True)
+    return kept
 
 
 def leads_at_risk(canonical: Path, params: SnapshotsParams) -> pd.DataFrame:

@@ -143,6 +143,20 @@ BETWEEN: dict[str, TableSchema] = {
         ),
         ("lead_id", "risk_period"),
     ),
+    # Only months that lack an outcome; without a month: leads of which the MQL could not be read, either.
+    "unplaced_outcomes": TableSchema(
+        (
+            Column("month", TIME, required=False),
+            Column("mqls", pa.int64()),
+            Column("sales_qualified", pa.int64()),
+            Column("disqualified", pa.int64()),
+            Column("sales_qualified_unplaced", pa.int64()),
+            Column("disqualified_unplaced", pa.int64()),
+            Column("leads_unplaced", pa.int64()),
+            Column("cut", pa.bool_()),
+        ),
+        ("month",),
+    ),
     "labels": TableSchema(
         (
             *SNAPSHOT,

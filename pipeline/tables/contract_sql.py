@@ -1,15 +1,24 @@
 """The data contract as SQL: how each raw column becomes its declared type, and why a row can't."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from features.errors import DataError
 from pipeline.tables.contract import ATTRIBUTE_TYPES, CANONICAL, Column
+from pipeline.tables.duckdb import text_literal
 
 __all__ = ["POSITION", "Typed", "quoted", "relations", "typed_columns"]
 
+# A row with one of these rounded speaks of somebody else; without another id it is only less well known.
+IDS_THAT_BIND = ("lead_id", "touchpoint_id")
+IDS = (*IDS_THAT_BIND, "account_id", "visitor_id")
+# What a source gives as a day is the last microsecond of it (`day` in macros.sql).
+END_OF_DAY = "epoch_us({moment}) % 60000000 = 59999999"
+
 POSITION = ("source_file", "source_line")
+PLAIN_NUMBER = r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?"
 # A time of day before the offset, else the day of '2026-01-05' would pass for one.
 ZONE = r"\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|z|[+-]\d{2}(:?\d{2})?)$"
 # Clocks of two systems differ, and some record a day instead of a moment.
@@ -19,11 +28,21 @@ SQL_TYPES = {"string": "VARCHAR", "double": "DOUBLE", "bool": "BOOLEAN", "timest
 
 @dataclass(frozen=True)
 class Typed:
-    """One column of a canonical table: its SQL expression over the raw row, and the conditions that condemn the row."""
+    """One column of a canonical table: its SQL expression over the raw row, and what condemns the row or only the value.
+
+    Attributes
+    ----------
+    name, expression : str
+    checks : tuple of (str, str)
+        SQL conditions over the raw row that condemn it, each with its reason.
+    cleared : tuple of (str, str)
+        SQL conditions under which the value counts as missing and the row stays, each with its reason.
+    """
 
     name: str
     expression: str
-    checks: tuple[tuple[str, str], ...]  # (SQL condition over the raw row, reason)
+    checks: tuple[tuple[str, str], ...] = ()
+    cleared: tuple[tuple[str, str], ...] = ()
 
 
 def quoted(name: str) -> str:
@@ -32,7 +51,12 @@ def quoted(name: str) -> str:
 
 
 def typed_columns(
-    table: str, described: dict[str, str], attributes: dict[str, str], where: str, exported_at: str | None
+    table: str,
+    described: dict[str, str],
+    attributes: dict[str, str],
+    where: str,
+    exported_at: str | None,
+    untidy: Collection[str] = (),
 ) -> list[Typed]:
     """Plan a table's columns.
 
@@ -43,11 +67,13 @@ def typed_columns(
     described : dict of str to str
         The view's columns and their DuckDB types.
     attributes : dict of str to str
-        Declared attributes of this table's entity and their types; empty for tables without.
+        Declared attributes of this table's entity and their types, of `attribute_changes` all; empty for tables without.
     where : str
         The source, for messages.
     exported_at : str or None
         SQL literal; moments after it condemn a row. None: not checked.
+    untidy : collection of str
+        Text columns in which some values are not NFC, have blanks around them, or say in words that they are missing.
 
     Raises
     ------
@@ -62,6 +88,8 @@ def typed_columns(
             f"{where}: view {table!r} lacks column(s) {', '.join(missing)}; it has {', '.join(described)}. "
             "Add them to the view."
         )
+    histories = attributes if table == "attribute_changes" else {}
+    attributes = {} if histories else attributes
     absent = sorted(set(attributes) - set(described))
     if absent:
         raise DataError(
@@ -76,19 +104,65 @@ def typed_columns(
             else f"Allowed: {', '.join(declared)}."
         )
         raise DataError(f"{where}: view {table!r} has undeclared column(s) {', '.join(unknown)}. {hint}")
-    columns = list(schema.columns) + [
-        Column(name, ATTRIBUTE_TYPES[kind], required=False, optional=True) for name, kind in attributes.items()
+    typed = [
+        _typed(column, described.get(column.name), exported_at, column.name in untidy) for column in schema.columns
     ]
-    return [_typed(column, described.get(column.name), table, exported_at) for column in columns]
+    if histories:
+        typed = [_by_declared_type(column, histories) if column.name == "value" else column for column in typed]
+    return typed + [
+        _attribute(name, ATTRIBUTE_TYPES[kind], described[name], name in untidy) for name, kind in attributes.items()
+    ]
 
 
-def _typed(column: Column, raw_type: str | None, table: str, exported_at: str | None) -> Typed:
+def _given(name: str, raw_type: str, *, untidy: bool) -> str:
+    """Write a raw value; missing where it is empty, or says so."""
+    raw = quoted(name)
+    if raw_type != "VARCHAR":
+        return raw
+    return f"if(untidy({raw}), tidied({raw}), nullif({raw}, ''))" if untidy else f"nullif({raw}, '')"
+
+
+def _number(given: str) -> str:
+    return f"CASE WHEN isfinite(TRY_CAST({given} AS DOUBLE)) THEN TRY_CAST({given} AS DOUBLE) END"
+
+
+def _attribute(name: str, kind: pa.DataType, raw_type: str, untidy: bool) -> Typed:
+    """Plan an attribute: nobody has to have it, so a value of another type is missing and the row stays."""
+    given = _given(name, raw_type, untidy=untidy)
+    if pa.types.is_string(kind):
+        return Typed(name, f"nullif(CAST({given} AS VARCHAR), '')")
+    word, expression = (
+        ("number", _number(given)) if pa.types.is_floating(kind) else ("boolean", f"TRY_CAST({given} AS BOOLEAN)")
+    )
+    bad = f"{given} IS NOT NULL AND ({expression}) IS NULL"
+    return Typed(name, expression, cleared=((bad, f"bad {word} in {name}"),))
+
+
+def _by_declared_type(value: Typed, attributes: dict[str, str]) -> Typed:
+    """Hold the values of `attribute_changes` to the declared types of their attributes, as those of `leads` are."""
+    given, cases, cleared = value.expression, [], []
+    for word, cast in (("number", _number(given)), ("boolean", f"TRY_CAST({given} AS BOOLEAN)")):
+        names = [name for name, kind in attributes.items() if kind == word]
+        if not names:
+            continue
+        of_kind = f"attribute IN ({', '.join(text_literal(name) for name in names)})"
+        text = f"CAST({cast} AS VARCHAR)"
+        if word == "number":  # as it was written, where that is a number for everybody
+            text = f"CASE WHEN regexp_full_match({given}, '{PLAIN_NUMBER}') THEN {given} ELSE {text} END"
+        cases.append(f"WHEN {of_kind} THEN {text}")
+        bad = f"{of_kind} AND {given} IS NOT NULL AND ({cast}) IS NULL"
+        cleared.append((bad, f"bad {word} in value"))
+    expression = f"CASE {' '.join(cases)} ELSE {given} END" if cases else given
+    return Typed(value.name, expression, value.checks, tuple(cleared))
+
+
+def _typed(column: Column, raw_type: str | None, exported_at: str | None, untidy: bool) -> Typed:
     sql_type = SQL_TYPES[str(column.type)]
     if raw_type is None:
-        return Typed(column.name, f"NULL::{sql_type}", ())
-    raw = quoted(column.name)
-    given = f"nullif({raw}, '')" if raw_type == "VARCHAR" else raw
+        return Typed(column.name, f"NULL::{sql_type}")
+    given = _given(column.name, raw_type, untidy=untidy)
     checks: list[tuple[str, str]] = []
+    cleared: list[tuple[str, str]] = []
     if pa.types.is_timestamp(column.type):
         expression = _moment(given, raw_type)
         if raw_type == "VARCHAR":
@@ -101,7 +175,11 @@ def _typed(column: Column, raw_type: str | None, table: str, exported_at: str | 
         else:
             checks.append((f"NOT isfinite({expression})", f"unparsable {column.name}"))
         if exported_at is not None:
-            checks.append((f"{expression} > {exported_at}", f"{column.name} after the export"))
+            this_day = f"{expression} <= {exported_at} + INTERVAL 1 DAY AND {END_OF_DAY.format(moment=expression)}"
+            checks.append((f"{expression} > {exported_at} AND NOT ({this_day})", f"{column.name} after the export"))
+            expression = (
+                f"CASE WHEN {expression} > {exported_at} AND {this_day} THEN {exported_at} ELSE {expression} END"
+            )
     elif pa.types.is_floating(column.type):
         expression = f"TRY_CAST({given} AS DOUBLE)"
         checks.append(
@@ -110,17 +188,21 @@ def _typed(column: Column, raw_type: str | None, table: str, exported_at: str | 
                 f"bad number in {column.name}",
             )
         )
-    elif pa.types.is_boolean(column.type):
-        expression = f"TRY_CAST({given} AS BOOLEAN)"
-        checks.append((f"{given} IS NOT NULL AND {expression} IS NULL", f"bad boolean in {column.name}"))
     else:
-        expression = f"nullif(CAST({raw} AS VARCHAR), '')"
+        expression = f"nullif(CAST({given} AS VARCHAR), '')"
         if column.allowed:
             words = ", ".join(f"'{word}'" for word in column.allowed)
             checks.append((f"{expression} NOT IN ({words})", f"unknown {column.name}"))
+        if column.name in IDS and raw_type == "VARCHAR":
+            rounded = (f"rounded_id({given})", f"{column.name} rounded by a spreadsheet")
+            if column.name in IDS_THAT_BIND or column.required:
+                checks.append(rounded)
+            else:
+                cleared.append(rounded)
+                expression = f"CASE WHEN NOT rounded_id({given}) THEN {expression} END"
     if column.required and not column.optional:
         checks.insert(0, (f"{given} IS NULL", f"missing {column.name}"))
-    return Typed(column.name, expression, tuple(checks))
+    return Typed(column.name, expression, tuple(checks), tuple(cleared))
 
 
 def _moment(given: str, raw_type: str) -> str:
@@ -156,11 +238,4 @@ def relations(name: str, *, with_accounts: bool) -> list[tuple[str, str]]:
     if name == "attribute_changes":
         found.append(("c.lead_id IS NULL AND c.account_id IS NULL", "neither lead_id nor account_id"))
         found.append(("c.attribute NOT IN (SELECT attribute FROM checked_attributes)", "unknown attribute"))
-    if name == "stage_changes":
-        earlier = (
-            "SELECT 1 FROM checked_stage_changes m WHERE m.lead_id = c.lead_id AND m.stage = 'mql' AND m._reason IS NULL "
-            "AND m.occurred_at <= c.occurred_at"
-        )
-        outcome = f"c.stage IN ('sales_qualified', 'disqualified') AND NOT EXISTS ({earlier})"
-        found.append((outcome, "outcome before its MQL"))
     return found

@@ -1,16 +1,27 @@
 """From a source's SQL to canonical tables: every row is held to the data contract; the rows that break it go to quarantine."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 
 from features.errors import DataError
 from pipeline.tables.contract import CANONICAL, ENTITIES, KNOWN_AT
 from pipeline.tables.contract_sql import Typed, quoted, relations, typed_columns
-from pipeline.tables.duckdb import Connection, SqlError, connect, explain, run_source
-from pipeline.tables.parquet import check_file
+from pipeline.tables.duckdb import Connection, SqlError, connect, explain, run_source, text_literal
+from pipeline.tables.ingest_counts import BadShares, Counts, check_counts, check_shares, with_reasons
+from pipeline.tables.parquet import check_file, write_table
+from pipeline.tables.unplaced_outcomes import (
+    FILE,
+    NEVER_MQL,
+    Month,
+    months_table,
+    place_outcomes,
+    refuse_if_too_few_remain,
+    unplaced_months,
+)
+from pipeline.tables.values import count_untidy, origin, write_cleared
 
-__all__ = ["Counts", "ingest"]
+__all__ = ["BadShares", "Counts", "ingest"]
 
 # Later tables are checked against earlier ones.
 ORDER = (
@@ -39,22 +50,14 @@ SORTED_BY = {
 }
 
 
-@dataclass(frozen=True)
-class Counts:
-    """What became of a table's rows: rows = kept + the quarantined, by reason."""
-
-    rows: int
-    kept: int
-    quarantined: dict[str, int]
-
-
 def ingest(
     sql_file: Path,
     raw_dir: Path,
     canonical: Path,
     quarantine: Path,
-    max_bad_share: float,
+    max_bad_share: BadShares,
     watch: Callable[[int, int], None] = lambda done, total: None,
+    exported_at: datetime | None = None,
 ) -> dict[str, Counts]:
     """Turn someone's files into canonical tables.
 
@@ -66,11 +69,13 @@ def ingest(
         Its files; the SQL reads it as ``getvariable('raw_dir')``.
     canonical, quarantine : Path
         Folders to write; a table's quarantine holds reason, source_file, source_line (or the row's position in the view) and
-        the raw row as JSON.
-    max_bad_share : float
-        Largest share of quarantined rows per table, in [0, 1].
+        the raw row as JSON. Rows that stay while a value of them was not taken are in `values_<table>.parquet`.
+    max_bad_share : float, or mapping
+        Largest share of quarantined rows, in [0, 1]; see `BadShares`.
     watch : callable
         Told how many tables are done, and how many there are.
+    exported_at : datetime, optional
+        The export's moment, with a zone; None: what the source's view `export` says.
 
     Returns
     -------
@@ -82,6 +87,7 @@ def ingest(
     DataError
         If the source, a file or a view can't be used, or too many rows are bad; quarantine is written all the same.
     """
+    check_shares(max_bad_share)
     for folder in (canonical, quarantine):
         folder.mkdir(parents=True, exist_ok=True)
     counts: dict[str, Counts] = {}
@@ -90,21 +96,29 @@ def ingest(
         _check_views(views, sql_file)
         tables = [name for name in ORDER if name in views]
         watch(0, len(tables))
-        exported_at: str | None = None
+        months: list[Month] = []
+        no_later_than: str | None = None
         attributes: dict[str, dict[str, str]] = {entity: {} for entity in ENTITIES}
         for done, name in enumerate(tables, 1):
             try:
+                if name == "export" and exported_at is not None:
+                    _state_export(connection, exported_at)
                 counts[name] = _ingest_table(
-                    connection, name, sql_file, attributes, exported_at, (canonical, quarantine)
+                    connection, name, sql_file, attributes, no_later_than, (canonical, quarantine)
                 )
+                if name == "stage_changes":
+                    months = unplaced_months(connection)
             except SqlError as error:
                 raise DataError(f"table {name!r}: {explain(error, sql_file, files)}") from error
             if name == "export":
-                exported_at = _exported_at(connection, sql_file, counts[name])
+                no_later_than = _exported_at(connection, sql_file, counts[name])
             if name == "attributes":
                 attributes = _attributes(connection, sql_file, counts[name])
             watch(done, len(tables))
-    _check_counts(counts, sql_file, quarantine, max_bad_share)
+    write_table(canonical / f"{FILE}.parquet", FILE, months_table(months))
+    if months:
+        refuse_if_too_few_remain(months, counts["stage_changes"].quarantined, sql_file, quarantine)
+    check_counts(counts, sql_file, quarantine, max_bad_share)
     for name in counts:
         check_file(canonical / f"{name}.parquet", name)
     return counts
@@ -124,7 +138,7 @@ def _ingest_table(
     name: str,
     sql_file: Path,
     attributes: dict[str, dict[str, str]],
-    exported_at: str | None,
+    no_later_than: str | None,
     folders: tuple[Path, Path],
 ) -> Counts:
     raw, checked = f"raw_{name}", f"checked_{name}"
@@ -132,11 +146,17 @@ def _ingest_table(
     described = {
         column: kind for column, kind, *_ in connection.execute(f"DESCRIBE {raw}").fetchall() if column != "_row"
     }
-    of_entity = attributes.get(ENTITY_OF.get(name, ""), {})
-    columns = typed_columns(name, described, of_entity, str(sql_file), exported_at)
-    reason = "CASE " + " ".join(f"WHEN {c} THEN '{r}'" for column in columns for c, r in column.checks) + " END"
-    reason = "NULL::VARCHAR" if reason == "CASE  END" else reason
+    if name == "attribute_changes":
+        declared = {attribute: kind for of_entity in attributes.values() for attribute, kind in of_entity.items()}
+    else:
+        declared = attributes.get(ENTITY_OF.get(name, ""), {})
+    values = count_untidy(connection, raw, described)
+    untidy = {column for _, column in values}
+    columns = typed_columns(name, described, declared, str(sql_file), no_later_than, untidy)
+    reason = _case(check for column in columns for check in column.checks)
     select = ", ".join(f"{_expression(name, column, described)} AS {quoted(column.name)}" for column in columns)
+    if name == "stage_changes":
+        select += f", {_written_day('occurred_at', described['occurred_at'])} AS _day"
     connection.execute(f"CREATE TEMP TABLE {checked} AS SELECT _row, {reason} AS _reason, {select} FROM {raw}")
     if name == "touchpoints" and "touchpoint_id" in described:  # only the few rows without one are hashed
         connection.execute(
@@ -146,8 +166,26 @@ def _ingest_table(
     loaded = {table for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     for condition, words in relations(name, with_accounts="checked_accounts" in loaded):
         connection.execute(f"UPDATE {checked} c SET _reason = '{words}' WHERE _reason IS NULL AND {condition}")
+    notes: dict[str, int] = {}
+    if name == "stage_changes" and (never := place_outcomes(connection)):
+        notes[NEVER_MQL] = never
     _condemn_repeats(connection, name, columns)
-    return _write(connection, name, columns, described, folders)
+    counted = {f"{what} {column}": rows for (what, column), rows in values.items() if rows}
+    counted |= write_cleared(connection, name, columns, described, folders[1])
+    rows, kept, quarantined = _write(connection, name, columns, described, folders)
+    return Counts(rows, kept, quarantined, counted, notes)
+
+
+def _case(conditions: Iterable[tuple[str, str]]) -> str:
+    """Write the reason of the first condition that holds; null where none does."""
+    whens = " ".join(f"WHEN {condition} THEN {text_literal(reason)}" for condition, reason in conditions)
+    return f"CASE {whens} END" if whens else "NULL::VARCHAR"
+
+
+def _written_day(column: str, kind: str) -> str:
+    """Give the day of a moment as its text says it, in the zone that it was written in; of a typed moment, in UTC."""
+    name = quoted(column)
+    return f"TRY_CAST(left(trimmed({name}), 10) AS DATE)" if kind == "VARCHAR" else f"{name}::DATE"
 
 
 def _expression(name: str, column: Typed, described: dict[str, str]) -> str:
@@ -177,7 +215,7 @@ def _condemn_repeats(connection: Connection, name: str, columns: list[Typed]) ->
 
 def _write(
     connection: Connection, name: str, columns: list[Typed], described: dict[str, str], folders: tuple[Path, Path]
-) -> Counts:
+) -> tuple[int, int, dict[str, int]]:
     canonical, quarantine = (folder / f"{name}.parquet" for folder in folders)
     names = ", ".join(f"c.{quoted(column.name)}" for column in columns)
     options = "(FORMAT parquet, COMPRESSION zstd)"
@@ -188,12 +226,9 @@ def _write(
         f"COPY (SELECT {names} FROM {source} WHERE c._reason IS NULL ORDER BY {SORTED_BY[name]}, c._row) "
         f"TO '{canonical}' {options}"
     )
-    file = "r.source_file" if "source_file" in described else "NULL::VARCHAR"
-    line = "r.source_line" if "source_line" in described else "r._row"
-    kept_out = [column for column in described if column not in ("source_file", "source_line")]
-    row = "to_json(struct_pack(" + ", ".join(f"{quoted(c)} := r.{quoted(c)}" for c in kept_out) + "))::VARCHAR"
+    position, row = origin(described)
     connection.execute(
-        f'COPY (SELECT c._reason AS reason, {file} AS source_file, {line}::BIGINT AS source_line, {row} AS "row" '
+        f'COPY (SELECT c._reason AS reason, {position}, {row} AS "row" '
         f"FROM checked_{name} c JOIN raw_{name} r USING (_row) WHERE c._reason IS NOT NULL ORDER BY c._row) "
         f"TO '{quarantine}' {options}"
     )
@@ -205,14 +240,27 @@ def _write(
     if name not in ("leads", "accounts", "stage_changes", "attributes", "export"):
         connection.execute(f"DROP TABLE checked_{name}")
     kept = sum(count for reason, count in by_reason if reason is None)
-    return Counts(rows, kept, {reason: count for reason, count in by_reason if reason is not None})
+    return rows, kept, {reason: count for reason, count in by_reason if reason is not None}
+
+
+def _state_export(connection: Connection, exported_at: datetime) -> None:
+    """Let the view `export` say the moment that a parameter gives, for the source's other views, too."""
+    [(clock,)] = connection.execute("SELECT any_value(clock) FROM export").fetchall()
+    [(kind,)] = connection.execute(
+        "SELECT table_type FROM information_schema.tables WHERE table_name = 'export'"
+    ).fetchall()
+    connection.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} export")
+    connection.execute(
+        f"CREATE VIEW export AS SELECT {text_literal(exported_at.isoformat())}::TIMESTAMPTZ AS exported_at, "
+        f"{text_literal(clock)} AS clock"
+    )
 
 
 def _exported_at(connection: Connection, sql_file: Path, counts: Counts) -> str | None:
     if counts.kept != 1:
         raise DataError(
             f"{sql_file}: view 'export' must have one good row (exported_at, clock); it has {counts.kept}"
-            f"{_reasons(counts)}. Write the moment with its zone, e.g. '2026-01-31T00:00:00Z'."
+            f"{with_reasons(counts.quarantined)}. Write the moment with its zone, e.g. '2026-01-31T00:00:00Z'."
         )
     moment, clock = connection.execute("SELECT exported_at::VARCHAR, clock FROM checked_export").fetchone() or ("", "")
     return None if clock == "ordinal" else f"'{moment}'::TIMESTAMPTZ"
@@ -221,33 +269,9 @@ def _exported_at(connection: Connection, sql_file: Path, counts: Counts) -> str 
 def _attributes(connection: Connection, sql_file: Path, counts: Counts) -> dict[str, dict[str, str]]:
     if counts.quarantined:
         raise DataError(
-            f"{sql_file}: view 'attributes' has bad rows{_reasons(counts)}. Each attribute is declared once, with entity "
-            f"lead or account, type number, category or boolean, and known_at {', '.join(KNOWN_AT)}; names are unique."
+            f"{sql_file}: view 'attributes' has bad rows{with_reasons(counts.quarantined)}. Each attribute is declared once, "
+            f"with entity lead or account, type number, category or boolean, and known_at {', '.join(KNOWN_AT)}; names are "
+            "unique."
         )
     rows = connection.execute("SELECT entity, attribute, type FROM checked_attributes WHERE _reason IS NULL").fetchall()
     return {entity: {name: kind for owner, name, kind in rows if owner == entity} for entity in ENTITIES}
-
-
-def _reasons(counts: Counts) -> str:
-    return (
-        " (" + ", ".join(f"{n:,} {reason}" for reason, n in counts.quarantined.items()) + ")"
-        if counts.quarantined
-        else ""
-    )
-
-
-def _check_counts(counts: dict[str, Counts], sql_file: Path, quarantine: Path, max_bad_share: float) -> None:
-    if not counts["leads"].rows:
-        raise DataError(f"{sql_file}: view 'leads' has no rows. If its file holds only a header, export it again.")
-    for name, count in counts.items():
-        bad = sum(count.quarantined.values())
-        if count.rows != count.kept + bad:
-            raise DataError(
-                f"table {name!r}: {count.rows:,} rows came in, {count.kept:,} + {bad:,} went out; rows were lost."
-            )
-        if count.rows and bad / count.rows > max_bad_share:
-            raise DataError(
-                f"table {name!r}: {bad:,} of {count.rows:,} rows ({bad / count.rows:.1%}) are bad{_reasons(count)}; "
-                f"ingest.max_bad_share allows {max_bad_share:.1%}. Look at {quarantine / name}.parquet, mend the source, or "
-                "allow more."
-            )

@@ -66,10 +66,36 @@ coalesce(
 -- Text without blanks around it, no-break spaces included.
 CREATE MACRO trimmed(text) AS trim(text, ' ' || chr(9) || chr(10) || chr(13) || chr(160) || chr(8239) || chr(8201) || chr(65279));
 
--- Whether a text says something: not empty, and no word for missing.
-CREATE MACRO present(text) AS coalesce(lower(trimmed(text)) NOT IN (
-    '', 'null', 'n/a', 'na', '#n/a', '(not set)', '(none)', 'none', 'nan', '-', '--', 'k.a.', 'k. a.', 'keine angabe', '\n', '#nv'
-), false);
+-- Whether a text says that there is nothing: what databases, spreadsheets, web analytics and people write for a missing value.
+-- 'NA' is Namibia, and 'none' may be an answer: neither is in the list.
+CREATE MACRO says_missing(text) AS
+lower(text) IN (
+    'null', '(null)', '<null>', '[null]', '\n', 'nil', 'nan', 'n/a', '#n/a', '#nv', '#value!', '#wert!', '#ref!', '#bezug!', 'n.a.', 'n. a.',
+    'k.a.', 'k. a.', 'keine angabe', 'undefined', '(not set)', 'not set', '(not provided)', '(blank)', '(leer)', '--none--', '--kein--',
+    '-', '--', '–', '—', '?'
+);
+
+-- Text in one spelling (NFC), without blanks around it; missing where it says so.
+CREATE MACRO tidied(text) AS
+if(says_missing(trimmed(nfc_normalize(text))), NULL, nullif(trimmed(nfc_normalize(text)), ''));
+
+-- Whether a text says something.
+CREATE MACRO present(text) AS tidied(text) IS NOT NULL;
+
+-- Whether `tidied` gives something else. Cheap for the many texts of which it is not so: the first letter and the length rule most
+-- of them out.
+CREATE MACRO untidy(text) AS
+text <> '' AND (
+    ascii(text) <= 32 OR ascii(text) IN (160, 8201, 8239, 65279) OR ends_with(text, ' ') OR ends_with(text, chr(9))
+    OR ends_with(text, chr(10)) OR ends_with(text, chr(13)) OR ends_with(text, chr(160)) OR ends_with(text, chr(8201))
+    OR ends_with(text, chr(8239)) OR ends_with(text, chr(65279))
+    OR (strlen(text) <= 20 AND ascii(lower(left(text, 1))) IN (35, 40, 45, 60, 63, 91, 92, 107, 110, 117, 8211, 8212) AND says_missing(text))
+    OR nfc_normalize(text) <> text
+);
+
+-- Whether a spreadsheet wrote a long number in short, 1.23E+12: which id it was nobody can tell any more.
+CREATE MACRO rounded_id(text) AS
+(contains(text, 'E+') OR contains(text, 'e+')) AND regexp_full_match(trim(text), '[0-9]([.,][0-9]+)?[eE][+][0-9]+');
 
 -- A number without its currency, percent sign and blanks; a minus may follow, or brackets stand for it.
 CREATE MACRO bare_number(text) AS

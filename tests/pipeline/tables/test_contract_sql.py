@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pyarrow as pa
@@ -53,9 +54,10 @@ def test_the_good_rows_are_good(run) -> None:
     ("table", "row", "reason"),
     [
         ("accounts", "('A1', '11')", "duplicate account_id"),
-        ("accounts", "('A2', 'many')", "bad number in size"),
         ("leads", "('L1', 'A1', '2026-01-01T00:00:00Z', 'yes')", "duplicate lead_id"),
-        ("leads", "('L2', 'A1', '2026-01-01T00:00:00Z', 'maybe')", "bad boolean in vip"),
+        ("leads", "('1.23E+12', 'A1', '2026-01-01T00:00:00Z', 'yes')", "lead_id rounded by a spreadsheet"),
+        ("orders", "('1,2E+15', '2026-01-03T00:00:00Z', '1')", "account_id rounded by a spreadsheet"),
+        ("leads", "('N/A', 'A1', '2026-01-01T00:00:00Z', 'yes')", "missing lead_id"),
         ("leads", "('L2', 'A1', '2026-01-01', 'yes')", "no time zone in created_at"),
         ("leads", "('', 'A1', '2026-01-01T00:00:00Z', 'yes')", "missing lead_id"),
         ("leads", "('L2', 'A1', '2026-03-02T00:00:00Z', 'yes')", "created_at after the export"),
@@ -76,6 +78,129 @@ def test_a_bad_row_goes_to_quarantine(run, tmp_path: Path, table: str, row: str,
     quarantined = pq.read_table(tmp_path / "quarantine" / f"{table}.parquet").to_pylist()
     assert [(q["reason"], q["source_file"], q["source_line"]) for q in quarantined] == [(reason, None, 2)]
     assert ", ".join(json.loads(quarantined[0]["row"])) == GOOD[table][0]
+
+
+def rows_of(tmp_path: Path, table: str, folder: str = "canonical") -> list[dict]:
+    return pq.read_table(tmp_path / folder / f"{table}.parquet").to_pylist()
+
+
+def test_a_bad_value_of_an_attribute_is_missing_counted_and_written_down_while_the_row_stays(
+    run, tmp_path: Path
+) -> None:
+    counts = run(
+        accounts="('A2', 'many'), ('A3', 'inf'), ('A4', ' 7 '), ('A5', '(not set)')",
+        leads="('L2', '1.23E+12', '2026-01-01T00:00:00Z', 'maybe')",
+    )
+    assert counts["accounts"] == Counts(
+        5, 5, {}, {"says that it is missing: size": 1, "spelled in one way: size": 1, "bad number in size": 2}
+    )
+    assert [row["size"] for row in rows_of(tmp_path, "accounts")] == [10.0, None, None, 7.0, None]
+    assert counts["leads"].values == {"account_id rounded by a spreadsheet": 1, "bad boolean in vip": 1}
+    assert [(row["account_id"], row["vip"]) for row in rows_of(tmp_path, "leads")] == [("A1", True), (None, None)]
+    kept_out = [(row["reason"], row["source_line"]) for row in rows_of(tmp_path, "values_leads", "quarantine")]
+    assert kept_out == [("account_id rounded by a spreadsheet", 2), ("bad boolean in vip", 2)]
+    run()
+    assert not (tmp_path / "quarantine" / "values_leads.parquet").exists()
+
+
+def test_text_is_one_spelling_without_blanks_and_words_for_nothing_are_missing(run, tmp_path: Path) -> None:
+    words = [
+        "web",
+        "web ",
+        "\u00a0web",
+        "NULL",
+        "n/a",
+        "(Not Set)",
+        "#NV",
+        "–",
+        "Eink\u00e4ufer",
+        "Einka\u0308ufer",
+        "NA",
+        "none",
+    ]
+    rows = ", ".join(f"('L1', '2026-01-02T00:0{n % 10}:00Z', 'k{n:02}', '{word}')" for n, word in enumerate(words))
+    counts = run({"touchpoints": ("lead_id, occurred_at, kind, channel", rows)})
+    assert counts["touchpoints"] == Counts(
+        12, 12, {}, {"says that it is missing: channel": 5, "spelled in one way: channel": 3}
+    )
+    by_kind = {row["kind"]: row["channel"] for row in rows_of(tmp_path, "touchpoints")}
+    assert [by_kind[f"k{n:02}"] for n in range(12)] == [
+        *["web"] * 3,
+        *[None] * 5,
+        *["Eink\u00e4ufer"] * 2,
+        "NA",
+        "none",
+    ]
+
+
+def test_changes_are_cast_by_the_declared_type_of_their_attribute(run, tmp_path: Path) -> None:
+    row = "('{}', {}, '{}', '{}', '2026-01-04T00:00:00Z')"
+    changes = [
+        ("L1", "NULL", "vip", "yes"),
+        ("L1", "NULL", "vip", "perhaps"),
+        ("", "'A1'", "size", "250"),
+        ("", "'A1'", "size", "1e3x"),
+    ]
+    counts = run(
+        {"attribute_changes": (GOOD["attribute_changes"][0], ", ".join(row.format(*change) for change in changes))}
+    )
+    assert counts["attribute_changes"] == Counts(4, 4, {}, {"bad number in value": 1, "bad boolean in value": 1})
+    values = sorted((row["attribute"], str(row["value"])) for row in rows_of(tmp_path, "attribute_changes"))
+    assert values == [("size", "250"), ("size", "None"), ("vip", "None"), ("vip", "true")]
+
+
+def test_a_day_that_the_export_lies_in_ends_at_the_export(run, tmp_path: Path) -> None:
+    ended = {"export": ("exported_at, clock", "('2026-03-01T12:00:00Z', 'real')")}
+    orders = "('A1', '2026-03-01T23:59:59.999999Z', '1'), ('A1', '2026-03-02T23:59:59.999999Z', '1')"
+    assert run(ended, orders=orders)["orders"].quarantined == {"ordered_at after the export": 1}
+    assert [row["ordered_at"].isoformat() for row in rows_of(tmp_path, "orders")] == [
+        "2026-01-03T00:00:00+00:00",
+        "2026-03-01T12:00:00+00:00",
+    ]
+
+
+def test_the_parameter_s_moment_goes_before_what_the_source_says(run, tmp_path: Path) -> None:
+    run()
+    counts = ingest(
+        tmp_path / "s.sql", tmp_path, tmp_path / "canonical", tmp_path / "quarantine", 1.0,
+        exported_at=datetime(2026, 1, 2, 1, tzinfo=timezone(timedelta(hours=1))),
+    )  # fmt: skip
+    assert rows_of(tmp_path, "export")[0]["exported_at"].isoformat() == "2026-01-02T00:00:00+00:00"
+    assert counts["touchpoints"].kept == 1
+    assert counts["orders"].quarantined == {"ordered_at after the export": 1}
+
+
+@pytest.mark.parametrize(
+    ("shares", "message"),
+    [
+        (
+            0.3,
+            r"2 of 3 rows \(66\.7%\) are bad \(1 duplicate lead_id, 1 missing lead_id\); ingest\.max_bad_share allows 30",
+        ),
+        ({"default": 0.9, "leads": 0.3}, r"2 of 3 .*; ingest\.max_bad_share\.leads allows 30"),
+        (
+            {"default": 0.3, "leads": {"duplicate lead_id": 0.5}},
+            r"1 of 3 .*\(1 missing lead_id\); ingest\.max_bad_share\.leads\.default",
+        ),
+        (
+            {"default": 0.9, "leads": {"missing lead_id": 0.1}},
+            r"1 of 3 .*ingest\.max_bad_share\.leads\.missing lead_id allows 10",
+        ),
+        (
+            {"default": 0.9, "people": 0.3},
+            r"ingest\.max_bad_share: unknown table\(s\) people; allowed: default, export",
+        ),
+        ({"default": 0.1, "leads": {"default": 0.4, "missing lead_id": 0.4}}, None),
+    ],
+)
+def test_the_share_of_bad_rows_is_bounded_by_table_and_reason(run, tmp_path: Path, shares, message) -> None:
+    run(leads="('L1', 'A1', '2026-01-01T00:00:00Z', 'yes'), ('', 'A1', '2026-01-01T00:00:00Z', 'yes')")
+    folders = tmp_path / "canonical", tmp_path / "quarantine"
+    if message is None:
+        assert ingest(tmp_path / "s.sql", tmp_path, *folders, shares)["leads"].kept == 1
+        return
+    with pytest.raises(DataError, match=message):
+        ingest(tmp_path / "s.sql", tmp_path, *folders, shares)
 
 
 def test_rows_at_the_export_are_kept_and_equal_orders_too(run) -> None:

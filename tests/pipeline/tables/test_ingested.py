@@ -103,7 +103,6 @@ def test_a_bad_touchpoint_goes_to_quarantine_with_reason_and_line(company, tmp_p
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("L2,sales_qualified,2026-01-09T00:00:00Z", "outcome before its MQL"),
         ("L1,disqualified,2026-01-04T00:00:00Z", "outcome before its MQL"),
         ("L1,hot,2026-01-09T00:00:00Z", "unknown stage"),
         ("L1,mql,2026-01-05T00:00:00Z", "duplicate row"),
