@@ -126,7 +126,7 @@ def _groups(plan: Plan, table: Table) -> dict[str, str]:
         for status in plan.statuses:
             if status.table is table and status.stage in stages:
                 listed = ", ".join(text_literal(value) for value in status.values)
-                columns.append(f"trim({quoted(status.column)}) IN ({listed})")
+                columns.append(f"tidied({quoted(status.column)}) IN ({listed})")
         return " OR ".join(columns)
 
     groups = {
@@ -148,7 +148,7 @@ def _known_at(connection: Connection, table: Table, column: Column, groups: dict
     for known_at, condition in groups.items():
         [(filled, inside, share)] = connection.execute(
             f"SELECT count(*) FILTER ({filled_sql(column.name)}), "
-            f"count(*) FILTER ({filled_sql(column.name)} AND ({condition})), avg(({condition})::INTEGER) FROM {table.loaded}"
+            f"count(*) FILTER ({filled_sql(column.name)} AND ({condition})), avg(({condition})::INTEGER) FROM {table.sample}"
         ).fetchall()
         if filled >= FEW and inside >= AFTER_SHARE * filled and share < 0.8:
             who = "an outcome" if known_at == "after" else "an MQL"

@@ -57,7 +57,8 @@ class Column:
 class Table:
     """A table in the database: its files' name, the name there, its columns and rows.
 
-    `sources` are the FROM expressions that are put together (exports of several months have one header).
+    `sources` are the FROM expressions that are put together (exports of several months have one header); `sample` names a table
+    with some of the rows, for what a few can't overturn.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Table:
     position: bool
     footer: tuple[str, ...] = ()
     known_shape: str | None = None
+    sample: str = ""
 
     def column(self, name: str) -> Column:
         """Give a column by its name."""

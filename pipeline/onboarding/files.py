@@ -6,7 +6,6 @@ The same SQL is run here and written into the source, so what was looked at is w
 import io
 import json
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
@@ -29,6 +28,7 @@ SUFFIXES = {
 PARQUET_MAGIC, ZIP_MAGIC, GZIP_MAGIC = b"PAR1", b"PK\x03\x04", b"\x1f\x8b"
 JSON_SAMPLE = 1 << 20
 HEAD_ROWS = 60
+TAIL_BYTES = 1 << 20  # a multiple of what a letter takes in any encoding
 
 
 @dataclass(frozen=True)
@@ -123,14 +123,9 @@ def _text(path: Path, charset: str) -> TextIO:
 def _delimited(path: Path, inside: str, where: str, charset: str) -> InputTable:
     with _text(path, charset) as file:
         layout = detect_layout(first_lines(file))
-    last: deque[tuple[int, str]] = deque(maxlen=FOOTER_LINES)
-    total = 0
-    with _text(path, charset) as file:
-        for line in _lines(file):
-            last.append((total, line))
-            total += 1
-    layout = replace(layout, skip_end=footer_lines(last, layout, total))
-    footer = tuple(text.strip() for _, text in list(last)[len(last) - layout.skip_end :] if text.strip())
+    last = _last_lines(path, charset)
+    layout = replace(layout, skip_end=footer_lines(last, layout))
+    footer = tuple(text.strip() for text in last[len(last) - layout.skip_end :] if text.strip())
     if not layout.header:
         return _headerless(path, inside, where, charset, layout)
     options = {
@@ -155,10 +150,22 @@ def _delimited(path: Path, inside: str, where: str, charset: str) -> InputTable:
     return InputTable(inside, path, f"read_lines({where}{given})", fast, footer, tuple(notes), position=True)
 
 
-def _lines(file: TextIO) -> Iterator[str]:
-    """Read lines of bounded length: a file without line ends is no table."""
-    while line := file.readline(1 << 24):
-        yield line
+def _last_lines(path: Path, charset: str) -> list[str]:
+    """Read the last lines of a file, of a packed one by reading through it."""
+    called = "utf-8-sig" if charset == "utf-8" else charset
+    with open_bytes(path) as raw:
+        if path.name.endswith(".gz") or path.stat().st_size <= TAIL_BYTES:
+            with io.TextIOWrapper(raw, encoding=called, newline="") as text:
+                return list(deque(text, maxlen=FOOTER_LINES))
+        raw.seek(-TAIL_BYTES, io.SEEK_END)
+        wide = {"utf-16": "utf-16-le" if _little(path) else "utf-16-be"}.get(charset, charset)
+        lines = io.StringIO(raw.read().decode(wide, errors="ignore"), newline="").readlines()
+    return lines[1:][-FOOTER_LINES:]
+
+
+def _little(path: Path) -> bool:
+    with path.open("rb") as raw:
+        return raw.read(2) == b"\xff\xfe"
 
 
 def _literal(text: str) -> str:

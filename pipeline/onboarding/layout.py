@@ -6,7 +6,7 @@ looked for.
 
 import csv
 import re
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
@@ -101,32 +101,25 @@ def is_header(row: list[str]) -> bool:
     return bool(filled) and not any(data.fullmatch(field) for field in filled) and len(filled) * 3 >= len(row) * 2
 
 
-def footer_lines(last: deque[tuple[int, str]], layout: Layout, total: int) -> int:
+def footer_lines(last: list[str], layout: Layout) -> int:
     """Count the lines of a footer at the end of a file: rows of another length, blank lines, a row of totals.
 
     Parameters
     ----------
-    last : deque of (int, str)
-        The file's last lines with their numbers from 0.
+    last : list of str
+        The file's last lines; in a short file the header and what is above it may be among them.
     layout : Layout
         Of its beginning.
-    total : int
-        Lines of the file.
     """
     if layout.fields < 2:
         return 0
-    lines = [text for number, text in last if number > layout.skip]
-    if not lines:
-        return 0
-    cut = len(lines)
-    for line, row in reversed(_numbered_rows(lines, layout.separator)):
-        if len(row) == layout.fields and not _is_total(row):
-            break
-        if len(row) > layout.fields:
+    cut = len(last)
+    for line, row in reversed(_numbered_rows(last, layout.separator)):
+        if len(row) > layout.fields or (len(row) == layout.fields and not _is_total(row)):
             break
         cut = line
-    footer = lines[cut:]
-    return len(footer) if any(text.strip() for text in footer) and len(lines) > len(footer) else 0
+    footer = last[cut:]
+    return len(footer) if any(text.strip() for text in footer) and cut > 0 else 0
 
 
 def _is_total(row: list[str]) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from features.errors import DataError
 from pipeline.onboarding.columns import Table
 from pipeline.onboarding.files import InputTable, recognise
-from pipeline.onboarding.profile import profile_columns
+from pipeline.onboarding.profile import profile_columns, take_sample
 from pipeline.tables.duckdb import Connection, SqlError, explain
 from pipeline.tables.text_files import TextFiles
 
@@ -92,14 +92,16 @@ def _load(connection: Connection, files: TextFiles, found: InputTable, loaded: s
 def _table(connection: Connection, loaded: str, names: list[str], group: list[InputTable]) -> Table:
     [(rows,)] = connection.execute(f"SELECT count(*) FROM {loaded}").fetchall()
     first = group[0]
+    sample = take_sample(connection, loaded)
     others = f" and {len(group) - 1} more with the same columns" if len(group) > 1 else ""
     return Table(
         first.name + others,
         loaded,
         rows,
-        profile_columns(connection, loaded, names),
+        profile_columns(connection, loaded, sample, names),
         tuple(found.relation for found in group),
         all(found.position for found in group),
         tuple(line for found in group for line in found.footer),
         first.known_shape,
+        sample,
     )

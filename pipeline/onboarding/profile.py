@@ -10,7 +10,7 @@ from pipeline.onboarding.names import concepts, normal
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection, text_literal
 
-__all__ = ["filled_sql", "profile_columns", "value_sql"]
+__all__ = ["filled_sql", "profile_columns", "take_sample", "value_sql"]
 
 LONGEST_MISSING = 15  # bytes; 'keine angabe' and '(not provided)' are the longest words for missing
 SAMPLE_ROWS = 20_000
@@ -52,15 +52,25 @@ def filled_sql(name: str) -> str:
     return f"coalesce(CASE WHEN strlen({raw}) > {LONGEST_MISSING} THEN trim({raw}) <> '' ELSE present({raw}) END, false)"
 
 
-def profile_columns(connection: Connection, loaded: str, names: list[str]) -> dict[str, Column]:
+def take_sample(connection: Connection, loaded: str) -> str:
+    """Make a table of some rows, spread over all, and give its name; a table that is not large is its own sample."""
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM {loaded}").fetchall()
+    if rows <= 10 * SAMPLE_ROWS:
+        return loaded
+    sample = f"sample_of_{loaded}"
+    connection.execute(f"CREATE OR REPLACE TABLE {sample} AS SELECT * FROM {loaded} WHERE rowid % {rows // SAMPLE_ROWS} = 0")
+    return sample
+
+
+def profile_columns(connection: Connection, loaded: str, sample: str, names: list[str]) -> dict[str, Column]:
     """Profile the columns of a loaded table.
 
     Parameters
     ----------
     connection : Connection
         Holds the table, all columns text.
-    loaded : str
-        Its name there.
+    loaded, sample : str
+        Its name there, and that of its sample.
     names : list of str
         Its columns.
 
@@ -69,12 +79,6 @@ def profile_columns(connection: Connection, loaded: str, names: list[str]) -> di
     dict of str to Column
         In the order of `names`.
     """
-    [(rows,)] = connection.execute(f"SELECT count(*) FROM {loaded}").fetchall()
-    sample = loaded
-    if rows > 10 * SAMPLE_ROWS:
-        sample = f"sample_of_{loaded}"
-        step = rows // SAMPLE_ROWS
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {sample} AS SELECT * FROM {loaded} WHERE rowid % {step} = 0")
     found = {name: _profile(connection, loaded, sample, name) for name in names}
     return _settled(found)
 

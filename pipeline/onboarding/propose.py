@@ -12,21 +12,19 @@ from pipeline.onboarding.attributes import find_attributes
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.load import common_folder, load
 from pipeline.onboarding.plan import Plan, Question
-from pipeline.onboarding.profile import filled_sql, value_sql
 from pipeline.onboarding.questions import Ask, asker
 from pipeline.onboarding.roles import Roles, assign_roles, created_column
 from pipeline.onboarding.selectors import Selector, find_selectors
 from pipeline.onboarding.stages import find_stages
 from pipeline.onboarding.timing import Durations, find_export_moment, measure_durations
+from pipeline.onboarding.trial import MOST_TRIAL_BYTES, bad_shares
 from pipeline.onboarding.write_preset import preset_yaml
 from pipeline.onboarding.write_source import source_sql
-from pipeline.tables.contract_sql import quoted
-from pipeline.tables.duckdb import Connection, connect, install_helpers
+from pipeline.tables.duckdb import connect, install_helpers
 
 __all__ = ["Proposal", "propose"]
 
 GERMAN = re.compile(r"\b(GmbH|AG|KG|e\.K\.|OHG|UG|mbH)\b")
-ROUND_UP = 0.01  # bad rows come in other numbers next month
 
 
 @dataclass(frozen=True)
@@ -83,11 +81,11 @@ def propose(paths: Sequence[Path], name: str, repository: Path, answers: Mapping
             plan.exported_at, plan.exported_because = answers["exported_at"], "as you said"
         durations = measure_durations(connection, plan)
         selectors = find_selectors(connection, plan)
-        bad = _bad_shares(connection, plan)
     per_week = _per_week(durations, ask)
     taken = [f"{question.text} {answer}. {question.because}" for question, answer in asked]
     raw_dir = folder.relative_to(repository.resolve()) if folder.is_relative_to(repository.resolve()) else folder
     sql = source_sql(plan, taken)
+    bad = _trial(plan, paths, sql, folder)
     preset = preset_yaml(plan, durations, selectors, raw_dir.as_posix(), bad, per_week, taken)
     return Proposal(plan, tables, durations, selectors, asked, raw_dir, sql, preset)
 
@@ -142,30 +140,15 @@ def _settle_orders(plan: Plan, ask: Ask) -> None:
             ask(question)
 
 
-def _bad_shares(connection: Connection, plan: Plan) -> dict[str, float]:
-    """Count the rows that ingest will set aside: without id, repeated, without a moment, of unknown people."""
-    people = plan.people
-    found = {"leads": (people.rows - plan.lead_id.distinct) / max(1, people.rows)}
-    bad = rows = 0
-    for item in plan.activities:
-        rows += item.table.rows
-        condition = f"NOT {filled_sql(item.moment.name)}"
-        if item.reference is not None and item.reference.of_people == plan.lead_id.name:
-            known = f"SELECT {value_sql(plan.lead_id.name)} FROM {people.loaded} WHERE {filled_sql(plan.lead_id.name)}"
-            condition += (
-                f" OR ({filled_sql(item.reference.column)} AND {value_sql(item.reference.column)} NOT IN ({known}))"
-            )
-        [(number,)] = connection.execute(
-            f"SELECT count(*) FILTER ({condition}) + count(*) - count(DISTINCT {_or_row(item.identifier)}) FROM {item.table.loaded}"
-        ).fetchall()
-        bad += int(number) + item.moment.unread
-    if rows:
-        found["touchpoints"] = bad / rows
-    return {table: share + ROUND_UP for table, share in found.items() if share > 0}
-
-
-def _or_row(identifier: str | None) -> str:
-    return "rowid" if identifier is None else quoted(identifier)
+def _trial(plan: Plan, paths: Sequence[Path], sql: str, folder: Path) -> dict[str, dict[str, float]]:
+    """Let `ingest` read the files once, where they are not large: what it sets aside is known before the first run."""
+    if sum(path.stat().st_size for path in paths) > MOST_TRIAL_BYTES:
+        plan.unsure.append("the files are large, so that they were not read by ingest on trial; it will name the rows that are bad")
+        return {}
+    shares, refusal = bad_shares(sql, folder)
+    if refusal is not None:
+        plan.unsure.append(f"ingest will stop: {refusal}")
+    return shares
 
 
 def _per_week(durations: Durations, ask: Ask) -> int:

@@ -57,7 +57,7 @@ def _kinds(connection: Connection, activity: Activity) -> list[Selector]:
         rows = connection.execute(f"SELECT NULL, {_leads(activity)} FROM {activity.table.loaded}").fetchall()
     else:
         rows = connection.execute(
-            f"SELECT trim({quoted(activity.kind)}), {_leads(activity)} AS n FROM {activity.table.loaded} "
+            f"SELECT tidied({quoted(activity.kind)}), {_leads(activity)} AS n FROM {activity.table.loaded} "
             f"WHERE {filled_sql(activity.kind)} GROUP BY 1 ORDER BY n DESC, 1"
         ).fetchall()
     found = []
@@ -90,9 +90,9 @@ def _topic(page: str) -> str:
 def _pages(connection: Connection, activity: Activity) -> list[Selector]:
     if activity.asset is None:
         return []
-    kind = f"trim({quoted(activity.kind)})" if activity.kind else "NULL"
+    kind = f"tidied({quoted(activity.kind)})" if activity.kind else "NULL"
     rows = connection.execute(
-        f"SELECT {kind}, trim({quoted(activity.asset)}), {_leads(activity)} AS n FROM {activity.table.loaded} "
+        f"SELECT {kind}, tidied({quoted(activity.asset)}), {_leads(activity)} AS n FROM {activity.table.loaded} "
         f"WHERE {filled_sql(activity.asset)} GROUP BY 1, 2 ORDER BY n DESC, 1, 2 LIMIT 2000"
     ).fetchall()
     groups: dict[tuple[str, str], int] = {}

@@ -270,6 +270,6 @@ def _undated(connection: Connection, table: Table, status: str, values: tuple[st
     listed = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
     empty = "".join(f" AND NOT {filled_sql(name)}" for name in dates)
     [(number,)] = connection.execute(
-        f"SELECT count(*) FROM {table.loaded} WHERE trim({quoted(status)}) IN ({listed}){empty}"
+        f"SELECT count(*) FROM {table.loaded} WHERE tidied({quoted(status)}) IN ({listed}){empty}"
     ).fetchall()
     return int(number)

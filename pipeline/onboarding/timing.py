@@ -120,7 +120,7 @@ def _not_planned(activity: Activity) -> str:
     values = activity.table.column(activity.kind).values
     planned = [value for value in values if activity.kinds.get(value, value) in PLANNED_KINDS]
     listed = ", ".join(text_literal(value) for value in planned)
-    return f"trim({quoted(activity.kind)}) NOT IN ({listed})" if planned else "true"
+    return f"tidied({quoted(activity.kind)}) NOT IN ({listed})" if planned else "true"
 
 
 def _stated(connection: Connection, zone: str, tables: list[Table]) -> str | None:
@@ -208,6 +208,6 @@ def _stage_rows(plan: Plan, stages: tuple[str, ...]) -> list[str]:
             if stage in stages:
                 selects.append(
                     f"SELECT {value_sql(history.reference.column)} AS lead, '{stage}' AS stage, {instant} AS moment_at "
-                    f"FROM {history.table.loaded} WHERE trim({quoted(history.column)}) = {text_literal(value)}"
+                    f"FROM {history.table.loaded} WHERE tidied({quoted(history.column)}) = {text_literal(value)}"
                 )
     return selects

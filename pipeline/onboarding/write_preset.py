@@ -21,7 +21,7 @@ def _yaml(value: object) -> str:
 
 
 def preset_yaml(
-    plan: Plan, durations: Durations, selectors: list[Selector], raw_dir: str, bad_shares: dict[str, float], per_week: int,
+    plan: Plan, durations: Durations, selectors: list[Selector], raw_dir: str, bad_shares: dict[str, dict[str, float]], per_week: int,
     asked: Iterable[str],
 ) -> str:
     """Write the whole file, without the header that says who wrote it.
@@ -32,8 +32,8 @@ def preset_yaml(
         What was concluded.
     raw_dir : str
         The folder of the files.
-    bad_shares : dict of str to float
-        Per table, the share of rows that are known to be bad and may be.
+    bad_shares : dict
+        Per table and reason, the share of rows that may be bad.
     per_week : int
         Leads that sales can work in a week.
     asked : iterable of str
@@ -53,10 +53,11 @@ def preset_yaml(
     return "\n".join(lines) + "\n"
 
 
-def _bad_shares(bad_shares: dict[str, float]) -> list[str]:
-    share = max(bad_shares.values(), default=0.0)
-    why = ", ".join(f"{table} {value:.1%}" for table, value in sorted(bad_shares.items()) if value > 0)
-    return [f"  max_bad_share: {min(1.0, share):.2f}  # known to be bad in these files: {why}"] if why else []
+def _bad_shares(shares: dict[str, dict[str, float]]) -> list[str]:
+    if not shares:
+        return []
+    lines = ["  max_bad_share:  # what is bad in these files, by table and reason, with some room; else ingest fails", "    default: 0.02"]
+    return lines + [f"    {table}: {_yaml({'default': 0.02, **reasons})}" for table, reasons in sorted(shares.items())]
 
 
 def _features(plan: Plan, selectors: list[Selector]) -> list[str]:
