@@ -37,7 +37,9 @@ def _write(path: Path, body: str) -> bool:
     if difference is None:
         console.print(f"written: {path}", markup=False)
         return True
-    console.print(Text(f"{path} was edited, so it stays as it is. What would have been written differs:", style="yellow"))
+    console.print(
+        Text(f"{path} was edited, so it stays as it is. What would have been written differs:", style="yellow")
+    )
     console.print(Text(difference))
     return False
 
@@ -45,10 +47,16 @@ def _write(path: Path, body: str) -> bool:
 def main() -> None:
     """Parse the command line, print what was concluded, and write the two files unless a person edited them."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.init", description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="CSV, TSV, gzip, XLSX, JSON lines or Parquet")
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="CSV, TSV, gzip, XLSX, JSON lines or Parquet"
+    )
     parser.add_argument("--name", help="of the source; otherwise that of the files' folder")
-    parser.add_argument("--yes", action="store_true", help="ask nothing: take what is sure and safe defaults, else stop")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="answer a question, e.g. zone=UTC")
+    parser.add_argument(
+        "--yes", action="store_true", help="ask nothing: take what is sure and safe defaults, else stop"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="answer a question, e.g. zone=UTC"
+    )
     arguments = parser.parse_args()
     name = _name(arguments.name, arguments.files)
     proposal = propose(arguments.files, name, Path.cwd(), parse_answers(arguments.set), yes=arguments.yes)

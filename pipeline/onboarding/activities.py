@@ -56,7 +56,12 @@ def _times(connection: Connection, table: Table) -> tuple[Column, Column | None]
         return moment, recorded
     for other in candidates[1:]:
         ways = (moment.moments, other.moments)
-        if ways[0] is None or ways[1] is None or ways[0].formats[:1] != ways[1].formats[:1] or not ways[0].formats[0].has_time:
+        if (
+            ways[0] is None
+            or ways[1] is None
+            or ways[0].formats[:1] != ways[1].formats[:1]
+            or not ways[0].formats[0].has_time
+        ):
             continue
         if not ways[0].formats[0].format.startswith("%Y") or other.filled < 0.9 * table.rows:
             continue
@@ -75,8 +80,11 @@ def _identifier(table: Table, taken: set[str]) -> str | None:
     for column in table.columns.values():
         if column.name in taken or column.personal is not None:
             continue
-        named = "lead_id" in concepts(column.name) or concepts(column.name) == frozenset() and column.name.lower().endswith(
-            ("event_id", "eventid", "touchpoint_id", "activity id", "activity_id", "aktivitäts-id")
+        named = "lead_id" in concepts(column.name) or (
+            concepts(column.name) == frozenset()
+            and column.name.lower().endswith(
+                ("event_id", "eventid", "touchpoint_id", "activity id", "activity_id", "aktivitäts-id")
+            )
         )
         if (named or column.is_uuid) and column.distinct >= 0.5 * column.filled and column.filled >= 0.9 * table.rows:
             return column.name
@@ -128,7 +136,11 @@ def _visitor(connection: Connection, plan: Plan, table: Table, taken: set[str], 
         return named
     # Without names: what every row has, is neither kind nor page nor moment, and goes with the lead's id where there is one.
     for column in reversed(table.columns.values()):
-        if column.name in taken or column.type not in ("category", "text", "number") or column.filled < 0.9 * table.rows:
+        if (
+            column.name in taken
+            or column.type not in ("category", "text", "number")
+            or column.filled < 0.9 * table.rows
+        ):
             continue
         if refers is None or overlap(connection, table, column.name, plan.people, plan.lead_id.name) < JOINS:
             constant = column.distinct == 1 and table.rows > 20

@@ -50,7 +50,9 @@ def _of_table(connection: Connection, plan: Plan, table: Table, entity: str, nam
             if not taken:
                 name = _new_name("free_mail", names)
                 plan.attributes.append(
-                    Attribute(name, entity, column, "boolean", "creation", "from the address's domain", is_free_mail=True)
+                    Attribute(
+                        name, entity, column, "boolean", "creation", "from the address's domain", is_free_mail=True
+                    )
                 )
             why = "personal data (email); whether the address is of a free provider is kept"
         elif why is None:
@@ -119,7 +121,7 @@ def _is_key(column: Column) -> bool:
 
 
 def _groups(plan: Plan, table: Table) -> dict[str, str]:
-    """SQL of who had an outcome, who was qualified, and who became an MQL, from the columns of a table's own rows."""
+    """Write the SQL of who had an outcome, who was qualified, and who became an MQL, from the columns of a table's own rows."""
 
     def any_of(stages: Iterable[str]) -> str:
         columns = [filled_sql(i.column.name) for i in plan.stage_columns if i.table is table and i.stage in stages]

@@ -128,7 +128,7 @@ def _delimited(path: Path, inside: str, where: str, charset: str) -> InputTable:
     footer = tuple(text.strip() for text in last[len(last) - layout.skip_end :] if text.strip())
     if not layout.header:
         return _headerless(path, inside, where, charset, layout)
-    options = {
+    options: dict[str, tuple[str | int, str | int]] = {
         "separator": (layout.separator, ","),
         "charset": (charset, "utf-8"),
         "skip": (layout.skip, 0),
@@ -179,11 +179,14 @@ def _shown(separator: str) -> str:
 def _headerless(path: Path, inside: str, where: str, charset: str, layout: Layout) -> InputTable:
     """Read a file without names, as Snowplow's: columns c0, c1, ...; quotes mean nothing."""
     if charset != "utf-8" or layout.fields < 2:
-        raise DataError(f"{path}: no line looks like a header. Put the columns' names into its first line, or export it again.")
+        raise DataError(
+            f"{path}: no line looks like a header. Put the columns' names into its first line, or export it again."
+        )
     names = tuple(f"c{i}" for i in range(layout.fields))
     columns = ", ".join(f"{name}: 'VARCHAR'" for name in names)
     relation = (
-        f"read_csv({where}, delim = {_literal(layout.separator)}, header = false, auto_detect = false, quote = '', escape = '', "
+        f"read_csv({where}, delim = {_literal(layout.separator)}, header = false, auto_detect = false, quote = '', "
+        "escape = '', "
         f"columns = {{{columns}}})"
     )
     notes = (charset, f"separator {_shown(layout.separator)}", f"no header: columns c0 to c{layout.fields - 1}")

@@ -19,7 +19,9 @@ OTHER_RECORDS = re.compile(
     r"\b(deal|opportunity|company|account|organi[sz]ation|org|activity|owner|campaign|product|order|firma|firmen|"
     r"unternehmens?|chance|aktivitaets?|besitzer|kampagnen?|produkt|auftrags?)\b"
 )
-PEOPLE_WORDS = re.compile(r"\b(lead|person|contact|kontakt|personen|people|interessent|ansprechpartner|datensatz|record|customer|kunden)")
+PEOPLE_WORDS = re.compile(
+    r"\b(lead|person|contact|kontakt|personen|people|interessent|ansprechpartner|datensatz|record|customer|kunden)"
+)
 
 
 def keys(table: Table) -> list[Column]:
@@ -42,7 +44,7 @@ def keys(table: Table) -> list[Column]:
 
 
 def overlap(connection: Connection, table: Table, column: str, other: Table, key: str) -> float:
-    """Share of a column's different values (of a sample of them) that are among another table's keys, in [0, 1]."""
+    """Measure which share of a column's different values, or of a sample of them, another table's keys hold."""
     [(share,)] = connection.execute(
         f"""SELECT avg((k.value IS NOT NULL)::INTEGER) FROM (
             SELECT DISTINCT {_key(column)} AS value FROM {table.loaded} WHERE {filled_sql(column)} LIMIT {MOST_VALUES}
@@ -74,7 +76,9 @@ def reference(connection: Connection, table: Table, people: Table, lead_id: str)
     Reference or None
         The best: most of its values are known, then a name that speaks of people. None: nothing joins.
     """
-    others = [column.name for column in people.columns.values() if column.personal == "email" and column.name != lead_id]
+    others = [
+        column.name for column in people.columns.values() if column.personal == "email" and column.name != lead_id
+    ]
     targets = [lead_id, *others]
     found: list[tuple[float, Reference]] = []
     own = {column.name for column in keys(table)[:1]}

@@ -10,7 +10,10 @@ __all__ = ["MomentFormat", "Moments", "format_of_shape", "instant_sql", "moment_
 
 # {d}{m} stand for the order that values decide.
 AMBIGUOUS = "?"
-MONTHS = "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+MONTHS = (
+    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|"
+    "dec(?:ember)?"
+)
 LONG = "january|february|march|april|june|july|august|september|october|november|december"
 DATES = (
     (r"9999-99?-99?", "%Y-%m-%d"),
@@ -106,7 +109,10 @@ def format_of_shape(shape: str) -> MomentFormat | None:
         match = re.match(pattern + r"(?=$|[^\d9])", text)
         if match is None:
             continue
-        parts = [("%B" if re.fullmatch(LONG, part) else "%b") if re.fullmatch(MONTHS, part) else part for part in match.groups()]
+        parts = [
+            ("%B" if re.fullmatch(LONG, part) else "%b") if re.fullmatch(MONTHS, part) else part
+            for part in match.groups()
+        ]
         rest = shape[match.end() :]
         date = date.format(*parts) if parts else date
         # strptime takes what stands in a format literally

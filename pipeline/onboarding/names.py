@@ -1,4 +1,4 @@
-"""Names of columns and words of values, in English and German: the tables `names_<language>.toml`, and how names are compared."""
+"""Names of columns and words of values in English and German: `names_<language>.toml`, and how names are compared."""
 
 import functools
 import re
@@ -12,7 +12,9 @@ __all__ = ["concepts", "in_section", "kind_labels", "normal", "plain_word", "sta
 FILES = sorted(Path(__file__).parent.glob("names_*.toml"))
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 # Pipedrive and HubSpot put the kind of record before each name: "Deal - Won time", "properties.createdate".
-ENTITY_PREFIX = re.compile(r"^(?:(?:deal|person|lead|activity|organi[sz]ation|kontakt|organisation|aktivitaet) - |properties[ .])")
+ENTITY_PREFIX = re.compile(
+    r"^(?:(?:deal|person|lead|activity|organi[sz]ation|kontakt|organisation|aktivitaet) - |properties[ .])"
+)
 
 
 def normal(name: str) -> str:
@@ -20,8 +22,8 @@ def normal(name: str) -> str:
 
     Examples
     --------
-    >>> normal("Budget (€)"), normal("firstName"), normal("Größe_in_m2"), normal("(Do Not Modify) Modified On"), normal("E-Mail")
-    ('budget', 'first name', 'groesse in m2', 'modified on', 'e mail')
+    >>> normal("Budget (€)"), normal("firstName"), normal("Größe_in_m2"), normal("(Do Not Modify) Modified On")
+    ('budget', 'first name', 'groesse in m2', 'modified on')
     """
     bare = re.sub(r"\([^)]*\)", " ", name)
     text = unicodedata.normalize("NFC", bare if bare.strip() else name)
@@ -93,8 +95,8 @@ def word_of(text: str, section: str) -> str | None:
 
     Examples
     --------
-    >>> word_of("Wurde SQL am", "stages"), word_of("/de/preise", "depth"), word_of("Seitenaufruf", "kinds"), word_of("x", "kinds")
-    ('sales_qualified', 'decision', 'page_view', None)
+    >>> word_of("Wurde SQL am", "stages"), word_of("/de/preise", "depth"), word_of("x", "kinds")
+    ('sales_qualified', 'decision', None)
     """
     padded = f" {normal(text)} "
     return next((key for phrase, key in _phrases(section) if f" {phrase} " in padded), None)
@@ -109,8 +111,6 @@ def stage_of(value: str) -> str | None:
     ('disqualified', 'mql', 'inquiry', None)
     """
     return word_of(value, "stages")
-
-
 
 
 @functools.cache

@@ -10,7 +10,7 @@ __all__ = ["Activity", "Attribute", "History", "Plan", "Question", "Reference", 
 
 @dataclass(frozen=True)
 class Reference:
-    """How a row of a table names its lead: a column that holds the lead's key, or another unique column of the people's table."""
+    """How a row of a table names its lead: by the people's key, or by another unique column of theirs."""
 
     column: str
     of_people: str

@@ -13,12 +13,38 @@ from pipeline.tables.duckdb import Connection, text_literal
 __all__ = ["filled_sql", "profile_columns", "take_sample", "value_sql"]
 
 LONGEST_MISSING = 15  # bytes; 'keine angabe' and '(not provided)' are the longest words for missing
+# Code points that a word for missing, in small letters or capitals, begins with, and blanks.
+FIRST_OF_MISSING = (
+    9,
+    10,
+    13,
+    32,
+    160,
+    8201,
+    8239,
+    65279,
+    35,
+    40,
+    45,
+    60,
+    63,
+    91,
+    92,
+    75,
+    107,
+    78,
+    110,
+    85,
+    117,
+    8211,
+    8212,
+)
 SAMPLE_ROWS = 20_000
 MOST_CATEGORIES = 200
 FEW_ROWS = 50  # of fewer rows nobody can tell a category from a text
 MOSTLY = 0.6  # of the values in the sample are of a type
 NUMERIC = 0.5
-SHAPES = 1_000
+SHAPES, EXPECTED_SHAPES = 1_000, 6
 DIGITS = "'0123456789', '9999999999'"
 EMAIL = r"[^@\s]+@[^@\s]+\.[^@\s]+"
 # Personal data that values give away; share of the filled sample that must look so.
@@ -42,14 +68,18 @@ TIME_WORDS = re.compile(r"\b(time|date|datum|zeit|stamp|tstamp|timestamp|at|am|c
 
 
 def value_sql(name: str) -> str:
-    """SQL of a column's text without blanks around it."""
+    """Write the SQL of a column's text without blanks around it."""
     return f"trim({quoted(name)})"
 
 
 def filled_sql(name: str) -> str:
-    """SQL of the condition that a column has a value; only a short text can be a word for missing, and long ones are many."""
+    """Write the SQL of whether a column has a value. Length and first letter tell most values from words for missing."""
     raw = quoted(name)
-    return f"coalesce(CASE WHEN strlen({raw}) > {LONGEST_MISSING} THEN trim({raw}) <> '' ELSE present({raw}) END, false)"
+    letters = ", ".join(map(str, FIRST_OF_MISSING))
+    return (
+        f"(CASE WHEN coalesce({raw}, '') = '' THEN false WHEN strlen({raw}) > {LONGEST_MISSING} THEN true "
+        f"WHEN ascii({raw}) NOT IN ({letters}) THEN true ELSE present({raw}) END)"
+    )
 
 
 def take_sample(connection: Connection, loaded: str) -> str:
@@ -58,7 +88,9 @@ def take_sample(connection: Connection, loaded: str) -> str:
     if rows <= 10 * SAMPLE_ROWS:
         return loaded
     sample = f"sample_of_{loaded}"
-    connection.execute(f"CREATE OR REPLACE TABLE {sample} AS SELECT * FROM {loaded} WHERE rowid % {rows // SAMPLE_ROWS} = 0")
+    connection.execute(
+        f"CREATE OR REPLACE TABLE {sample} AS SELECT * FROM {loaded} WHERE rowid % {rows // SAMPLE_ROWS} = 0"
+    )
     return sample
 
 
@@ -118,7 +150,8 @@ def _profile(connection: Connection, loaded: str, sample: str, name: str) -> Col
 def _values(connection: Connection, loaded: str, name: str) -> dict[str, int]:
     return dict(
         connection.execute(
-            f"SELECT tidied(raw) AS value, sum(n)::BIGINT AS n FROM (SELECT {quoted(name)} AS raw, count(*) AS n FROM {loaded} GROUP BY 1) "
+            f"SELECT tidied(raw) AS value, sum(n)::BIGINT AS n "
+            f"FROM (SELECT {quoted(name)} AS raw, count(*) AS n FROM {loaded} GROUP BY 1) "
             f"WHERE tidied(raw) IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_CATEGORIES}"
         ).fetchall()
     )
@@ -126,19 +159,32 @@ def _values(connection: Connection, loaded: str, name: str) -> dict[str, int]:
 
 def _looks_like(connection: Connection, sample: str, name: str, few: int) -> str | None:
     checks = ", ".join(
-        f"count(*) FILTER (regexp_full_match({value_sql(name)}, {text_literal(pattern)}))" for _, pattern in PERSONAL_VALUES
+        f"count(*) FILTER (regexp_full_match({value_sql(name)}, {text_literal(pattern)}))"
+        for _, pattern in PERSONAL_VALUES
     )
     [counts] = connection.execute(f"SELECT {checks} FROM {sample} WHERE {filled_sql(name)}").fetchall()
     return next((kind for (kind, _), n in zip(PERSONAL_VALUES, counts, strict=True) if n >= MOSTLY * few), None)
 
 
-def _shapes(connection: Connection, table: str, name: str) -> dict[str, int]:
+def _shapes(connection: Connection, table: str, name: str, expected: list[str] | None = None) -> dict[str, int]:
+    """Count the shapes of a column's values; those that are expected are matched first, which is far quicker."""
+    value = value_sql(name)
+    whens = " ".join(
+        f"WHEN regexp_full_match({value}, {text_literal(_pattern(shape))}) THEN {text_literal(shape)}"
+        for shape in (expected or [])[:EXPECTED_SHAPES]
+    )
+    shape = f"translate({value}, {DIGITS})"
     return dict(
         connection.execute(
-            f"SELECT translate({value_sql(name)}, {DIGITS}) AS shape, count(*) FROM {table} WHERE {filled_sql(name)} "
-            f"GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {SHAPES}"
+            f"SELECT {f'CASE {whens} ELSE {shape} END' if whens else shape} AS shape, count(*) FROM {table} "
+            f"WHERE {filled_sql(name)} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {SHAPES}"
         ).fetchall()
     )
+
+
+def _pattern(shape: str) -> str:
+    """Write a shape as a regular expression."""
+    return re.sub("9", "[0-9]", re.escape(shape))
 
 
 def _moment(connection: Connection, loaded: str, sample: str, column: Column, few: int) -> Column | None:
@@ -146,7 +192,7 @@ def _moment(connection: Connection, loaded: str, sample: str, column: Column, fe
     ways = {shape: format_of_shape(shape) for shape in shapes}
     if sum(n for shape, n in shapes.items() if ways[shape] is not None) < MOSTLY * few:
         return _counted_time(connection, loaded, column, shapes, few)
-    shapes = _shapes(connection, loaded, column.name)
+    shapes = _shapes(connection, loaded, column.name, list(shapes) if sample != loaded else None)
     by_format: Counter[MomentFormat] = Counter()
     of_format: dict[MomentFormat, list[str]] = {}
     for shape, n in shapes.items():
@@ -185,7 +231,7 @@ def _order(connection: Connection, loaded: str, name: str, shapes: list[str]) ->
 def _counted_time(
     connection: Connection, loaded: str, column: Column, shapes: dict[str, int], few: int
 ) -> Column | None:
-    """Recognise seconds, milliseconds or microseconds since 1970, and days as a spreadsheet counts them, in columns named so."""
+    """Recognise seconds and their fractions since 1970, and days as a spreadsheet counts them, in columns named so."""
     if not TIME_WORDS.search(normal(column.name)):
         return None
     for digits, called in EPOCH_DIGITS.items():
@@ -237,8 +283,8 @@ def _number_classes(connection: Connection, table: str, name: str) -> Counter[st
     cases = " ".join(f"WHEN regexp_full_match(bare, '{pattern}') THEN '{kind}'" for kind, pattern in NUMBER_CLASSES)
     rows = connection.execute(
         f"""SELECT CASE {cases} END AS kind, sum(n)::BIGINT FROM (
-            SELECT CASE WHEN regexp_full_match(value, '\\d+') THEN value ELSE {bare} END AS bare, count(*) AS n
-            FROM (SELECT {value_sql(name)} AS value FROM {table} WHERE {filled_sql(name)}) GROUP BY 1
+            SELECT CASE WHEN regexp_full_match(value, '\\d+') THEN value ELSE {bare} END AS bare, n
+            FROM (SELECT {value_sql(name)} AS value, count(*) AS n FROM {table} WHERE {filled_sql(name)} GROUP BY 1)
         ) GROUP BY 1"""
     ).fetchall()
     return Counter({kind: n for kind, n in rows if kind is not None})
@@ -250,7 +296,10 @@ def _settled(columns: dict[str, Column]) -> dict[str, Column]:
         c.moments.order: c.name for c in columns.values() if c.moments is not None and c.moments.order is not None
     }
     dotted = any(
-        way.format.startswith("%d.%m.") for c in columns.values() if c.moments is not None for way in c.moments.formats[:1]
+        way.format.startswith("%d.%m.")
+        for c in columns.values()
+        if c.moments is not None
+        for way in c.moments.formats[:1]
     )
     styles = {c.style for c in columns.values() if c.type == "number" and c.style and c.notes}
     found = {}

@@ -94,13 +94,21 @@ def _zone(tables: list[Table], ask: Ask) -> str:
     """Ask for the time zone of moments that name none; the default follows the language of names and values."""
     moments = [c.moments for table in tables for c in table.moments() if c.moments is not None]
     if moments and all(way.has_zone for found in moments for way in found.formats):
-        return ask(Question("zone", "In which time zone does the company work?", (), "UTC", "All moments name their offset."))
+        return ask(
+            Question("zone", "In which time zone does the company work?", (), "UTC", "All moments name their offset.")
+        )
     values = [v for table in tables for c in table.columns.values() for v in c.values]
     dotted = any(way.format.startswith("%d.%m.") for found in moments for way in found.formats[:1])
     month_first = any(found.order == "month" for found in moments)
     german = dotted or any(GERMAN.search(value) for value in values) or _german_names(tables)
     default = "Europe/Berlin" if german else "America/New_York" if month_first else "UTC"
-    why = "German words in them." if german else "Month before day in them." if month_first else "Nothing in them says which."
+    why = (
+        "German words in them."
+        if german
+        else "Month before day in them."
+        if month_first
+        else "Nothing in them says which."
+    )
     zone = ask(Question("zone", "In which time zone are moments without an offset?", (), default, why))
     try:
         ZoneInfo(zone)
@@ -143,7 +151,9 @@ def _settle_orders(plan: Plan, ask: Ask) -> None:
 def _trial(plan: Plan, paths: Sequence[Path], sql: str, folder: Path) -> dict[str, dict[str, float]]:
     """Let `ingest` read the files once, where they are not large: what it sets aside is known before the first run."""
     if sum(path.stat().st_size for path in paths) > MOST_TRIAL_BYTES:
-        plan.unsure.append("the files are large, so that they were not read by ingest on trial; it will name the rows that are bad")
+        plan.unsure.append(
+            "the files are large, so that they were not read by ingest on trial; it will name the rows that are bad"
+        )
         return {}
     shares, refusal = bad_shares(sql, folder)
     if refusal is not None:

@@ -135,7 +135,9 @@ def _people_rank(connection: Connection, table: Table, tables: list[Table]) -> f
     )
     attributes = sum(1 for column in columns if column.type in ("category", "boolean", "number"))
     created = any("created_at" in concepts(column.name) for column in table.moments())
-    return 2 * len(personal) + 2 * created + min(stages, 2) + named + 3 * pointed - 3 * pointing + min(attributes, 4) * 0.1
+    return (
+        2 * len(personal) + 2 * created + min(stages, 2) + named + 3 * pointed - 3 * pointing + min(attributes, 4) * 0.1
+    )
 
 
 def _lead_id(people: Table, ask: Ask) -> Column:
@@ -170,7 +172,10 @@ def _account_key(connection: Connection, people: Table, table: Table) -> str | N
 
 def _order_account(connection: Connection, people: Table, table: Table) -> Column | None:
     """Find the account column of a table of orders: amounts with moments, of accounts that people belong to."""
-    if not any("amount" in concepts(c.name) for c in table.columns.values() if c.type == "number") or not table.moments():
+    if (
+        not any("amount" in concepts(c.name) for c in table.columns.values() if c.type == "number")
+        or not table.moments()
+    ):
         return None
     for column in people.columns.values():
         if not concepts(column.name) & {"account_id", "account_name"}:
@@ -209,7 +214,7 @@ def status_columns(table: Table) -> list[Column]:
 
 
 def stage_share(column: Column) -> float:
-    """Share of a category's rows whose value names a stage."""
+    """Measure which share of a category's rows whose value names a stage."""
     total = sum(column.values.values())
     return sum(n for value, n in column.values.items() if stage_of(value)) / total if total else 0.0
 

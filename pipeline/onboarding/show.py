@@ -1,4 +1,6 @@
-"""What `init` prints: what each file, table and column was taken for, from what, and what it is unsure of. Names and counts, no values."""
+"""What `init` prints: what each table and column was taken for, from what, and what is unsure. Names and counts, no values."""
+
+from collections.abc import Sequence
 
 from rich.table import Table as Grid
 from rich.text import Text
@@ -17,7 +19,10 @@ def show(proposal: Proposal) -> None:
     plan = proposal.plan
     _grid("files", ("table", "rows", "taken for", "its lead"), [_table_row(plan, table) for table in proposal.tables])
     for table in proposal.tables:
-        rows = [(c.name, c.type, f"{c.filled:,}", f"{c.distinct:,}", _part(plan, table, c), _notes(c)) for c in table.columns.values()]
+        rows = [
+            (c.name, c.type, f"{c.filled:,}", f"{c.distinct:,}", _part(plan, table, c), _notes(c))
+            for c in table.columns.values()
+        ]
         _grid(table.name, ("column", "holds", "filled", "different", "becomes", "because"), rows)
     durations = proposal.durations
     _line(
@@ -37,7 +42,7 @@ def _line(text: str) -> None:
     console.print(Text(one_line(text)))
 
 
-def _grid(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _grid(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     grid = Grid(*heads, title=Text(one_line(title)))
     for row in rows:
         grid.add_row(*(Text(one_line(cell)) for cell in row))
@@ -51,14 +56,22 @@ def _table_row(plan: Plan, table: Table) -> tuple[str, str, str, str]:
     if table is plan.accounts:
         return table.name, rows, "accounts", ""
     used = [
-        *((i.table, f"touchpoints ({i.table.known_shape})" if i.table.known_shape else "touchpoints", i.reference) for i in plan.activities),
+        *(
+            (i.table, f"touchpoints ({i.table.known_shape})" if i.table.known_shape else "touchpoints", i.reference)
+            for i in plan.activities
+        ),
         *((i.table, "stage changes", i.reference) for i in plan.histories),
         *((i.table, "deals", i.reference) for i in plan.stage_columns),
         *((i.table, "deals", i.reference) for i in plan.statuses),
     ]
     for other, role, refers in used:
         if other is table:
-            return table.name, rows, role, f"{refers.column} ({refers.share:.0%} known)" if refers else "unknown visitors"
+            return (
+                table.name,
+                rows,
+                role,
+                f"{refers.column} ({refers.share:.0%} known)" if refers else "unknown visitors",
+            )
     why = next((why for other, why in plan.unused if other is table), "nothing refers to it")
     return table.name, rows, f"not used: {why}", ""
 
@@ -85,7 +98,12 @@ def _part(plan: Plan, table: Table, column: Column) -> str:
             parts |= {"recorded_at": item.recorded.name if item.recorded else None}
             return next((part for part, name in parts.items() if name == column.name), "")
     attribute = next(
-        (a for a in plan.attributes if a.column is column and not a.is_free_mail and table in (plan.people, plan.accounts)), None
+        (
+            a
+            for a in plan.attributes
+            if a.column is column and not a.is_free_mail and table in (plan.people, plan.accounts)
+        ),
+        None,
     )
     if attribute is not None:
         return f"{attribute.name} ({attribute.known_at})"

@@ -89,8 +89,8 @@ def _without_outcome(plan: Plan, roles: Roles, ask: Ask) -> None:
                 plan.stage_columns.append(StageColumn(table, refers, column, "sales_qualified"))
                 return
     plan.unsure.append(
-        "nothing in these files says which leads sales qualified: they can be read, but nothing can be learned until a file with "
-        "the outcome (a date, a status or a history of stages) is added"
+        "nothing in these files says which leads sales qualified: they can be read, but nothing can be learned until a file "
+        "with the outcome (a date, a status or a history of stages) is added"
     )
 
 
@@ -99,7 +99,7 @@ def _reason(table: Table) -> str | None:
 
 
 def _deals_created(roles: Roles, found: list[StageColumn]) -> list[StageColumn]:
-    """A deal's creation is a stage of its lead; which one depends on what else there is."""
+    """Take a deal's creation for a stage of its lead; which one depends on what else there is."""
     taken = {(item.table.name, item.column.name) for item in found}
     return [
         StageColumn(table, refers, column, "deal")
@@ -124,7 +124,9 @@ def _closed(found: list[StageColumn], plan: Plan) -> list[StageColumn]:
                     break
             else:
                 if stage == "disqualified" and item.reason is not None:
-                    kept.append(replace(item, stage=stage, only=(item.reason, tuple(item.table.column(item.reason).values))))
+                    kept.append(
+                        replace(item, stage=stage, only=(item.reason, tuple(item.table.column(item.reason).values)))
+                    )
         if not any(other.column is item.column for other in kept):
             plan.unsure.append(f"{item.table.name}: column {item.column.name} is not used: nothing says how it closed")
     return kept
@@ -139,7 +141,7 @@ def _history(table: Table, refers: Reference, status: Column) -> History:
 
 
 def _one_outcome(
-    connection: Connection, found: list[StageColumn], in_history: set[str | None], plan: Plan, ask: Ask
+    connection: Connection, found: list[StageColumn], in_history: set[str], plan: Plan, ask: Ask
 ) -> list[StageColumn]:
     """Decide which columns are the outcome, and which only lie near it."""
     stages = {item.stage for item in found} | in_history
@@ -213,7 +215,8 @@ def _with_outcome(history: History, plan: Plan) -> History:
     unknown = [v for v in history.table.column(history.column).values if v not in stages]
     if unknown:
         plan.unsure.append(
-            f"{history.table.name}: {len(unknown)} value(s) of {history.column} mean no stage that is known; their rows are left out"
+            f"{history.table.name}: {len(unknown)} value(s) of {history.column} mean no stage that is known; their rows are "
+            "left out"
         )
     return replace(history, stages=stages)
 
@@ -242,7 +245,9 @@ def _statuses(connection: Connection, plan: Plan, roles: Roles) -> Iterable[Stat
                     else "without a moment: such leads leave the training rows"
                 )
                 plan.unsure.append(f"{table.name}: {number:,} row(s) are {stage} by {status.name} alone, {dated}")
-                yield StatusStages(table, refers, status.name, values, stage, modified, at_export, dates, _reason(table))
+                yield StatusStages(
+                    table, refers, status.name, values, stage, modified, at_export, dates, _reason(table)
+                )
                 break
 
 
@@ -253,7 +258,9 @@ def _current_statuses(table: Table) -> list[Column]:
 
 def _status_stage(value: str, status: Column) -> str | None:
     if status.type == "boolean":
-        return "converted" if value.lower() in ("1", "true", "yes", "ja", "wahr", "x", "y", "j", "t", "w", "on") else None
+        return (
+            "converted" if value.lower() in ("1", "true", "yes", "ja", "wahr", "x", "y", "j", "t", "w", "on") else None
+        )
     return stage_of(value)
 
 

@@ -58,7 +58,7 @@ def find_export_moment(connection: Connection, plan: Plan, paths: Iterable[Path]
     """
     stated = _stated(connection, plan.zone, tables)
     newest_file = max(path.stat().st_mtime for path in paths)
-    limit = dt.datetime.fromtimestamp(newest_file, dt.timezone.utc)
+    limit = dt.datetime.fromtimestamp(newest_file, dt.UTC)
     if stated is not None:
         plan.exported_at, plan.exported_because = stated, "as the file says below its rows"
         return
@@ -74,8 +74,8 @@ def find_export_moment(connection: Connection, plan: Plan, paths: Iterable[Path]
     moment = f"max(moment_at) FILTER ({before})"
     if stray:
         moment = (
-            f"max(moment_at) FILTER ({before} AND moment_at < (SELECT max(moment_at) + INTERVAL {GAP_DAYS} DAY FROM (SELECT moment_at FROM unplanned "
-            f"WHERE {before} ORDER BY moment_at DESC OFFSET {stray})))"
+            f"max(moment_at) FILTER ({before} AND moment_at < (SELECT max(moment_at) + INTERVAL {GAP_DAYS} DAY "
+            f"FROM (SELECT moment_at FROM unplanned WHERE {before} ORDER BY moment_at DESC OFFSET {stray})))"
         )
     [(found, later)] = connection.execute(
         f"SELECT strftime(({moment}) AT TIME ZONE {text_literal(plan.zone)}, '%Y-%m-%d %H:%M:%S.%f'), "
@@ -93,7 +93,7 @@ def find_export_moment(connection: Connection, plan: Plan, paths: Iterable[Path]
 
 
 def _end_of_day(column: Column, zone: str) -> str:
-    """SQL of a moment; a day without a time is its end, as everything of that day may have been known."""
+    """Write the SQL of a moment; a day without a time is its end, as everything of that day may have been known."""
     if column.moments is None:
         return "NULL::TIMESTAMPTZ"
     instant = instant_sql(column.moments, value_sql(column.name), zone)
@@ -129,7 +129,9 @@ def _stated(connection: Connection, zone: str, tables: list[Table]) -> str | Non
         order = next((c.moments.order for c in table.moments() if c.moments and c.moments.order), None)
         for line in table.footer:
             match = DATE.search(line)
-            if match is None or not any(f" {word} " in f" {normal(line[: match.start()])} " for word in words("generated")):
+            if match is None or not any(
+                f" {word} " in f" {normal(line[: match.start()])} " for word in words("generated")
+            ):
                 continue
             way = format_of_shape(re.sub(r"\d", "9", match[0]))
             if way is not None and way.is_open and order is not None:
@@ -145,24 +147,29 @@ def _stated(connection: Connection, zone: str, tables: list[Table]) -> str | Non
 
 
 def measure_durations(connection: Connection, plan: Plan) -> Durations:
-    """Measure from the first MQL moment to each outcome, in days, and propose lengths that a history of this length can hold."""
+    """Measure the days from the first MQL moment to each outcome, and propose lengths that this history can hold."""
     starts, ends = _stage_rows(plan, ("mql",)), _stage_rows(plan, ("sales_qualified", "disqualified"))
     if plan.starts_at_creation and plan.created is not None and plan.created.moments is not None:
         instant = instant_sql(plan.created.moments, value_sql(plan.created.name), plan.zone)
-        starts.append(f"SELECT {value_sql(plan.lead_id.name)} AS lead, 'mql' AS stage, {instant} AS moment_at FROM {plan.people.loaded}")
+        starts.append(
+            f"SELECT {value_sql(plan.lead_id.name)} AS lead, 'mql' AS stage, {instant} AS moment_at FROM {plan.people.loaded}"
+        )
     empty = "SELECT NULL::VARCHAR AS lead, NULL::VARCHAR AS stage, NULL::TIMESTAMPTZ AS moment_at WHERE false"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE durations AS
         WITH starts AS (SELECT lead, min(moment_at) AS moment_at FROM ({" UNION ALL ".join(starts) or empty}) GROUP BY 1),
-        ends AS (SELECT lead, min_by(stage, moment_at) AS stage, min(moment_at) AS moment_at FROM ({" UNION ALL ".join(ends) or empty}) GROUP BY 1)
-        SELECT s.lead, s.moment_at, e.stage, epoch(e.moment_at - s.moment_at) / 86400 AS days FROM starts s LEFT JOIN ends e ON e.lead = s.lead
+        ends AS (SELECT lead, min_by(stage, moment_at) AS stage, min(moment_at) AS moment_at
+                 FROM ({" UNION ALL ".join(ends) or empty}) GROUP BY 1)
+        SELECT s.lead, s.moment_at, e.stage, epoch(e.moment_at - s.moment_at) / 86400 AS days
+        FROM starts s LEFT JOIN ends e ON e.lead = s.lead
             AND e.moment_at >= s.moment_at - INTERVAL 1 DAY
         WHERE s.moment_at IS NOT NULL AND s.moment_at <= {text_literal(plan.exported_at)}::TIMESTAMPTZ"""
     )
     [(mqls, won, lost, won_days, longest, any_days, span)] = connection.execute(
         f"""SELECT count(*), count(*) FILTER (stage = 'sales_qualified'), count(*) FILTER (stage = 'disqualified'),
         quantile_cont(days, 0.9) FILTER (stage = 'sales_qualified'), max(days) FILTER (stage = 'sales_qualified'),
-        quantile_cont(days, 0.975), epoch({text_literal(plan.exported_at)}::TIMESTAMPTZ - min(moment_at)) / 86400 FROM durations"""
+        quantile_cont(days, 0.975), epoch({text_literal(plan.exported_at)}::TIMESTAMPTZ - min(moment_at)) / 86400
+        FROM durations"""
     ).fetchall()
     span = span or 0.0
     if won < FEW:

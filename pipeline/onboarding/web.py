@@ -11,7 +11,8 @@ __all__ = ["is_snowplow", "web_relation"]
 SNOWPLOW_EVENTS = {"page_view", "page_ping", "struct", "unstruct", "transaction", "transaction_item"}
 
 GA4 = """(
-    SELECT user_id, user_pseudo_id AS visitor_id, (make_timestamp(event_timestamp::BIGINT) AT TIME ZONE 'UTC')::VARCHAR AS occurred_at,
+    SELECT user_id, user_pseudo_id AS visitor_id,
+           (make_timestamp(event_timestamp::BIGINT) AT TIME ZONE 'UTC')::VARCHAR AS occurred_at,
            event_name AS kind, list_filter(event_params, lambda p: p.key = 'page_location')[1].value.string_value AS page
     FROM read_json({where}, columns = {{user_id: 'VARCHAR', user_pseudo_id: 'VARCHAR', event_timestamp: 'VARCHAR',
         event_name: 'VARCHAR', event_params: 'STRUCT(key VARCHAR, value STRUCT(string_value VARCHAR))[]'}})
@@ -42,7 +43,8 @@ def web_relation(record: dict[str, Any], where: str) -> tuple[str, str] | None:
         SQL of the file's path.
     """
     return next(
-        ((name, sql.format(where=where)) for name, fields, sql in SHAPES if all(field in record for field in fields)), None
+        ((name, sql.format(where=where)) for name, fields, sql in SHAPES if all(field in record for field in fields)),
+        None,
     )
 
 

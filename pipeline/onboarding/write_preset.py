@@ -21,7 +21,12 @@ def _yaml(value: object) -> str:
 
 
 def preset_yaml(
-    plan: Plan, durations: Durations, selectors: list[Selector], raw_dir: str, bad_shares: dict[str, dict[str, float]], per_week: int,
+    plan: Plan,
+    durations: Durations,
+    selectors: list[Selector],
+    raw_dir: str,
+    bad_shares: dict[str, dict[str, float]],
+    per_week: int,
     asked: Iterable[str],
 ) -> str:
     """Write the whole file, without the header that says who wrote it.
@@ -46,7 +51,9 @@ def preset_yaml(
     lines += ["labels:", f"  label_days: {durations.label_days}  # {one_line(durations.because)}"]
     lines += _features(plan, selectors)
     lines += ["points: null            # the company's points table, where it has one", "split:"]
-    lines += ["  mode: time            # an account may be on both sides: what grouped needs would leave too little of a first export"]
+    lines += [
+        "  mode: time            # an account may be on both sides: what grouped needs would leave too little of a first export"
+    ]
     lines += [f"capacity: {{share: null, leads_per_week: {per_week}}}  # what sales can work"]
     lines += _segments(plan)
     lines += ["publish:", f"  model_name: lead-qualification-{plan.name.replace('_', '-')}"]
@@ -56,7 +63,10 @@ def preset_yaml(
 def _bad_shares(shares: dict[str, dict[str, float]]) -> list[str]:
     if not shares:
         return []
-    lines = ["  max_bad_share:  # what is bad in these files, by table and reason, with some room; else ingest fails", "    default: 0.02"]
+    lines = [
+        "  max_bad_share:  # what is bad in these files, by table and reason, with some room; else ingest fails",
+        "    default: 0.02",
+    ]
     return lines + [f"    {table}: {_yaml({'default': 0.02, **reasons})}" for table, reasons in sorted(shares.items())]
 
 
@@ -65,8 +75,16 @@ def _features(plan: Plan, selectors: list[Selector]) -> list[str]:
     if not plan.activities:
         groups = ["stages", "attributes"]
     depth = {name: [s.name for s in selectors if s.depth == name] for name in DEPTHS}
-    role = next((a.name for a in plan.attributes if a.entity == "lead" and "role" in concepts(a.column.name, "attributes")), None)
-    lines = ["features:", f"  groups: {_yaml(groups)}", "  automatic_min_leads: null", f"  time_zone: {_yaml(plan.zone)}"]
+    role = next(
+        (a.name for a in plan.attributes if a.entity == "lead" and "role" in concepts(a.column.name, "attributes")),
+        None,
+    )
+    lines = [
+        "features:",
+        f"  groups: {_yaml(groups)}",
+        "  automatic_min_leads: null",
+        f"  time_zone: {_yaml(plan.zone)}",
+    ]
     lines += [f"  content: {_yaml(depth)}", "  sequences: []", f"  role_attribute: {_yaml(role)}", "  selectors:"]
     lines += ["    all: {label: {en: touchpoints, de: Kontaktpunkte}}"]
     return lines + [_selector(selector) for selector in selectors]
@@ -85,7 +103,9 @@ def _selector(selector: Selector) -> str:
 
 
 def _segments(plan: Plan) -> list[str]:
-    leads = [a for a in plan.attributes if a.entity == "lead" and a.known_at in ("creation", "mql") and not a.is_free_mail]
+    leads = [
+        a for a in plan.attributes if a.entity == "lead" and a.known_at in ("creation", "mql") and not a.is_free_mail
+    ]
     named = [a.name for a in leads if concepts(a.column.name, "attributes")] + [a.name for a in leads]
     by = ["month", *list(dict.fromkeys(named))[:MOST_SEGMENTS]]
     fair = [a.name for a in leads if "fair" in concepts(a.column.name, "attributes")]

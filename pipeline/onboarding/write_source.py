@@ -58,19 +58,23 @@ def source_sql(plan: Plan, asked: Iterable[str]) -> str:
 
 def _comment(lines: Iterable[str]) -> str:
     return "\n".join(
-        textwrap.fill(one_line(line), WIDTH, initial_indent="-- ", subsequent_indent="--   ", break_long_words=False) for line in lines
+        textwrap.fill(one_line(line), WIDTH, initial_indent="-- ", subsequent_indent="--   ", break_long_words=False)
+        for line in lines
     )
 
 
 def _file_views(plan: Plan) -> list[tuple[Table, str]]:
     """Name a view for each table that is used, after its file."""
     used: list[Table] = [plan.people, *([plan.accounts] if plan.accounts else [])]
-    used += [item.table for item in (*plan.stage_columns, *plan.statuses, *plan.histories, *plan.activities)]
+    used += [i.table for i in plan.stage_columns] + [i.table for i in plan.statuses]
+    used += [i.table for i in plan.histories] + [i.table for i in plan.activities]
     found: list[tuple[Table, str]] = []
     for table in used:
         if any(table is other for other, _ in found):
             continue
-        stem = plain_word(re.sub(r"\.\w+(\.gz)?( and \d+ more.*)?$", "", table.name.split(", sheet ")[-1].split("/")[-1]))
+        stem = plain_word(
+            re.sub(r"\.\w+(\.gz)?( and \d+ more.*)?$", "", table.name.split(", sheet ")[-1].split("/")[-1])
+        )
         name = f"file_{stem or len(found) + 1}"[:60]
         while any(name == other for _, other in found):
             name += "_2"
@@ -96,12 +100,12 @@ def _position(table: Table) -> str:
 
 
 def _lead(plan: Plan, column: str) -> str:
-    """SQL of a lead's id; a mail address is no id to keep, but its hash is."""
+    """Write the SQL of a lead's id; a mail address is no id to keep, but its hash is."""
     return f"md5(lower(trim({quoted(column)})))" if plan.hashed_id else quoted(column)
 
 
 def _moment(plan: Plan, column: Column, *, ends: bool = False, zone: str | None = None) -> str:
-    """SQL of a moment. `ends`: a day without a time is its end, since nobody knew of it before."""
+    """Write the SQL of a moment. `ends`: a day without a time is its end, since nobody knew of it before."""
     if column.moments is None:
         return "NULL"
     name = "day" if ends and column.moments.is_day else "moment"
@@ -114,7 +118,11 @@ def _leads(plan: Plan, views: dict[int, str]) -> str:
     if plan.account is not None:
         columns.append(f"{quoted(plan.account.name)} AS account_id")
     columns.append(f"{_created(plan)} AS created_at")
-    columns += [f"{_attribute(attribute)} AS {quoted(attribute.name)}" for attribute in plan.attributes if attribute.entity == "lead"]
+    columns += [
+        f"{_attribute(attribute)} AS {quoted(attribute.name)}"
+        for attribute in plan.attributes
+        if attribute.entity == "lead"
+    ]
     columns.append(_position(people))
     lines = ",\n       ".join(columns)
     missing = people.rows - plan.lead_id.filled
@@ -125,8 +133,8 @@ def _leads(plan: Plan, views: dict[int, str]) -> str:
     source = f"{views[id(people)]} AS p"
     if _falls_back(plan) and plan.activities:
         source += (
-            "\nLEFT JOIN (SELECT lead_id AS _first_lead, min(try_cast(occurred_at AS TIMESTAMPTZ)) AS _first_at FROM touchpoints "
-            f"GROUP BY 1) AS f\n    ON f._first_lead = {_lead(plan, plan.lead_id.name)}"
+            "\nLEFT JOIN (SELECT lead_id AS _first_lead, min(try_cast(occurred_at AS TIMESTAMPTZ)) AS _first_at "
+            f"FROM touchpoints GROUP BY 1) AS f\n    ON f._first_lead = {_lead(plan, plan.lead_id.name)}"
         )
     return f"{_comment(comment)}\nCREATE VIEW leads AS\nSELECT {lines}\nFROM {source};"
 
@@ -136,7 +144,7 @@ def _falls_back(plan: Plan) -> bool:
 
 
 def _created(plan: Plan) -> str:
-    """SQL of a lead's creation; where it can't be read, the lead's earliest other moment, so that the lead stays."""
+    """Write the SQL of a lead's creation; where it can't be read, the lead's earliest other moment, so that the lead stays."""
     own = [_moment(plan, item.column) for item in plan.stage_columns if item.table is plan.people]
     if not _falls_back(plan):
         return _moment(plan, plan.created) if plan.created is not None else "NULL"
@@ -167,7 +175,7 @@ def _accounts(plan: Plan, views: dict[int, str]) -> str:
 
 
 def _reference(plan: Plan, reference: Reference | None, view: str, views: dict[int, str]) -> tuple[str, str]:
-    """SQL of a row's lead, and of the rows: joined by mail address where no id names the lead."""
+    """Write the SQL of a row's lead, and of the rows: joined by mail address where no id names the lead."""
     if reference is None:
         return (_lead(plan, plan.lead_id.name) if view == views[id(plan.people)] else "NULL::VARCHAR"), f"{view} AS t"
     if reference.of_people == plan.lead_id.name:
@@ -184,7 +192,8 @@ def _stage_changes(plan: Plan, views: dict[int, str]) -> str:
     selects = []
     if plan.starts_at_creation:
         selects.append(
-            "SELECT lead_id, 'mql' AS stage, created_at AS occurred_at, NULL::VARCHAR AS reason, source_file, source_line\nFROM leads"
+            "SELECT lead_id, 'mql' AS stage, created_at AS occurred_at, NULL::VARCHAR AS reason, source_file, source_line\n"
+            "FROM leads"
         )
     selects += [_stage_column(plan, item, views) for item in plan.stage_columns]
     selects += [_status(plan, item, views) for item in plan.statuses]
@@ -240,7 +249,9 @@ def _history(plan: Plan, item: History, views: dict[int, str]) -> str:
     starts = _listed(value for value, stage in item.stages.items() if stage not in DATED_BY_DAY)
     if item.moment.moments is not None and item.moment.moments.is_day:
         ends = _moment(plan, item.moment, ends=True)
-        moment = f"CASE WHEN tidied({quoted(item.column)}) IN ({starts}) THEN {moment} ELSE {ends} END" if starts else ends
+        moment = (
+            f"CASE WHEN tidied({quoted(item.column)}) IN ({starts}) THEN {moment} ELSE {ends} END" if starts else ends
+        )
     return (
         f"SELECT {lead} AS lead_id,\n       CASE {cases} END AS stage,\n       {moment} AS occurred_at"
         f"{extra}, {_position(item.table)}\nFROM {rows}\nWHERE tidied({quoted(item.column)}) IN ({_listed(item.stages)})"
@@ -286,12 +297,12 @@ def _kind(item: Activity) -> str:
 
 
 def _page(column: str) -> str:
-    """SQL of a page without its host, and without what stands behind ? or #: there may be names in it."""
+    """Write the SQL of a page without its host, and without what stands behind ? or #: there may be names in it."""
     return f"regexp_replace({quoted(column)}, '^https?://[^/]+|[?#].*$', '', 'g')"
 
 
 def _by(item: Activity, kind: str) -> str:
-    """SQL of who acted: what sales or a system does is not the lead's behaviour."""
+    """Write the SQL of who acted: what sales or a system does is not the lead's behaviour."""
     values = {} if item.kind is None else {v: item.kinds.get(v, v) for v in item.table.column(item.kind).values}
     cases = [
         f"WHEN tidied({quoted(item.kind)}) IN ({_listed(v for v, k in values.items() if k in kinds)}) THEN '{by}'"
@@ -306,21 +317,21 @@ def _identities(plan: Plan, views: dict[int, str]) -> str:
     for item in plan.activities:
         if item.visitor and item.reference:
             lead, rows = _reference(plan, item.reference, views[id(item.table)], views)
+            moment = _moment(plan, item.moment, zone=item.zone(plan.zone))
             selects.append(
-                f"SELECT {quoted(item.visitor)} AS visitor_id, {lead} AS lead_id, {_moment(plan, item.moment, zone=item.zone(plan.zone))} AS moment_at\nFROM {rows}\n"
+                f"SELECT {quoted(item.visitor)} AS visitor_id, {lead} AS lead_id, {moment} AS moment_at\nFROM {rows}\n"
                 f"WHERE {_has(item.reference.column)} AND {_has(item.visitor)}"
             )
     rows = "\nUNION ALL\n".join(selects)
     return (
         "-- Who an anonymous visitor turned out to be, from the first visit that says so.\nCREATE VIEW identities AS\n"
-        f"SELECT visitor_id, lead_id, min(try_cast(moment_at AS TIMESTAMPTZ)) AS identified_at\nFROM (\n{rows}\n)\nGROUP BY 1, 2;"
+        "SELECT visitor_id, lead_id, min(try_cast(moment_at AS TIMESTAMPTZ)) AS identified_at\n"
+        f"FROM (\n{rows}\n)\nGROUP BY 1, 2;"
     )
 
 
 def _attributes(plan: Plan) -> str:
-    rows = [
-        f"({text_literal(a.entity)}, {text_literal(a.name)}, '{a.type}', '{a.known_at}')" for a in plan.attributes
-    ]
+    rows = [f"({text_literal(a.entity)}, {text_literal(a.name)}, '{a.type}', '{a.known_at}')" for a in plan.attributes]
     because = [f"{a.name}: {a.known_at}, {a.because}" for a in plan.attributes if a.known_at != "creation"]
     declared = "AS declared (entity, attribute, type, known_at)"
     if not rows:
@@ -328,4 +339,5 @@ def _attributes(plan: Plan) -> str:
     else:
         listed = ",\n    ".join(rows)
         body = f"SELECT * FROM (VALUES\n    {listed}\n) {declared};"
-    return f"{_comment(['Attributes, and when each is known; the audit looks at all of them.', *because])}\nCREATE VIEW attributes AS\n{body}"
+    comment = _comment(["Attributes, and when each is known; the audit looks at all of them.", *because])
+    return f"{comment}\nCREATE VIEW attributes AS\n{body}"

@@ -7,7 +7,9 @@ from pathlib import Path
 
 __all__ = ["is_untouched", "write_unless_edited"]
 
-HEADER = "{comment} Written by `python -m pipeline.init`, and yours to correct: once edited it is never overwritten. Checksum {sum}"
+HEADER = (
+    "{comment} Written by `python -m pipeline.init`, yours to correct: never overwritten once edited. Checksum {sum}"
+)
 FIRST = re.compile(r"(--|#) Written by `python -m pipeline\.init`.* Checksum ([0-9a-f]{16})")
 
 
@@ -42,7 +44,9 @@ def write_unless_edited(path: Path, body: str) -> str | None:
     if path.exists():
         old = path.read_bytes().decode("utf-8", errors="replace").replace("\r\n", "\n")
         if not is_untouched(old):
-            lines = difflib.unified_diff(old.splitlines(), text.splitlines(), str(path), f"{path} (proposed)", lineterm="")
+            lines = difflib.unified_diff(
+                old.splitlines(), text.splitlines(), str(path), f"{path} (proposed)", lineterm=""
+            )
             return "\n".join(lines)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")

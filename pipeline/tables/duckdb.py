@@ -75,8 +75,8 @@ def install_helpers(connection: Connection) -> TextFiles:
     connection.create_function(
         "sheet_file",
         Workbooks(Path(folder)).as_csv,
-        ["VARCHAR", "VARCHAR"],  # type: ignore[list-item]
-        "VARCHAR",  # type: ignore[arg-type]
+        ["VARCHAR", "VARCHAR"],
+        "VARCHAR",
         side_effects=False,
     )
     connection.execute("SET VARIABLE free_mail_domains = ?", [FREE_MAIL_DOMAINS.read_text(encoding="utf-8").split()])

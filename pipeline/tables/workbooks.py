@@ -25,7 +25,9 @@ def _opened(path: Path) -> CalamineWorkbook:
     try:
         return CalamineWorkbook.from_path(str(path))
     except (CalamineError, OSError) as error:
-        raise DataError(f"{path}: not a workbook that can be read ({error}). Save it as .xlsx or .csv again.") from error
+        raise DataError(
+            f"{path}: not a workbook that can be read ({error}). Save it as .xlsx or .csv again."
+        ) from error
 
 
 def sheet_names(path: Path) -> list[str]:
@@ -40,8 +42,10 @@ def sheet_names(path: Path) -> list[str]:
 
 
 def sheet_rows(path: Path, sheet: str | None = None) -> list[list[str]]:
-    """Read a sheet as text: moments as ISO 8601 (a day without a time as a day), numbers without an exponent or
-    trailing zeros, line breaks as blanks (so that a row of the sheet is a line of the CSV).
+    """Read a sheet as text.
+
+    Moments are ISO 8601 (a day without a time is a day), numbers have no exponent or trailing zeros, line breaks are blanks, so
+    that a row of the sheet is a line of the CSV.
 
     Parameters
     ----------

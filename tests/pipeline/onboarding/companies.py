@@ -1,3 +1,4 @@
+# ruff: noqa: E501, DTZ001
 """Made-up exports, as the programs that write them do; no real person is in them. 80 leads each, one new a day."""
 
 import csv
@@ -97,12 +98,30 @@ def pipedrive(folder: Path) -> list[Path]:
          "Deal - Won time", "Deal - Lost time", "Deal - Lost reason"]
     ]  # fmt: skip
     done: list[Sequence[object]] = [
-        ["Activity - ID", "Activity - Type", "Activity - Subject", "Person - ID", "Deal - ID", "Activity - Due date", "Activity - Done"]
+        [
+            "Activity - ID",
+            "Activity - Type",
+            "Activity - Subject",
+            "Person - ID",
+            "Deal - ID",
+            "Activity - Due date",
+            "Activity - Done",
+        ]
     ]
     for n in range(LEADS):
         m, (first, last, mail) = moments(n), person(n)
         form = "%Y-%m-%d %H:%M:%S"
-        people.append([n + 1, f"{first} {last}", mail, f"+49 30 {n:06d}", f"Example {n % 20}", _at(m["created"], form), SOURCES[n % 3]])
+        people.append(
+            [
+                n + 1,
+                f"{first} {last}",
+                mail,
+                f"+49 30 {n:06d}",
+                f"Example {n % 20}",
+                _at(m["created"], form),
+                SOURCES[n % 3],
+            ]
+        )
         status = "Won" if m["won"] else "Lost" if m["lost"] else "Open"
         deals.append([
             n + 1, f"{last} deal", 1000 + n, n + 1, status, "Proposal Made", _at(m["mql"], form), _at(m["won"], form),
@@ -110,7 +129,17 @@ def pipedrive(folder: Path) -> list[Path]:
         ])  # fmt: skip
         for k in range(3):
             at = START + dt.timedelta(days=n + k)
-            done.append([3 * n + k + 1, ("Call", "Meeting", "Email")[k], f"Talk to {first}", n + 1, n + 1, _at(at, "%Y-%m-%d"), "Done"])
+            done.append(
+                [
+                    3 * n + k + 1,
+                    ("Call", "Meeting", "Email")[k],
+                    f"Talk to {first}",
+                    n + 1,
+                    n + 1,
+                    _at(at, "%Y-%m-%d"),
+                    "Done",
+                ]
+            )
     names = ("persons.csv", "deals.csv", "activities.csv")
     return [write_csv(folder / name, rows) for name, rows in zip(names, (people, deals, done), strict=True)]
 
@@ -174,10 +203,14 @@ def write_xlsx(path: Path, sheets: dict[str, list[list[object]]]) -> Path:
     names = "".join(
         f'<sheet name="{escape(name)}" sheetId="{i}" r:id="rId{i}"/>' for i, name in zip(numbers, sheets, strict=True)
     )
-    links = "".join(f'<Relationship Id="rId{i}" Type="{office}/worksheet" Target="worksheets/sheet{i}.xml"/>' for i in numbers)
+    links = "".join(
+        f'<Relationship Id="rId{i}" Type="{office}/worksheet" Target="worksheets/sheet{i}.xml"/>' for i in numbers
+    )
     links += f'<Relationship Id="rId99" Type="{office}/styles" Target="styles.xml"/>'
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-    parts = "".join(f'<Override PartName="/xl/worksheets/sheet{i}.xml" ContentType="{kind}.worksheet+xml"/>' for i in numbers)
+    parts = "".join(
+        f'<Override PartName="/xl/worksheets/sheet{i}.xml" ContentType="{kind}.worksheet+xml"/>' for i in numbers
+    )
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
         book.writestr(
             "[Content_Types].xml",
@@ -190,8 +223,13 @@ def write_xlsx(path: Path, sheets: dict[str, list[list[object]]]) -> Path:
             f'{head}<Relationships xmlns="{package}/relationships"><Relationship Id="rId1" Type="{office}/officeDocument" '
             'Target="xl/workbook.xml"/></Relationships>',
         )
-        book.writestr("xl/workbook.xml", f'{head}<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{names}</sheets></workbook>')
-        book.writestr("xl/_rels/workbook.xml.rels", f'{head}<Relationships xmlns="{package}/relationships">{links}</Relationships>')
+        book.writestr(
+            "xl/workbook.xml", f'{head}<workbook xmlns="{main}" xmlns:r="{office}"><sheets>{names}</sheets></workbook>'
+        )
+        book.writestr(
+            "xl/_rels/workbook.xml.rels",
+            f'{head}<Relationships xmlns="{package}/relationships">{links}</Relationships>',
+        )
         book.writestr(
             "xl/styles.xml",
             f'{head}<styleSheet xmlns="{main}"><fonts count="1"><font/></fonts><fills count="1"><fill/></fills><borders count="1">'
@@ -200,7 +238,10 @@ def write_xlsx(path: Path, sheets: dict[str, list[list[object]]]) -> Path:
         )
         for i, rows in zip(numbers, sheets.values(), strict=True):
             data = "".join(f"<row>{''.join(map(_cell, row))}</row>" for row in rows)
-            book.writestr(f"xl/worksheets/sheet{i}.xml", f'{head}<worksheet xmlns="{main}"><sheetData>{data}</sheetData></worksheet>')
+            book.writestr(
+                f"xl/worksheets/sheet{i}.xml",
+                f'{head}<worksheet xmlns="{main}"><sheetData>{data}</sheetData></worksheet>',
+            )
     return path
 
 
@@ -247,7 +288,7 @@ def web(folder: Path) -> list[Path]:
     for n in range(LEADS):
         m = moments(n)
         leads.append([f"W{n}", *(_at(m[name], "%Y-%m-%dT%H:%M:00+00:00") for name in ("created", "mql", "won"))])
-        at = int(START.replace(tzinfo=dt.timezone.utc).timestamp()) + 86_400 * n
+        at = int(START.replace(tzinfo=dt.UTC).timestamp()) + 86_400 * n
         for k, (name, lead) in enumerate((("page_view", None), ("generate_lead", f"W{n}"))):
             url = f"https://example.org/{'pricing' if k == 0 else 'contact'}?email=p{n}%40example.org"
             ga4.append({
@@ -258,14 +299,17 @@ def web(folder: Path) -> list[Path]:
             "idVisit": str(n), "visitorId": f"m{n:04x}", "userId": f"W{n}" if n % 2 else None, "serverTimestamp": at + 7200,
             "actionDetails": [{"type": "download", "url": "https://example.org/files/white_paper.pdf", "timestamp": at + 7200}],
         })  # fmt: skip
-        when = dt.datetime.fromtimestamp(at + 9000, dt.timezone.utc)
+        when = dt.datetime.fromtimestamp(at + 9000, dt.UTC)
         event = ["shop", "web", f"{when:%Y-%m-%d %H:%M:%S}.500", f"{when:%Y-%m-%d %H:%M:%S}.100", "page_view",
                  f"{n:08x}-0000-4000-8000-000000000000", "", f"W{n}", f"d-{n}", 'https://example.org/5" pipes']  # fmt: skip
         snowplow += ["\t".join(event)] * (2 if n == 0 else 1)
     (folder / "ga4.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ga4), encoding="utf-8")
     (folder / "matomo.json").write_text(json.dumps(matomo), encoding="utf-8")
     (folder / "snowplow.tsv").write_text("\n".join(snowplow) + "\n", encoding="utf-8")
-    return [write_csv(folder / "leads.csv", leads), *(folder / name for name in ("ga4.jsonl", "matomo.json", "snowplow.tsv"))]
+    return [
+        write_csv(folder / "leads.csv", leads),
+        *(folder / name for name in ("ga4.jsonl", "matomo.json", "snowplow.tsv")),
+    ]
 
 
 COMPANIES: dict[str, Callable[[Path], list[Path]]] = {
