@@ -18,9 +18,11 @@ from models.fitting.classifier import Classifier
 from models.fitting.uncertainty import Uncertainty
 from models.monitoring.reference import Reference
 
-__all__ = ["FILES", "FORMAT", "Bundle", "bundle_hash", "target_of"]
+__all__ = ["FILES", "FORMAT", "NO_CHAMPION", "Bundle", "bundle_hash", "target_of"]
 
 FORMAT = 2
+# How to get a champion, in the same words wherever one is missing.
+NO_CHAMPION = "Run `make demo`, which trains and publishes one, or `python -m pipeline.publish`"
 FILES = ("model.txt", "spread.txt", "calibration.json", "tiers.json", "catalog.json", "metadata.json", "reference.json")
 CHECKSUMS = "checksums.json"
 MOST_DAYS = 36_600

@@ -144,9 +144,13 @@ class EvaluateParams(Frozen):
 
 
 class PublishParams(Frozen):
-    """The `publish` section: the gate between a challenger and the champion."""
+    """The `publish` section: the gate between a challenger and the champion, and where lists point to.
+
+    `lead_link` is the address of a lead in the CRM, with ``{lead_id}`` in it.
+    """
 
     model_name: str = "lead-qualification"
+    lead_link: str | None = Field(default=None, pattern=r"^https?://[^{}]*\{lead_id\}[^{}]*$")
     margin: float = Field(default=0.002, ge=0.0)
     min_positives: int = Field(default=50, ge=1)
     min_auc: float = Field(default=0.55, ge=0.5, lt=1.0)

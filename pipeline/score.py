@@ -11,22 +11,24 @@ from typing import get_args
 
 import pandas as pd
 
-from features.errors import DataError
+from features.errors import BundleError, DataError
 from features.params import Engine
 from models.answers.request_fields import parse_moment
 from models.answers.risk_set import CUSTOMERS
-from models.bundle import Bundle
+from models.bundle import NO_CHAMPION, Bundle
 from models.monitoring.score_log import FOLDER, LogSettings
 from pipeline.console import console, progress, run_main
 from pipeline.params import load_params
 from pipeline.population.risk_set import leads_at_risk
 from pipeline.scoring.files import score_file
+from pipeline.scoring.list_file import FORMATS, list_of, remember, write_list
 from pipeline.scoring.log import log_snapshots, model_of
 from pipeline.scoring.snapshots import score_open_leads
 
 __all__ = ["SECTIONS", "main"]
 
 SECTIONS = ("features", "paths", "publish", "snapshots")
+ENDINGS = {None: (".csv", ".parquet"), "xlsx": (".xlsx",), "csv-de": (".csv",)}
 
 
 def _score_folder(bundle: Bundle, canonical: Path, leads: pd.DataFrame, language: str, engine: Engine) -> pd.DataFrame:
@@ -51,7 +53,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--snapshot-at", help="moment for the leads of a file that name none, with offset (default: now)"
     )
-    parser.add_argument("--out", type=Path, required=True, help="file to write; .csv or .parquet")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="file to write; .csv or .parquet, with --format .xlsx or .csv"
+    )
+    parser.add_argument("--format", choices=FORMATS, help="a list for people: Excel, or a CSV for a German Excel")
     parser.add_argument("--bundle", type=Path, help="model to use (default: the champion in data/champion)")
     parser.add_argument("--language", choices=["en", "de"], default="en", help="of the reasons")
     parser.add_argument("--engine", choices=get_args(Engine), help="where to compute (default: features.engine)")
@@ -63,10 +68,16 @@ def main() -> None:
     """Score the open leads of a folder of canonical tables, or the leads of a file."""
     arguments = _arguments()
     params = load_params(SECTIONS)
-    if arguments.out.suffix not in (".csv", ".parquet"):
-        raise DataError(f"--out {arguments.out}: unknown ending {arguments.out.suffix!r}; use .csv or .parquet")
+    endings = ENDINGS[arguments.format]
+    if arguments.out.suffix not in endings:
+        raise DataError(f"--out {arguments.out}: unknown ending {arguments.out.suffix!r}; use {' or '.join(endings)}")
     source = arguments.source or params.paths.data_dir / "canonical"
     bundle_dir = arguments.bundle or params.paths.data_dir / "champion"
+    if arguments.bundle is None and not bundle_dir.is_dir():
+        raise BundleError(
+            f"no champion to score with: there is no bundle in {bundle_dir}. {NO_CHAMPION}; or name a bundle's folder by "
+            "--bundle."
+        )
     bundle = Bundle.load(bundle_dir)
     # Who is open is a matter of the model's own population; older models don't say when it is left
     own = {name: bundle.metadata[name] for name in ("risk_set", "expire_days") if name in bundle.metadata}
@@ -87,7 +98,15 @@ def main() -> None:
             f"--in {source}: there is no such folder or file. Name one, or run `make demo` for data/canonical."
         )
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    if arguments.out.suffix == ".csv":
+    if arguments.format is not None:
+        if not source.is_dir():
+            raise DataError(
+                f"--format with --in {source}: a list needs a folder of canonical tables. Leave --format out."
+            )
+        former = remember(scores, params.paths.data_dir / "lists")
+        rows = list_of(scores, source, arguments.language, params.publish.lead_link, former)
+        write_list(rows, arguments.out, arguments.format)
+    elif arguments.out.suffix == ".csv":
         scores.to_csv(arguments.out, index=False)
     else:
         scores.to_parquet(arguments.out, index=False)

@@ -12,7 +12,7 @@ from models.answers.risk_set import CUSTOMERS
 from pipeline.leakage.audit_table import AuditTable
 from pipeline.leakage.counts import visible_touchpoints
 from pipeline.params import LabelsParams, SnapshotsParams
-from pipeline.population.attribute_history import attributes_at, eligible_attributes
+from pipeline.population.attribute_history import accounts_at, attributes_at, eligible_attributes
 from pipeline.population.outcomes import period_outcomes, purchase_outcomes
 from pipeline.population.risk_set import micros, mql_periods
 from pipeline.tables.export import Export
@@ -21,6 +21,8 @@ from pipeline.tables.parquet import read_table
 __all__ = ["StageRows", "stage_rows"]
 
 # What the CRM writes beside the end of a risk period: features see it before the snapshot only.
+# Which account a lead has is no feature, but whether it has one shows in every feature of accounts.
+HAS_ACCOUNT = "has an account"
 WITHHELD_TABLES = {"stage_changes": ("reason", "owner", "team"), "handovers": ("first_contact_at", "owner")}
 
 
@@ -125,6 +127,7 @@ def stage_rows(
                 stage_changes=stages,
             ),
             rows[["lead_id", "account_id"]],
+            accounts_at(rows, changes).notna().map({True: "yes"}).rename(HAS_ACCOUNT),
             _beside_the_end(rows, read),
         ],
         axis=1,
@@ -153,7 +156,7 @@ def stage_rows(
         table=table,
         rows=rows,
         visible=pd.DataFrame(columns=["field", "row", "value", "touchpoints"]) if visible is None else visible,
-        withheld=frozenset(map(str, columns.columns)) - frozenset(eligible["attribute"]),
+        withheld=frozenset(map(str, columns.columns)) - frozenset(eligible["attribute"]) - {HAS_ACCOUNT},
         read_at_export=_without_history(eligible, changes),
         snapshots=everything,
         changes=changes,

@@ -10,7 +10,7 @@ from features.attributes import AttributeValues
 from features.catalog import Catalog
 from features.compute import Snapshots, compute_features
 from features.journeys import Journeys
-from pipeline.population.attribute_history import History, attribute_lists, attributes_at, first_known
+from pipeline.population.attribute_history import History, accounts_at, attribute_lists, attributes_at, first_known
 
 __all__ = ["attributes_of", "by_catalog", "declared_attributes", "feature_rows", "journeys_of", "snapshots_of"]
 
@@ -134,13 +134,37 @@ def feature_rows(
     -------
     ndarray of float32 [snapshots, features]
     """
-    journeys = journeys_of(tables, lead_ids, catalog.role_attribute, recorded)
     looks = snapshots_of(lead_ids, snapshots)
     values = attributes_of(tables, snapshots, catalog, recorded)
     out = np.empty((len(snapshots), len(catalog)), dtype=np.float32)
     part = snapshots["part"].to_numpy() if held_out else None
-    for rows, chosen in by_catalog(part, catalog, held_out):
-        some = {name: np.asarray(column, dtype=object)[rows].tolist() for name, column in values.items()}
-        looked_at = Snapshots(looks.lead_index[rows], looks.snapshot_at[rows])
-        out[rows] = compute_features(journeys, looked_at, chosen, some, threads)
+    alone = _without_their_account(tables, snapshots)
+    for whose, rows_of_these in ((tables, np.flatnonzero(~alone)), (_each_alone(tables), np.flatnonzero(alone))):
+        if not len(rows_of_these) and (len(snapshots) or whose is not tables):
+            continue
+        journeys = journeys_of(whose, lead_ids, catalog.role_attribute, recorded)
+        for rows, chosen in by_catalog(None if part is None else part[rows_of_these], catalog, held_out):
+            rows = rows_of_these[rows]
+            some = {name: np.asarray(column, dtype=object)[rows].tolist() for name, column in values.items()}
+            looked_at = Snapshots(looks.lead_index[rows], looks.snapshot_at[rows])
+            out[rows] = compute_features(journeys, looked_at, chosen, some, threads)
     return out
+
+
+def _without_their_account(tables: Mapping[str, pa.Table], snapshots: pd.DataFrame) -> np.ndarray:
+    """Tell which snapshots' leads were not yet linked to the account that they have now: nobody knew their colleagues."""
+    if "attribute_changes" not in tables:
+        return np.zeros(len(snapshots), dtype=np.bool_)
+    now = snapshots["account_id"].astype(object)
+    then = accounts_at(snapshots, tables["attribute_changes"].to_pandas())
+    return np.asarray(now.notna() & (then != now), dtype=np.bool_)
+
+
+def _each_alone(tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    """Give the same tables with every lead by itself, at no account."""
+    leads = tables["leads"]
+    position = leads.schema.get_field_index("account_id")
+    if position < 0:
+        return dict(tables)
+    nobody = pa.nulls(len(leads), leads.schema.field(position).type)
+    return {**tables, "leads": leads.set_column(position, "account_id", nobody)}

@@ -10,6 +10,7 @@ from pipeline.tables.parquet import read_table
 
 __all__ = [
     "History",
+    "accounts_at",
     "attribute_lists",
     "attributes_at",
     "eligible_attributes",
@@ -20,6 +21,7 @@ __all__ = [
 
 FEATURE_KNOWN_AT = ("creation", "mql")
 KEYS = ("lead_id", "account_id")
+ACCOUNT = "account_id"
 
 History: TypeAlias = frozenset[tuple[str, str]]
 """Attributes with recorded changes: (lead_id or account_id, attribute)."""
@@ -76,7 +78,8 @@ def attributes_at(
     An attribute of an entity with recorded changes takes the newest value with ``occurred_at`` and ``recorded_at`` both
     before ``snapshot_at``, and is missing before the first; the current value is never used for it. An attribute without
     any recorded change in the whole table takes the current value. One that is known from the MQL on is missing where the lead
-    becomes MQL after the snapshot, or never: an existing customer may be looked at before.
+    becomes MQL after the snapshot, or never: an existing customer may be looked at before. An account's attributes are those of
+    the account that the lead had at the snapshot, see `accounts_at`.
 
     Parameters
     ----------
@@ -99,6 +102,7 @@ def attributes_at(
         One column per declared attribute.
     """
     keys = snapshots[["lead_id", "account_id", "snapshot_at"]].reset_index(drop=True)
+    keys = keys.assign(account_id=accounts_at(keys, changes))
     columns: dict[str, pd.Series] = {}
     for entity, table, key in (("lead", leads, "lead_id"), ("account", accounts, "account_id")):
         names = declared.loc[declared["entity"] == entity, "attribute"].tolist()
@@ -120,6 +124,28 @@ def attributes_at(
         is_mql = _is_mql(keys, stage_changes)
         columns |= {name: columns[name].where(is_mql, None) for name in early}
     return pd.DataFrame({name: columns[name] for name in declared["attribute"]}, index=keys.index)
+
+
+def accounts_at(snapshots: pd.DataFrame, changes: pd.DataFrame | None) -> pd.Series:
+    """Give the account that each snapshot's lead was linked to, as far as it was known then; in the snapshots' order.
+
+    `account_id` is an attribute with history: of a lead with recorded changes of it the newest one before the snapshot counts,
+    and before the first it has no account. A lead without any has the account of `snapshots` all along.
+
+    Parameters
+    ----------
+    snapshots : DataFrame
+        lead_id, account_id (as it is now), snapshot_at.
+    changes : DataFrame or None
+        Canonical `attribute_changes`; None: the source keeps no history.
+    """
+    keys = snapshots[["lead_id", "account_id", "snapshot_at"]].reset_index(drop=True)
+    now = keys["account_id"].astype(object)
+    links = _history(changes, "lead_id", [ACCOUNT])
+    if links.empty:
+        return now.set_axis(snapshots.index)
+    linked = keys["lead_id"].astype(object).isin(links["lead_id"])
+    return now.mask(linked, _as_of(keys, links, "lead_id")).set_axis(snapshots.index)
 
 
 def read_attribute_values(canonical: Path, snapshots: pd.DataFrame, declared: pd.DataFrame) -> pd.DataFrame:

@@ -100,6 +100,7 @@ CANONICAL: dict[str, TableSchema] = {
         ),
         ("touchpoint_id",),
     ),
+    "identities": TableSchema((Column("visitor_id", TEXT), LEAD, Column("identified_at", TIME))),
     "stage_changes": TableSchema(
         (LEAD, Column("stage", TEXT, allowed=STAGES), *OCCURRED, *_maybe(TEXT, "reason", "owner", "team"))
     ),

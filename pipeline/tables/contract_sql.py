@@ -225,7 +225,7 @@ def relations(name: str, *, with_accounts: bool) -> list[tuple[str, str]]:
         The source has accounts, so that others can be unknown.
     """
     found: list[tuple[str, str]] = []
-    if name in ("touchpoints", "stage_changes", "handovers", "attribute_changes"):
+    if name in ("touchpoints", "stage_changes", "handovers", "attribute_changes", "identities"):
         unknown = "c.lead_id IS NOT NULL AND c.lead_id NOT IN (SELECT lead_id FROM checked_leads WHERE _reason IS NULL)"
         found.append((unknown, "unknown lead"))
     if name in ("touchpoints", "stage_changes", "attribute_changes"):
@@ -237,5 +237,10 @@ def relations(name: str, *, with_accounts: bool) -> list[tuple[str, str]]:
         found.append((f"c.account_id IS NOT NULL AND c.account_id NOT IN {known}", "unknown account"))
     if name == "attribute_changes":
         found.append(("c.lead_id IS NULL AND c.account_id IS NULL", "neither lead_id nor account_id"))
-        found.append(("c.attribute NOT IN (SELECT attribute FROM checked_attributes)", "unknown attribute"))
+        linked = "c.attribute = 'account_id' AND c.lead_id IS NOT NULL"
+        declared = "c.attribute IN (SELECT attribute FROM checked_attributes)"
+        found.append((f"NOT ({linked}) AND NOT {declared}", "unknown attribute"))
+        if with_accounts:
+            known = "(SELECT account_id FROM checked_accounts WHERE _reason IS NULL)"
+            found.append((f"{linked} AND c.value IS NOT NULL AND c.value NOT IN {known}", "unknown account"))
     return found

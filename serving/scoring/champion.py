@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from features.errors import BundleError
-from models.bundle import bundle_hash
+from models.bundle import NO_CHAMPION, bundle_hash
 from models.bundle_files import parse_object, read_text
 from serving.scoring.model_check import ModelRefusedError, check_model
 from serving.scoring.refused_models import RefusedModel, RefusedModels, reader
@@ -114,8 +114,8 @@ def find_champion(root: Path, download_to: Path, environ: Mapping[str, str], che
             _log.warning("%s; serving the bundle in %s instead.", problem, folder)
         return champion
     raise BundleError(
-        f"no champion to serve: {problem}, and there is no other bundle in {packed}. Run `make demo`, which trains and "
-        f"publishes one, or `python -m pipeline.publish`; or set {BUNDLE_DIR} to a bundle's folder."
+        f"no champion to serve: {problem}, and there is no other bundle in {packed}. {NO_CHAMPION}; "
+        f"or set {BUNDLE_DIR} to a bundle's folder."
     )
 
 

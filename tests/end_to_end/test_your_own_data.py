@@ -48,7 +48,13 @@ def test_the_guide_names_the_command(guide: str) -> None:
 
 def test_the_stages_take_it_from_the_parameters(company: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ingest.main()
-    assert "1 outcome before its MQL" in capsys.readouterr().out
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "leads: rows that stay: 1 bad number in budget_eur" in printed
+    assert "stage_changes: 1 lead(s) with an outcome, never an MQL: not bad" in printed
+    assert (
+        "export: 2026-03-31 22:00 UTC, said by the source; its newest lead or stage change is 10.2 days older"
+        in printed
+    )
     snapshots.main()
     labels.main()
     # P1 is won 16 days after its MQL and looked at every 7 days; P4 is rejected before its second look.

@@ -169,3 +169,35 @@ def test_a_touchpoint_of_an_unknown_lead_is_named(ordered: Path, tmp_path: Path)
     pq.write_table(table.set_column(1, "lead_id", pa.array(["L-1", "L-x"])), tmp_path / "touchpoints.parquet")
     with pytest.raises(DataError, match=r"lead 'L-x' is not in leads\.parquet"):
         list(account_batches(tmp_path, ["L-1"], cost_per_batch=1))
+
+
+def test_before_a_lead_was_linked_nobody_knew_its_colleagues(
+    canonical: Path, snapshots: pd.DataFrame, catalog: Any
+) -> None:
+    tables = {path.stem: pq.read_table(path) for path in canonical.iterdir()}
+    tables["touchpoints"] = tables["touchpoints"].filter(pc.is_valid(tables["touchpoints"]["lead_id"]))
+    ids = tables["leads"]["lead_id"].to_pylist()
+    whole = feature_rows(tables, ids, snapshots, catalog)
+    lead = snapshots.loc[snapshots["account_id"].notna(), "lead_id"].value_counts().index[0]
+    of_lead = (snapshots["lead_id"] == lead).to_numpy()
+    linked_at = snapshots.loc[of_lead, "snapshot_at"].max() - pd.Timedelta(microseconds=1)
+    early = of_lead & (snapshots["snapshot_at"] <= linked_at).to_numpy()
+    changes = tables["attribute_changes"].to_pandas()
+    link = changes.iloc[:1].assign(
+        lead_id=lead, account_id=None, attribute="account_id", value=snapshots.loc[of_lead, "account_id"].iloc[0]
+    )
+    for column in ("occurred_at", "recorded_at"):
+        link[column] = pd.Series([linked_at], dtype="datetime64[us, UTC]").to_numpy() if column in link else None
+    link = link[changes.columns]
+    schema = tables["attribute_changes"].schema
+    with_link = {**tables, "attribute_changes": pa.concat_tables(
+        [tables["attribute_changes"], pa.Table.from_pandas(link, schema, preserve_index=False)])}  # fmt: skip
+    found = feature_rows(with_link, ids, snapshots, catalog)
+    account = pc.if_else(pc.equal(tables["leads"]["lead_id"], lead), None, tables["leads"]["account_id"])
+    position = tables["leads"].schema.get_field_index("account_id")
+    apart = {**tables, "leads": tables["leads"].set_column(position, "account_id", account)}
+    alone = feature_rows(apart, ids, snapshots.assign(account_id=snapshots["account_id"].mask(of_lead, None)), catalog)
+    assert early.any()
+    assert found[early].tobytes() == alone[early].tobytes()
+    assert found[early].tobytes() != whole[early].tobytes()
+    assert found[~early].tobytes() == whole[~early].tobytes()

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from pipeline.population.attribute_history import attributes_at, eligible_attributes
+from pipeline.population.attribute_history import accounts_at, attributes_at, eligible_attributes
 
 DAY = pd.Timedelta(days=1)
 START = pd.Timestamp("2026-01-01", tz="UTC")
@@ -77,3 +77,31 @@ def test_what_is_known_from_the_mql_on_is_missing_before_it(mql: int | None, exp
     assert values["campaign"].astype(object).where(values["campaign"].notna(), None).tolist() == expected
     assert values["role"].tolist() == ["it"] * 3
     assert attributes_at(snapshots, declared, leads, None, None)["campaign"].isna().all()
+
+
+def test_a_company_that_was_linked_later_is_not_known_earlier() -> None:
+    days = pd.to_datetime(["2026-01-01", "2026-01-10", "2026-02-01"], utc=True)
+    snapshots = pd.DataFrame({"lead_id": ["L", "L", "L", "M"], "account_id": "A", "snapshot_at": [*days, days[0]]})
+    accounts = pd.DataFrame({"account_id": ["A", "B"], "size": [10.0, 20.0]})
+    declared = pd.DataFrame(
+        [("account", "size", "number", "creation")], columns=["entity", "attribute", "type", "known_at"]
+    )
+    link = {"attribute": "account_id", "account_id": None}
+    changes = pd.DataFrame(
+        [
+            {"lead_id": "L", "value": "B", "occurred_at": pd.Timestamp("2026-01-05", tz="UTC"), **link},
+            {"lead_id": "L", "value": "A", "occurred_at": pd.Timestamp("2026-01-10", tz="UTC"), **link},
+        ]
+    )
+    changes["occurred_at"] = changes["occurred_at"].astype("datetime64[us, UTC]")
+    changes["recorded_at"] = pd.Series([pd.NaT] * 2, dtype="datetime64[us, UTC]")
+    snapshots["snapshot_at"] = snapshots["snapshot_at"].astype("datetime64[us, UTC]")
+    assert accounts_at(snapshots, changes).astype(object).where(lambda x: x.notna(), None).tolist() == [
+        None,
+        "B",
+        "A",
+        "A",
+    ]
+    leads = pd.DataFrame({"lead_id": ["L", "M"], "account_id": "A"})
+    sizes = attributes_at(snapshots, declared, leads, accounts, changes)["size"]
+    assert sizes.fillna(0).tolist() == [0.0, 20.0, 10.0, 10.0]

@@ -239,6 +239,41 @@ def test_touchpoints_are_sorted_by_lead_and_time_whatever_order_they_came_in(run
     ]
 
 
+def test_anonymous_visits_join_the_lead_from_its_identification_on(run, tmp_path: Path) -> None:
+    visits = {
+        "before": "(NULL, 'V1', '2026-01-02T00:00:00Z', NULL, 'before')",
+        "between": "(NULL, 'V1', '2026-01-04T00:00:00Z', '2026-01-04T12:00:00Z', 'between')",
+        "after": "(NULL, 'V1', '2026-01-07T00:00:00Z', NULL, 'after')",
+        "named": "('L2', 'V1', '2026-01-01T00:00:00Z', NULL, 'named')",
+        "unknown": "(NULL, 'V9', '2026-01-01T00:00:00Z', NULL, 'unknown')",
+    }
+    named = "('V1', 'L2', '2026-01-06T00:00:00Z'), ('V1', 'L1', '2026-01-03T00:00:00Z')"
+    bad = "('V9', 'L7', '2026-01-03T00:00:00Z'), ('V9', 'L1', '2027-01-03T00:00:00Z')"
+    counts = run(
+        {
+            "touchpoints": ("lead_id, visitor_id, occurred_at, recorded_at, kind", ", ".join(visits.values())),
+            "identities": ("visitor_id, lead_id, identified_at", f"{named}, {bad}"),
+        },
+        leads="('L2', NULL, '2026-01-01T00:00:00Z', 'no')",
+    )
+    assert counts["identities"].quarantined == {"identified_at after the export": 1, "unknown lead": 1}
+    assert counts["touchpoints"] == Counts(5, 5, {})
+    seen = {row["kind"]: (row["lead_id"], str(row["recorded_at"])[:13]) for row in rows_of(tmp_path, "touchpoints")}
+    assert seen == {
+        "before": ("L1", "2026-01-03 00"),
+        "between": ("L1", "2026-01-04 12"),
+        "after": ("L2", "2026-01-07 00"),
+        "named": ("L2", "None"),
+        "unknown": (None, "None"),
+    }
+
+
+def test_a_lead_s_account_may_change(run, tmp_path: Path) -> None:
+    changes = "('L1', NULL, 'account_id', '{}', '2026-01-03T00:00:00Z')"
+    counts = run(attribute_changes=f"{changes.format('A1')}, {changes.format('A9')}")
+    assert counts["attribute_changes"] == Counts(3, 2, {"unknown account": 1})
+
+
 def test_ids_are_the_same_in_every_run_and_given_ones_stay(run, tmp_path: Path) -> None:
     def ids(rows: str) -> list[str]:
         run({"touchpoints": ("touchpoint_id, lead_id, occurred_at, kind", rows)})
