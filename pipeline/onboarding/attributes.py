@@ -45,7 +45,8 @@ def _of_table(connection: Connection, plan: Plan, table: Table, entity: str, nam
     statuses = [column.name for column in status_columns(table)] if entity == "lead" else []
     for column in table.columns.values():
         why = skipped.get(column.name)
-        if why is None and column.personal == "email" and entity == "lead":
+        is_address = column.personal == "email" and entity == "lead"
+        if is_address and (why is None or column is plan.lead_id):
             taken = any(attribute.is_free_mail for attribute in plan.attributes)
             if not taken:
                 name = _new_name("free_mail", names)
@@ -54,7 +55,7 @@ def _of_table(connection: Connection, plan: Plan, table: Table, entity: str, nam
                         name, entity, column, "boolean", "creation", "from the address's domain", is_free_mail=True
                     )
                 )
-            why = "personal data (email); whether the address is of a free provider is kept"
+            why = why or "personal data (email); whether the address is of a free provider is kept"
         elif why is None:
             why = _left_out(column, statuses)
         if why is not None:

@@ -211,7 +211,7 @@ def _json(path: Path, inside: str, where: str, charset: str) -> InputTable | Non
     if web is not None:
         shape, relation = web
         return InputTable(inside, path, relation, relation, notes=(f"JSON of {shape}",), known_shape=shape)
-    relation = f"(SELECT COLUMNS(*)::VARCHAR FROM read_json({where}, sample_size = -1, maximum_depth = 1))"
+    relation = f"(SELECT COLUMNS(*)::VARCHAR FROM read_json({where}, sample_size = -1))"
     return InputTable(inside, path, relation, relation, notes=("JSON",))
 
 

@@ -10,7 +10,7 @@ from pipeline.onboarding.names import concepts, normal
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection, text_literal
 
-__all__ = ["filled_sql", "profile_columns", "take_sample", "value_sql"]
+__all__ = ["filled_sql", "profile_columns", "take_sample", "value_sql", "with_order"]
 
 LONGEST_MISSING = 15  # bytes; 'keine angabe' and '(not provided)' are the longest words for missing
 # Code points that a word for missing, in small letters or capitals, begins with, and blanks.
@@ -290,6 +290,15 @@ def _number_classes(connection: Connection, table: str, name: str) -> Counter[st
     return Counter({kind: n for kind, n in rows if kind is not None})
 
 
+def with_order(column: Column, day_first: bool, because: str) -> Column:
+    """Settle day and month of a column's open formats."""
+    if column.moments is None or not any(way.is_open for way in column.moments.formats):
+        return column
+    ways = tuple(settle_order(way, day_first) if way.is_open else way for way in column.moments.formats)
+    moments = replace(column.moments, formats=ways, order="day" if day_first else "month", because=because)
+    return _counted(replace(column, moments=moments))
+
+
 def _settled(columns: dict[str, Column]) -> dict[str, Column]:
     """Decide what a column's own values leave open by the other columns of the same file: one program wrote them all."""
     orders = {
@@ -304,11 +313,9 @@ def _settled(columns: dict[str, Column]) -> dict[str, Column]:
     styles = {c.style for c in columns.values() if c.type == "number" and c.style and c.notes}
     found = {}
     for name, column in columns.items():
-        if column.moments is not None and any(way.is_open for way in column.moments.formats) and len(orders) == 1:
+        if len(orders) == 1:
             [(order, other)] = orders.items()
-            ways = tuple(settle_order(way, order == "day") if way.is_open else way for way in column.moments.formats)
-            moments = replace(column.moments, formats=ways, order=order, because=f"as column {other}")
-            column = _counted(replace(column, moments=moments))
+            column = with_order(column, order == "day", f"as column {other}")
         if column.type == "number" and not column.style:
             style = next(iter(styles)) if len(styles) == 1 else "de" if dotted else "en"
             column = replace(column, style=style, notes=("style of numbers from the other columns of the file",))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,6 +12,7 @@ from pipeline.onboarding.attributes import find_attributes
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.load import common_folder, load
 from pipeline.onboarding.plan import Plan, Question
+from pipeline.onboarding.profile import with_order
 from pipeline.onboarding.questions import Ask, asker
 from pipeline.onboarding.roles import Roles, assign_roles, created_column
 from pipeline.onboarding.selectors import Selector, find_selectors
@@ -20,7 +21,7 @@ from pipeline.onboarding.timing import Durations, find_export_moment, measure_du
 from pipeline.onboarding.trial import MOST_TRIAL_BYTES, bad_shares
 from pipeline.onboarding.write_preset import preset_yaml
 from pipeline.onboarding.write_source import source_sql
-from pipeline.tables.duckdb import connect, install_helpers
+from pipeline.tables.duckdb import Connection, connect, install_helpers
 
 __all__ = ["Proposal", "propose"]
 
@@ -65,17 +66,17 @@ def propose(paths: Sequence[Path], name: str, repository: Path, answers: Mapping
     folder = common_folder(paths)
     asked: list[tuple[Question, str]] = []
     ask = asker(answers, yes=yes, asked=asked)
+    given = dict(answers)
     with connect() as connection:
-        tables = load(connection, install_helpers(connection), paths, folder)
-        roles = assign_roles(connection, tables, ask)
-        plan = Plan(name, _zone(tables, ask), roles.people, roles.lead_id)
-        plan.hashed_id = roles.lead_id.personal == "email"
-        plan.created = _created(roles, answers)
-        plan.unused = list(roles.unused)
-        find_stages(connection, plan, roles, ask, dict(answers))
-        find_activities(connection, plan, roles)
-        find_attributes(connection, plan, roles)
-        _settle_orders(plan, ask)
+        tables = [_with_orders(table, given) for table in load(connection, install_helpers(connection), paths, folder)]
+        plan = _plan(connection, tables, name, given, ask)
+        while open_orders := _open_orders(plan):
+            given |= {question.key: answer for question, answer in asked}
+            given |= {key: ask(question) for key, question in open_orders.items()}
+            tables = [_with_orders(table, given) for table in tables]
+            asked.clear()
+            ask = asker(given, yes=yes, asked=asked)
+            plan = _plan(connection, tables, name, given, ask)
         find_export_moment(connection, plan, paths, tables)
         if "exported_at" in answers:
             plan.exported_at, plan.exported_because = answers["exported_at"], "as you said"
@@ -88,6 +89,18 @@ def propose(paths: Sequence[Path], name: str, repository: Path, answers: Mapping
     bad = _trial(plan, paths, sql, folder)
     preset = preset_yaml(plan, durations, selectors, raw_dir.as_posix(), bad, per_week, taken)
     return Proposal(plan, tables, durations, selectors, asked, raw_dir, sql, preset)
+
+
+def _plan(connection: Connection, tables: list[Table], name: str, answers: Mapping[str, str], ask: Ask) -> Plan:
+    roles = assign_roles(connection, tables, ask)
+    plan = Plan(name, _zone(tables, ask), roles.people, roles.lead_id)
+    plan.hashed_id = roles.lead_id.personal == "email"
+    plan.created = _created(roles, answers)
+    plan.unused = list(roles.unused)
+    find_stages(connection, plan, roles, ask, dict(answers))
+    find_activities(connection, plan, roles)
+    find_attributes(connection, plan, roles)
+    return plan
 
 
 def _zone(tables: list[Table], ask: Ask) -> str:
@@ -134,18 +147,30 @@ def _used_moments(plan: Plan) -> list[tuple[Table, Column]]:
     return used + [(item.table, item.moment) for item in plan.activities]
 
 
-def _settle_orders(plan: Plan, ask: Ask) -> None:
-    """Stop where day and month can't be told in a column that is used: a wrong order is another date in every row."""
-    for table, column in _used_moments(plan):
-        if column.moments is not None and column.moments.is_open:
-            question = Question(
-                f"dates:{column.name}",
-                f"Is day or month first in column {column.name} of {table.name}?",
-                ("day", "month"),
-                None,
-                "No value has a part above 12, and no other column of the file decides.",
-            )
-            ask(question)
+def _with_orders(table: Table, answers: Mapping[str, str]) -> Table:
+    """Settle day and month where an answer says which is first: `dates:COLUMN`, or `dates` for all."""
+    columns = {}
+    for name, column in table.columns.items():
+        order = answers.get(f"dates:{name}", answers.get("dates"))
+        if order not in (None, "day", "month"):
+            raise DataError(f"--set dates:{name}={order}: allowed are day, month.")
+        columns[name] = column if order is None else with_order(column, order == "day", "as you said")
+    return replace(table, columns=columns)
+
+
+def _open_orders(plan: Plan) -> dict[str, Question]:
+    """List the columns that are used though day and month can't be told: a wrong order is another date in every row."""
+    return {
+        f"dates:{column.name}": Question(
+            f"dates:{column.name}",
+            f"Is day or month first in column {column.name} of {table.name}?",
+            ("day", "month"),
+            None,
+            "No value has a part above 12, and no other column of the file decides.",
+        )
+        for table, column in _used_moments(plan)
+        if column.moments is not None and column.moments.is_open
+    }
 
 
 def _trial(plan: Plan, paths: Sequence[Path], sql: str, folder: Path) -> dict[str, dict[str, float]]:

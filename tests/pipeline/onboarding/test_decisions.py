@@ -41,14 +41,19 @@ def test_an_order_that_nothing_decides_stops(look, tmp_path: Path) -> None:
 def test_an_order_can_be_said(look, read, tmp_path: Path) -> None:
     path = leads(tmp_path, ["03/04/2026", "05/06/2026"])
     _, tables = read(look(path, dates__created="day", dates__mql="day", dates__sql="day"))
-    assert tables["leads"]["created_at"].tolist() == [pd.Timestamp("2026-04-03", tz="UTC"), pd.Timestamp("2026-06-05", tz="UTC")]
+    assert tables["leads"]["created_at"].tolist() == [
+        pd.Timestamp("2026-04-03", tz="UTC"),
+        pd.Timestamp("2026-06-05", tz="UTC"),
+    ]
 
 
 def test_two_columns_that_disagree_about_the_outcome_stop(look, tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
     rows = [f"L{i},2026-01-01,2026-01-02,2026-01-0{3 + i % 5},2026-02-01" for i in range(9)]
     path.write_text("\n".join(["id,created,mql,SQL date,sales qualified on", *rows]), encoding="utf-8")
-    with pytest.raises(DataError, match=r"became sales qualified\?.*differ in 9 of 9 rows with both.*--set sales_qualified="):
+    with pytest.raises(
+        DataError, match=r"became sales qualified\?.*differ in 9 of 9 rows with both.*--set sales_qualified="
+    ):
         look(path)
     proposal = look(path, sales_qualified="SQL date")
     assert [item.column.name for item in proposal.plan.stage_columns if item.stage == "sales_qualified"] == ["SQL date"]
@@ -89,7 +94,8 @@ def test_the_export_is_the_newest_moment_that_nobody_planned(look, tmp_path: Pat
     path = leads(tmp_path, ["2026-03-01 10:00", "2026-03-02 10:00"])
     touches = tmp_path / "touches.csv"
     touches.write_text(
-        "id,time,kind,page\nL0,2026-03-03 09:00,page view,/pricing\nL1,2026-04-20 10:00,webinar,/x\nL1,2062-03-03 09:00,page view,/y\n",
+        "id,time,kind,page\nL0,2026-03-03 09:00,page view,/pricing\nL1,2026-04-20 10:00,webinar,/x\n"
+        "L1,2062-03-03 09:00,page view,/y\n",
         encoding="utf-8",
     )
     for file in (path, touches):
@@ -101,7 +107,10 @@ def test_the_export_is_the_newest_moment_that_nobody_planned(look, tmp_path: Pat
 
 def test_words_for_missing_are_no_categories(look, tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
-    rows = [f"L{i},2026-01-01,2026-01-02,2026-01-03,{('web', 'fair', 'NULL', '(not set)', ' N/A ')[i % 5]}" for i in range(20)]
+    rows = [
+        f"L{i},2026-01-01,2026-01-02,2026-01-03,{('web', 'fair', 'NULL', '(not set)', ' N/A ')[i % 5]}"
+        for i in range(20)
+    ]
     path.write_text("\n".join(["id,created,mql,sql,source", *rows]), encoding="utf-8")
     column = look(path).plan.people.column("source")
     assert column.values == {"fair": 4, "web": 4}
@@ -116,11 +125,15 @@ def test_exports_of_several_months_are_one_table(look, read, tmp_path: Path) -> 
 
 
 def test_parquet_and_json_lines(look, read, tmp_path: Path) -> None:
-    frame = pd.DataFrame({"lead_id": ["A", "B"], "created": pd.to_datetime(["2026-01-01", "2026-01-02"]), "budget": [1.5, None]})
+    frame = pd.DataFrame(
+        {"lead_id": ["A", "B"], "created": pd.to_datetime(["2026-01-01", "2026-01-02"]), "budget": [1.5, None]}
+    )
     frame = frame.assign(mql=frame["created"] + pd.Timedelta(days=1), sql=frame["created"] + pd.Timedelta(days=9))
     frame.to_parquet(tmp_path / "leads.parquet")
     touches = tmp_path / "touches.jsonl"
-    touches.write_text('{"lead_id":"A","time":"2026-01-01T12:00:00Z","type":"download","meta":{"x":[1]}}\n', encoding="utf-8")
+    touches.write_text(
+        '{"lead_id":"A","time":"2026-01-01T12:00:00Z","type":"download","meta":{"x":[1]}}\n', encoding="utf-8"
+    )
     counts, tables = read(look(tmp_path / "leads.parquet", touches))
     assert counts["leads"].kept == 2
     assert tables["touchpoints"]["kind"].tolist() == ["download"]
@@ -131,7 +144,9 @@ def test_mail_addresses_join_and_never_become_ids(look, read, tmp_path: Path) ->
     rows = [f"p{i}@example.org,2026-01-{1 + i % 28:02d},2026-02-01,2026-02-0{1 + i % 9},web" for i in range(30)]
     people.write_text("\n".join(["Email,created,mql,sql,source", *rows]), encoding="utf-8")
     touches = tmp_path / "clicks.csv"
-    touches.write_text("email,time,action\n" + "".join(f"P{i}@example.org,2026-01-30 10:00,click\n" for i in range(30)), "utf-8")
+    touches.write_text(
+        "email,time,action\n" + "".join(f"P{i}@example.org,2026-01-30 10:00,click\n" for i in range(30)), "utf-8"
+    )
     counts, tables = read(look(people, touches))
     assert counts["touchpoints"].kept == 30
     assert not tables["leads"]["lead_id"].str.contains("@").any()
@@ -141,7 +156,8 @@ def test_mail_addresses_join_and_never_become_ids(look, read, tmp_path: Path) ->
 def test_filled_only_after_an_outcome_is_after(look, tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
     rows = [
-        f"L{i},2026-01-01,2026-01-02,{'2026-01-09' if i % 2 else ''},{('a', 'b')[i % 4 // 2] if i % 2 else ''},{('x', 'y')[i % 3 > 0]}"
+        f"L{i},2026-01-01,2026-01-02,{'2026-01-09' if i % 2 else ''},"
+        f"{('a', 'b')[i % 4 // 2] if i % 2 else ''},{('x', 'y')[i % 3 > 0]}"
         for i in range(80)
     ]
     path.write_text("\n".join(["id,created,mql,sql,zusatz,branche", *rows]), encoding="utf-8")
@@ -149,18 +165,20 @@ def test_filled_only_after_an_outcome_is_after(look, tmp_path: Path) -> None:
     assert known == {"zusatz": "after", "branche": "creation"}
 
 
-HOSTILE = ("x\"; DROP TABLE leads; --", "y'); SELECT 1; --", "z\n-- new line\n", "\x1b[31mred", "[bold]markup[/bold]")
+HOSTILE = ('x"; DROP TABLE leads; --', "y'); SELECT 1; --", "z\n-- new line\n", "\x1b[31mred", "[bold]markup[/bold]")
 
 
 def test_hostile_names_of_columns_and_files_are_data(look, read, tmp_path: Path) -> None:
     import csv
     import io
 
-    folder = tmp_path / "it's; \"quoted\""
+    folder = tmp_path / 'it\'s; "quoted"'
     folder.mkdir()
     text = io.StringIO()
     rows = [["id", "created", "mql", "sql", *HOSTILE]]
-    rows += [[f"L{i}", "2026-01-01", "2026-01-02", "2026-01-03", *("ab"[(i + k) % 2] for k in range(5))] for i in range(60)]
+    rows += [
+        [f"L{i}", "2026-01-01", "2026-01-02", "2026-01-03", *("ab"[(i + k) % 2] for k in range(5))] for i in range(60)
+    ]
     csv.writer(text).writerows(rows)
     path = folder / "le'ads; DROP.csv"
     path.write_text(text.getvalue(), encoding="utf-8")
@@ -198,7 +216,18 @@ def test_no_moments(shape: str) -> None:
 
 
 def test_a_report_s_title_and_footer_are_counted() -> None:
-    lines = ['"Report"\n', "\n", '"a","b","c"\n', '"1","x","y"\n', '"2","x\ny","z"\n', "\n", '"Total","2"\n', "\n", '"Confidential"\n']
+    lines = [
+        '"Report"\n',
+        "\n",
+        '"a","b","c"\n',
+        '"1","x","y"\n',
+        '"2","x\n',
+        'y","z"\n',
+        "\n",
+        '"Total","2"\n',
+        "\n",
+        '"Confidential"\n',
+    ]
     layout = detect_layout(lines)
     assert (layout.separator, layout.skip, layout.header) == (",", 2, ("a", "b", "c"))
     assert footer_lines(lines, layout) == 4
