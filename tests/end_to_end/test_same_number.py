@@ -1,6 +1,8 @@
 """One lead, one number: by every way in, to the last bit of float32."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,15 +11,18 @@ from typing import Any, NamedTuple
 import mlflow
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
 from models.answers.frames import COLUMNS
-from models.bundle import Bundle
+from models.bundle import NO_CHAMPION, Bundle
 from pipeline.matrix.feature_rows import feature_rows
 from pipeline.scoring.requests import lead_requests
 from pipeline.scoring.snapshots import score_snapshots
 from pipeline.spark.scoring import score_leads
+from pipeline.tables.parquet import write_table
 from serving.store.migrate import migrate
 from tests.pipeline.spark.conftest import World, make_bundle, make_catalog, with_profile
 from tests.pipeline.spark.conftest import spark as spark
@@ -131,6 +136,40 @@ def test_a_file(way: Way, root: Path, tmp_path: Path, expected: np.ndarray, endi
     assert done.returncode == 0, done.stdout + done.stderr
     read = pd.read_csv(scores, float_precision="round_trip") if out == "csv" else pd.read_parquet(scores)
     assert _same(read["probability"].tolist(), expected)
+
+
+def test_a_list_for_people(way: Way, root: Path, world: World, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes((root / "params.yaml").read_bytes())
+    canonical = tmp_path / "canonical"
+    shutil.copytree(world.canonical, canonical)
+    parts = canonical / "touchpoints.parquet"  # a folder of parts, as Spark likes them
+    whole = pq.read_table(parts)
+    shutil.rmtree(parts)
+    pq.write_table(whole, parts)
+    stages = pd.read_parquet(canonical / "stage_changes.parquet")
+    moment = stages.loc[stages["stage"] == "mql", "occurred_at"].max() + pd.Timedelta(hours=1)
+    export = pa.table({"exported_at": pa.array([moment], pa.timestamp("us", "UTC")), "clock": ["real"]})
+    write_table(canonical / "export.parquet", "export", export)
+
+    def scored(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "pipeline.score", "--in", str(canonical), *options]
+        environment = {**os.environ, "PYTHONPATH": str(root)}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    given = ["--bundle", str(way.folder), "--language", "de"]
+    for form, name in ((None, "s.csv"), ("csv-de", "l.csv"), ("xlsx", "l.xlsx")):
+        done = scored(*given, "--out", name, *([] if form is None else ["--format", form]))
+        assert done.returncode == 0, done.stdout + done.stderr
+    plain = pd.read_csv(tmp_path / "s.csv", dtype={"lead_id": str})
+    people = pd.read_csv(tmp_path / "l.csv", sep=";", encoding="utf-8-sig", dtype={"Lead": str})
+    assert len(people)
+    assert people["Lead"].tolist() == plain["lead_id"].tolist()
+    assert people["Wahrscheinlichkeit (%)"].tolist() == [round(100 * value) for value in plain["probability"]]
+    assert (tmp_path / "l.xlsx").read_bytes().startswith(b"PK")
+    assert "use .xlsx" in scored(*given, "--out", "l.csv", "--format", "xlsx").stdout
+    none = " ".join(scored("--out", "s.csv").stdout.split())
+    assert "there is no bundle in data/champion." in none
+    assert NO_CHAMPION in none
 
 
 def test_the_model_in_mlflow(way: Way, root: Path, tmp_path: Path, expected: np.ndarray) -> None:

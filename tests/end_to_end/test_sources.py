@@ -74,10 +74,11 @@ def test_online_retail(root: Path, real_data: Path, tmp_path: Path) -> None:
 
 def test_olist(root: Path, real_data: Path, tmp_path: Path) -> None:
     rows, params, clock = labelled(root, real_data, "olist", tmp_path)
-    assert len(rows) == 8_000
+    # One deal was closed before its first contact: nobody knows what became of that lead, so it is in no population.
+    assert len(rows) == 7_999
     published = sliced(rows, params, clock, published=True)
     counts = published["slice"].value_counts()
-    assert (counts["train"], counts["test"]) == (3_343, 2_655)
+    assert (counts["train"], counts["test"]) == (3_342, 2_655)
 
 
 def test_xeducation(root: Path, real_data: Path, tmp_path: Path) -> None:
