@@ -11,7 +11,7 @@ from pipeline.tables.duckdb import Connection
 
 __all__ = ["keys", "overlap", "reference"]
 
-UNIQUE = 0.9  # of the filled values of a key are different; exports repeat some rows
+UNIQUE, NAMED_UNIQUE = 0.9, 0.7  # of a key's filled values are different, of one named so: exports repeat rows
 FILLED = 0.5
 JOINS = 0.5  # of the different values of a reference are among the keys
 MOST_VALUES = 20_000
@@ -37,7 +37,7 @@ def keys(table: Table) -> list[Column]:
         for column in table.columns.values()
         if column.type in ("number", "text", "category")
         and column.filled >= FILLED * table.rows
-        and column.distinct >= UNIQUE * column.filled
+        and column.distinct >= (NAMED_UNIQUE if "lead_id" in concepts(column.name) else UNIQUE) * column.filled
         and (column.personal in (None, "email") or "lead_id" in concepts(column.name))
     ]
     return sorted(found, key=rank)

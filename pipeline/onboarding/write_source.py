@@ -149,10 +149,11 @@ def _created(plan: Plan) -> str:
     if not _falls_back(plan):
         return _moment(plan, plan.created) if plan.created is not None else "NULL"
     others = [f"try_cast({text} AS TIMESTAMPTZ)" for text in own] + ["f._first_at"] * bool(plan.activities)
-    earliest = f"least({', '.join(others)})" if others else "NULL"
+    lines = ",\n                ".join(others)
+    earliest = f"least({lines})" if others else "NULL"
     if plan.created is None:
         return f"{earliest}::VARCHAR"
-    return f"coalesce(try_cast({_moment(plan, plan.created)} AS TIMESTAMPTZ), {earliest})::VARCHAR"
+    return f"coalesce(try_cast({_moment(plan, plan.created)} AS TIMESTAMPTZ),\n           {earliest})::VARCHAR"
 
 
 def _attribute(attribute: Attribute) -> str:

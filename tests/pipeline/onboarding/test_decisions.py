@@ -22,34 +22,34 @@ def leads(folder: Path, dates: list[str], head: str = "id,created,mql,sql,source
 
 
 def test_the_last_value_of_a_file_decides_day_and_month(look, read, tmp_path: Path) -> None:
-    path = leads(tmp_path, ["03/04/2026"] * 300 + ["31/12/2025"])
+    path = leads(tmp_path, ["03/04/2024"] * 300 + ["31/12/2023"])
     _, tables = read(look(path))
-    assert tables["leads"]["created_at"].min() == pd.Timestamp("2025-12-31", tz="UTC")
-    assert tables["leads"]["created_at"].max() == pd.Timestamp("2026-04-03", tz="UTC")
+    assert tables["leads"]["created_at"].min() == pd.Timestamp("2023-12-31", tz="UTC")
+    assert tables["leads"]["created_at"].max() == pd.Timestamp("2024-04-03", tz="UTC")
 
 
 def test_month_first_where_a_value_says_so(look, read, tmp_path: Path) -> None:
-    _, tables = read(look(leads(tmp_path, ["03/04/2026", "12/31/2025"]), zone="UTC"))
-    assert tables["leads"]["created_at"].max() == pd.Timestamp("2026-03-04", tz="UTC")
+    _, tables = read(look(leads(tmp_path, ["03/04/2024", "12/31/2023"]), zone="UTC"))
+    assert tables["leads"]["created_at"].max() == pd.Timestamp("2024-03-04", tz="UTC")
 
 
 def test_an_order_that_nothing_decides_stops(look, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"Is day or month first in column created.*--set dates:created="):
-        look(leads(tmp_path, ["03/04/2026", "05/06/2026"]))
+        look(leads(tmp_path, ["03/04/2024", "05/06/2024"]))
 
 
 def test_an_order_can_be_said(look, read, tmp_path: Path) -> None:
-    path = leads(tmp_path, ["03/04/2026", "05/06/2026"])
+    path = leads(tmp_path, ["03/04/2024", "05/06/2024"])
     _, tables = read(look(path, dates__created="day", dates__mql="day", dates__sql="day"))
     assert tables["leads"]["created_at"].tolist() == [
-        pd.Timestamp("2026-04-03", tz="UTC"),
-        pd.Timestamp("2026-06-05", tz="UTC"),
+        pd.Timestamp("2024-04-03", tz="UTC"),
+        pd.Timestamp("2024-06-05", tz="UTC"),
     ]
 
 
 def test_two_columns_that_disagree_about_the_outcome_stop(look, tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
-    rows = [f"L{i},2026-01-01,2026-01-02,2026-01-0{3 + i % 5},2026-02-01" for i in range(9)]
+    rows = [f"L{i},2024-01-01,2024-01-02,2024-01-0{3 + i % 5},2024-02-01" for i in range(9)]
     path.write_text("\n".join(["id,created,mql,SQL date,sales qualified on", *rows]), encoding="utf-8")
     with pytest.raises(
         DataError, match=r"became sales qualified\?.*differ in 9 of 9 rows with both.*--set sales_qualified="
@@ -61,7 +61,7 @@ def test_two_columns_that_disagree_about_the_outcome_stop(look, tmp_path: Path) 
 
 def test_two_columns_that_agree_are_one(look, tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
-    rows = [f"L{i},2026-01-01,2026-01-02,2026-01-03,{'2026-01-03' if i else ''}" for i in range(9)]
+    rows = [f"L{i},2024-01-01,2024-01-02,2024-01-03,{'2024-01-03' if i else ''}" for i in range(9)]
     path.write_text("\n".join(["id,created,mql,SQL date,sales qualified on", *rows]), encoding="utf-8")
     assert [i.column.name for i in look(path).plan.stage_columns if i.stage == "sales_qualified"] == ["SQL date"]
 
@@ -69,7 +69,7 @@ def test_two_columns_that_agree_are_one(look, tmp_path: Path) -> None:
 def test_a_moment_without_a_word_may_be_the_outcome_and_somebody_must_say(look, read, tmp_path: Path) -> None:
     """Columns in a language without a table of names: keys and moments are found, the outcome is asked for."""
     path = tmp_path / "potentiels.csv"
-    rows = [f"C{i},2026-01-{1 + i:02d},{'2026-02-01' if i % 3 == 0 else ''},web" for i in range(20)]
+    rows = [f"C{i},2024-01-{1 + i:02d},{'2024-02-01' if i % 3 == 0 else ''},web" for i in range(20)]
     path.write_text("\n".join(["numéro,saisi,gagné,origine", *rows]), encoding="utf-8")
     with pytest.raises(DataError, match=r"Which column says when sales qualified a lead\?.*gagné, none"):
         look(path)
@@ -79,36 +79,36 @@ def test_a_moment_without_a_word_may_be_the_outcome_and_somebody_must_say(look, 
 
 def test_files_without_an_outcome_are_read_and_it_is_said(look, tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
-    path.write_text("lead_id,created,mql\nA,2026-01-01,2026-01-02\nB,2026-01-03,2026-01-04\n", encoding="utf-8")
+    path.write_text("lead_id,created,mql\nA,2024-01-01,2024-01-02\nB,2024-01-03,2024-01-04\n", encoding="utf-8")
     assert any("nothing can be learned" in text for text in look(path).plan.unsure)
 
 
 def test_a_lead_whose_creation_is_unreadable_stays(look, read, tmp_path: Path) -> None:
-    path = leads(tmp_path, [f"2026-03-{i:02d} 10:00" for i in range(1, 21)])
-    path.write_text(path.read_text(encoding="utf-8").replace("L4,2026-03-05 10:00,", "L4,yesterday,"), encoding="utf-8")
+    path = leads(tmp_path, [f"2024-03-{i:02d} 10:00" for i in range(1, 21)])
+    path.write_text(path.read_text(encoding="utf-8").replace("L4,2024-03-05 10:00,", "L4,yesterday,"), encoding="utf-8")
     _, tables = read(look(path))
-    assert tables["leads"].set_index("lead_id").loc["L4", "created_at"] == pd.Timestamp("2026-03-05 10:00", tz="UTC")
+    assert tables["leads"].set_index("lead_id").loc["L4", "created_at"] == pd.Timestamp("2024-03-05 10:00", tz="UTC")
 
 
 def test_the_export_is_the_newest_moment_that_nobody_planned(look, tmp_path: Path) -> None:
-    path = leads(tmp_path, ["2026-03-01 10:00", "2026-03-02 10:00"])
+    path = leads(tmp_path, ["2024-03-01 10:00", "2024-03-02 10:00"])
     touches = tmp_path / "touches.csv"
     touches.write_text(
-        "id,time,kind,page\nL0,2026-03-03 09:00,page view,/pricing\nL1,2026-04-20 10:00,webinar,/x\n"
+        "id,time,kind,page\nL0,2024-03-03 09:00,page view,/pricing\nL1,2024-04-20 10:00,webinar,/x\n"
         "L1,2062-03-03 09:00,page view,/y\n",
         encoding="utf-8",
     )
     for file in (path, touches):
-        os.utime(file, (1_780_000_000, 1_780_000_000))  # 2026-05-28
+        os.utime(file, (1_716_928_000, 1_716_928_000))  # 2024-05-28
     plan = look(path, touches).plan
-    assert plan.exported_at == "2026-03-03T09:00:00+00:00"
+    assert plan.exported_at == "2024-03-03T09:00:00+00:00"
     assert any("1 moment(s) lie after the files' own date" in text for text in plan.unsure)
 
 
 def test_words_for_missing_are_no_categories(look, tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
     rows = [
-        f"L{i},2026-01-01,2026-01-02,2026-01-03,{('web', 'fair', 'NULL', '(not set)', ' N/A ')[i % 5]}"
+        f"L{i},2024-01-01,2024-01-02,2024-01-03,{('web', 'fair', 'NULL', '(not set)', ' N/A ')[i % 5]}"
         for i in range(20)
     ]
     path.write_text("\n".join(["id,created,mql,sql,source", *rows]), encoding="utf-8")
@@ -117,22 +117,22 @@ def test_words_for_missing_are_no_categories(look, tmp_path: Path) -> None:
 
 
 def test_exports_of_several_months_are_one_table(look, read, tmp_path: Path) -> None:
-    first = leads(tmp_path, ["2026-01-01 10:00", "2026-01-02 10:00"], name="2026-01.csv")
-    second = tmp_path / "2026-02.csv.gz"
-    second.write_bytes(gzip.compress(b"id,created,mql,sql,source\nL7,2026-02-01 10:00,2026-02-02 10:00,,fair\n"))
+    first = leads(tmp_path, ["2024-01-01 10:00", "2024-01-02 10:00"], name="2024-01.csv")
+    second = tmp_path / "2024-02.csv.gz"
+    second.write_bytes(gzip.compress(b"id,created,mql,sql,source\nL7,2024-02-01 10:00,2024-02-02 10:00,,fair\n"))
     counts, _ = read(look(first, second))
     assert counts["leads"].kept == 3
 
 
 def test_parquet_and_json_lines(look, read, tmp_path: Path) -> None:
     frame = pd.DataFrame(
-        {"lead_id": ["A", "B"], "created": pd.to_datetime(["2026-01-01", "2026-01-02"]), "budget": [1.5, None]}
+        {"lead_id": ["A", "B"], "created": pd.to_datetime(["2024-01-01", "2024-01-02"]), "budget": [1.5, None]}
     )
     frame = frame.assign(mql=frame["created"] + pd.Timedelta(days=1), sql=frame["created"] + pd.Timedelta(days=9))
     frame.to_parquet(tmp_path / "leads.parquet")
     touches = tmp_path / "touches.jsonl"
     touches.write_text(
-        '{"lead_id":"A","time":"2026-01-01T12:00:00Z","type":"download","meta":{"x":[1]}}\n', encoding="utf-8"
+        '{"lead_id":"A","time":"2024-01-01T12:00:00Z","type":"download","meta":{"x":[1]}}\n', encoding="utf-8"
     )
     counts, tables = read(look(tmp_path / "leads.parquet", touches))
     assert counts["leads"].kept == 2
@@ -141,11 +141,11 @@ def test_parquet_and_json_lines(look, read, tmp_path: Path) -> None:
 
 def test_mail_addresses_join_and_never_become_ids(look, read, tmp_path: Path) -> None:
     people = tmp_path / "people.csv"
-    rows = [f"p{i}@example.org,2026-01-{1 + i % 28:02d},2026-02-01,2026-02-0{1 + i % 9},web" for i in range(30)]
+    rows = [f"p{i}@example.org,2024-01-{1 + i % 28:02d},2024-02-01,2024-02-0{1 + i % 9},web" for i in range(30)]
     people.write_text("\n".join(["Email,created,mql,sql,source", *rows]), encoding="utf-8")
     touches = tmp_path / "clicks.csv"
     touches.write_text(
-        "email,time,action\n" + "".join(f"P{i}@example.org,2026-01-30 10:00,click\n" for i in range(30)), "utf-8"
+        "email,time,action\n" + "".join(f"P{i}@example.org,2024-01-30 10:00,click\n" for i in range(30)), "utf-8"
     )
     counts, tables = read(look(people, touches))
     assert counts["touchpoints"].kept == 30
@@ -156,7 +156,7 @@ def test_mail_addresses_join_and_never_become_ids(look, read, tmp_path: Path) ->
 def test_filled_only_after_an_outcome_is_after(look, tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
     rows = [
-        f"L{i},2026-01-01,2026-01-02,{'2026-01-09' if i % 2 else ''},"
+        f"L{i},2024-01-01,2024-01-02,{'2024-01-09' if i % 2 else ''},"
         f"{('a', 'b')[i % 4 // 2] if i % 2 else ''},{('x', 'y')[i % 3 > 0]}"
         for i in range(80)
     ]
@@ -177,7 +177,7 @@ def test_hostile_names_of_columns_and_files_are_data(look, read, tmp_path: Path)
     text = io.StringIO()
     rows = [["id", "created", "mql", "sql", *HOSTILE]]
     rows += [
-        [f"L{i}", "2026-01-01", "2026-01-02", "2026-01-03", *("ab"[(i + k) % 2] for k in range(5))] for i in range(60)
+        [f"L{i}", "2024-01-01", "2024-01-02", "2024-01-03", *("ab"[(i + k) % 2] for k in range(5))] for i in range(60)
     ]
     csv.writer(text).writerows(rows)
     path = folder / "le'ads; DROP.csv"
