@@ -23,10 +23,13 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUTF8 := 1
 
-.PHONY: help demo test soak spark-test check format serve ui catalog score monitor retrain bento bench bench-peers bench-models bench-serving lock env env-all $(GROUPS:%=env-%) java postgresql system clean
+.PHONY: help init demo test soak spark-test check format serve ui catalog score monitor retrain bento bench bench-peers bench-models bench-serving lock env env-all $(GROUPS:%=env-%) java postgresql system clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+init: env ## a source and a preset for your own exports: FILES="exports/*", NAME=acme, YES=1 asks nothing
+	@python -m pipeline.init $(FILES) $(if $(NAME),--name $(NAME)) $(if $(YES),--yes)
 
 demo: env ## the main job end to end; SOURCE=saas_logins|online_retail|olist|xeducation on real files, simulated_upsell; LEADS=60000
 	@python -m pipeline.demo $(if $(SOURCE),--source $(SOURCE)) $(if $(LEADS),--leads $(LEADS))

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import charset_normalizer
 
-__all__ = ["bad_byte", "copy_as_utf8", "likely_charset", "open_bytes", "python_charset"]
+__all__ = ["bad_byte", "copy_as_utf8", "has_mixed_line_ends", "likely_charset", "open_bytes", "python_charset"]
 
 BLOCK = 1 << 20
 SAMPLE = 1 << 16
@@ -106,8 +106,22 @@ def bad_byte(path: Path, charset: str) -> tuple[int, int, int] | None:
             line, at = line + block.count(b"\n"), at + len(block)
 
 
+def has_mixed_line_ends(path: Path) -> bool:
+    """Whether some lines end with a newline alone, others with a carriage return before it, as with notes of several lines."""
+    pairs = newlines = 0
+    held = b""
+    with open_bytes(path) as file:
+        while block := file.read(BLOCK):
+            pairs += (held + block).count(b"\r\n")
+            newlines += block.count(b"\n")
+            held = block[-1:] if block.endswith(b"\r") else b""
+    return 0 < pairs < newlines
+
+
 def copy_as_utf8(source: Path, target: Path, charset: str, skip: int, skip_end: int) -> None:
     """Write a text file anew in UTF-8, block by block, without its byte order mark and some lines.
+
+    Where some lines end in a newline alone, all do in the copy: DuckDB reads one or the other.
 
     Parameters
     ----------
@@ -133,15 +147,21 @@ def copy_as_utf8(source: Path, target: Path, charset: str, skip: int, skip_end: 
             copy.write(first)
         while block := text.read(BLOCK):
             copy.write(block)
+    if has_mixed_line_ends(target):
+        _cut_beginning(target, 0, newline=None)
     if skip:
         _cut_beginning(target, skip)
     if skip_end:
         _cut_end(target, skip_end)
 
 
-def _cut_beginning(path: Path, lines: int) -> None:
+def _cut_beginning(path: Path, lines: int, newline: str | None = "") -> None:
+    """Write a file anew without its first lines; `newline` as of `open`, None makes every line end a newline."""
     shorter = path.with_name(path.name + ".cut")
-    with path.open("r", encoding="utf-8", newline="") as text, shorter.open("w", encoding="utf-8", newline="") as copy:
+    with (
+        path.open("r", encoding="utf-8", newline=newline) as text,
+        shorter.open("w", encoding="utf-8", newline="") as copy,
+    ):
         for _ in range(lines):
             text.readline()
         while block := text.read(BLOCK):

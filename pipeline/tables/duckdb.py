@@ -11,6 +11,7 @@ import duckdb
 
 from features.errors import DataError
 from pipeline.tables.text_files import TextFiles
+from pipeline.tables.workbooks import Workbooks
 
 __all__ = ["Connection", "SourceRun", "SqlError", "connect", "explain", "install_helpers", "run_source", "text_literal"]
 
@@ -70,6 +71,13 @@ def install_helpers(connection: Connection) -> TextFiles:
         ["VARCHAR", "VARCHAR", "BIGINT", "BIGINT"],
         "VARCHAR",
         side_effects=False,  # so that it is worked out where a table function needs a constant
+    )
+    connection.create_function(
+        "sheet_file",
+        Workbooks(Path(folder)).as_csv,
+        ["VARCHAR", "VARCHAR"],
+        "VARCHAR",
+        side_effects=False,
     )
     connection.execute("SET VARIABLE free_mail_domains = ?", [FREE_MAIL_DOMAINS.read_text(encoding="utf-8").split()])
     connection.execute(MACROS.read_text(encoding="utf-8"))

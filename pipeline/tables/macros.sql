@@ -29,6 +29,10 @@ POSITIONAL JOIN begins;
 CREATE MACRO read_lines(path, separator := ',', charset := 'utf-8', skip := 0, skip_end := 0) AS TABLE
 SELECT * FROM lines_of(path, separator, charset, skip, skip_end);
 
+-- A sheet of a workbook (XLSX) as text; without a name the first one. source_line is the row of the sheet.
+CREATE MACRO read_sheet(path, sheet := '', skip := 0, skip_end := 0) AS TABLE
+SELECT * REPLACE (path AS source_file) FROM read_lines(sheet_file(path, sheet), skip := skip, skip_end := skip_end);
+
 -- A TIMESTAMP in a zone as ISO 8601 text with the zone's offset, so that its day stays the day that people saw.
 CREATE MACRO with_offset(local_time, zone) AS
 strftime(local_time, '%Y-%m-%dT%H:%M:%S')
@@ -74,6 +78,9 @@ lower(text) IN (
 -- Text in one spelling (NFC), without blanks around it; missing where it says so.
 CREATE MACRO tidied(text) AS
 if(says_missing(trimmed(nfc_normalize(text))), NULL, nullif(trimmed(nfc_normalize(text)), ''));
+
+-- Whether a text says something.
+CREATE MACRO present(text) AS tidied(text) IS NOT NULL;
 
 -- Whether `tidied` gives something else. Cheap for the many texts of which it is not so: the first letter and the length rule most
 -- of them out.

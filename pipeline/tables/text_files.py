@@ -10,7 +10,15 @@ from itertools import islice
 from pathlib import Path
 
 from features.errors import DataError
-from pipeline.tables.charsets import SAMPLE, bad_byte, copy_as_utf8, likely_charset, open_bytes, python_charset
+from pipeline.tables.charsets import (
+    SAMPLE,
+    bad_byte,
+    copy_as_utf8,
+    has_mixed_line_ends,
+    likely_charset,
+    open_bytes,
+    python_charset,
+)
 
 __all__ = ["TextFile", "TextFiles"]
 
@@ -99,7 +107,7 @@ class TextFiles:
             sample = file.read(SAMPLE)
         if not sample:
             raise DataError(f"{path}: the file is empty; expected a header line and rows. Export it again.")
-        if codec == "utf-8" and not skip and not skip_end:
+        if codec == "utf-8" and not skip and not skip_end and not has_mixed_line_ends(path):
             likely = likely_charset(sample)
             if likely.startswith("utf-16") or likely.startswith("utf-32"):
                 raise DataError(_not_this_charset(path, codec, likely))

@@ -49,7 +49,8 @@ def overlay(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _raw_folder(repository: Path, source: str, name: str) -> Path:
-    folder = data_folder(repository) / name
+    own = repository / name  # what `init` wrote for files below the repository
+    folder = own if own.is_dir() else data_folder(repository) / name
     if not folder.is_dir():
         raise DataError(
             f"source {source!r}: its files are not at {folder}. Put the data set there, or name the folder that holds "
@@ -78,7 +79,7 @@ def make_workspace(repository: Path, source: str) -> Path:
     if source not in presets(repository):
         raise ParameterError(
             f"source {source!r} has no preset. Allowed: {', '.join(presets(repository))}. "
-            "For your own data, follow docs/your-own-data.md."
+            "For your own files run `python -m pipeline.init FILES...` first; docs/your-own-data.md."
         )
     preset = read_yaml(repository / "pipeline" / "presets" / f"{source}.yaml")
     params = overlay(read_yaml(repository / "params.yaml"), preset)

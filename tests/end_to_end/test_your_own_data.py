@@ -7,9 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.vocabulary import STAGES
-from pipeline import ingest, labels, snapshots
+from pipeline import ingest, init, labels, snapshots
 from pipeline.params import dump_yaml, read_yaml
 from pipeline.tables.contract import CANONICAL
+from pipeline.tables.json_files import read_json
 from pipeline.workspaces.workspace import overlay
 
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -42,8 +43,39 @@ def company(guide: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_the_guide_names_the_command(guide: str) -> None:
     assert [text.strip() for language, _, text in BLOCK.findall(guide) if language == "bash"] == [
-        f"python -m {ingest.__name__}"
+        f"python -m {init.__name__} first/kontakte.csv first/aktivitaeten.csv --name first --yes",
+        f"python -m {ingest.__name__}",
     ]
+
+
+def test_two_commands_from_an_export(
+    company: Path, guide: str, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The walk through a dirty export: what `init` says of the columns, what it writes, and what ingest then counts."""
+    command = next(text for language, _, text in BLOCK.findall(guide) if language == "bash")
+    monkeypatch.setattr("sys.argv", command.split()[2:])
+    monkeypatch.setenv("COLUMNS", "200")
+    init.main()
+    printed = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "4 different values in 5 filled rows" in printed
+    assert "%d.%m.%Y %H:%M (5); 1 not readable" in printed
+    assert "mitarbeiter (creation)" in printed
+    assert "ablehnungsgrund (after)" in printed
+    assert "left out: personal data (name)" in printed
+    written = (company / "pipeline" / "sources" / "first.sql").read_text(encoding="utf-8")
+    [excerpt] = [text for language, name, text in BLOCK.findall(guide) if (language, name) == ("sql", "excerpt")]
+    assert excerpt in written
+    preset = read_yaml(company / "pipeline" / "presets" / "first.yaml")
+    params = overlay(read_yaml(root / "params.yaml"), preset)
+    (company / "params.yaml").write_text(dump_yaml(params), encoding="utf-8")
+    ingest.main()
+    counts = read_json(company / "metrics" / "ingest.json", "ingest")
+    for table, rows, kept, aside in rows_of("first", guide):
+        assert (counts[table]["rows"], counts[table]["kept"]) == (int(rows), int(kept))
+        assert ", ".join(f"{n} {reason}" for reason, n in sorted(counts[table]["quarantined"].items())) == aside
+    leads = pq.read_table(company / "data" / "canonical" / "leads.parquet").to_pandas().set_index("lead_id")
+    assert leads["mitarbeiter"].fillna(-1).to_dict() == {"K1": 1200, "K2": -1, "K3": 80, "K5": -1}
+    assert str(leads.loc["K5", "created_at"]) == "2024-03-21 07:00:00+00:00"
 
 
 def test_the_stages_take_it_from_the_parameters(company: Path, capsys: pytest.CaptureFixture[str]) -> None:

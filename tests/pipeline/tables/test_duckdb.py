@@ -8,7 +8,7 @@ import pytest
 
 from features.errors import DataError
 from pipeline.tables.charsets import bad_byte
-from pipeline.tables.duckdb import connect, run_source
+from pipeline.tables.duckdb import connect, install_helpers, run_source
 
 
 def read(folder: Path, query: str) -> list[tuple[Any, ...]]:
@@ -245,3 +245,16 @@ def test_yes_and_no_are_read_in_both_languages(tmp_path: Path, text: str, value:
 )
 def test_free_mail_is_told_by_the_domain(tmp_path: Path, address: str, free: bool | None) -> None:
     assert read(tmp_path, f"SELECT free_mail({address}) AS free") == [(free,)]
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "cp1252", "utf-16"])
+def test_notes_of_several_lines_in_a_file_of_windows(tmp_path: Path, charset: str) -> None:
+    """Rows end with carriage return and newline, lines within a note with a newline alone."""
+    path = tmp_path / "notes.csv"
+    path.write_bytes('id,"a\nb"\r\n1,"x\ny"\r\n2,z\r\n'.encode(charset))
+    with connect() as connection:
+        install_helpers(connection)
+        rows = connection.execute(
+            f"SELECT * EXCLUDE source_file FROM read_lines('{path}', charset := '{charset}')"
+        ).fetchall()
+    assert rows == [("1", "x\ny", 3), ("2", "z", 5)]

@@ -1,0 +1,159 @@
+"""Which columns become attributes, and when each value is known; who is named in a column stays out."""
+
+import re
+from collections.abc import Iterable
+
+from pipeline.onboarding.columns import Column, Table
+from pipeline.onboarding.names import concepts, in_section, normal, plain_word
+from pipeline.onboarding.plan import Attribute, Plan
+from pipeline.onboarding.profile import filled_sql
+from pipeline.onboarding.roles import Roles, status_columns
+from pipeline.tables.contract import CANONICAL
+from pipeline.tables.contract_sql import POSITION, quoted
+from pipeline.tables.duckdb import Connection, text_literal
+
+__all__ = ["find_attributes"]
+
+FEW = 20  # fewer filled rows say nothing about when a column is filled
+AFTER_SHARE = 0.98  # of the filled rows belong to leads with an outcome
+RESERVED = {c.name for schema in CANONICAL.values() for c in schema.columns} | set(POSITION)
+
+
+def find_attributes(connection: Connection, plan: Plan, roles: Roles) -> None:
+    """Fill the plan's attributes of leads and accounts, and name what is left out and why."""
+    names = set(RESERVED)
+    _of_table(connection, plan, plan.people, "lead", names)
+    plan.account = _account(plan.people)
+    plan.owner = next((c for c in plan.people.columns.values() if "owner" in concepts(c.name) and c.filled), None)
+    if roles.accounts is not None:
+        plan.accounts, plan.accounts_key = roles.accounts
+        _of_table(connection, plan, plan.accounts, "account", names)
+
+
+def _account(people: Table) -> Column | None:
+    columns = [c for c in people.columns.values() if c.filled and c.type in ("number", "text", "category")]
+    for concept in ("account_id", "account_name"):
+        found = [column for column in columns if concept in concepts(column.name)]
+        if found:
+            return max(found, key=lambda column: column.filled)
+    return None
+
+
+def _of_table(connection: Connection, plan: Plan, table: Table, entity: str, names: set[str]) -> None:
+    groups = _groups(plan, table) if entity == "lead" else {}
+    skipped = _not_attributes(plan, table)
+    statuses = [column.name for column in status_columns(table)] if entity == "lead" else []
+    for column in table.columns.values():
+        why = skipped.get(column.name)
+        is_address = column.personal == "email" and entity == "lead"
+        if is_address and (why is None or column is plan.lead_id):
+            taken = any(attribute.is_free_mail for attribute in plan.attributes)
+            if not taken:
+                name = _new_name("free_mail", names)
+                plan.attributes.append(
+                    Attribute(
+                        name, entity, column, "boolean", "creation", "from the address's domain", is_free_mail=True
+                    )
+                )
+            why = why or "personal data (email); whether the address is of a free provider is kept"
+        elif why is None:
+            why = _left_out(column, statuses)
+        if why is not None:
+            plan.left_out.append((table, column, why))
+            continue
+        known_at, because = _known_at(connection, table, column, groups)
+        name = _new_name(plain_word(column.name) or f"column_{list(table.columns).index(column.name) + 1}", names)
+        plan.attributes.append(Attribute(name, entity, column, column.type, known_at, because))
+
+
+def _new_name(name: str, names: set[str]) -> str:
+    new, number = name, 2
+    while new in names:
+        new, number = f"{name}_{number}", number + 1
+    names.add(new)
+    return new
+
+
+def _not_attributes(plan: Plan, table: Table) -> dict[str, str]:
+    """Name the columns that have another part."""
+    found = {plan.lead_id.name: "the lead's id"} if table is plan.people else {}
+    if table is plan.accounts and plan.accounts_key is not None:
+        found[plan.accounts_key] = "the account's id"
+    if table is plan.people and (account := _account(table)) is not None:
+        found[account.name] = "the lead's account"
+    for item in plan.stage_columns:
+        if item.table is table:
+            found[item.column.name] = f"stage {item.stage}"
+            found.update({item.only[0]: "tells how a lead was closed"} if item.only else {})
+    for status in plan.statuses:
+        if status.table is table:
+            found[status.column] = "today's stage"
+    if plan.created is not None and table is plan.people:
+        found[plan.created.name] = "when the lead was created"
+    return found
+
+
+def _left_out(column: Column, statuses: list[str]) -> str | None:
+    if column.type == "empty":
+        return "empty"
+    if column.personal is not None:
+        return f"personal data ({column.personal})"
+    if in_section(column.name, "personal"):
+        return f"personal data ({min(concepts(column.name, 'personal'))})"
+    if concepts(column.name) & {"owner"}:
+        return "who works on it: known to sales only"
+    if column.type == "moment":
+        return "a moment, and no stage"
+    if column.name in statuses or concepts(column.name) & {"converted", "status"}:
+        return "today's stage"
+    if concepts(column.name) & {"lead_id", "visitor_id", "account_name"} and column.distinct > 0.5 * column.filled:
+        return "an id"
+    if column.type == "text":
+        return "free text, or too many different values"
+    if column.distinct < 2 and column.filled >= FEW and column.type != "boolean":
+        return "one value only"
+    if column.type == "number" and re.search(r"\b(id|nr|no|number|nummer)$", normal(column.name)) and _is_key(column):
+        return "an id"
+    return None
+
+
+def _is_key(column: Column) -> bool:
+    return column.distinct >= 0.9 * column.filled > 0
+
+
+def _groups(plan: Plan, table: Table) -> dict[str, str]:
+    """Write the SQL of who had an outcome, who was qualified, and who became an MQL, from the columns of a table's own rows."""
+
+    def any_of(stages: Iterable[str]) -> str:
+        columns = [filled_sql(i.column.name) for i in plan.stage_columns if i.table is table and i.stage in stages]
+        for status in plan.statuses:
+            if status.table is table and status.stage in stages:
+                listed = ", ".join(text_literal(value) for value in status.values)
+                columns.append(f"tidied({quoted(status.column)}) IN ({listed})")
+        return " OR ".join(columns)
+
+    groups = {
+        "after": any_of(("sales_qualified", "disqualified", "customer")),
+        "mql": any_of(("mql", "sales_qualified", "disqualified", "customer")),
+    }
+    if plan.starts_at_creation:
+        groups["mql"] = ""
+    return {name: condition for name, condition in groups.items() if condition}
+
+
+def _known_at(connection: Connection, table: Table, column: Column, groups: dict[str, str]) -> tuple[str, str]:
+    """Say when a column's value is known, from its name and from whose rows are filled."""
+    if in_section(column.name, "known"):
+        known = concepts(column.name, "known")
+        return ("after", "by its name") if "after" in known else ("export", "by its name: a count or rating that grows")
+    if concepts(column.name) & {"reason"}:
+        return "after", "by its name"
+    for known_at, condition in groups.items():
+        [(filled, inside, share)] = connection.execute(
+            f"SELECT count(*) FILTER ({filled_sql(column.name)}), "
+            f"count(*) FILTER ({filled_sql(column.name)} AND ({condition})), avg(({condition})::INTEGER) FROM {table.sample}"
+        ).fetchall()
+        if filled >= FEW and inside >= AFTER_SHARE * filled and share < 0.8:
+            who = "an outcome" if known_at == "after" else "an MQL"
+            return known_at, f"{inside:,} of {filled:,} filled rows have {who}, but only {share:.0%} of all rows"
+    return "creation", "filled with and without an outcome"

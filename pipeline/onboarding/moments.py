@@ -1,0 +1,200 @@
+"""How a column writes moments: formats from the shapes of all its values, and day or month first from the values themselves.
+
+A shape is a value with each digit as 9. A column has few, so every value is looked at, however long the file is.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+__all__ = ["MomentFormat", "Moments", "format_of_shape", "instant_sql", "moment_sql", "settle_order"]
+
+# {d}{m} stand for the order that values decide.
+AMBIGUOUS = "?"
+MONTHS = (
+    "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|"
+    "dec(?:ember)?"
+)
+LONG = "january|february|march|april|june|july|august|september|october|november|december"
+DATES = (
+    (r"9999-99?-99?", "%Y-%m-%d"),
+    (r"9999/99?/99?", "%Y/%m/%d"),
+    (r"9999\.99?\.99?", "%Y.%m.%d"),
+    (r"99?\.\s?99?\.\s?9999", "%d.%m.%Y"),
+    (r"99?\.99?\.99", "%d.%m.%y"),
+    (r"99?/99?/9999", "?/?/%Y"),
+    (r"99?/99?/99", "?/?/%y"),
+    (r"99?-99?-9999", "?-?-%Y"),
+    (r"99?-99?-99", "?-?-%y"),
+    (rf"99?([ -])({MONTHS})\.?\1'?9999", "%d{0}{1}{0}%Y"),
+    (rf"99?([ -])({MONTHS})\.?\1'?99", "%d{0}{1}{0}%y"),
+    (rf"({MONTHS})\.?( )99?, 9999", "{0}{1}%d, %Y"),
+)
+TIME = re.compile(
+    r"(?P<gap>, | at | um |[ tT]\s?)(?P<hours>99?:99)(?P<seconds>:99)?(?P<fraction>[.,]9{1,9})?"
+    r"(?P<half>[ \u202f\u00a0]?[ap]\.?m\.?)?(?P<tail> uhr| h)?(?P<zone>\s?(?:z|utc|[+-]99(?::?99)?))?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class MomentFormat:
+    """One way of writing moments.
+
+    Attributes
+    ----------
+    format : str
+        For DuckDB's strptime, with `?` for day and month whose order is open; `iso`, `epoch_s`, `epoch_ms`, `epoch_us`, `excel`
+        are no formats of it.
+    has_time, has_zone : bool
+        It names a time of day, an offset.
+    """
+
+    format: str
+    has_time: bool
+    has_zone: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether day or month comes first is not known."""
+        return AMBIGUOUS in self.format
+
+
+@dataclass(frozen=True)
+class Moments:
+    """How a column writes moments.
+
+    Attributes
+    ----------
+    formats : tuple of MomentFormat
+        Most frequent first.
+    counts : tuple of int
+        Values of each.
+    unread : int
+        Values that no format fits, or whose order of day and month nothing decides.
+    order : str or None
+        What decided day and month: `day` or `month` first; None: nothing had to be decided.
+    because : str
+        Why.
+    """
+
+    formats: tuple[MomentFormat, ...]
+    counts: tuple[int, ...]
+    unread: int = 0
+    order: str | None = None
+    because: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """The order of day and month is undecided for the most frequent format."""
+        return bool(self.formats) and self.formats[0].is_open
+
+    @property
+    def is_day(self) -> bool:
+        """No value has a time of day."""
+        return not any(way.has_time for way in self.formats)
+
+
+def format_of_shape(shape: str) -> MomentFormat | None:
+    """Give the format of a shape; None: it is no moment.
+
+    Examples
+    --------
+    >>> format_of_shape("99.99.9999 99:99"), format_of_shape("9/99/9999, 9:99 am").format, format_of_shape("9.999")
+    (MomentFormat(format='%d.%m.%Y %H:%M', has_time=True, has_zone=False), '?/?/%Y, %I:%M %p', None)
+    >>> format_of_shape("9999-99-99t99:99:99+99:99").format, format_of_shape("mar 9, 9999").format
+    ('iso', '%b %d, %Y')
+    """
+    text = shape.lower()
+    for pattern, date in DATES:
+        match = re.match(pattern + r"(?=$|[^\d9])", text)
+        if match is None:
+            continue
+        parts = [
+            ("%B" if re.fullmatch(LONG, part) else "%b") if re.fullmatch(MONTHS, part) else part
+            for part in match.groups()
+        ]
+        rest = shape[match.end() :]
+        date = date.format(*parts) if parts else date
+        # strptime takes what stands in a format literally
+        if pattern.startswith(r"99?\.\s?") and " " in match[0]:
+            date = re.sub(r"\.(?=%)", ". ", date) if match[0].count(" ") == 2 else "%d.%m. %Y"
+        if not rest:
+            return MomentFormat(date, False)
+        time = TIME.fullmatch(rest)
+        if time is not None:
+            return _with_time(date, time)
+    return None
+
+
+def _with_time(date: str, time: re.Match[str]) -> MomentFormat:
+    zone = time["zone"]
+    if zone is not None:
+        return MomentFormat("iso" if date == "%Y-%m-%d" and not time["half"] else date, True, True)
+    text = date + time["gap"] + ("%I:%M" if time["half"] else "%H:%M")
+    text += ":%S" if time["seconds"] else ""
+    if time["fraction"]:
+        text += time["fraction"][0] + {3: "%g", 6: "%f"}.get(len(time["fraction"]) - 1, "%n")
+    if time["half"]:
+        text += re.sub(r"[ap]\.?m\.?$", "", time["half"], flags=re.IGNORECASE) + "%p"
+    return MomentFormat(text + (time["tail"] or ""), True)
+
+
+def settle_order(way: MomentFormat, day_first: bool) -> MomentFormat:
+    """Put day and month where they belong.
+
+    Examples
+    --------
+    >>> settle_order(MomentFormat("?/?/%Y", False), day_first=False).format
+    '%m/%d/%Y'
+    """
+    first, second = ("%d", "%m") if day_first else ("%m", "%d")
+    return replace(way, format=way.format.replace(AMBIGUOUS, first, 1).replace(AMBIGUOUS, second, 1))
+
+
+def sql_list(formats: list[str]) -> str:
+    """Write formats as DuckDB takes them: a text, or a list of texts."""
+    texts = ["'" + text.replace("'", "''") + "'" for text in formats]
+    return texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
+
+
+EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
+
+
+def moment_sql(moments: Moments, value: str, zone: str, *, name: str = "moment") -> str:
+    """Write the SQL of a column's moments with their offset, by the helpers `moment` or `day`; undecided formats are left out.
+
+    Parameters
+    ----------
+    moments : Moments
+        How the column writes them.
+    value : str
+        SQL of the text.
+    zone : str
+        Time zone of moments that name none.
+    name : str
+        `moment`, or `day`: one without a time of day is the end of its day.
+    """
+    known = [way for way in moments.formats if not way.is_open]
+    if not known:
+        return "NULL"
+    first = known[0].format
+    if first in EPOCHS:
+        return f"make_timestamp(try_cast({value} AS BIGINT) * {EPOCHS[first]})"
+    if first == "excel":
+        days = f"to_microseconds((round(try_cast({value} AS DOUBLE) * 86400) * 1000000)::BIGINT)"
+        return f"((TIMESTAMP '1899-12-30' + {days}) AT TIME ZONE '{zone}')"
+    local = [way.format for way in known if not way.has_zone]
+    return f"{name}({value}, {sql_list(local)}, '{zone}')" if local else value  # what names an offset stays as it is
+
+
+def instant_sql(moments: Moments, value: str, zone: str) -> str:
+    """Write the SQL of a column's moments as TIMESTAMPTZ, missing where unread: for counting, not for the source."""
+    known = [way for way in moments.formats if not way.is_open]
+    if not known:
+        return "NULL::TIMESTAMPTZ"
+    if known[0].format in EPOCHS or known[0].format == "excel":
+        return f"try_cast({moment_sql(moments, value, zone)} AS TIMESTAMPTZ)"
+    local = [way.format for way in known if not way.has_zone]
+    parts = [f"(try_strptime({value}, {sql_list(local)}) AT TIME ZONE '{zone}')"] if local else []
+    parts += [f"try_cast({value} AS TIMESTAMPTZ)"] if any(way.has_zone for way in known) else []
+    return parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"

@@ -1,0 +1,123 @@
+"""Names of columns and words of values in English and German: `names_<language>.toml`, and how names are compared."""
+
+import functools
+import re
+import tomllib
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+__all__ = ["concepts", "in_section", "kind_labels", "normal", "plain_word", "stage_of", "word_of", "words"]
+
+FILES = sorted(Path(__file__).parent.glob("names_*.toml"))
+UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+# Pipedrive and HubSpot put the kind of record before each name: "Deal - Won time", "properties.createdate".
+ENTITY_PREFIX = re.compile(
+    r"^(?:(?:deal|person|lead|activity|organi[sz]ation|kontakt|organisation|aktivitaet) - |properties[ .])"
+)
+
+
+def normal(name: str) -> str:
+    """Write a name so that spellings of it are equal: lower case, words apart, no accents, no punctuation, no brackets.
+
+    Examples
+    --------
+    >>> normal("Budget (€)"), normal("firstName"), normal("Größe_in_m2"), normal("(Do Not Modify) Modified On")
+    ('budget', 'first name', 'groesse in m2', 'modified on')
+    """
+    bare = re.sub(r"\([^)]*\)", " ", name)
+    text = unicodedata.normalize("NFC", bare if bare.strip() else name)
+    text = re.sub(r"(?<=[a-zäöüß])(?=[A-ZÄÖÜ][a-zäöüß])", " ", text).lower().translate(UMLAUTS)
+    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    text = ENTITY_PREFIX.sub("", text.strip())
+    return " ".join(re.sub(r"[^\w]|_", " ", text).split())
+
+
+def plain_word(text: str) -> str:
+    """Write a word as an identifier of ASCII letters, e.g. for the name of an attribute or selector.
+
+    Examples
+    --------
+    >>> plain_word("Anzahl Mitarbeiter"), plain_word("Größe"), plain_word("2nd"), plain_word("売上")
+    ('anzahl_mitarbeiter', 'groesse', 'c_2nd', '')
+    """
+    text = re.sub(r"[^a-z0-9]+", "_", normal(text)).strip("_")
+    return f"c_{text}" if text[:1].isdigit() else text
+
+
+@functools.cache
+def _tables() -> list[dict[str, Any]]:
+    return [tomllib.loads(path.read_text(encoding="utf-8")) for path in FILES]
+
+
+@functools.cache
+def _patterns(section: str) -> list[tuple[str, re.Pattern[str]]]:
+    return [
+        (concept, re.compile("|".join(f"(?:{pattern})" for pattern in patterns)))
+        for table in _tables()
+        for concept, patterns in table.get(section, {}).items()
+    ]
+
+
+@functools.cache
+def concepts(name: str, section: str = "columns") -> frozenset[str]:
+    """Say what a column may hold by its name: the concepts of a section whose patterns fit the whole name.
+
+    Examples
+    --------
+    >>> sorted(concepts("Erstellt am")), sorted(concepts("Became a Lead Date")), sorted(concepts("Vorname", "personal"))
+    (['created_at'], [], ['name'])
+    """
+    text = normal(name)
+    return frozenset(concept for concept, pattern in _patterns(section) if pattern.fullmatch(text))
+
+
+def in_section(name: str, section: str) -> bool:
+    """Whether any concept of a section fits a name."""
+    return bool(concepts(name, section))
+
+
+@functools.cache
+def words(name: str) -> frozenset[str]:
+    """Give the words of `[words]` under a name, in all languages."""
+    return frozenset(word for table in _tables() for word in table["words"].get(name, ()))
+
+
+@functools.cache
+def _phrases(section: str) -> list[tuple[str, str]]:
+    found = [(phrase, key) for table in _tables() for key, phrases in table[section].items() for phrase in phrases]
+    return sorted(found, key=lambda item: (-len(item[0]), item[0]))
+
+
+@functools.cache
+def word_of(text: str, section: str) -> str | None:
+    """Find the longest phrase of a section in a text, and give its key; None: none is in it.
+
+    Examples
+    --------
+    >>> word_of("Wurde SQL am", "stages"), word_of("/de/preise", "depth"), word_of("x", "kinds")
+    ('sales_qualified', 'decision', None)
+    """
+    padded = f" {normal(text)} "
+    return next((key for phrase, key in _phrases(section) if f" {phrase} " in padded), None)
+
+
+def stage_of(value: str) -> str | None:
+    """Say which stage a word of a status means, or None.
+
+    Examples
+    --------
+    >>> stage_of("Closed - Not Converted"), stage_of("Marketing Qualified Lead"), stage_of("Neu"), stage_of("purple")
+    ('disqualified', 'mql', 'inquiry', None)
+    """
+    return word_of(value, "stages")
+
+
+@functools.cache
+def kind_labels(kind: str) -> dict[str, tuple[str, str]]:
+    """Give what touchpoints of a kind are called and what the lead did, by language; empty for a kind without words."""
+    return {
+        path.stem.removeprefix("names_"): (found[0], found[1])
+        for path, table in zip(FILES, _tables(), strict=True)
+        if (found := table.get("kind_labels", {}).get(kind)) is not None
+    }

@@ -1,0 +1,323 @@
+"""Profiles of columns: types, formats and styles, checked over all rows; a sample only says which checks are worth it."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+
+from pipeline.onboarding.columns import BOOLEANS, Column
+from pipeline.onboarding.moments import MomentFormat, Moments, format_of_shape, settle_order
+from pipeline.onboarding.names import concepts, normal
+from pipeline.tables.contract_sql import quoted
+from pipeline.tables.duckdb import Connection, text_literal
+
+__all__ = ["filled_sql", "profile_columns", "take_sample", "value_sql", "with_order"]
+
+LONGEST_MISSING = 15  # bytes; 'keine angabe' and '(not provided)' are the longest words for missing
+# Code points that a word for missing, in small letters or capitals, begins with, and blanks.
+FIRST_OF_MISSING = (
+    9,
+    10,
+    13,
+    32,
+    160,
+    8201,
+    8239,
+    65279,
+    35,
+    40,
+    45,
+    60,
+    63,
+    91,
+    92,
+    75,
+    107,
+    78,
+    110,
+    85,
+    117,
+    8211,
+    8212,
+)
+SAMPLE_ROWS = 20_000
+MOST_CATEGORIES = 200
+FEW_ROWS = 50  # of fewer rows nobody can tell a category from a text
+MOSTLY = 0.6  # of the values in the sample are of a type
+NUMERIC = 0.5
+SHAPES, EXPECTED_SHAPES = 1_000, 6
+DIGITS = "'0123456789', '9999999999'"
+EMAIL = r"[^@\s]+@[^@\s]+\.[^@\s]+"
+# Personal data that values give away; share of the filled sample that must look so.
+PERSONAL_VALUES = (
+    ("uuid", r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"),  # none, but as plain to see
+    ("email", EMAIL),
+    ("phone", r"(\+|00)[\d\s()/.-]{7,}|0\d{1,5}\s?[/-]\s?[\d\s-]{4,}|\(\d{2,5}\)\s?[\d\s-]{5,}"),
+    ("network", r"(\d{1,3}\.){3}\d{1,3}|https?://([a-z]+\.)?(linkedin|xing|facebook|twitter|x)\.com/.*"),
+    ("bank", r"[A-Z]{2}\d{2}(\s?[A-Z0-9]{4}){3,8}(\s?[A-Z0-9]{1,4})?"),
+)
+# What a number may be written like; of `[+-]?` and digits, after currency and blanks are off.
+NUMBER_CLASSES = (
+    ("plain", r"\d+|\d{1,3}(''\d{3})+"),
+    ("de", r"\d{1,3}(\.\d{3})+,\d+|\d{1,3}(\.\d{3}){2,}|\d+,(\d{1,2}|\d{4,})|,\d+"),
+    ("en", r"\d{1,3}(,\d{3})+\.\d+|\d{1,3}(,\d{3}){2,}|\d+\.(\d{1,2}|\d{4,})|0\.\d+|\d{4,}\.\d+|\.\d+"),
+    ("dot", r"[1-9]\d{0,2}\.\d{3}"),
+    ("comma", r"\d{1,3},\d{3}"),
+)
+EPOCH_DIGITS = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us"}
+TIME_WORDS = re.compile(r"\b(time|date|datum|zeit|stamp|tstamp|timestamp|at|am|created|erstellt)\b")
+
+
+def value_sql(name: str) -> str:
+    """Write the SQL of a column's text without blanks around it."""
+    return f"trim({quoted(name)})"
+
+
+def filled_sql(name: str) -> str:
+    """Write the SQL of whether a column has a value. Length and first letter tell most values from words for missing."""
+    raw = quoted(name)
+    letters = ", ".join(map(str, FIRST_OF_MISSING))
+    return (
+        f"(CASE WHEN coalesce({raw}, '') = '' THEN false WHEN strlen({raw}) > {LONGEST_MISSING} THEN true "
+        f"WHEN ascii({raw}) NOT IN ({letters}) THEN true ELSE present({raw}) END)"
+    )
+
+
+def take_sample(connection: Connection, loaded: str) -> str:
+    """Make a table of some rows, spread over all, and give its name; a table that is not large is its own sample."""
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM {loaded}").fetchall()
+    if rows <= 10 * SAMPLE_ROWS:
+        return loaded
+    sample = f"sample_of_{loaded}"
+    connection.execute(
+        f"CREATE OR REPLACE TABLE {sample} AS SELECT * FROM {loaded} WHERE rowid % {rows // SAMPLE_ROWS} = 0"
+    )
+    return sample
+
+
+def profile_columns(connection: Connection, loaded: str, sample: str, names: list[str]) -> dict[str, Column]:
+    """Profile the columns of a loaded table.
+
+    Parameters
+    ----------
+    connection : Connection
+        Holds the table, all columns text.
+    loaded, sample : str
+        Its name there, and that of its sample.
+    names : list of str
+        Its columns.
+
+    Returns
+    -------
+    dict of str to Column
+        In the order of `names`.
+    """
+    found = {name: _profile(connection, loaded, sample, name) for name in names}
+    return _settled(found)
+
+
+def _profile(connection: Connection, loaded: str, sample: str, name: str) -> Column:
+    column, filled = value_sql(name), filled_sql(name)
+    [(few, distinct_few)] = connection.execute(
+        f"SELECT count(*), count(DISTINCT {column}) FROM {sample} WHERE {filled}"
+    ).fetchall()
+    count = "count(DISTINCT {0})" if sample == loaded else "approx_count_distinct({0})"
+    [(total, distinct)] = connection.execute(
+        f"SELECT count(*), {count.format(quoted(name))} FROM {loaded} WHERE {filled}"
+    ).fetchall()
+    if not total:
+        return Column(name, "empty", 0, 0)
+    plain = Column(name, "text", total, min(distinct, total))
+    if few == 0:
+        return plain
+    personal = _looks_like(connection, sample, name, few)
+    if personal == "uuid":
+        return replace(plain, is_uuid=True)
+    if personal is None and (moment := _moment(connection, loaded, sample, plain, few)) is not None:
+        return moment
+    if distinct <= 6:
+        values = _values(connection, loaded, name)
+        if values and all(value.lower() in BOOLEANS for value in values):
+            return replace(plain, type="boolean", values=values)
+    if personal is None and (number := _number(connection, loaded, sample, plain, few)) is not None:
+        return number
+    personal = personal or next(iter(sorted(concepts(name, "personal"))), None)
+    small = total < FEW_ROWS
+    if distinct <= MOST_CATEGORIES and (small or distinct * 2 <= total) and (small or distinct_few <= MOST_CATEGORIES):
+        return replace(plain, type="category", values=_values(connection, loaded, name), personal=personal)
+    return replace(plain, personal=personal)
+
+
+def _values(connection: Connection, loaded: str, name: str) -> dict[str, int]:
+    return dict(
+        connection.execute(
+            f"SELECT tidied(raw) AS value, sum(n)::BIGINT AS n "
+            f"FROM (SELECT {quoted(name)} AS raw, count(*) AS n FROM {loaded} GROUP BY 1) "
+            f"WHERE tidied(raw) IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_CATEGORIES}"
+        ).fetchall()
+    )
+
+
+def _looks_like(connection: Connection, sample: str, name: str, few: int) -> str | None:
+    checks = ", ".join(
+        f"count(*) FILTER (regexp_full_match({value_sql(name)}, {text_literal(pattern)}))"
+        for _, pattern in PERSONAL_VALUES
+    )
+    [counts] = connection.execute(f"SELECT {checks} FROM {sample} WHERE {filled_sql(name)}").fetchall()
+    return next((kind for (kind, _), n in zip(PERSONAL_VALUES, counts, strict=True) if n >= MOSTLY * few), None)
+
+
+def _shapes(connection: Connection, table: str, name: str, expected: list[str] | None = None) -> dict[str, int]:
+    """Count the shapes of a column's values; those that are expected are matched first, which is far quicker."""
+    value = value_sql(name)
+    whens = " ".join(
+        f"WHEN regexp_full_match({value}, {text_literal(_pattern(shape))}) THEN {text_literal(shape)}"
+        for shape in (expected or [])[:EXPECTED_SHAPES]
+    )
+    shape = f"translate({value}, {DIGITS})"
+    return dict(
+        connection.execute(
+            f"SELECT {f'CASE {whens} ELSE {shape} END' if whens else shape} AS shape, count(*) FROM {table} "
+            f"WHERE {filled_sql(name)} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {SHAPES}"
+        ).fetchall()
+    )
+
+
+def _pattern(shape: str) -> str:
+    """Write a shape as a regular expression."""
+    return re.sub("9", "[0-9]", re.escape(shape))
+
+
+def _moment(connection: Connection, loaded: str, sample: str, column: Column, few: int) -> Column | None:
+    shapes = _shapes(connection, sample, column.name)
+    ways = {shape: format_of_shape(shape) for shape in shapes}
+    if sum(n for shape, n in shapes.items() if ways[shape] is not None) < MOSTLY * few:
+        return _counted_time(connection, loaded, column, shapes, few)
+    shapes = _shapes(connection, loaded, column.name, list(shapes) if sample != loaded else None)
+    by_format: Counter[MomentFormat] = Counter()
+    of_format: dict[MomentFormat, list[str]] = {}
+    for shape, n in shapes.items():
+        way = format_of_shape(shape)
+        if way is not None:
+            by_format[way] += n
+            of_format.setdefault(way, []).append(shape)
+    settled: Counter[MomentFormat] = Counter()
+    order, because = None, ""
+    for way, n in by_format.items():
+        if not way.is_open:
+            settled[way] += n
+            continue
+        decided, reason = _order(connection, loaded, column.name, of_format[way])
+        if decided is not None:
+            order, because = ("day" if decided else "month"), reason
+        settled[way if decided is None else settle_order(way, decided)] += n
+    ranked = settled.most_common()
+    moments = Moments(tuple(way for way, _ in ranked), tuple(n for _, n in ranked), 0, order, because)
+    return _counted(replace(column, type="moment", moments=moments))
+
+
+def _order(connection: Connection, loaded: str, name: str, shapes: list[str]) -> tuple[bool | None, str]:
+    """Look for a day above 12 among all values of some shapes; returns whether the day is first (None: nothing decides)."""
+    listed = ", ".join(text_literal(shape) for shape in shapes)
+    part = f"try_cast(regexp_extract({value_sql(name)}, '^(\\d+)\\D+(\\d+)', {{}}) AS INTEGER) > 12"
+    [(first, second)] = connection.execute(
+        f"SELECT count(*) FILTER ({part.format(1)}), count(*) FILTER ({part.format(2)}) FROM {loaded} "
+        f"WHERE {quoted(name)} IS NOT NULL AND translate({value_sql(name)}, {DIGITS}) IN ({listed})"
+    ).fetchall()
+    if bool(first) == bool(second):
+        return None, ""
+    return bool(first), f"{first or second:,} value(s) with {'first' if first else 'second'} part above 12"
+
+
+def _counted_time(
+    connection: Connection, loaded: str, column: Column, shapes: dict[str, int], few: int
+) -> Column | None:
+    """Recognise seconds and their fractions since 1970, and days as a spreadsheet counts them, in columns named so."""
+    if not TIME_WORDS.search(normal(column.name)):
+        return None
+    for digits, called in EPOCH_DIGITS.items():
+        if shapes.get("9" * digits, 0) == few:
+            way = MomentFormat(called, True, True)
+            return replace(column, type="moment", moments=Moments((way,), (column.filled,)))
+    if sum(n for shape, n in shapes.items() if re.fullmatch(r"[9]{5}(\.9+)?", shape)) == few:
+        [(low, high)] = connection.execute(
+            f"SELECT min(try_cast({value_sql(column.name)} AS DOUBLE)), max(try_cast({value_sql(column.name)} AS DOUBLE)) "
+            f"FROM {loaded} WHERE {filled_sql(column.name)}"
+        ).fetchall()
+        if low is not None and low >= 30_000 and high <= 60_000:
+            way = MomentFormat("excel", any("." in shape for shape in shapes))
+            return replace(column, type="moment", moments=Moments((way,), (column.filled,)))
+    return None
+
+
+def _counted(column: Column) -> Column:
+    """Count the values that stay unread: of no format, or of one whose order of day and month is open."""
+    moments = column.moments
+    if moments is None:
+        return column
+    readable = sum(n for way, n in zip(moments.formats, moments.counts, strict=True) if not way.is_open)
+    unread = column.filled - readable
+    return replace(column, unread=unread, moments=replace(moments, unread=unread))
+
+
+def _number(connection: Connection, loaded: str, sample: str, column: Column, few: int) -> Column | None:
+    digits = f"regexp_matches({quoted(column.name)}, '\\d')"
+    [(with_digits,)] = connection.execute(f"SELECT count(*) FILTER ({digits}) FROM {sample}").fetchall()
+    if with_digits < NUMERIC * few:
+        return None
+    seen = _number_classes(connection, sample, column.name)
+    if sum(seen.values()) < NUMERIC * few:
+        return None
+    counts = seen if sample == loaded else _number_classes(connection, loaded, column.name)
+    german, english = counts["de"], counts["en"]
+    notes: tuple[str, ...] = ()
+    style = "de" if german > english else "en" if english > german else ""
+    if not style and not counts["dot"] and not counts["comma"]:
+        style = "en"
+    elif style:
+        notes = (f"{max(german, english):,} number(s) that only style {style} can mean",)
+    return replace(column, type="number", style=style, unread=column.filled - sum(counts.values()), notes=notes)
+
+
+def _number_classes(connection: Connection, table: str, name: str) -> Counter[str]:
+    bare = "regexp_replace(bare_number(value), '^[+-]', '')"
+    cases = " ".join(f"WHEN regexp_full_match(bare, '{pattern}') THEN '{kind}'" for kind, pattern in NUMBER_CLASSES)
+    rows = connection.execute(
+        f"""SELECT CASE {cases} END AS kind, sum(n)::BIGINT FROM (
+            SELECT CASE WHEN regexp_full_match(value, '\\d+') THEN value ELSE {bare} END AS bare, n
+            FROM (SELECT {value_sql(name)} AS value, count(*) AS n FROM {table} WHERE {filled_sql(name)} GROUP BY 1)
+        ) GROUP BY 1"""
+    ).fetchall()
+    return Counter({kind: n for kind, n in rows if kind is not None})
+
+
+def with_order(column: Column, day_first: bool, because: str) -> Column:
+    """Settle day and month of a column's open formats."""
+    if column.moments is None or not any(way.is_open for way in column.moments.formats):
+        return column
+    ways = tuple(settle_order(way, day_first) if way.is_open else way for way in column.moments.formats)
+    moments = replace(column.moments, formats=ways, order="day" if day_first else "month", because=because)
+    return _counted(replace(column, moments=moments))
+
+
+def _settled(columns: dict[str, Column]) -> dict[str, Column]:
+    """Decide what a column's own values leave open by the other columns of the same file: one program wrote them all."""
+    orders = {
+        c.moments.order: c.name for c in columns.values() if c.moments is not None and c.moments.order is not None
+    }
+    dotted = any(
+        way.format.startswith("%d.%m.")
+        for c in columns.values()
+        if c.moments is not None
+        for way in c.moments.formats[:1]
+    )
+    styles = {c.style for c in columns.values() if c.type == "number" and c.style and c.notes}
+    found = {}
+    for name, column in columns.items():
+        if len(orders) == 1:
+            [(order, other)] = orders.items()
+            column = with_order(column, order == "day", f"as column {other}")
+        if column.type == "number" and not column.style:
+            style = next(iter(styles)) if len(styles) == 1 else "de" if dotted else "en"
+            column = replace(column, style=style, notes=("style of numbers from the other columns of the file",))
+        found[name] = column
+    return found

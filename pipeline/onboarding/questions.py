@@ -1,0 +1,71 @@
+"""Questions that files leave open: answered on the command line, in a terminal, or by their safe default."""
+
+from collections.abc import Callable, Mapping
+
+from rich.prompt import Prompt
+
+from features.errors import DataError
+from pipeline.console import console
+from pipeline.onboarding.plan import Question
+
+__all__ = ["Ask", "asker", "parse_answers"]
+
+Ask = Callable[[Question], str]
+
+
+def parse_answers(given: list[str]) -> dict[str, str]:
+    """Read `KEY=VALUE` of the option `--set`.
+
+    Raises
+    ------
+    DataError
+        One has no equals sign.
+
+    Examples
+    --------
+    >>> parse_answers(["outcome=Won at", "zone=Europe/Berlin"])
+    {'outcome': 'Won at', 'zone': 'Europe/Berlin'}
+    """
+    pairs = [text.partition("=") for text in given]
+    wrong = next((key for key, sign, _ in pairs if not sign), None)
+    if wrong is not None:
+        raise DataError(f"--set {wrong}: expected KEY=VALUE, e.g. --set zone=Europe/Berlin.")
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def asker(answers: Mapping[str, str], *, yes: bool, asked: list[tuple[Question, str]]) -> Ask:
+    """Make the function that answers questions.
+
+    Parameters
+    ----------
+    answers : mapping of str to str
+        What `--set` gave.
+    yes : bool
+        Take safe defaults; stop where there is none. Else the terminal asks.
+    asked : list
+        Every question with its answer is appended, for what is printed and written as comments.
+    """
+
+    def ask(question: Question) -> str:
+        answer = answers.get(question.key)
+        if answer is not None and question.choices and answer not in question.choices:
+            raise DataError(f"--set {question.key}={answer}: allowed are {', '.join(question.choices)}.")
+        if answer is None and yes:
+            answer = question.default
+            if answer is None:
+                raise DataError(
+                    f"{question.text} {question.because} A guess would change what a row means. Answer it with --set "
+                    f"{question.key}=..., allowed: {', '.join(question.choices) or 'any'}."
+                )
+        if answer is None:
+            choices = list(question.choices) or None
+            console.print(question.because, style="dim", markup=False)
+            answer = (
+                Prompt.ask(question.text, choices=choices, console=console)
+                if question.default is None
+                else Prompt.ask(question.text, choices=choices, default=question.default, console=console)
+            )
+        asked.append((question, answer))
+        return answer
+
+    return ask

@@ -1,0 +1,238 @@
+"""Which table is what: people, deals, histories of stages, activities, companies, orders; from names, values and joins."""
+
+from dataclasses import dataclass
+
+from features.errors import DataError
+from pipeline.onboarding.columns import Column, Table
+from pipeline.onboarding.joins import JOINS, keys, overlap, reference
+from pipeline.onboarding.names import concepts, normal, stage_of, word_of
+from pipeline.onboarding.plan import Question, Reference
+from pipeline.onboarding.questions import Ask
+from pipeline.tables.duckdb import Connection
+
+__all__ = ["Roles", "assign_roles", "created_column", "stage_word", "status_columns", "time_columns"]
+
+STAGE_ROWS = 0.5  # of a status column's rows name a stage that is known
+HISTORY_REPEATS = 1.05  # rows per lead from which a status is a history
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Tables by their role; each but that of people with how its rows name their lead."""
+
+    people: Table
+    lead_id: Column
+    deals: tuple[tuple[Table, Reference], ...]
+    histories: tuple[tuple[Table, Reference, Column], ...]
+    activities: tuple[tuple[Table, Reference | None], ...]
+    accounts: tuple[Table, str] | None
+    orders: tuple[tuple[Table, Column], ...]
+    unused: tuple[tuple[Table, str], ...]
+
+
+def stage_word(column: Column) -> str | None:
+    """Say which stage a column of moments means by its name; None: none, or a moment that is no entry into a stage."""
+    if concepts(column.name) & {"created_at", "modified_at", "recorded_at"}:
+        return None
+    return None if word_of(column.name, "other_moments") else word_of(column.name, "stages")
+
+
+def created_column(table: Table) -> Column | None:
+    """Find the moment at which a row was created: by name, else a moment that every row has and that names no stage."""
+    moments = table.moments()
+    named = [column for column in moments if "created_at" in concepts(column.name)]
+    if named:
+        return max(named, key=lambda column: column.filled)
+    other = [c for c in moments if stage_word(c) is None and "modified_at" not in concepts(c.name)]
+    other = [c for c in other if c.filled >= 0.9 * table.rows]
+    return other[0] if other else None
+
+
+def time_columns(table: Table) -> list[Column]:
+    """List the moments at which a row of activity may have happened: named so first, then as they stand."""
+    moments = [c for c in table.moments() if not concepts(c.name) & {"modified_at", "recorded_at"}]
+    return sorted(moments, key=lambda c: ("occurred_at" not in concepts(c.name), "created_at" in concepts(c.name)))
+
+
+def assign_roles(connection: Connection, tables: list[Table], ask: Ask) -> Roles:
+    """Say what each table is.
+
+    Raises
+    ------
+    DataError
+        No table can be one of people, or two can and nothing tells which.
+    """
+    people = _people(connection, tables, ask)
+    lead_id = _lead_id(people, ask)
+    deals, histories, activities, orders, unused = [], [], [], [], []
+    accounts: tuple[Table, str] | None = None
+    for table in tables:
+        if table is people:
+            continue
+        refers = reference(connection, table, people, lead_id.name)
+        if accounts is None and refers is None and (key := _account_key(connection, people, table)) is not None:
+            accounts = (table, key)
+        elif refers is not None and any(stage_word(column) for column in table.moments()):
+            deals.append((table, refers))
+        elif refers is not None and (status := status_column(table)) and table.moments() and _changes(table, refers):
+            histories.append((table, refers, status))
+        elif table.moments() and (refers is not None or _is_web(table)):
+            activities.append((table, refers))
+        elif refers is None and (of_account := _order_account(connection, people, table)) is not None:
+            orders.append((table, of_account))
+        elif not table.moments():
+            unused.append((table, "no column of it holds moments"))
+        else:
+            unused.append((table, f"no column of it names the people of {people.name}"))
+    return Roles(
+        people, lead_id, tuple(deals), tuple(histories), tuple(activities), accounts, tuple(orders), tuple(unused)
+    )
+
+
+def _people(connection: Connection, tables: list[Table], ask: Ask) -> Table:
+    candidates = [table for table in tables if table.rows and keys(table) and not table.known_shape]
+    if not candidates:
+        raise DataError(
+            "no table of people: none of the files has a column whose values differ from row to row. Add the CRM's list of "
+            "leads or contacts, with its id."
+        )
+    if len(candidates) == 1:
+        return candidates[0]
+    rank = {table.name: _people_rank(connection, table, tables) for table in candidates}
+    best = max(rank.values())
+    top = [table for table in candidates if rank[table.name] > best - 1]
+    if len(top) == 1:
+        return top[0]
+    question = Question(
+        "people",
+        "Which table lists the people (leads)?",
+        tuple(table.name for table in top),
+        None,
+        "More than one looks like it.",
+    )
+    answer = ask(question)
+    return next(table for table in top if table.name == answer)
+
+
+def _people_rank(connection: Connection, table: Table, tables: list[Table]) -> float:
+    """Count what speaks for people: personal data, stages, and tables that point here."""
+    columns = table.columns.values()
+    personal = {column.personal for column in columns if column.personal in ("email", "name", "phone")}
+    stages = sum(1 for column in table.moments() if stage_word(column) not in (None, "inquiry"))
+    named = "lead_id" in concepts(keys(table)[0].name)
+    pointed = sum(
+        1
+        for other in tables
+        if other is not table and reference(connection, other, table, keys(table)[0].name) is not None
+    )
+    pointing = sum(
+        1
+        for other in tables
+        if other is not table
+        and keys(other)
+        and (found := reference(connection, table, other, keys(other)[0].name)) is not None
+        and found.column != keys(table)[0].name
+    )
+    attributes = sum(1 for column in columns if column.type in ("category", "boolean", "number"))
+    created = any("created_at" in concepts(column.name) for column in table.moments())
+    return (
+        2 * len(personal) + 2 * created + min(stages, 2) + named + 3 * pointed - 3 * pointing + min(attributes, 4) * 0.1
+    )
+
+
+def _lead_id(people: Table, ask: Ask) -> Column:
+    found = keys(people)
+    named = [column for column in found if "lead_id" in concepts(column.name)] or found
+    question = Question(
+        "lead_id",
+        f"Which column of {people.name} names the person?",
+        tuple(column.name for column in found),
+        named[0].name,
+        f"{named[0].distinct:,} different values in {named[0].filled:,} filled rows.",
+    )
+    return people.column(ask(question))
+
+
+def _account_key(connection: Connection, people: Table, table: Table) -> str | None:
+    """Find the column of another table that people's account column points to."""
+    pointing = [c for c in people.columns.values() if concepts(c.name) & {"account_id", "account_name"} and c.filled]
+    targets = [
+        column
+        for column in table.columns.values()
+        if column.type in ("number", "text", "category")
+        and column.filled >= 0.5 * table.rows
+        and column.distinct >= 0.9 * column.filled
+    ]
+    for column in pointing:
+        for target in targets:
+            if overlap(connection, people, column.name, table, target.name) >= JOINS:
+                return target.name
+    return None
+
+
+def _order_account(connection: Connection, people: Table, table: Table) -> Column | None:
+    """Find the account column of a table of orders: amounts with moments, of accounts that people belong to."""
+    if (
+        not any("amount" in concepts(c.name) for c in table.columns.values() if c.type == "number")
+        or not table.moments()
+    ):
+        return None
+    for column in people.columns.values():
+        if not concepts(column.name) & {"account_id", "account_name"}:
+            continue
+        for other in table.columns.values():
+            named = concepts(other.name) & {"account_id", "account_name"}
+            if named and overlap(connection, table, other.name, people, column.name) >= JOINS:
+                return other
+    return None
+
+
+def status_column(table: Table) -> Column | None:
+    """Find the column whose values name stages best."""
+    return next(iter(status_columns(table)), None)
+
+
+def status_columns(table: Table) -> list[Column]:
+    """List the columns whose values name stages, best first: most rows of each do, and two stages occur or its name says so."""
+
+    def rank(column: Column) -> float:
+        named = "stage_after" in concepts(column.name) or "status" in concepts(column.name)
+        return stage_share(column) + 0.2 * named
+
+    found = [
+        column
+        for column in table.columns.values()
+        if column.type == "category"
+        and column.personal in (None, "name")
+        and not normal(column.name).startswith(("old", "alte", "from", "previous", "vorherige"))
+        and (
+            (stage_share(column) >= STAGE_ROWS and len({stage_of(value) for value in column.values} - {None}) >= 2)
+            or ("status" in concepts(column.name) and stage_share(column) > 0)
+        )
+    ]
+    return sorted(found, key=rank, reverse=True)
+
+
+def stage_share(column: Column) -> float:
+    """Measure which share of a category's rows whose value names a stage."""
+    total = sum(column.values.values())
+    return sum(n for value, n in column.values.items() if stage_of(value)) / total if total else 0.0
+
+
+def _changes(table: Table, refers: Reference) -> bool:
+    """Whether a table with a status is a history: rows repeat per lead, or it is narrow."""
+    per_lead = table.rows / max(1, table.column(refers.column).distinct)
+    kinds = [c for c in table.columns.values() if c.type == "category" and any(word_of(v, "kinds") for v in c.values)]
+    named_kind = any("kind" in concepts(column.name) for column in kinds)
+    return (per_lead >= HISTORY_REPEATS or len(table.columns) <= 6) and not named_kind
+
+
+def _is_web(table: Table) -> bool:
+    """Whether a table holds web events of visitors: known analytics, or a column of kinds beside one of pages."""
+    if table.known_shape:
+        return True
+    values = [list(column.values) for column in table.columns.values() if column.type == "category"]
+    events = any(sum(word_of(value, "kinds") is not None for value in some) * 2 >= len(some) > 0 for some in values)
+    visitors = any("visitor_id" in concepts(name) for name in table.columns)
+    pages = any(any(value.startswith(("http", "/")) for value in some[:20]) for some in values)
+    return events and (visitors or pages)

@@ -1,0 +1,45 @@
+"""A trial of the proposed source: `ingest` itself says which rows it will set aside, and why."""
+
+import tempfile
+from pathlib import Path
+
+from features.errors import DataError
+from pipeline.tables.ingested import ingest
+
+__all__ = ["MOST_TRIAL_BYTES", "bad_shares"]
+
+MOST_TRIAL_BYTES = 100_000_000  # of larger files the rows are counted by ingest alone
+MARGIN = 1.5  # next month's export is not the same
+NO_LIMIT = 1.0
+
+
+def bad_shares(sql: str, raw_dir: Path) -> tuple[dict[str, dict[str, float]], str | None]:
+    """Read the files with a source, and count what is set aside.
+
+    Parameters
+    ----------
+    sql : str
+        The source.
+    raw_dir : Path
+        Its files.
+
+    Returns
+    -------
+    shares : dict
+        Per table and reason, the share of its rows that may be bad, with some room.
+    refusal : str or None
+        Why `ingest` stops at these files, where it does.
+    """
+    with tempfile.TemporaryDirectory(prefix="lead-init-") as folder:
+        source = Path(folder, "source.sql")
+        source.write_text(sql, encoding="utf-8")
+        try:
+            counts = ingest(source, raw_dir, Path(folder, "canonical"), Path(folder, "quarantine"), NO_LIMIT)
+        except DataError as error:
+            return {}, str(error).replace(str(source), "the source").replace(folder, "data")
+    shares: dict[str, dict[str, float]] = {}
+    for table, count in counts.items():
+        for reason, rows in count.quarantined.items():
+            room = min(NO_LIMIT, max(rows * MARGIN / count.rows, 0.005))
+            shares.setdefault(table, {})[reason] = round(room + 0.0005, 3)
+    return shares, None

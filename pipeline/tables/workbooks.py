@@ -1,0 +1,111 @@
+"""Sheets of a workbook (XLSX and its kin) as text, one row per row of the sheet; and as CSV, for DuckDB."""
+
+import csv
+import datetime as dt
+import tempfile
+import zipfile
+from pathlib import Path
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from features.errors import DataError
+
+__all__ = ["Workbooks", "sheet_names", "sheet_rows"]
+
+# A workbook is packed; a small file may unpack to any size.
+MOST_BYTES = 2_000_000_000
+
+
+def _opened(path: Path) -> CalamineWorkbook:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as packed:
+            size = sum(part.file_size for part in packed.infolist())
+        if size > MOST_BYTES:
+            raise DataError(f"{path}: unpacks to {size:,} bytes; at most {MOST_BYTES:,} are read. Export it as CSV.")
+    try:
+        return CalamineWorkbook.from_path(str(path))
+    except (CalamineError, OSError) as error:
+        raise DataError(
+            f"{path}: not a workbook that can be read ({error}). Save it as .xlsx or .csv again."
+        ) from error
+
+
+def sheet_names(path: Path) -> list[str]:
+    """List the sheets of a workbook, in its order.
+
+    Raises
+    ------
+    DataError
+        If it is no workbook, or unpacks to more than 2 GB.
+    """
+    return list(_opened(path).sheet_names)
+
+
+def sheet_rows(path: Path, sheet: str | None = None) -> list[list[str]]:
+    """Read a sheet as text.
+
+    Moments are ISO 8601 (a day without a time is a day), numbers have no exponent or trailing zeros, line breaks are blanks, so
+    that a row of the sheet is a line of the CSV.
+
+    Parameters
+    ----------
+    path : Path
+        The workbook.
+    sheet : str or None
+        Name of the sheet; None: the first.
+
+    Raises
+    ------
+    DataError
+        If there is no such sheet, or the workbook can't be read.
+    """
+    book = _opened(path)
+    if sheet is not None and sheet not in book.sheet_names:
+        raise DataError(f"{path}: there is no sheet {sheet!r}. Allowed: {', '.join(book.sheet_names)}.")
+    try:
+        found = book.get_sheet_by_index(0) if sheet is None else book.get_sheet_by_name(sheet)
+        rows = found.to_python(skip_empty_area=False)
+    except CalamineError as error:
+        raise DataError(f"{path}: sheet {sheet or 1!r} can't be read ({error}). Save it as .csv.") from error
+    return [[_text(cell) for cell in row] for row in rows]
+
+
+def _text(cell: object) -> str:
+    """Write a cell as text.
+
+    Examples
+    --------
+    >>> _text(1200.0), _text(0.1), _text(dt.datetime(2026, 3, 1, 9, 15)), _text(dt.date(2026, 3, 1)), _text(True)
+    ('1200', '0.1', '2026-03-01 09:15:00', '2026-03-01', 'true')
+    """
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+    if isinstance(cell, dt.datetime):
+        return cell.replace(tzinfo=None).isoformat(" ", "seconds")
+    return "" if cell is None else " ".join(str(cell).splitlines())
+
+
+class Workbooks:
+    """Sheets of workbooks as CSV files in a folder, each made once.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[tuple[str, str], str] = {}
+
+    def as_csv(self, path: str, sheet: str) -> str:
+        """Give the path of a sheet as CSV in UTF-8; the SQL function `sheet_file`. An empty name is the first sheet."""
+        if (path, sheet) not in self._files:
+            rows = sheet_rows(Path(path), sheet or None)
+            target = Path(tempfile.mkdtemp(dir=self._folder)) / (Path(path).stem + ".csv")
+            with target.open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file, quoting=csv.QUOTE_ALL).writerows(rows)
+            self._files[path, sheet] = str(target)
+        return self._files[path, sheet]
