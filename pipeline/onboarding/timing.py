@@ -179,6 +179,10 @@ def measure_durations(connection: Connection, plan: Plan) -> Durations:
         label = _days(won_days, span * LABEL_SHARE)
         because = f"9 of 10 of the {won:,} qualifications took at most {won_days:.0f} days; {span:.0f} days of history"
     expire = max(label, _days(any_days, span * EXPIRE_SHARE) if won + lost >= FEW else USUAL_EXPIRE_DAYS)
+    if (
+        span <= DAYS[-1]
+    ):  # of a short history nobody can say that its oldest leads are dead: the list holds every open one
+        expire = max(expire, _days(span, DAYS[-1]))
     return Durations(mqls, won, lost, label, expire, (won + lost) / max(1.0, span / 7), because)
 
 
