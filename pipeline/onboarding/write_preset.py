@@ -49,7 +49,7 @@ def preset_yaml(
     lines += _bad_shares(bad_shares)
     lines += [
         "snapshots:",
-        f"  expire_days: {durations.expire_days}  # later nearly no outcome came; not shorter than a history of less than a year",
+        f"  expire_days: {durations.expire_days}  # later nearly no outcome came; a short history is kept whole",
     ]
     lines += ["labels:", f"  label_days: {durations.label_days}  # {one_line(durations.because)}"]
     lines += _features(plan, selectors)
