@@ -78,7 +78,9 @@ def find_export_moment(connection: Connection, plan: Plan, paths: Iterable[Path]
             f"FROM (SELECT moment_at FROM unplanned WHERE {before} ORDER BY moment_at DESC OFFSET {stray})))"
         )
     [(found, later)] = connection.execute(
-        f"SELECT strftime(({moment}) AT TIME ZONE {text_literal(plan.zone)}, '%Y-%m-%d %H:%M:%S.%f'), "
+        f"SELECT strftime(date_trunc('second', ({moment}) AT TIME ZONE {text_literal(plan.zone)}) + INTERVAL 1 SECOND, "
+        # the second after: what happened at the newest moment is known
+        "'%Y-%m-%d %H:%M:%S.%f'), "
         f"count(*) FILTER (moment_at > {text_literal(limit.isoformat())}::TIMESTAMPTZ) FROM unplanned"
     ).fetchall()
     if found is None:
