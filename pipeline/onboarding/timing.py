@@ -78,7 +78,9 @@ def find_export_moment(connection: Connection, plan: Plan, paths: Iterable[Path]
             f"FROM (SELECT moment_at FROM unplanned WHERE {before} ORDER BY moment_at DESC OFFSET {stray})))"
         )
     [(found, later)] = connection.execute(
-        f"SELECT strftime(({moment}) AT TIME ZONE {text_literal(plan.zone)}, '%Y-%m-%d %H:%M:%S.%f'), "
+        f"SELECT strftime(date_trunc('second', ({moment}) AT TIME ZONE {text_literal(plan.zone)}) + INTERVAL 1 SECOND, "
+        # the second after: what happened at the newest moment is known
+        "'%Y-%m-%d %H:%M:%S.%f'), "
         f"count(*) FILTER (moment_at > {text_literal(limit.isoformat())}::TIMESTAMPTZ) FROM unplanned"
     ).fetchall()
     if found is None:
@@ -179,6 +181,10 @@ def measure_durations(connection: Connection, plan: Plan) -> Durations:
         label = _days(won_days, span * LABEL_SHARE)
         because = f"9 of 10 of the {won:,} qualifications took at most {won_days:.0f} days; {span:.0f} days of history"
     expire = max(label, _days(any_days, span * EXPIRE_SHARE) if won + lost >= FEW else USUAL_EXPIRE_DAYS)
+    if (
+        span <= DAYS[-1]
+    ):  # of a short history nobody can say that its oldest leads are dead: the list holds every open one
+        expire = max(expire, _days(span, DAYS[-1]))
     return Durations(mqls, won, lost, label, expire, (won + lost) / max(1.0, span / 7), because)
 
 

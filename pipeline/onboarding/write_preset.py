@@ -47,7 +47,10 @@ def preset_yaml(
     lines = [f"# {one_line(line)}" for line in asked]
     lines += ["ingest:", f"  source: {plan.name}", f"  raw_dir: {_yaml(raw_dir)}"]
     lines += _bad_shares(bad_shares)
-    lines += ["snapshots:", f"  expire_days: {durations.expire_days}  # nearly every outcome came before"]
+    lines += [
+        "snapshots:",
+        f"  expire_days: {durations.expire_days}  # later nearly no outcome came; a short history is kept whole",
+    ]
     lines += ["labels:", f"  label_days: {durations.label_days}  # {one_line(durations.because)}"]
     lines += _features(plan, selectors)
     lines += ["points: null            # the company's points table, where it has one", "split:"]
