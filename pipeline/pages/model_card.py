@@ -191,13 +191,13 @@ def _calibration(trained: Trained, language: str) -> str:
         )
     )
     method = (
-        f"Method {trained.calibration}, fitted on rows that the trees had not seen.",
-        f"Verfahren {trained.calibration}, angepasst auf Zeilen, die die Bäume nicht gesehen hatten.",
+        f"Method {trained.calibration}, fitted on rows that the model had not seen.",
+        f"Verfahren {trained.calibration}, angepasst auf Zeilen, die das Modell nicht gesehen hatte.",
     )
     if trained.calibration == "identity":
         method = (
-            "The trees' own probabilities: on months left out, no calibration map was better.",
-            "Die eigenen Wahrscheinlichkeiten der Bäume: In ausgelassenen Monaten war keine Kalibrierung besser.",
+            "The model's own probabilities: on months left out, no calibration map was better.",
+            "Die eigenen Wahrscheinlichkeiten des Modells: In ausgelassenen Monaten war keine Kalibrierung besser.",
         )
     text = say(
         language,
