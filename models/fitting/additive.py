@@ -179,19 +179,27 @@ class AdditiveModel:
 
 
 def combined(parts: Sequence[tuple[float, AdditiveModel]], constant: float) -> AdditiveModel:
-    """Add up models times their weights, and a constant; at most one of them may have a number's term for a column."""
+    """Add up models times their weights, and a constant; terms of one number must look at it alike.
+
+    Raises
+    ------
+    ValueError
+        Two models have terms of a column that differ in more than what they add.
+    """
     numbers: dict[int, NumberTerm] = {}
     categories: dict[int, CategoryTerm] = {}
     for weight, model in parts:
         constant += weight * model.base
         for number in model.numbers:
-            if number.column in numbers:
-                raise ValueError(f"column {number.column}: two models have a term of it")
+            beside = numbers.get(number.column, replace(number, coefficient=0.0, known=0.0, missing=0.0))
+            scale = [(one.logged, one.low, one.high, one.mean) for one in (number, beside)]
+            if scale[0] != scale[1]:
+                raise ValueError(f"column {number.column}: two models have different terms of it")
             numbers[number.column] = replace(
                 number,
-                coefficient=weight * number.coefficient,
-                known=weight * number.known,
-                missing=weight * number.missing,
+                coefficient=weight * number.coefficient + beside.coefficient,
+                known=weight * number.known + beside.known,
+                missing=weight * number.missing + beside.missing,
             )
         for term in model.categories:
             other = categories.get(term.column, CategoryTerm(term.column, (), 0.0))

@@ -200,7 +200,9 @@ def bin_rows(
     return BinnedRows(data.construct(), matrix, tuple(names))
 
 
-def train_part(rows: BinnedRows, within: np.ndarray, params: TrainParams, rounds: int) -> Classifier:
+def train_part(
+    rows: BinnedRows, within: np.ndarray, params: TrainParams, rounds: int, start: np.ndarray | None = None
+) -> Classifier:
     """Train a classifier on a part of binned rows, on one thread.
 
     Parameters
@@ -213,6 +215,8 @@ def train_part(rows: BinnedRows, within: np.ndarray, params: TrainParams, rounds
         LightGBM's parameters.
     rounds : int
         Number of trees.
+    start : ndarray of float64 [len(within)], optional
+        Log-odds that the trees add to; what the classifier then predicts is what they add.
 
     Raises
     ------
@@ -220,7 +224,8 @@ def train_part(rows: BinnedRows, within: np.ndarray, params: TrainParams, rounds
         The part has one label only, or no rows.
     """
     _check(rows.labels[within], "training")
-    booster = lightgbm.train({**_settings(on_one_thread(params)), **_FIXED}, rows.part(within), num_boost_round=rounds)
+    part = rows.part(within) if start is None else rows.part(within).set_init_score(start)
+    booster = lightgbm.train({**_settings(on_one_thread(params)), **_FIXED}, part, num_boost_round=rounds)
     return _finished(booster, booster.current_iteration(), rows.names)
 
 

@@ -2,7 +2,8 @@
 
 Rungs: the base rate; the base rate by segment; a regularised logistic regression on few columns; LightGBM that is
 regularised so strongly that no number of rounds has to be chosen; LightGBM as it is set. All are fitted on the same folds,
-and what they say of rows that they did not see is stacked: ``log-odds = base + sum of weight x (rung - base)``.
+and what they say of rows that they did not see is stacked: ``log-odds = base + sum of weight x (rung - base)``; the base
+and the two upper rungs know how long ago a lead entered the funnel (`models.fitting.linear.fit_entry`).
 
 The weights are a posterior mode: a normal prior that halves between the logistic regression and the trees, and the
 out-of-fold likelihood, in which an account counts as one. So few leads get about the prior's mean, which shrinks the larger
@@ -21,7 +22,7 @@ from models.fitting.additive import AdditiveModel, combined
 from models.fitting.boosting import BinnedRows, Rows, bin_rows, cross_fit, train_part
 from models.fitting.classifier import Classifier
 from models.fitting.folds import Fold
-from models.fitting.linear import fit_linear, fit_segments, lead_weights
+from models.fitting.linear import fit_entry, fit_linear, fit_segments, lead_weights
 from models.fitting.paired import mean_loss, paired_gain
 from models.fitting.side_by_side import side_by_side
 from models.fitting.stack import Stack
@@ -121,18 +122,19 @@ def climb(
         full, rounds = cross_fit(matrix, labels, weights, folds, params, names, categorical)
     if positives >= look_below:
         return Climb(full, rounds, None, False, {"positives": positives, "rule": "plenty"})
-    out = np.full((4, len(labels)), np.nan)  # base, segments, linear, strong trees
+    out = np.full((5, len(labels)), np.nan)  # base, base by entry, segments, linear, strong trees
     tasks = [partial(_rungs, rows, groups, fold, params, names, categorical) for fold in folds]
     for (_, valid), found in zip(folds, side_by_side(tasks, params.num_threads), strict=True):
         out[:, valid] = found
     seen = np.isfinite(out[0])
     y, w, accounts = labels[seen], lead_weights(weights[seen], groups[seen]), groups[seen]
-    base, strong, trees = out[0, seen], out[3, seen], full[seen]
+    base, entry, segments, linear, strong = out[:, seen]
+    trees = full[seen]
 
     def stacked(of_trees: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        steps = np.vstack([out[1:3, seen], of_trees]) - base
-        weighed = _weigh(steps, base, y, w)
-        return weighed, base + weighed @ steps
+        steps = np.vstack([segments - base, linear - entry, of_trees - entry])
+        weighed = _weigh(steps, entry, y, w)
+        return weighed, entry + weighed @ steps
 
     (weighed, stack), is_strong = stacked(strong), True
     if not is_few:
@@ -144,8 +146,8 @@ def climb(
     stays = not is_few and gain - Z * error <= 0.0
     rungs = {
         "base_rate": base,
-        "segments": out[1, seen],
-        "linear": out[2, seen],
+        "segments": segments,
+        "linear": linear,
         "strong_trees": strong,
         "stack": stack,
     }
@@ -212,44 +214,51 @@ def fit_stack(
     used = params
     if decided.strong:
         used = strong_params(params, len(within)).model_copy(update={"learning_rate": 0.03 * decided.rounds / rounds})
-    trees = train_part(binned, within, used, rounds)
     if decided.weights is None:
-        return StackFit(Stack(trees), None)
+        return StackFit(Stack(train_part(binned, within, used, rounds)), None)
     labels, names = binned.labels[within], binned.names
-    parts = _additive((binned.matrix[within], labels, weights[within]), groups[within], names, categorical)
+    matrix = binned.matrix[within]
+    entry, segments, linear, variance = _additive((matrix, labels, weights[within]), groups[within], names, categorical)
     of_segments, of_linear, of_trees = decided.weights
+    start = entry.predict_log_odds(matrix) if decided.strong else None  # the strong trees add to the base rate by entry
+    trees = train_part(binned, within, used, rounds, start)
     base = float(logit(np.average(labels, weights=weights[within])))
-    additive = combined([(of_segments, parts[0]), (of_linear, parts[1])], (1.0 - sum(decided.weights)) * base)
-    return StackFit(Stack(trees, of_trees, additive), (of_linear + of_trees) ** 2 * parts[2])
+    of_entry = 1.0 - of_linear - (0.0 if decided.strong else of_trees)
+    additive = combined([(of_entry, entry), (of_segments, segments), (of_linear, linear)], -of_segments * base)
+    return StackFit(Stack(trees, of_trees, additive), (of_linear + of_trees) ** 2 * variance)
 
 
 def _additive(
     rows: Rows, groups: np.ndarray, names: Sequence[str], categorical: Sequence[int]
-) -> tuple[AdditiveModel, AdditiveModel, np.ndarray]:
+) -> tuple[AdditiveModel, AdditiveModel, AdditiveModel, np.ndarray]:
+    entry = fit_entry(*rows, groups, names)
     segments = fit_segments(*rows, groups, names, categorical)
-    return (segments, *fit_linear(*rows, groups, names, categorical))
+    return (entry, segments, *fit_linear(*rows, groups, names, categorical))
 
 
 def _rungs(
     rows: Rows, groups: np.ndarray, fold: Fold, params: TrainParams, names: Sequence[str], categorical: Sequence[int]
 ) -> np.ndarray:
-    """Fit the simpler rungs on a fold; ndarray [4, validated rows]."""
+    """Fit the simpler rungs on a fold; ndarray [5, validated rows]."""
     fit, valid = fold
     matrix, labels, weights = (part[fit] for part in rows)
-    segments, linear, _ = _additive((matrix, labels, weights), groups[fit], names, categorical)
+    entry, segments, linear, _ = _additive((matrix, labels, weights), groups[fit], names, categorical)
     trees: Classifier = train_part(
         bin_rows(matrix, labels, weights, names, categorical),
         np.arange(len(fit)),
         strong_params(params, len(fit)),
         STRONG_ROUNDS,
+        entry.predict_log_odds(matrix),
     )
     asked = rows[0][valid]
     base = np.full(len(valid), float(logit(np.average(labels, weights=weights))))
+    begun = entry.predict_log_odds(asked)
     answers = [
         base,
+        begun,
         segments.predict_log_odds(asked),
         linear.predict_log_odds(asked),
-        trees.predict_log_odds(asked, threads=1),
+        begun + trees.predict_log_odds(asked, threads=1),
     ]
     return np.array(answers)
 

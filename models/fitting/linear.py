@@ -14,7 +14,12 @@ from scipy.special import betaln, expit, log1p, log_expit, logit
 
 from models.fitting.additive import AdditiveModel, CategoryTerm, NumberTerm
 
-__all__ = ["fit_base_rate", "fit_linear", "fit_segments", "lead_weights", "robust_columns"]
+__all__ = ["ENTRY", "fit_base_rate", "fit_entry", "fit_linear", "fit_segments", "lead_weights", "robust_columns"]
+
+ENTRY = "days_since_last__stage_mql"
+"""How long a lead has been marketing-qualified: of all columns the one that every rung knows, because the rate falls with it in
+every funnel, and because most rows are later looks at leads, while a lead's first moment counts in the headline figures."""
+ENTRY_PRECISION = 4.0  # the belief about it: one standard deviation moves log-odds by 0 +- 0.5
 
 CLIP = 3.0  # standard deviations: one extreme lead must not decide, in training or later
 GAPPY = 0.02  # a share of missing values from which on "missing" has a coefficient of its own
@@ -58,6 +63,31 @@ def lead_weights(weights: np.ndarray, groups: np.ndarray) -> np.ndarray:
 def fit_base_rate(labels: np.ndarray, weights: np.ndarray, names: Sequence[str]) -> AdditiveModel:
     """Give every row the same log-odds: those of the weighted share of positives."""
     return AdditiveModel(tuple(names), float(logit(np.average(labels, weights=weights))), (), ())
+
+
+def fit_entry(
+    matrix: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray, names: Sequence[str]
+) -> AdditiveModel:
+    """Fit the base rate by the time since a lead's entry (`ENTRY`); where the catalog does not know it, the base rate.
+
+    Parameters
+    ----------
+    matrix, labels, weights, groups, names
+        As for `fit_segments`.
+    """
+    if ENTRY not in names:
+        return fit_base_rate(labels, weights, names)
+    numbers: dict[int, tuple[bool, float, float]] = {}
+    w, column = lead_weights(weights, groups), list(names).index(ENTRY)
+    design = [
+        part for part in _number(column, np.asarray(matrix[:, column], dtype=np.float64), w, numbers) if part.code == -1
+    ]
+    if not design:
+        return fit_base_rate(labels, weights, names)
+    x = _columns(design, len(labels))
+    start = np.array([logit(np.average(labels, weights=w)), 0.0])
+    beta, _, _ = _mode(x, labels, w, np.array([1e-9, ENTRY_PRECISION]), start)
+    return _terms(design, numbers, beta, tuple(names))
 
 
 def fit_segments(
@@ -155,8 +185,10 @@ def fit_linear(
     if not design:
         rate = float(np.average(y, weights=w))
         return fit_base_rate(y, w, names), np.full(len(y), 1.0 / (w.sum() * rate * (1.0 - rate)))
-    x = np.column_stack([np.ones(len(y)), *((part.values - part.mean) / part.scale for part in design)])
-    beta, hessian = _most_plausible(x, y, w)
+    x = _columns(design, len(y))
+    beta, hessian = _most_plausible(
+        x, y, w, np.array([names[part.column] == ENTRY and part.code == -1 for part in design])
+    )
     variance = np.einsum("ij,ji->i", x, np.linalg.solve(hessian, x.T))
     return _terms(design, numbers, beta, tuple(names)), variance
 
@@ -195,15 +227,22 @@ def _categories(column: int, values: np.ndarray, w: np.ndarray) -> list[_Column]
     return columns
 
 
-def _most_plausible(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fit with each prior variance, from the smallest on, and keep the most plausible."""
-    variance = np.average((x[:, 1:]) ** 2, axis=0, weights=w).sum()  # what unit coefficients would give log-odds
+def _columns(design: list[_Column], rows: int) -> np.ndarray:
+    return np.column_stack([np.ones(rows), *((part.values - part.mean) / part.scale for part in design)])
+
+
+def _most_plausible(x: np.ndarray, y: np.ndarray, w: np.ndarray, entry: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fit with each prior variance, from the smallest on, and keep the most plausible; `entry` has a prior of its own."""
+    shared = ~entry
+    # What unit coefficients would give log-odds
+    variance = np.average((x[:, 1:][:, shared]) ** 2, axis=0, weights=w).sum()
     beta = np.zeros(x.shape[1])
     beta[0] = logit(np.average(y, weights=w))
     best, found = -np.inf, (beta, np.eye(len(beta)))
     for total in TOTALS:
         precision = variance / total
-        beta, hessian, evidence = _mode(x, y, w, precision, beta)
+        beta, hessian, evidence = _mode(x, y, w, np.array([1e-9, *np.where(entry, ENTRY_PRECISION, precision)]), beta)
+        evidence += 0.5 * int(shared.sum()) * float(np.log(max(precision, 1e-9)))
         evidence -= 0.5 * ((np.log(total / USUAL)) / SPREAD) ** 2
         if evidence > best:
             best, found = evidence, (beta, hessian)
@@ -211,11 +250,9 @@ def _most_plausible(x: np.ndarray, y: np.ndarray, w: np.ndarray) -> tuple[np.nda
 
 
 def _mode(
-    x: np.ndarray, y: np.ndarray, w: np.ndarray, precision: float, start: np.ndarray
+    x: np.ndarray, y: np.ndarray, w: np.ndarray, ridge: np.ndarray, start: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Find the posterior mode by Newton's method with step halving, and Laplace's evidence but for a constant."""
-    ridge = np.full(x.shape[1], precision)
-    ridge[0] = 1e-9
+    """Find the posterior mode by Newton's method with step halving, and Laplace's evidence but for the prior's own constant."""
 
     def value(beta: np.ndarray) -> float:
         z = x @ beta
@@ -238,7 +275,7 @@ def _mode(
     p = expit(x @ beta)
     hessian = (x * (w * p * (1.0 - p))[:, None]).T @ x + np.diag(ridge)
     determinant = float(np.linalg.slogdet(hessian)[1])
-    return beta, hessian, current + 0.5 * (len(beta) - 1) * float(np.log(precision)) - 0.5 * determinant
+    return beta, hessian, current - 0.5 * determinant
 
 
 def _terms(

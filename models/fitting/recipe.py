@@ -137,6 +137,10 @@ def fit_product(
         refit: Callable[[], Any] = partial(fit_stack, binned, np.arange(len(fit_rows)), *of_part)
         whole, *answers = side_by_side([refit, *judged_by_halves(rounds, fit_half)], train.num_threads)
         classifier, least = whole.stack, whole.variance
+        if decided.weights is not None and calibration.method == "auto":
+            # The weights were fitted on these very rows: a map would count them twice, and take the level of earlier months
+            # for one that the refit has, too
+            calibration = calibration.model_copy(update={"method": "identity"})
         seen = np.isfinite(decided.log_odds)
         calibration_rows, log_odds = fit_rows[seen], decided.log_odds[seen]
     else:
