@@ -13,7 +13,8 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from features.errors import DataError, ParameterError
-from models.fitting.boosting import bin_rows, train_untuned
+from models.fitting.binned_rows import bin_rows
+from models.fitting.boosting import train_untuned
 from models.params import PointsParams
 
 __all__ = ["RFM", "BaseRate", "Baseline", "LogisticRegressionBaseline", "OdooFormula", "PointsTable", "UntunedLightGBM"]

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 
 from features.errors import DataError
-from models.fitting.boosting import Rows, bin_rows, cross_fit, train_part
+from models.fitting.binned_rows import Rows, bin_rows
+from models.fitting.boosting import train_part
+from models.fitting.cross_fitting import cross_fit
 from models.fitting.folds import Fold, split_by_account, training_folds
 from models.fitting.paired import paired_gain
 from models.fitting.splits import linked_groups
@@ -44,7 +46,7 @@ def decided_folds(
     split, label_days, recording_delay_days, ordinal
         As for `models.fitting.folds.training_folds`.
     params, names, categorical
-        As for `models.fitting.boosting.cross_fit`.
+        As for `models.fitting.cross_fitting.cross_fit`.
 
     Returns
     -------

@@ -12,7 +12,8 @@ from typing import Protocol
 import numpy as np
 
 from features.errors import DataError
-from models.fitting.boosting import BinnedRows, train_part, train_variance
+from models.fitting.binned_rows import BinnedRows
+from models.fitting.boosting import train_part, train_variance
 from models.fitting.uncertainty import LARGEST, SMALLEST, Uncertainty
 from models.params import TrainParams
 

@@ -19,8 +19,10 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_expit, logit
 
 from models.fitting.additive import AdditiveModel, combined
-from models.fitting.boosting import BinnedRows, Rows, bin_rows, cross_fit, train_part
+from models.fitting.binned_rows import BinnedRows, Rows, bin_rows
+from models.fitting.boosting import train_part
 from models.fitting.classifier import Classifier
+from models.fitting.cross_fitting import cross_fit
 from models.fitting.folds import Fold
 from models.fitting.linear import fit_entry, fit_linear, fit_segments, lead_weights
 from models.fitting.paired import mean_loss, paired_gain

@@ -9,7 +9,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from models.fitting.boosting import bin_rows, train_untuned
+from models.fitting.binned_rows import bin_rows
+from models.fitting.boosting import train_untuned
 from models.fitting.side_by_side import side_by_side
 from models.fitting.splits import FITTED
 

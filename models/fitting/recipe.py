@@ -26,8 +26,9 @@ from models.fitting.baselines import (
     PointsTable,
     UntunedLightGBM,
 )
-from models.fitting.boosting import BinnedRows, Rows, bin_rows, train_part
+from models.fitting.binned_rows import BinnedRows, Rows, bin_rows
 from models.fitting.boosting import train as train_classifier
+from models.fitting.boosting import train_part
 from models.fitting.fold_kind import decided_folds
 from models.fitting.half_samples import Fit, answer_of_half, draw_halves, fit_uncertainty
 from models.fitting.ladder import LOOK_BELOW, climb, fit_stack

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from features.errors import ParameterError
-from models.fitting.boosting import FoldData, fit_folds, fold_data, mean_losses
 from models.fitting.classifier import Classifier
+from models.fitting.cross_fitting import FoldData, fit_folds, fold_data, mean_losses
 from models.fitting.folds import training_folds
 from models.fitting.row_weights import snapshot_weights
 from models.fitting.splits import FITTED, linked_groups

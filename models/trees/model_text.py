@@ -234,7 +234,15 @@ def _tree(block: str, number: int, columns: int) -> Tree:
     gain = reals("split_gain", splits)
     for name in ("internal_value", "internal_weight"):
         reals(name, splits)
-    reals("leaf_weight", leaves if splits else 0)
+    if splits:
+        reals("leaf_weight", leaves)
+    elif fields["leaf_weight"] not in (
+        "",
+        "0",
+    ):  # LightGBM writes 0 while it trains, and nothing once it has read the tree again
+        _refuse(
+            f"{where}: leaf_weight of its only leaf is {_short(fields['leaf_weight'])}; allowed are nothing and '0'"
+        )
     reals("shrinkage", 1)
     borders = np.zeros(1, dtype=np.int64)
     categories = np.zeros(0, dtype=np.int64)

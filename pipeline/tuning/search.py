@@ -8,7 +8,8 @@ import numpy as np
 import optuna
 import pandas as pd
 
-from models.fitting.boosting import FoldData, train
+from models.fitting.boosting import train
+from models.fitting.cross_fitting import FoldData
 from models.fitting.row_weights import snapshot_weights
 from models.fitting.tuning import SPACE, Outcome, measured_cost, run_trial, tried_params
 from models.params import TrainParams

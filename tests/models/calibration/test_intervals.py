@@ -7,7 +7,8 @@ from scipy.special import expit, logit
 from models.calibration.fits import fit_calibration
 from models.calibration.interval_coverage import covered_means, covered_rates, score_groups
 from models.calibration.level_shift import level_shift, month_blocks
-from models.fitting.boosting import bin_rows, train
+from models.fitting.binned_rows import bin_rows
+from models.fitting.boosting import train
 from models.fitting.half_samples import answer_of_half, draw_halves, fit_uncertainty
 from models.fitting.prior_correction import population_weights, prior_offset, shift_log_odds
 from models.fitting.uncertainty import Uncertainty

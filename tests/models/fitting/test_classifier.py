@@ -5,8 +5,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from features.errors import BundleError, DataError
-from models.fitting.boosting import UNTUNED_ROUNDS, bin_rows, cross_fit, train, train_part, train_untuned
+from models.fitting.binned_rows import bin_rows
+from models.fitting.boosting import UNTUNED_ROUNDS, train, train_part, train_untuned
 from models.fitting.classifier import ROWS_PER_THREAD, Classifier
+from models.fitting.cross_fitting import cross_fit
 from models.params import TrainParams
 
 ODD_NAMES = ['größe: "x"', "a b,[c]", "größe: 'x'"]

@@ -15,7 +15,9 @@ from models.answers.requests import LeadRequest
 from models.answers.scoring import probabilities, score_requests
 from models.bundle import Bundle
 from models.fitting.additive import AdditiveModel, CategoryTerm, NumberTerm, combined
-from models.fitting.boosting import bin_rows, cross_fit, train_part
+from models.fitting.binned_rows import bin_rows
+from models.fitting.boosting import train_part
+from models.fitting.cross_fitting import cross_fit
 from models.fitting.folds import Fold
 from models.fitting.half_samples import draw_halves
 from models.fitting.ladder import climb, fit_stack

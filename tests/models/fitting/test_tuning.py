@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from features.errors import DataError, ParameterError
-from models.fitting.boosting import cross_fit, fit_folds, fold_data, mean_losses, train
+from models.fitting.boosting import train
+from models.fitting.cross_fitting import cross_fit, fit_folds, fold_data, mean_losses
 from models.fitting.row_weights import snapshot_weights
 from models.fitting.tuning import judge, prepared_folds, reason_cost, run_trial, tried_params, tuning_folds
 from models.params import SplitParams, TrainParams, TuningParams

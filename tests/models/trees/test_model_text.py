@@ -140,6 +140,28 @@ def test_sets_of_categories_lie_within_their_words(text: str, name: str, value: 
         read_model_text(model({**fields, name: value}))
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_tree_of_one_leaf_is_read_from_a_booster_that_trains_and_from_one_that_was_read(training: bool) -> None:
+    matrix, labels = np.zeros((60, 2)), np.arange(60) % 3 == 0
+    booster = lightgbm.train(
+        {"objective": "binary", "verbosity": -1, "num_threads": 1},
+        lightgbm.Dataset(matrix, labels.astype(float)),
+        2,
+        keep_training_booster=training,
+    )
+    text = booster.model_to_string(num_iteration=-1)
+    assert (f"\nleaf_weight={'0' if training else ''}\n") in text
+    model = read_model_text(text)
+    assert model.work.tolist() == [0.0]
+    assert model.trees[0].value[0] == pytest.approx(np.log(1 / 2))
+    weights = "0 0" if training else "1"
+    altered = _resized(
+        text[text.index("Tree=0") :].replace(f"leaf_weight={'0' * training}", f"leaf_weight={weights}"), text
+    )
+    with pytest.raises(BundleError, match="leaf_weight of its only leaf"):
+        read_model_text(altered)
+
+
 def test_depth_is_bounded(text: str) -> None:
     assert read_model_text(_resized(_tree(MOST_LEVELS + 1), text)).trees[0].levels == MOST_LEVELS
     with pytest.raises(BundleError, match=f"{MOST_LEVELS + 1} levels"):
