@@ -53,10 +53,7 @@ def preset_yaml(
     ]
     lines += ["labels:", f"  label_days: {durations.label_days}  # {one_line(durations.because)}"]
     lines += _features(plan, selectors)
-    lines += ["points: null            # the company's points table, where it has one", "split:"]
-    lines += [
-        "  mode: time            # an account may be on both sides: what grouped needs would leave too little of a first export"
-    ]
+    lines += ["points: null            # the company's points table, where it has one"]
     lines += [f"capacity: {{share: null, leads_per_week: {per_week}}}  # what sales can work"]
     lines += _segments(plan)
     lines += ["publish:", f"  model_name: lead-qualification-{plan.name.replace('_', '-')}"]
