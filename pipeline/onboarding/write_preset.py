@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pipeline.onboarding.names import concepts
 from pipeline.onboarding.plan import Plan
 from pipeline.onboarding.selectors import Selector
+from pipeline.onboarding.source_parts import one_line
 from pipeline.onboarding.timing import Durations
-from pipeline.onboarding.write_source import one_line
 
 __all__ = ["preset_yaml"]
 
