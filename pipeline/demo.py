@@ -105,11 +105,17 @@ def demo(repository: Path, source: str | None, leads: int | None) -> None:
     _step("2 Gate and registry: python -m pipeline.publish")
     code = _run(workspace, python, "-m", "pipeline.publish", allowed=(0, REFUSED))
     champion = data / "champion"
-    bundle_dir = champion if code == 0 or champion.exists() else data / "bundle"
+    bundle_dir = champion if champion.is_dir() else data / "bundle"
     if bundle_dir != champion:
-        console.print("[yellow]No champion: this demonstration goes on with the refused challenger.[/yellow]")
+        console.print(
+            "[yellow]No champion: this demonstration goes on with the refused model, and marks its list so.[/yellow]"
+        )
+    elif code == REFUSED:
+        console.print("The gate kept the champion of an earlier run: this demonstration goes on with it.")
     _step("3 Everyone at risk: python -m pipeline.score")
-    _run(workspace, python, "-m", "pipeline.score", "--out", f"{data}/scores.csv", "--bundle", str(bundle_dir))
+    leads_file = data / "leads.xlsx"
+    outs = ("--out", f"{data}/scores.csv", "--out", str(leads_file))
+    _run(workspace, python, "-m", "pipeline.score", *outs, "--unpromoted")
     _step("4 Service: POST /score")
     request = _example_request(data, sections, Bundle.load(bundle_dir))
     with console.status("starting the service") as status:
@@ -140,7 +146,11 @@ def demo(repository: Path, source: str | None, leads: int | None) -> None:
         _run(workspace, python, "-m", "bench.published_split")
     console.print()
     for line in ending(
-        repository, workspace, sections.paths.reports_dir / "report.html", data / "scores.csv", time.monotonic() - begin
+        repository,
+        workspace,
+        sections.paths.reports_dir / "report.html",
+        (leads_file, data / "scores.csv"),
+        time.monotonic() - begin,
     ):
         console.print(line, markup=False, soft_wrap=True)
 

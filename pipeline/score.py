@@ -21,14 +21,15 @@ from pipeline.console import console, progress, run_main
 from pipeline.params import load_params
 from pipeline.population.risk_set import leads_at_risk
 from pipeline.scoring.files import score_file
-from pipeline.scoring.list_file import FORMATS, list_of, remember, write_list
+from pipeline.scoring.list_file import FORMATS, WORDS, list_of, remember, write_list
 from pipeline.scoring.log import log_snapshots, model_of
 from pipeline.scoring.snapshots import score_open_leads
 
 __all__ = ["SECTIONS", "main"]
 
 SECTIONS = ("features", "paths", "publish", "snapshots")
-ENDINGS = {None: (".csv", ".parquet"), "xlsx": (".xlsx",), "csv-de": (".csv",)}
+ENDINGS = {None: (".csv", ".parquet", ".xlsx"), "xlsx": (".xlsx",), "csv-de": (".csv",)}
+UNPROMOTED = "unpromoted"
 
 
 def _score_folder(bundle: Bundle, canonical: Path, leads: pd.DataFrame, language: str, engine: Engine) -> pd.DataFrame:
@@ -40,6 +41,25 @@ def _score_folder(bundle: Bundle, canonical: Path, leads: pd.DataFrame, language
     with progress() as bar:
         task = bar.add_task("open leads", total=len(leads))
         return score_open_leads(bundle, canonical, leads, language, lambda rows: bar.advance(task, rows))
+
+
+def _model(arguments: argparse.Namespace, data: Path) -> tuple[Path, str | None]:
+    """Choose the bundle's folder, and what must stand beside its scores; a champion goes before what the gate refused."""
+    if arguments.bundle is not None:
+        return arguments.bundle, None
+    champion, refused = data / "champion", data / "bundle"
+    if champion.is_dir():
+        return champion, None
+    if not arguments.unpromoted:
+        raise BundleError(
+            f"no champion to score with: there is no bundle in {champion}. {NO_CHAMPION}; or look at what the model that the "
+            "gate refused would say, by --unpromoted; or name a bundle's folder by --bundle."
+        )
+    if not refused.is_dir():
+        raise BundleError(
+            f"--unpromoted: no model was trained; there is no bundle in {refused}. Run `dvc repro` first."
+        )
+    return refused, UNPROMOTED
 
 
 def _arguments() -> argparse.Namespace:
@@ -54,10 +74,20 @@ def _arguments() -> argparse.Namespace:
         "--snapshot-at", help="moment for the leads of a file that name none, with offset (default: now)"
     )
     parser.add_argument(
-        "--out", type=Path, required=True, help="file to write; .csv or .parquet, with --format .xlsx or .csv"
+        "--out",
+        type=Path,
+        required=True,
+        action="append",
+        help="file to write, may be repeated: .csv or .parquet for programs, .xlsx for people",
     )
     parser.add_argument("--format", choices=FORMATS, help="a list for people: Excel, or a CSV for a German Excel")
-    parser.add_argument("--bundle", type=Path, help="model to use (default: the champion in data/champion)")
+    model = parser.add_mutually_exclusive_group()
+    model.add_argument("--bundle", type=Path, help="model to use (default: the champion in data/champion)")
+    model.add_argument(
+        "--unpromoted",
+        action="store_true",
+        help="without a champion, use the model that the gate refused, and mark every row so",
+    )
     parser.add_argument("--language", choices=["en", "de"], default="en", help="of the reasons")
     parser.add_argument("--engine", choices=get_args(Engine), help="where to compute (default: features.engine)")
     parser.add_argument("--log", type=Path, metavar="FOLDER", help="also write the scores to this score log")
@@ -68,16 +98,12 @@ def main() -> None:
     """Score the open leads of a folder of canonical tables, or the leads of a file."""
     arguments = _arguments()
     params = load_params(SECTIONS)
-    endings = ENDINGS[arguments.format]
-    if arguments.out.suffix not in endings:
-        raise DataError(f"--out {arguments.out}: unknown ending {arguments.out.suffix!r}; use {' or '.join(endings)}")
+    for out in arguments.out:
+        if out.suffix not in ENDINGS[arguments.format]:
+            allowed = " or ".join(ENDINGS[arguments.format])
+            raise DataError(f"--out {out}: unknown ending {out.suffix!r}; use {allowed}")
     source = arguments.source or params.paths.data_dir / "canonical"
-    bundle_dir = arguments.bundle or params.paths.data_dir / "champion"
-    if arguments.bundle is None and not bundle_dir.is_dir():
-        raise BundleError(
-            f"no champion to score with: there is no bundle in {bundle_dir}. {NO_CHAMPION}; or name a bundle's folder by "
-            "--bundle."
-        )
+    bundle_dir, note = _model(arguments, params.paths.data_dir)
     bundle = Bundle.load(bundle_dir)
     # Who is open is a matter of the model's own population; older models don't say when it is left
     own = {name: bundle.metadata[name] for name in ("risk_set", "expire_days") if name in bundle.metadata}
@@ -97,26 +123,36 @@ def main() -> None:
         raise DataError(
             f"--in {source}: there is no such folder or file. Name one, or run `make demo` for data/canonical."
         )
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    if arguments.format is not None:
-        if not source.is_dir():
-            raise DataError(
-                f"--format with --in {source}: a list needs a folder of canonical tables. Leave --format out."
-            )
-        former = remember(scores, params.paths.data_dir / "lists")
-        rows = list_of(scores, source, arguments.language, params.publish.lead_link, former)
-        write_list(rows, arguments.out, arguments.format)
-    elif arguments.out.suffix == ".csv":
-        scores.to_csv(arguments.out, index=False)
-    else:
-        scores.to_parquet(arguments.out, index=False)
+    lists = [out for out in arguments.out if arguments.format is not None or out.suffix == ".xlsx"]
+    if lists and not source.is_dir():
+        raise DataError(
+            f"--out {lists[0]} with --in {source}: a list for people is of a folder of canonical tables. "
+            "Write .csv or .parquet."
+        )
+    for out in arguments.out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    if lists:
+        # Figures of a refused model and of a champion are no change of one another.
+        former = remember(scores, params.paths.data_dir / "lists" / (note or ""))
+        rows = list_of(scores, source, arguments.language, params.publish.lead_link, former, note)
+        for out in lists:
+            write_list(rows, out, arguments.format or "xlsx")
+    marked = scores if note is None else scores.assign(note=WORDS[arguments.language][note])
+    for out in [out for out in arguments.out if out not in lists]:
+        if out.suffix == ".csv":
+            marked.to_csv(out, index=False)
+        else:
+            marked.to_parquet(out, index=False)
     if settings is not None:
         answered = leads.merge(scores[["lead_id", "not_scored", "warnings"]], on="lead_id")
         now = pd.Series([pd.Timestamp(dt.datetime.now(dt.UTC))] * len(answered), dtype="datetime64[us, UTC]")
         model = model_of(bundle_dir, bundle, params.publish.model_name)
         log_snapshots(bundle, source, answered, settings, model, "batch", now)
     tiers = scores["tier"].value_counts().sort_index().to_dict()
-    console.print(f"score: {len(scores):,} {who} in {arguments.out}, tiers {tiers or 'none'}")
+    files = ", ".join(map(str, arguments.out))
+    console.print(f"score: {len(scores):,} {who} in {files}, tiers {tiers or 'none'}")
+    if note is not None:
+        console.print(f"score: {' / '.join(words[note] for words in WORDS.values())}", style="yellow")
 
 
 if __name__ == "__main__":

@@ -59,13 +59,19 @@ def updates(scores: pd.DataFrame, fields: CrmFields) -> list[Update]:
     Raises
     ------
     DataError
-        If a column is missing, as in files of earlier versions, or holds something else, or a lead is there twice.
+        If a column is missing, as in files of earlier versions, or holds something else, a lead is there twice, or the file
+        is marked: its model was refused by the gate.
     """
     missing = [name for name in COLUMNS if name not in scores.columns]
     if missing:
         raise DataError(
             f"scores: no column {', '.join(missing)}; there are {', '.join(scores.columns)}. This version did not write the "
             "file: write it anew with `python -m pipeline.score --out ...`."
+        )
+    if "note" in scores.columns:
+        raise DataError(
+            f"scores: {scores['note'].iloc[0] if len(scores) else 'marked as unpromoted'}. Push what a champion scored: "
+            "`python -m pipeline.score --out ...` without --unpromoted."
         )
     if scores["lead_id"].duplicated().any():
         raise DataError("scores: a lead_id is there twice; push the scores of one moment.")

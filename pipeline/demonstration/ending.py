@@ -7,15 +7,17 @@ from pathlib import Path
 __all__ = ["ending"]
 
 
-def ending(repository: Path, workspace: Path, report: Path, leads: Path, seconds: float) -> list[str]:
+def ending(repository: Path, workspace: Path, report: Path, leads: tuple[Path, Path], seconds: float) -> list[str]:
     """Say where the report and the leads are, and three commands to go on with.
 
     Parameters
     ----------
     repository, workspace : Path
         The repository's root, and where the pipeline ran: there, or in ``runs/<name>``.
-    report, leads : Path
-        The report for people and the list of scored leads, relative to the workspace or absolute.
+    report : Path
+        The report for people, relative to the workspace or absolute.
+    leads : tuple of Path
+        The list of scored leads, for people and for programs.
     seconds : float
         What the demonstration took.
 
@@ -27,13 +29,15 @@ def ending(repository: Path, workspace: Path, report: Path, leads: Path, seconds
     Examples
     --------
     >>> root = Path("/srv/lead qualification")
-    >>> for line in ending(root, root, Path("reports/report.html"), Path("data/scores.csv"), 61.2)[:3]:
+    >>> lists = (Path("data/leads.xlsx"), Path("data/scores.csv"))
+    >>> for line in ending(root, root, Path("reports/report.html"), lists, 61.2)[:4]:
     ...     print(line)
     Done in 61 s. Look at:
       the report          file:///srv/lead%20qualification/reports/report.html
-      today's leads       file:///srv/lead%20qualification/data/scores.csv
+      today's leads       file:///srv/lead%20qualification/data/leads.xlsx
+      for programs        file:///srv/lead%20qualification/data/scores.csv
     """
-    looked_at = (("the report", report), ("today's leads", leads))
+    looked_at = (("the report", report), ("today's leads", leads[0]), ("for programs", leads[1]))
     if workspace == repository:
         commands = (
             ("make serve", "the scoring service; README.md has a request"),

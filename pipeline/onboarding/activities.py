@@ -1,10 +1,10 @@
 """How a table of activities becomes touchpoints: kind, page, campaign, who did it."""
 
+from pipeline.onboarding.cells import value_sql
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.joins import JOINS, overlap
 from pipeline.onboarding.names import concepts, word_of
 from pipeline.onboarding.plan import Activity, Plan, Reference
-from pipeline.onboarding.profile import value_sql
 from pipeline.onboarding.roles import Roles, time_columns
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection

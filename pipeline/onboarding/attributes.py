@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable
 
+from pipeline.onboarding.cells import filled_sql
+from pipeline.onboarding.column_moments import UNREAD_DATES
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.names import concepts, in_section, normal, plain_word
 from pipeline.onboarding.plan import Attribute, Plan
-from pipeline.onboarding.profile import filled_sql
 from pipeline.onboarding.roles import Roles, status_columns
 from pipeline.tables.contract import CANONICAL
 from pipeline.tables.contract_sql import POSITION, quoted
@@ -16,6 +17,7 @@ __all__ = ["find_attributes"]
 
 FEW = 20  # fewer filled rows say nothing about when a column is filled
 AFTER_SHARE = 0.98  # of the filled rows belong to leads with an outcome
+MOST_SHARE = 0.8  # of all leads; where more have an outcome, being filled with one says nothing
 RESERVED = {c.name for schema in CANONICAL.values() for c in schema.columns} | set(POSITION)
 
 
@@ -40,7 +42,7 @@ def _account(people: Table) -> Column | None:
 
 
 def _of_table(connection: Connection, plan: Plan, table: Table, entity: str, names: set[str]) -> None:
-    groups = _groups(plan, table) if entity == "lead" else {}
+    groups = _mark_groups(connection, plan, table) if entity == "lead" else ()
     skipped = _not_attributes(plan, table)
     statuses = [column.name for column in status_columns(table)] if entity == "lead" else []
     for column in table.columns.values():
@@ -104,6 +106,8 @@ def _left_out(column: Column, statuses: list[str]) -> str | None:
         return "who works on it: known to sales only"
     if column.type == "moment":
         return "a moment, and no stage"
+    if UNREAD_DATES in column.notes:
+        return UNREAD_DATES
     if column.name in statuses or concepts(column.name) & {"converted", "status"}:
         return "today's stage"
     if concepts(column.name) & {"lead_id", "visitor_id", "account_name"} and column.distinct > 0.5 * column.filled:
@@ -121,39 +125,42 @@ def _is_key(column: Column) -> bool:
     return column.distinct >= 0.9 * column.filled > 0
 
 
-def _groups(plan: Plan, table: Table) -> dict[str, str]:
-    """Write the SQL of who had an outcome, who was qualified, and who became an MQL, from the columns of a table's own rows."""
+def _mark_groups(connection: Connection, plan: Plan, table: Table) -> tuple[str, ...]:
+    """Mark, once for all columns, who had an outcome and who became an MQL, by a table's own rows; returns the marks' names."""
 
     def any_of(stages: Iterable[str]) -> str:
         columns = [filled_sql(i.column.name) for i in plan.stage_columns if i.table is table and i.stage in stages]
         for status in plan.statuses:
             if status.table is table and status.stage in stages:
                 listed = ", ".join(text_literal(value) for value in status.values)
-                columns.append(f"tidied({quoted(status.column)}) IN ({listed})")
+                columns.append(f"coalesce(tidied({quoted(status.column)}) IN ({listed}), false)")
         return " OR ".join(columns)
 
-    groups = {
-        "after": any_of(("sales_qualified", "disqualified", "customer")),
-        "mql": any_of(("mql", "sales_qualified", "disqualified", "customer")),
-    }
-    if plan.starts_at_creation:
-        groups["mql"] = ""
-    return {name: condition for name, condition in groups.items() if condition}
+    groups = {"after": any_of(("sales_qualified", "disqualified", "customer"))}
+    if not plan.starts_at_creation:
+        groups["mql"] = any_of(("mql", "sales_qualified", "disqualified", "customer"))
+    known = {name: condition for name, condition in groups.items() if condition}
+    marks = ", ".join(["rowid AS row_number", *(f"{condition} AS {name}" for name, condition in known.items())])
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE marks AS SELECT {marks} FROM {table.sample}")
+    return tuple(known)
 
 
-def _known_at(connection: Connection, table: Table, column: Column, groups: dict[str, str]) -> tuple[str, str]:
+def _known_at(connection: Connection, table: Table, column: Column, groups: tuple[str, ...]) -> tuple[str, str]:
     """Say when a column's value is known, from its name and from whose rows are filled."""
     if in_section(column.name, "known"):
         known = concepts(column.name, "known")
         return ("after", "by its name") if "after" in known else ("export", "by its name: a count or rating that grows")
     if concepts(column.name) & {"reason"}:
         return "after", "by its name"
-    for known_at, condition in groups.items():
-        [(filled, inside, share)] = connection.execute(
-            f"SELECT count(*) FILTER ({filled_sql(column.name)}), "
-            f"count(*) FILTER ({filled_sql(column.name)} AND ({condition})), avg(({condition})::INTEGER) FROM {table.sample}"
-        ).fetchall()
-        if filled >= FEW and inside >= AFTER_SHARE * filled and share < 0.8:
+    if not groups or column.filled > MOST_SHARE / AFTER_SHARE * table.rows:
+        return "creation", "filled with and without an outcome"
+    counts = ", ".join(f"count(*) FILTER (filled AND {name}), avg({name}::INTEGER)" for name in groups)
+    [(filled, *figures)] = connection.execute(
+        f"SELECT count(*) FILTER (filled), {counts} FROM (SELECT rowid AS row_number, {filled_sql(column.name)} AS filled "
+        f"FROM {table.sample}) JOIN marks USING (row_number)"
+    ).fetchall()
+    for known_at, inside, share in zip(groups, figures[::2], figures[1::2], strict=True):
+        if filled >= FEW and inside >= AFTER_SHARE * filled and share < MOST_SHARE:
             who = "an outcome" if known_at == "after" else "an MQL"
             return known_at, f"{inside:,} of {filled:,} filled rows have {who}, but only {share:.0%} of all rows"
     return "creation", "filled with and without an outcome"

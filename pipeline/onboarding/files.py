@@ -6,15 +6,17 @@ The same SQL is run here and written into the source, so what was looked at is w
 import io
 import json
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from features.errors import DataError
 from pipeline.onboarding.layout import FOOTER_LINES, Layout, detect_layout, first_lines, footer_lines, is_header
 from pipeline.onboarding.web import is_snowplow, web_relation
 from pipeline.tables.charsets import SAMPLE, bad_byte, likely_charset, open_bytes
-from pipeline.tables.duckdb import text_literal
+from pipeline.tables.contract_sql import quoted
+from pipeline.tables.duckdb import connect, text_literal
 from pipeline.tables.workbooks import sheet_names, sheet_rows
 
 __all__ = ["SUFFIXES", "InputTable", "recognise"]
@@ -85,7 +87,7 @@ def recognise(path: Path, inside: str) -> list[InputTable]:
     with path.open("rb") as raw:
         magic = raw.read(4)
     if not magic:
-        raise DataError(f"{path}: the file is empty; expected a header line and rows. Export it again.")
+        raise _empty(path)
     where = f"getvariable('raw_dir') || {text_literal('/' + inside)}"
     if magic == PARQUET_MAGIC:
         relation = f"(SELECT COLUMNS(*)::VARCHAR FROM read_parquet({where}))"
@@ -98,6 +100,10 @@ def recognise(path: Path, inside: str) -> list[InputTable]:
     if (known := _json(path, inside, where, charset)) is not None:
         return [known]
     return [_delimited(path, inside, where, charset)]
+
+
+def _empty(path: Path) -> DataError:
+    return DataError(f"{path}: the file is empty; expected a header line and rows. Export it again.")
 
 
 def _charset(path: Path) -> str:
@@ -122,7 +128,10 @@ def _text(path: Path, charset: str) -> TextIO:
 
 def _delimited(path: Path, inside: str, where: str, charset: str) -> InputTable:
     with _text(path, charset) as file:
-        layout = detect_layout(first_lines(file))
+        lines = first_lines(file)
+    if not any(line.strip() for line in lines):
+        raise _empty(path)
+    layout = detect_layout(lines)
     last = _last_lines(path, charset)
     layout = replace(layout, skip_end=footer_lines(last, layout))
     footer = tuple(text.strip() for text in last[len(last) - layout.skip_end :] if text.strip())
@@ -211,8 +220,27 @@ def _json(path: Path, inside: str, where: str, charset: str) -> InputTable | Non
     if web is not None:
         shape, relation = web
         return InputTable(inside, path, relation, relation, notes=(f"JSON of {shape}",), known_shape=shape)
-    relation = f"(SELECT COLUMNS(*)::VARCHAR FROM read_json({where}, sample_size = -1))"
+    columns = "COLUMNS(*)::VARCHAR"
+    if any(isinstance(inner, dict) for inner in value.values()):
+        columns = ", ".join(_leaves(path))
+    relation = f"(SELECT {columns} FROM read_json({where}, sample_size = -1))"
     return InputTable(inside, path, relation, relation, notes=("JSON",))
+
+
+def _leaves(path: Path) -> list[str]:
+    """Write the SQL of the columns of a JSON file, each object inside as its fields: `user.id` is a column."""
+
+    def below(column: str, name: str, kind: Any) -> Iterator[str]:
+        if kind.id != "struct":
+            yield f"{column}::VARCHAR AS {quoted(name)}"
+            return
+        for field, inner in kind.children:
+            yield from below(f"struct_extract({column}, {text_literal(field)})", f"{name}.{field}", inner)
+
+    with connect() as connection:
+        found = connection.sql(f"SELECT * FROM read_json({text_literal(path)}, sample_size = -1)")
+        pairs = list(zip(found.columns, found.types, strict=True))
+    return [column for name, kind in pairs for column in below(quoted(name), name, kind)]
 
 
 def _sheets(path: Path, inside: str, where: str) -> list[InputTable]:

@@ -2,10 +2,10 @@
 
 import re
 
+from pipeline.onboarding.cells import filled_sql, value_sql
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.names import concepts, normal
 from pipeline.onboarding.plan import Reference
-from pipeline.onboarding.profile import filled_sql, value_sql
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection
 

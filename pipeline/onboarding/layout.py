@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from pipeline.onboarding.names import normal, words
+from pipeline.tables.text_files import long_cells
 
 __all__ = ["FOOTER_LINES", "Layout", "detect_layout", "first_lines", "footer_lines", "is_header"]
 
@@ -50,11 +51,12 @@ class Layout:
 
 def _numbered_rows(lines: Iterable[str], separator: str) -> list[tuple[int, list[str]]]:
     """Split lines into rows, each with the line (from 0) that it begins on; quotes that don't fit are taken as they are."""
-    reader = csv.reader(lines, delimiter=separator)
-    rows, line = [], 0
-    for row in reader:
-        rows.append((line, row))
-        line = reader.line_num
+    with long_cells():
+        reader = csv.reader(lines, delimiter=separator)
+        rows, line = [], 0
+        for row in reader:
+            rows.append((line, row))
+            line = reader.line_num
     return rows
 
 

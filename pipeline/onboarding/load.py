@@ -1,5 +1,6 @@
 """From files to tables in a database of the run, all columns text; files with one header are one table."""
 
+import filecmp
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pipeline.onboarding.profile import profile_columns, take_sample
 from pipeline.tables.duckdb import Connection, SqlError, explain
 from pipeline.tables.text_files import TextFiles
 
-__all__ = ["MEMORY", "common_folder", "load"]
+__all__ = ["MEMORY", "common_folder", "distinct_files", "load"]
 
 MEMORY = "500MB"
 THREADS = 2
@@ -34,6 +35,15 @@ def common_folder(paths: Sequence[Path]) -> Path:
     while not all(folder.is_relative_to(shared) for folder in folders):
         shared = shared.parent
     return shared
+
+
+def distinct_files(paths: Sequence[Path]) -> list[Path]:
+    """Leave out files that hold the same bytes as one before: a download that was repeated."""
+    kept: list[Path] = []
+    for path in paths:
+        if not any(path.samefile(other) or filecmp.cmp(path, other, shallow=False) for other in kept):
+            kept.append(path)
+    return kept
 
 
 def load(connection: Connection, files: TextFiles, paths: Sequence[Path], folder: Path) -> list[Table]:
@@ -65,7 +75,11 @@ def load(connection: Connection, files: TextFiles, paths: Sequence[Path], folder
     connection.execute("SET preserve_insertion_order = false")
     connection.execute("SET force_compression = 'uncompressed'")  # the tables live for seconds; packing them costs more
     connection.execute("SET VARIABLE raw_dir = ?", [str(folder)])
-    inputs = [found for path in paths for found in recognise(path, path.resolve().relative_to(folder).as_posix())]
+    inputs = [
+        found
+        for path in distinct_files(paths)
+        for found in recognise(path, path.resolve().relative_to(folder).as_posix())
+    ]
     groups: list[tuple[tuple[str, ...], list[InputTable]]] = []
     for number, found in enumerate(inputs):
         names = _load(connection, files, found, f"input_{number}")

@@ -6,7 +6,7 @@ A shape is a value with each digit as 9. A column has few, so every value is loo
 import re
 from dataclasses import dataclass, replace
 
-__all__ = ["MomentFormat", "Moments", "format_of_shape", "instant_sql", "moment_sql", "settle_order"]
+__all__ = ["MomentFormat", "Moments", "format_of_shape", "instant_sql", "looks_dated", "moment_sql", "settle_order"]
 
 # {d}{m} stand for the order that values decide.
 AMBIGUOUS = "?"
@@ -30,7 +30,7 @@ DATES = (
     (rf"({MONTHS})\.?( )99?, 9999", "{0}{1}%d, %Y"),
 )
 TIME = re.compile(
-    r"(?P<gap>, | at | um |[ tT]\s?)(?P<hours>99?:99)(?P<seconds>:99)?(?P<fraction>[.,]9{1,9})?"
+    r"(?P<gap>, | at | um |[ tT]\s?)(?P<hours>99?(?P<colon>[:.])99)(?P<seconds>(?P=colon)99)?(?P<fraction>[.,]9{1,9})?"
     r"(?P<half>[ \u202f\u00a0]?[ap]\.?m\.?)?(?P<tail> uhr| h)?(?P<zone>\s?(?:z|utc|[+-]99(?::?99)?))?",
     re.IGNORECASE,
 )
@@ -126,12 +126,30 @@ def format_of_shape(shape: str) -> MomentFormat | None:
     return None
 
 
+DATED = re.compile(
+    r"(?:[^\W\d_]+[., ]{1,2})?99?(?:\D{1,3}|\.? ?(?:de )?[^\W\d_]{3,10}\.?,? ?(?:de )?)(?:99?\D{1,3})?9999(?:\D.*)?|"
+    r"9999\D{1,3}(?:99?|[^\W\d_]{3,10})\D{1,3}99?(?:\D.*)?"
+)
+
+
+def looks_dated(shape: str) -> bool:
+    """Whether values of a shape are dates to a person, whoever can read them.
+
+    Examples
+    --------
+    >>> looks_dated("99 marzo 9999"), looks_dated("lun. 9 mars 9999 à 99h99"), looks_dated("99.999,99"), looks_dated("9999-99")
+    (True, True, False, False)
+    """
+    return DATED.fullmatch(shape.lower()) is not None
+
+
 def _with_time(date: str, time: re.Match[str]) -> MomentFormat:
     zone = time["zone"]
     if zone is not None:
         return MomentFormat("iso" if date == "%Y-%m-%d" and not time["half"] else date, True, True)
-    text = date + time["gap"] + ("%I:%M" if time["half"] else "%H:%M")
-    text += ":%S" if time["seconds"] else ""
+    colon = time["colon"]
+    text = f"{date}{time['gap']}{'%I' if time['half'] else '%H'}{colon}%M"
+    text += f"{colon}%S" if time["seconds"] else ""
     if time["fraction"]:
         text += time["fraction"][0] + {3: "%g", 6: "%f"}.get(len(time["fraction"]) - 1, "%n")
     if time["half"]:

@@ -7,14 +7,15 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-__all__ = ["concepts", "in_section", "kind_labels", "normal", "plain_word", "stage_of", "word_of", "words"]
+__all__ = ["concepts", "in_section", "kind_labels", "normal", "plain_word", "says_only", "stage_of", "word_of", "words"]
 
 FILES = sorted(Path(__file__).parent.glob("names_*.toml"))
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 # Pipedrive and HubSpot put the kind of record before each name: "Deal - Won time", "properties.createdate".
 ENTITY_PREFIX = re.compile(
-    r"^(?:(?:deal|person|lead|activity|organi[sz]ation|kontakt|organisation|aktivitaet) - |properties[ .])"
+    r"^(?:(?:deal|person|lead|activity|organi[sz]ation|kontakt|organisation|aktivitaet) - |properties[ .])?(?:hs_(?!object))?"
 )
+CUSTOM_SUFFIX = re.compile(r"__[cr]$")  # Salesforce's, of fields that a company added
 
 
 def normal(name: str) -> str:
@@ -29,7 +30,7 @@ def normal(name: str) -> str:
     text = unicodedata.normalize("NFC", bare if bare.strip() else name)
     text = re.sub(r"(?<=[a-zäöüß])(?=[A-ZÄÖÜ][a-zäöüß])", " ", text).lower().translate(UMLAUTS)
     text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    text = ENTITY_PREFIX.sub("", text.strip())
+    text = CUSTOM_SUFFIX.sub("", ENTITY_PREFIX.sub("", text.strip()))
     return " ".join(re.sub(r"[^\w]|_", " ", text).split())
 
 
@@ -100,6 +101,23 @@ def word_of(text: str, section: str) -> str | None:
     """
     padded = f" {normal(text)} "
     return next((key for phrase, key in _phrases(section) if f" {phrase} " in padded), None)
+
+
+def says_only(text: str, key: str, section: str, fillers: str) -> bool:
+    """Whether a name holds no more than the phrases of a key, and words that go with them.
+
+    Examples
+    --------
+    >>> says_only("Became a Lead Date", "inquiry", "stages", "became")
+    True
+    >>> says_only("Lead retenu le", "inquiry", "stages", "became")
+    False
+    """
+    rest = f" {normal(text)} "
+    for phrase, other in _phrases(section):
+        if other == key:
+            rest = rest.replace(f" {phrase} ", " ")
+    return set(rest.split()) <= words(fillers)
 
 
 def stage_of(value: str) -> str | None:

@@ -1,51 +1,21 @@
 """Profiles of columns: types, formats and styles, checked over all rows; a sample only says which checks are worth it."""
 
-import re
 from collections import Counter
 from dataclasses import replace
 
+from pipeline.onboarding.cells import filled_sql, value_sql
+from pipeline.onboarding.column_moments import MOSTLY, SHAPES, find_moments, with_order
 from pipeline.onboarding.columns import BOOLEANS, Column
-from pipeline.onboarding.moments import MomentFormat, Moments, format_of_shape, settle_order
-from pipeline.onboarding.names import concepts, normal
+from pipeline.onboarding.names import concepts
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection, text_literal
 
-__all__ = ["filled_sql", "profile_columns", "take_sample", "value_sql", "with_order"]
+__all__ = ["profile_columns", "take_sample"]
 
-LONGEST_MISSING = 15  # bytes; 'keine angabe' and '(not provided)' are the longest words for missing
-# Code points that a word for missing, in small letters or capitals, begins with, and blanks.
-FIRST_OF_MISSING = (
-    9,
-    10,
-    13,
-    32,
-    160,
-    8201,
-    8239,
-    65279,
-    35,
-    40,
-    45,
-    60,
-    63,
-    91,
-    92,
-    75,
-    107,
-    78,
-    110,
-    85,
-    117,
-    8211,
-    8212,
-)
 SAMPLE_ROWS = 20_000
 MOST_CATEGORIES = 200
 FEW_ROWS = 50  # of fewer rows nobody can tell a category from a text
-MOSTLY = 0.6  # of the values in the sample are of a type
 NUMERIC = 0.5
-SHAPES, EXPECTED_SHAPES = 1_000, 6
-DIGITS = "'0123456789', '9999999999'"
 EMAIL = r"[^@\s]+@[^@\s]+\.[^@\s]+"
 # Personal data that values give away; share of the filled sample that must look so.
 PERSONAL_VALUES = (
@@ -63,23 +33,6 @@ NUMBER_CLASSES = (
     ("dot", r"[1-9]\d{0,2}\.\d{3}"),
     ("comma", r"\d{1,3},\d{3}"),
 )
-EPOCH_DIGITS = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us"}
-TIME_WORDS = re.compile(r"\b(time|date|datum|zeit|stamp|tstamp|timestamp|at|am|created|erstellt)\b")
-
-
-def value_sql(name: str) -> str:
-    """Write the SQL of a column's text without blanks around it."""
-    return f"trim({quoted(name)})"
-
-
-def filled_sql(name: str) -> str:
-    """Write the SQL of whether a column has a value. Length and first letter tell most values from words for missing."""
-    raw = quoted(name)
-    letters = ", ".join(map(str, FIRST_OF_MISSING))
-    return (
-        f"(CASE WHEN coalesce({raw}, '') = '' THEN false WHEN strlen({raw}) > {LONGEST_MISSING} THEN true "
-        f"WHEN ascii({raw}) NOT IN ({letters}) THEN true ELSE present({raw}) END)"
-    )
 
 
 def take_sample(connection: Connection, loaded: str) -> str:
@@ -132,11 +85,13 @@ def _profile(connection: Connection, loaded: str, sample: str, name: str) -> Col
     personal = _looks_like(connection, sample, name, few)
     if personal == "uuid":
         return replace(plain, is_uuid=True)
-    if personal is None and (moment := _moment(connection, loaded, sample, plain, few)) is not None:
+    if personal is None and (moment := find_moments(connection, loaded, sample, plain, few)) is not None:
         return moment
     if distinct <= 6:
         values = _values(connection, loaded, name)
-        if values and all(value.lower() in BOOLEANS for value in values):
+        truths = {value.lower(): BOOLEANS.get(value.lower()) for value in values}
+        # Two words for the same are no yes and no: x and y, say.
+        if values and None not in truths.values() and len(set(truths.values())) == min(len(truths), 2):
             return replace(plain, type="boolean", values=values)
     if personal is None and (number := _number(connection, loaded, sample, plain, few)) is not None:
         return number
@@ -172,99 +127,6 @@ def _looks_like(connection: Connection, sample: str, name: str, few: int) -> str
     return next((kind for (kind, _), n in zip(PERSONAL_VALUES, counts, strict=True) if n >= MOSTLY * few), None)
 
 
-def _shapes(connection: Connection, table: str, name: str, expected: list[str] | None = None) -> dict[str, int]:
-    """Count the shapes of a column's values; those that are expected are matched first, which is far quicker."""
-    value = value_sql(name)
-    whens = " ".join(
-        f"WHEN regexp_full_match({value}, {text_literal(_pattern(shape))}) THEN {text_literal(shape)}"
-        for shape in (expected or [])[:EXPECTED_SHAPES]
-    )
-    shape = f"translate({value}, {DIGITS})"
-    return dict(
-        connection.execute(
-            f"SELECT {f'CASE {whens} ELSE {shape} END' if whens else shape} AS shape, count(*) FROM {table} "
-            f"WHERE {filled_sql(name)} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {SHAPES}"
-        ).fetchall()
-    )
-
-
-def _pattern(shape: str) -> str:
-    """Write a shape as a regular expression."""
-    return re.sub("9", "[0-9]", re.escape(shape))
-
-
-def _moment(connection: Connection, loaded: str, sample: str, column: Column, few: int) -> Column | None:
-    shapes = _shapes(connection, sample, column.name)
-    ways = {shape: format_of_shape(shape) for shape in shapes}
-    if sum(n for shape, n in shapes.items() if ways[shape] is not None) < MOSTLY * few:
-        return _counted_time(connection, loaded, column, shapes, few)
-    shapes = _shapes(connection, loaded, column.name, list(shapes) if sample != loaded else None)
-    by_format: Counter[MomentFormat] = Counter()
-    of_format: dict[MomentFormat, list[str]] = {}
-    for shape, n in shapes.items():
-        way = format_of_shape(shape)
-        if way is not None:
-            by_format[way] += n
-            of_format.setdefault(way, []).append(shape)
-    settled: Counter[MomentFormat] = Counter()
-    order, because = None, ""
-    for way, n in by_format.items():
-        if not way.is_open:
-            settled[way] += n
-            continue
-        decided, reason = _order(connection, loaded, column.name, of_format[way])
-        if decided is not None:
-            order, because = ("day" if decided else "month"), reason
-        settled[way if decided is None else settle_order(way, decided)] += n
-    ranked = settled.most_common()
-    moments = Moments(tuple(way for way, _ in ranked), tuple(n for _, n in ranked), 0, order, because)
-    return _counted(replace(column, type="moment", moments=moments))
-
-
-def _order(connection: Connection, loaded: str, name: str, shapes: list[str]) -> tuple[bool | None, str]:
-    """Look for a day above 12 among all values of some shapes; returns whether the day is first (None: nothing decides)."""
-    listed = ", ".join(text_literal(shape) for shape in shapes)
-    part = f"try_cast(regexp_extract({value_sql(name)}, '^(\\d+)\\D+(\\d+)', {{}}) AS INTEGER) > 12"
-    [(first, second)] = connection.execute(
-        f"SELECT count(*) FILTER ({part.format(1)}), count(*) FILTER ({part.format(2)}) FROM {loaded} "
-        f"WHERE {quoted(name)} IS NOT NULL AND translate({value_sql(name)}, {DIGITS}) IN ({listed})"
-    ).fetchall()
-    if bool(first) == bool(second):
-        return None, ""
-    return bool(first), f"{first or second:,} value(s) with {'first' if first else 'second'} part above 12"
-
-
-def _counted_time(
-    connection: Connection, loaded: str, column: Column, shapes: dict[str, int], few: int
-) -> Column | None:
-    """Recognise seconds and their fractions since 1970, and days as a spreadsheet counts them, in columns named so."""
-    if not TIME_WORDS.search(normal(column.name)):
-        return None
-    for digits, called in EPOCH_DIGITS.items():
-        if shapes.get("9" * digits, 0) == few:
-            way = MomentFormat(called, True, True)
-            return replace(column, type="moment", moments=Moments((way,), (column.filled,)))
-    if sum(n for shape, n in shapes.items() if re.fullmatch(r"[9]{5}(\.9+)?", shape)) == few:
-        [(low, high)] = connection.execute(
-            f"SELECT min(try_cast({value_sql(column.name)} AS DOUBLE)), max(try_cast({value_sql(column.name)} AS DOUBLE)) "
-            f"FROM {loaded} WHERE {filled_sql(column.name)}"
-        ).fetchall()
-        if low is not None and low >= 30_000 and high <= 60_000:
-            way = MomentFormat("excel", any("." in shape for shape in shapes))
-            return replace(column, type="moment", moments=Moments((way,), (column.filled,)))
-    return None
-
-
-def _counted(column: Column) -> Column:
-    """Count the values that stay unread: of no format, or of one whose order of day and month is open."""
-    moments = column.moments
-    if moments is None:
-        return column
-    readable = sum(n for way, n in zip(moments.formats, moments.counts, strict=True) if not way.is_open)
-    unread = column.filled - readable
-    return replace(column, unread=unread, moments=replace(moments, unread=unread))
-
-
 def _number(connection: Connection, loaded: str, sample: str, column: Column, few: int) -> Column | None:
     digits = f"regexp_matches({quoted(column.name)}, '\\d')"
     [(with_digits,)] = connection.execute(f"SELECT count(*) FILTER ({digits}) FROM {sample}").fetchall()
@@ -294,15 +156,6 @@ def _number_classes(connection: Connection, table: str, name: str) -> Counter[st
         ) GROUP BY 1"""
     ).fetchall()
     return Counter({kind: n for kind, n in rows if kind is not None})
-
-
-def with_order(column: Column, day_first: bool, because: str) -> Column:
-    """Settle day and month of a column's open formats."""
-    if column.moments is None or not any(way.is_open for way in column.moments.formats):
-        return column
-    ways = tuple(settle_order(way, day_first) if way.is_open else way for way in column.moments.formats)
-    moments = replace(column.moments, formats=ways, order="day" if day_first else "month", because=because)
-    return _counted(replace(column, moments=moments))
 
 
 def _settled(columns: dict[str, Column]) -> dict[str, Column]:

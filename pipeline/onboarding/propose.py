@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from features.errors import DataError
 from pipeline.onboarding.activities import find_activities
 from pipeline.onboarding.attributes import find_attributes
+from pipeline.onboarding.column_moments import UNREAD_DATES, with_order
 from pipeline.onboarding.columns import Column, Table
-from pipeline.onboarding.load import common_folder, load
+from pipeline.onboarding.load import common_folder, distinct_files, load
 from pipeline.onboarding.plan import Plan, Question
-from pipeline.onboarding.profile import with_order
 from pipeline.onboarding.questions import Ask, asker
 from pipeline.onboarding.roles import Roles, assign_roles, created_column
 from pipeline.onboarding.selectors import Selector, find_selectors
-from pipeline.onboarding.stages import find_stages
+from pipeline.onboarding.stages import OUTCOMES, SAME, find_stages
 from pipeline.onboarding.timing import Durations, find_export_moment, measure_durations
 from pipeline.onboarding.trial import MOST_TRIAL_BYTES, bad_shares
 from pipeline.onboarding.write_preset import preset_yaml
@@ -25,6 +25,8 @@ from pipeline.tables.duckdb import Connection, connect, install_helpers
 
 __all__ = ["Proposal", "propose"]
 
+# What may be answered without being asked; `leads_per_week` is asked last.
+ANSWERS = ("created_at", "dates", "exported_at", "leads_per_week", "people", "lead_id", "zone", *SAME, *OUTCOMES)
 GERMAN = re.compile(r"\b(GmbH|AG|KG|e\.K\.|OHG|UG|mbH)\b")
 
 
@@ -64,6 +66,7 @@ def propose(paths: Sequence[Path], name: str, repository: Path, answers: Mapping
         A file can't be read, nothing says who or what, or a question without a safe answer stays open.
     """
     folder = common_folder(paths)
+    repeated = [path for path in paths if path not in distinct_files(paths)]
     asked: list[tuple[Question, str]] = []
     ask = asker(answers, yes=yes, asked=asked)
     given = dict(answers)
@@ -72,11 +75,14 @@ def propose(paths: Sequence[Path], name: str, repository: Path, answers: Mapping
         plan = _plan(connection, tables, name, given, ask)
         while open_orders := _open_orders(plan):
             given |= {question.key: answer for question, answer in asked}
-            given |= {key: ask(question) for key, question in open_orders.items()}
+            key, question = next(iter(open_orders.items()))
+            given[key] = ask(question)
             tables = [_with_orders(table, given) for table in tables]
             asked.clear()
             ask = asker(given, yes=yes, asked=asked)
             plan = _plan(connection, tables, name, given, ask)
+        _check_answers(answers, asked, tables)
+        plan.notes += [f"{path.name} holds the same bytes as another file and is left out" for path in repeated]
         find_export_moment(connection, plan, paths, tables)
         if "exported_at" in answers:
             plan.exported_at, plan.exported_because = answers["exported_at"], "as you said"
@@ -99,6 +105,18 @@ def _plan(connection: Connection, tables: list[Table], name: str, answers: Mappi
     plan.unused = list(roles.unused)
     find_stages(connection, plan, roles, ask, dict(answers))
     find_activities(connection, plan, roles)
+    plan.unsure += [
+        f"{table.name}: column {column.name} holds {UNREAD_DATES}, so it is not used; write them like 2026-03-31 10:00"
+        for table in tables
+        for column in table.columns.values()
+        if UNREAD_DATES in column.notes
+    ]
+    plan.unsure += [
+        f"{item.table.name}: no column of it names the people of {plan.people.name}, so its {item.table.rows:,} rows are "
+        "visits of unknown people"
+        for item in plan.activities
+        if item.reference is None
+    ]
     find_attributes(connection, plan, roles)
     return plan
 
@@ -137,7 +155,23 @@ def _german_names(tables: list[Table]) -> bool:
 
 def _created(roles: Roles, answers: Mapping[str, str]) -> Column | None:
     named = answers.get("created_at")
-    return roles.people.columns.get(named) if named else created_column(roles.people)
+    if named is None:
+        return created_column(roles.people)
+    moments = {column.name: column for column in roles.people.moments()}
+    if named not in moments:
+        raise DataError(
+            f"--set created_at={named}: no such column of moments; there are {', '.join(moments) or 'none'}."
+        )
+    return moments[named]
+
+
+def _check_answers(answers: Mapping[str, str], asked: list[tuple[Question, str]], tables: list[Table]) -> None:
+    """Let no answer be passed over because its key is mistyped."""
+    keys = {*ANSWERS, *(question.key for question, _ in asked)}
+    columns = {f"dates:{name}" for table in tables for name in table.columns}
+    for key in answers:
+        if key not in keys | columns:
+            raise DataError(f"--set {key}=...: nobody asks that; there are {', '.join(sorted(keys))}, dates:COLUMN.")
 
 
 def _used_moments(plan: Plan) -> list[tuple[Table, Column]]:
@@ -149,9 +183,11 @@ def _used_moments(plan: Plan) -> list[tuple[Table, Column]]:
 
 def _with_orders(table: Table, answers: Mapping[str, str]) -> Table:
     """Settle day and month where an answer says which is first: `dates:COLUMN`, or `dates` for all."""
+    said = {answer for name in table.columns if (answer := answers.get(f"dates:{name}"))}
+    other = next(iter(said)) if len(said) == 1 else None  # one program wrote the file
     columns = {}
     for name, column in table.columns.items():
-        order = answers.get(f"dates:{name}", answers.get("dates"))
+        order = answers.get(f"dates:{name}", answers.get("dates", other))
         if order not in (None, "day", "month"):
             raise DataError(f"--set dates:{name}={order}: allowed are day, month.")
         columns[name] = column if order is None else with_order(column, order == "day", "as you said")
@@ -166,7 +202,8 @@ def _open_orders(plan: Plan) -> dict[str, Question]:
             f"Is day or month first in column {column.name} of {table.name}?",
             ("day", "month"),
             None,
-            "No value has a part above 12, and no other column of the file decides.",
+            "No value has a part above 12, and no other column of the file decides. An answer holds for "
+            "the file's other columns, too.",
         )
         for table, column in _used_moments(plan)
         if column.moments is not None and column.moments.is_open

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from features.errors import DataError
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.joins import JOINS, keys, overlap, reference
-from pipeline.onboarding.names import concepts, normal, stage_of, word_of
+from pipeline.onboarding.names import concepts, normal, says_only, stage_of, word_of
 from pipeline.onboarding.plan import Question, Reference
 from pipeline.onboarding.questions import Ask
 from pipeline.tables.duckdb import Connection
@@ -34,7 +34,13 @@ def stage_word(column: Column) -> str | None:
     """Say which stage a column of moments means by its name; None: none, or a moment that is no entry into a stage."""
     if concepts(column.name) & {"created_at", "modified_at", "recorded_at"}:
         return None
-    return None if word_of(column.name, "other_moments") else word_of(column.name, "stages")
+    if word_of(column.name, "other_moments"):
+        return None
+    word = word_of(column.name, "stages")
+    # "Lead" says whose moment it is, more often than which stage: beside other words it explains nothing.
+    if word == "inquiry" and not says_only(column.name, word, "stages", "became"):
+        return None
+    return word
 
 
 def created_column(table: Table) -> Column | None:
@@ -91,6 +97,16 @@ def assign_roles(connection: Connection, tables: list[Table], ask: Ask) -> Roles
 
 def _people(connection: Connection, tables: list[Table], ask: Ask) -> Table:
     candidates = [table for table in tables if table.rows and keys(table) and not table.known_shape]
+    if not any(table.rows for table in tables):
+        raise DataError(
+            f"{', '.join(table.name for table in tables)}: a header and no row. Export the list with its rows."
+        )
+    repeated = next((table for table in tables if len(table.sources) > 1 and not table.known_shape), None)
+    if not candidates and repeated is not None:
+        raise DataError(
+            f"{repeated.name}: no column's values differ from row to row, so that these look like exports of one list at "
+            "several times. Give the newest one alone."
+        )
     if not candidates:
         raise DataError(
             "no table of people: none of the files has a column whose values differ from row to row. Add the CRM's list of "

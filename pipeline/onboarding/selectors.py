@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 
 from pipeline.onboarding.activities import SALES_KINDS, SYSTEM_KINDS
+from pipeline.onboarding.cells import filled_sql
 from pipeline.onboarding.names import kind_labels, plain_word, word_of
 from pipeline.onboarding.plan import Activity, Plan
-from pipeline.onboarding.profile import filled_sql
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection
 

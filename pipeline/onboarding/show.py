@@ -9,7 +9,7 @@ from pipeline.console import console
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.plan import Plan
 from pipeline.onboarding.propose import Proposal
-from pipeline.onboarding.write_source import one_line
+from pipeline.onboarding.source_parts import one_line
 
 __all__ = ["show"]
 

@@ -3,21 +3,24 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from features.errors import DataError
+from pipeline.onboarding.cells import filled_sql, value_sql
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.names import concepts, stage_of
 from pipeline.onboarding.plan import History, Plan, Question, Reference, StageColumn, StatusStages
-from pipeline.onboarding.profile import filled_sql, value_sql
 from pipeline.onboarding.questions import Ask
 from pipeline.onboarding.roles import Roles, created_column, stage_word, status_columns, time_columns
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection
 
-__all__ = ["find_stages"]
+__all__ = ["OUTCOMES", "SAME", "find_stages"]
 
 # What may stand for "sales saw a real need", the most exact first; those further on are used where none before is there.
 OUTCOMES = ("sales_qualified", "opportunity", "converted", "won", "customer")
 # Stages that are the contract's own.
 SAME = ("inquiry", "mql", "sal", "sales_qualified", "disqualified", "recycled", "customer")
+NONE, CREATION = "none", "creation"  # answers that name no column
+AT_CREATION = "a lead is marketing-qualified when it is created: no column or status says MQL"
 AGREE = 0.98  # of the rows with both, two columns of one stage hold one moment
 LOST_WORDS, WON_WORDS = ("disqualified",), ("won", "converted", "customer", "sales_qualified", "opportunity")
 
@@ -30,6 +33,7 @@ def find_stages(connection: Connection, plan: Plan, roles: Roles, ask: Ask, answ
     DataError
         Two columns disagree about one stage, or one may be the outcome, and nobody answers.
     """
+    _check_answers(plan, roles, answers)
     found = [
         StageColumn(table, refers, column, word, _reason(table))
         for table, refers in [(plan.people, None), *roles.deals]
@@ -46,15 +50,29 @@ def find_stages(connection: Connection, plan: Plan, roles: Roles, ask: Ask, answ
         plan.notes.append("a lead is marketing-qualified when its first deal is created: no column or status says MQL")
     elif "mql" not in starts:
         plan.starts_at_creation = True
-        plan.notes.append("a lead is marketing-qualified when it is created: no column or status says MQL")
+        plan.notes.append(AT_CREATION)
     found = [replace(item, stage="opportunity") if item.stage == "deal" else item for item in found]
     plan.stage_columns = _one_outcome(connection, found, in_history, plan, ask)
     plan.histories = [_with_outcome(history, plan) for history in plan.histories]
     plan.statuses = list(_statuses(connection, plan, roles))
-    ends = {i.stage for i in plan.stage_columns} | {s.stage for s in plan.statuses}
-    ends |= {stage for history in plan.histories for stage in history.stages.values()}
-    if "sales_qualified" not in ends:
+    named = "sales_qualified" in answers
+    if "sales_qualified" not in _stages_of(plan):
         _without_outcome(plan, roles, ask)
+        named = "sales_qualified" in _stages_of(plan)
+    if named:
+        _other_stages(plan, roles, ask)
+
+
+def _check_answers(plan: Plan, roles: Roles, answers: dict[str, str]) -> None:
+    """Let no answer about a stage name a column that holds no moments."""
+    tables = [plan.people, *(table for table, _ in roles.deals)]
+    moments = [column.name for table in tables for column in table.moments()]
+    for stage in (*SAME, *OUTCOMES):
+        named = answers.get(stage)
+        if named is not None and named not in (*moments, NONE, CREATION):
+            raise DataError(
+                f"--set {stage}={named}: no such column of moments; there are {', '.join(moments) or 'none'}."
+            )
 
 
 def answered(answers: dict[str, str], column: Column) -> str | None:
@@ -62,36 +80,68 @@ def answered(answers: dict[str, str], column: Column) -> str | None:
     return next((stage for stage in (*SAME, *OUTCOMES) if answers.get(stage) == column.name), None)
 
 
-def _without_outcome(plan: Plan, roles: Roles, ask: Ask) -> None:
-    """Ask for the outcome among the moments that nothing else explains; where there are none, say that it is missing."""
+def _unexplained(plan: Plan, roles: Roles) -> list[tuple[Table, Reference | None, Column]]:
+    """List the moments that no name explains."""
     known = {(item.table.name, item.column.name) for item in plan.stage_columns}
-    moments = [
+    return [
         (table, refers, column)
         for table, refers in [(plan.people, None), *roles.deals]
         for column in table.moments()
         if (table.name, column.name) not in known
         and not concepts(column.name) & {"created_at", "modified_at", "recorded_at"}
         and column is not plan.created
-        and column.filled < table.rows
     ]
-    nothing = "none"
-    if moments:
-        question = Question(
-            "sales_qualified",
-            "Which column says when sales qualified a lead?",
-            (*(column.name for _, _, column in moments), nothing),
-            None,
-            "No column, status or history says so by its name.",
-        )
-        answer = ask(question)
-        for table, refers, column in moments:
-            if column.name == answer:
-                plan.stage_columns.append(StageColumn(table, refers, column, "sales_qualified"))
-                return
-    plan.unsure.append(
-        "nothing in these files says which leads sales qualified: they can be read, but nothing can be learned until a file "
-        "with the outcome (a date, a status or a history of stages) is added"
+
+
+def _without_outcome(plan: Plan, roles: Roles, ask: Ask) -> None:
+    """Ask for the outcome among the moments that nothing else explains; where there are none, say that it is missing."""
+    text, because = (
+        "Which column says when sales qualified a lead?",
+        "No column, status or history says so by its name.",
     )
+    if not _ask_for(plan, roles, ask, "sales_qualified", text, NONE, None, because):
+        plan.unsure.append(
+            "nothing in these files says which leads sales qualified: they can be read, but nothing can be learned until a "
+            "file with the outcome (a date, a status or a history of stages) is added"
+        )
+
+
+def _other_stages(plan: Plan, roles: Roles, ask: Ask) -> None:
+    """Ask for rejections and hand-over, too, where somebody had to name the outcome: names that say nothing are many."""
+    ends = _stages_of(plan)
+    if "disqualified" not in ends:
+        text, because = "Which column says when sales rejected a lead?", "Without one, rejected leads count as open."
+        _ask_for(plan, roles, ask, "disqualified", text, NONE, NONE, because)
+    if plan.starts_at_creation:
+        text, because = "Which column says when marketing handed a lead to sales?", "Without one, it is its creation."
+        if _ask_for(plan, roles, ask, "mql", text, CREATION, CREATION, because):
+            plan.starts_at_creation = False
+            plan.notes.remove(AT_CREATION)
+
+
+def _ask_for(
+    plan: Plan, roles: Roles, ask: Ask, stage: str, text: str, nothing: str, default: str | None, because: str
+) -> bool:
+    """Ask which unexplained moment is a stage's; returns whether one is. Nobody is asked where there are none."""
+    moments = [
+        (table, refers, column)
+        for table, refers, column in _unexplained(plan, roles)
+        if stage == "mql" or column.filled < table.rows
+    ]
+    if not moments:
+        return False
+    choices = (*(column.name for _, _, column in moments), nothing)
+    answer = ask(Question(stage, text, choices, default, because))
+    for table, refers, column in moments:
+        if column.name == answer:
+            plan.stage_columns.append(StageColumn(table, refers, column, stage, _reason(table)))
+            return True
+    return False
+
+
+def _stages_of(plan: Plan) -> set[str]:
+    stages = {i.stage for i in plan.stage_columns} | {s.stage for s in plan.statuses}
+    return stages | {stage for history in plan.histories for stage in history.stages.values()}
 
 
 def _reason(table: Table) -> str | None:

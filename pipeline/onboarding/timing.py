@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.onboarding.activities import PLANNED_KINDS
+from pipeline.onboarding.cells import filled_sql, value_sql
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.moments import format_of_shape, instant_sql, settle_order
 from pipeline.onboarding.names import concepts, normal, words
 from pipeline.onboarding.plan import Activity, Plan
-from pipeline.onboarding.profile import filled_sql, value_sql
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection, text_literal
 
@@ -160,11 +160,11 @@ def measure_durations(connection: Connection, plan: Plan) -> Durations:
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE durations AS
         WITH starts AS (SELECT lead, min(moment_at) AS moment_at FROM ({" UNION ALL ".join(starts) or empty}) GROUP BY 1),
-        ends AS (SELECT lead, min_by(stage, moment_at) AS stage, min(moment_at) AS moment_at
+        ends AS (SELECT lead, coalesce(min_by(stage, moment_at), min(stage)) AS stage, min(moment_at) AS moment_at
                  FROM ({" UNION ALL ".join(ends) or empty}) GROUP BY 1)
         SELECT s.lead, s.moment_at, e.stage, epoch(e.moment_at - s.moment_at) / 86400 AS days
         FROM starts s LEFT JOIN ends e ON e.lead = s.lead
-            AND e.moment_at >= s.moment_at - INTERVAL 1 DAY
+            AND (e.moment_at IS NULL OR e.moment_at >= s.moment_at - INTERVAL 1 DAY)
         WHERE s.moment_at IS NOT NULL AND s.moment_at <= {text_literal(plan.exported_at)}::TIMESTAMPTZ"""
     )
     [(mqls, won, lost, won_days, longest, any_days, span)] = connection.execute(
@@ -213,6 +213,7 @@ def _stage_rows(plan: Plan, stages: tuple[str, ...]) -> list[str]:
                 f"SELECT {lead} AS lead, '{item.stage}' AS stage, {instant} AS moment_at FROM {item.table.loaded} "
                 f"WHERE {filled_sql(item.column.name)}"
             )
+    selects += _status_rows(plan, stages)
     for history in plan.histories:
         if history.moment.moments is None:
             continue
@@ -223,4 +224,21 @@ def _stage_rows(plan: Plan, stages: tuple[str, ...]) -> list[str]:
                     f"SELECT {value_sql(history.reference.column)} AS lead, '{stage}' AS stage, {instant} AS moment_at "
                     f"FROM {history.table.loaded} WHERE tidied({quoted(history.column)}) = {text_literal(value)}"
                 )
+    return selects
+
+
+def _status_rows(plan: Plan, stages: tuple[str, ...]) -> list[str]:
+    """Take outcomes that a status alone tells: dated by the row's last change; of others nobody knows how long they took."""
+    selects = []
+    for item in plan.statuses:
+        by_id = item.reference is None or item.reference.of_people == plan.lead_id.name
+        if by_id and item.stage in stages:
+            lead = value_sql(item.reference.column if item.reference else plan.lead_id.name)
+            instant = _end_of_day(item.moment, plan.zone) if item.moment is not None else "NULL::TIMESTAMPTZ"
+            listed = ", ".join(text_literal(value) for value in item.values)
+            unless = "".join(f" AND NOT {filled_sql(name)}" for name in item.unless)
+            selects.append(
+                f"SELECT {lead} AS lead, '{item.stage}' AS stage, {instant} AS moment_at FROM {item.table.loaded} "
+                f"WHERE tidied({quoted(item.column)}) IN ({listed}){unless}"
+            )
     return selects

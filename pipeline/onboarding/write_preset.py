@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pipeline.onboarding.names import concepts
 from pipeline.onboarding.plan import Plan
 from pipeline.onboarding.selectors import Selector
+from pipeline.onboarding.source_parts import one_line
 from pipeline.onboarding.timing import Durations
-from pipeline.onboarding.write_source import one_line
 
 __all__ = ["preset_yaml"]
 
@@ -53,10 +53,7 @@ def preset_yaml(
     ]
     lines += ["labels:", f"  label_days: {durations.label_days}  # {one_line(durations.because)}"]
     lines += _features(plan, selectors)
-    lines += ["points: null            # the company's points table, where it has one", "split:"]
-    lines += [
-        "  mode: time            # an account may be on both sides: what grouped needs would leave too little of a first export"
-    ]
+    lines += ["points: null            # the company's points table, where it has one"]
     lines += [f"capacity: {{share: null, leads_per_week: {per_week}}}  # what sales can work"]
     lines += _segments(plan)
     lines += ["publish:", f"  model_name: lead-qualification-{plan.name.replace('_', '-')}"]

@@ -14,7 +14,7 @@ import xlsxwriter
 
 from pipeline.tables.duckdb import connect, text_literal
 
-__all__ = ["FORMATS", "list_of", "remember", "write_list"]
+__all__ = ["FORMATS", "WORDS", "list_of", "remember", "write_list"]
 
 FORMATS = ("xlsx", "csv-de")
 REASONS = 3
@@ -81,6 +81,7 @@ def list_of(
         rows.append(
             {
                 words["lead"]: score.lead_id,
+                **({} if note is None else {words["note"]: words[note]}),
                 words["account"]: _text(person.account_id),
                 words["owner"]: _text(person.owner),
                 words["link"]: "" if link is None else link.replace("{lead_id}", quote(score.lead_id, safe="")),
@@ -94,7 +95,6 @@ def list_of(
                 words["touched"]: _text(person.day),
                 words["change"]: _change(score, before, words) if former is not None else "",
                 words["warnings"]: _text(score.warnings),
-                **({} if note is None else {words["note"]: words[note]}),
             }
         )
     return pd.DataFrame(rows, columns=list(rows[0]) if rows else [words["lead"]])

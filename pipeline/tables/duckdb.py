@@ -20,6 +20,7 @@ SqlError = duckdb.Error
 
 MEMORY_LIMIT = os.environ.get("LEAD_DUCKDB_MEMORY", "4GB")
 
+SHOWN = 200  # characters of a line of DuckDB's words
 MACROS = Path(__file__).with_name("macros.sql")
 FREE_MAIL_DOMAINS = Path(__file__).with_name("free_mail_domains.txt")
 
@@ -117,6 +118,11 @@ def run_source(connection: Connection, sql_file: Path, raw_dir: Path) -> SourceR
     return SourceRun([name for (name,) in rows], files)
 
 
+def _shortened(line: str) -> str:
+    """Cut a line that repeats what stands in the file: a cell may hold megabytes."""
+    return line if len(line) <= SHOWN else f"{line[:SHOWN]}..."
+
+
 def explain(error: Exception, sql_file: Path, files: TextFiles) -> str:
     """Say what is wrong with a source's text files when DuckDB could not read them, and repeat DuckDB's words.
 
@@ -133,7 +139,12 @@ def explain(error: Exception, sql_file: Path, files: TextFiles) -> str:
         return str(files.refused)
     message = str(error).strip()
     findings = files.findings(message) if isinstance(error, duckdb.InvalidInputException) else []
-    words = [line for line in files.renamed(message).splitlines() if line.strip()]
+    words = [_shortened(line) for line in files.renamed(message).splitlines() if line.strip()]
+    if "Maximum line size" in message:
+        findings = [
+            "A row is longer than 2,000,000 bytes, the most that is read. Often a quote is never closed; else export the "
+            "table again without its column of long texts.",
+        ]
     return "\n".join(
         [*findings, f"{sql_file}: DuckDB could not read the source:", *(f"  {line}" for line in words[:6])]
     )

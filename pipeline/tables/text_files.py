@@ -1,5 +1,6 @@
 """The text files that a source's SQL reads: each as UTF-8, and why one of them can't be read."""
 
+import contextlib
 import csv
 import io
 import re
@@ -20,9 +21,10 @@ from pipeline.tables.charsets import (
     python_charset,
 )
 
-__all__ = ["TextFile", "TextFiles"]
+__all__ = ["TextFile", "TextFiles", "long_cells"]
 
 SEPARATORS = ",;\t|"
+LONGEST_CELL = 1 << 30
 FOOTER_LINES = 30  # longer things at the end of a file are no footer
 
 
@@ -170,7 +172,22 @@ def _finding(file: TextFile) -> str | None:
         return _ragged_row(file, text)
 
 
+@contextlib.contextmanager
+def long_cells() -> Iterator[None]:
+    """Let Python's reader of CSV take cells of any length: CRMs export whole mails in one."""
+    before = csv.field_size_limit(LONGEST_CELL)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
 def _ragged_row(file: TextFile, text: io.TextIOWrapper) -> str | None:
+    with long_cells():
+        return _first_ragged_row(file, text)
+
+
+def _first_ragged_row(file: TextFile, text: io.TextIOWrapper) -> str | None:
     first = text.readline()
     separator = max(SEPARATORS, key=first.count)
     text.seek(0)

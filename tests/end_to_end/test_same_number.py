@@ -16,9 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from features.errors import BundleError, DataError
 from models.answers.frames import COLUMNS
 from models.bundle import NO_CHAMPION, Bundle
+from pipeline.crm.write import updates
 from pipeline.matrix.feature_rows import feature_rows
+from pipeline.params import load_params
+from pipeline.score import main as score_main
 from pipeline.scoring.requests import lead_requests
 from pipeline.scoring.snapshots import score_snapshots
 from pipeline.spark.scoring import score_leads
@@ -138,7 +142,9 @@ def test_a_file(way: Way, root: Path, tmp_path: Path, expected: np.ndarray, endi
     assert _same(read["probability"].tolist(), expected)
 
 
-def test_a_list_for_people(way: Way, root: Path, world: World, tmp_path: Path) -> None:
+@pytest.fixture
+def listed(root: Path, world: World, tmp_path: Path) -> Path:
+    """Write canonical tables that say when they were exported, beside params.yaml."""
     (tmp_path / "params.yaml").write_bytes((root / "params.yaml").read_bytes())
     canonical = tmp_path / "canonical"
     shutil.copytree(world.canonical, canonical)
@@ -150,6 +156,40 @@ def test_a_list_for_people(way: Way, root: Path, world: World, tmp_path: Path) -
     moment = stages.loc[stages["stage"] == "mql", "occurred_at"].max() + pd.Timedelta(hours=1)
     export = pa.table({"exported_at": pa.array([moment], pa.timestamp("us", "UTC")), "clock": ["real"]})
     write_table(canonical / "export.parquet", "export", export)
+    return canonical
+
+
+def test_a_list_of_a_refused_model_is_marked_in_every_format(
+    way: Way, listed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(listed.parent)
+    mark = "vom Gate abgelehnt: zum Ansehen, nicht zum Entscheiden"
+
+    def scored(*options: str) -> str:
+        monkeypatch.setattr("sys.argv", ["score", "--in", str(listed), "--unpromoted", "--language", "de", *options])
+        score_main()
+        return " ".join(capsys.readouterr().out.split())
+
+    with pytest.raises(BundleError, match="no model was trained"):
+        scored("--out", "u.csv")
+    shutil.copytree(way.folder, "data/bundle")
+    assert mark in scored("--out", "u.csv", "--out", "u.parquet", "--out", "u.xlsx")
+    scored("--out", "l.csv", "--format", "csv-de")
+    plain = pd.read_csv("u.csv", dtype={"lead_id": str})
+    for rows in (plain, pd.read_parquet("u.parquet")):
+        assert set(rows["note"]) == {mark}
+    for rows in (pd.read_csv("l.csv", sep=";", encoding="utf-8-sig"), pd.read_excel("u.xlsx", engine="calamine")):
+        assert set(rows["Anmerkung"]) == {mark}
+        assert rows["Lead"].tolist() == plain["lead_id"].tolist()
+    with pytest.raises(DataError, match="vom Gate abgelehnt"):
+        updates(plain, load_params(("crm",)).crm.hubspot.fields)
+    shutil.copytree(way.folder, "data/champion")  # goes before what was refused
+    assert "vom Gate" not in scored("--out", "u.csv")
+    assert "note" not in pd.read_csv("u.csv").columns
+
+
+def test_a_list_for_people(way: Way, listed: Path, root: Path, tmp_path: Path) -> None:
+    canonical = listed
 
     def scored(*options: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pipeline.score", "--in", str(canonical), *options]

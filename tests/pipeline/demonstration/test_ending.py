@@ -9,18 +9,20 @@ import pytest
 
 from pipeline.demonstration.ending import ending
 
+LISTS = (Path("data/leads.xlsx"), Path("data/scores.csv"))
+
 
 @pytest.mark.parametrize("name", [None, "simulated_60000"])
-def test_it_ends_with_two_files_and_three_commands(name: str | None, tmp_path: Path, monkeypatch) -> None:
+def test_it_ends_with_three_files_and_three_commands(name: str | None, tmp_path: Path, monkeypatch) -> None:
     repository = tmp_path / "a folder, größer"
     workspace = repository if name is None else repository / "runs" / name
     (workspace / "reports").mkdir(parents=True)
     (workspace / "reports" / "report.html").touch()
     monkeypatch.setattr(sys, "executable", str(repository / ".venv" / "bin" / "python"))
-    lines = ending(repository, workspace, Path("reports/report.html"), Path("data/scores.csv"), 61.4)
+    lines = ending(repository, workspace, Path("reports/report.html"), LISTS, 61.4)
     addresses = [line.split()[-1] for line in lines if "file://" in line]
     files = [Path(urllib.parse.unquote(address.removeprefix("file://"))) for address in addresses]
-    assert files == [workspace / "reports" / "report.html", workspace / "data" / "scores.csv"]
+    assert files == [workspace / file for file in (Path("reports/report.html"), *LISTS)]
     assert files[0].exists()
     assert not any(" " in address for address in addresses)
     commands = [line.strip() for line in lines[lines.index("Go on with:") + 1 :] if not line.startswith("      ")]
@@ -33,5 +35,5 @@ def test_it_ends_with_two_files_and_three_commands(name: str | None, tmp_path: P
 def test_each_make_command_exists(root: Path, tmp_path: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for workspace in (tmp_path, tmp_path / "runs" / "olist"):
-        lines = ending(tmp_path, workspace, Path("r"), Path("s"), 1)
+        lines = ending(tmp_path, workspace, Path("r"), (Path("s"), Path("t")), 1)
         assert set(re.findall(r"^  make ([a-z-]+)", "\n".join(lines), re.MULTILINE)) <= targets
