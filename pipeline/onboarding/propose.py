@@ -25,6 +25,7 @@ from pipeline.tables.duckdb import Connection, connect, install_helpers
 
 __all__ = ["Proposal", "propose"]
 
+UNKNOWN = "unknown"
 # What may be answered without being asked; `leads_per_week` is asked last.
 ANSWERS = ("created_at", "dates", "exported_at", "leads_per_week", "people", "lead_id", "zone", *SAME, *OUTCOMES)
 GERMAN = re.compile(r"\b(GmbH|AG|KG|e\.K\.|OHG|UG|mbH)\b")
@@ -223,10 +224,15 @@ def _trial(plan: Plan, paths: Sequence[Path], sql: str, folder: Path) -> dict[st
     return shares
 
 
-def _per_week(durations: Durations, ask: Ask) -> int:
-    week = str(max(1, round(durations.per_week)))
-    because = "So many got an outcome per week in the files."
-    answer = ask(Question("leads_per_week", "How many leads a week can sales work?", (), week, because))
+def _per_week(durations: Durations, ask: Ask) -> int | None:
+    """Ask what sales can work; what it did work is no limit: with it every lead would lie within capacity."""
+    because = (
+        f"About {max(1, round(durations.per_week))} a week got an outcome in the files, which is not what sales could at most. "
+        "Unknown: figures are of the best quarter."
+    )
+    answer = ask(Question("leads_per_week", "How many leads a week can sales work?", (), UNKNOWN, because))
+    if answer == UNKNOWN:
+        return None
     if not answer.isdigit() or int(answer) < 1:
-        raise DataError(f"--set leads_per_week={answer}: expected a whole number of leads, at least 1.")
+        raise DataError(f"--set leads_per_week={answer}: expected a whole number of leads, at least 1, or {UNKNOWN}.")
     return int(answer)

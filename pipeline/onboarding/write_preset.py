@@ -26,7 +26,7 @@ def preset_yaml(
     selectors: list[Selector],
     raw_dir: str,
     bad_shares: dict[str, dict[str, float]],
-    per_week: int,
+    per_week: int | None,
     asked: Iterable[str],
 ) -> str:
     """Write the whole file, without the header that says who wrote it.
@@ -39,8 +39,8 @@ def preset_yaml(
         The folder of the files.
     bad_shares : dict
         Per table and reason, the share of rows that may be bad.
-    per_week : int
-        Leads that sales can work in a week.
+    per_week : int or None
+        Leads that sales can work in a week; None: unknown.
     asked : iterable of str
         Answers that were taken, one comment line each.
     """
@@ -54,7 +54,11 @@ def preset_yaml(
     lines += ["labels:", f"  label_days: {durations.label_days}  # {one_line(durations.because)}"]
     lines += _features(plan, selectors)
     lines += ["points: null            # the company's points table, where it has one"]
-    lines += [f"capacity: {{share: null, leads_per_week: {per_week}}}  # what sales can work"]
+    lines += [
+        "capacity: {share: 0.25, leads_per_week: null}  # what sales can work is unknown: figures are of the best quarter"
+        if per_week is None
+        else f"capacity: {{share: null, leads_per_week: {per_week}}}  # what sales can work"
+    ]
     lines += _segments(plan)
     lines += ["publish:", f"  model_name: lead-qualification-{plan.name.replace('_', '-')}"]
     return "\n".join(lines) + "\n"
