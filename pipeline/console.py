@@ -106,8 +106,8 @@ def signal_note(verdict: dict[str, Any]) -> str:
     folds = verdict["random_folds"]
     if verdict["code"] in ("no_forward_signal", "weak_signal") and folds is not None:
         text += f" Random folds before the test would have promised an AUC of {folds['value']:.3f}."
-    ladder = verdict.get("ladder", {}).get("en")
-    return f"{text} {ladder}" if ladder else text
+    beside = [verdict.get(name, {}).get("en") for name in ("ladder", "purge")]
+    return " ".join([text, *(said for said in beside if said)])
 
 
 def unseen_note(unseen: dict[str, Any]) -> str:

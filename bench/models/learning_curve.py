@@ -1,13 +1,14 @@
 """Behaviour against the size of training, on sets of today's size (`curve`) and on short histories (as a command).
 
     python -m bench.models.learning_curve [--quick]
+    python -m bench.models.learning_curve --sets saas_logins olist ... [--as-is]
 
-The command draws 50 to 6,400 leads of a simulated company (`bench.models.short_histories`), writes a table and a picture,
-and goes on where it was stopped. A draw took 20 to 110 s
-beside other work, so that all 460 take hours; `--quick` stops after 20 minutes.
+The command draws 50 to 6,400 leads of a simulated company, or 200, 800 and all leads of real sets
+(`bench.models.short_histories`), writes a table and a picture, names every target that is missed, and goes on where it was
+stopped: every draw is written as soon as it is measured. `--quick` stops after 20 minutes. How many hours the
+rest takes is reckoned from the draws measured so far.
 
-The rest:  the product, logistic regression and the Odoo formula from 50 positive leads up.
-
+`curve` measures the product, logistic regression and the Odoo formula from 50 positive leads up.
 Leads are drawn from the rows before the test, several times per size; the test stays as it is. A small training has no room for
 slices of its own for stopping and calibration, so at every size the product cross-fits in time, with as many folds as the draw
 bears. The features' buyer profile was learned from all training leads; nothing else of the leads left out is used.
@@ -24,7 +25,7 @@ import numpy as np
 from rich.table import Table
 
 from bench.models.contenders import predict_product
-from bench.models.sets import ModelSet
+from bench.models.sets import SETS, ModelSet, load_set
 from features.errors import DataError
 from models.fitting.recipe import fit_baselines
 from models.fitting.row_weights import row_groups
@@ -33,8 +34,8 @@ from models.quality.metrics import evaluate
 from pipeline.console import console, progress, run_main
 from pipeline.tables.json_files import write_json
 
-RESULTS = Path("bench/results/learning_curve.json")
-QUICK_RESULTS = Path("bench/results/learning_curve_quick.json")
+RESULTS = Path("bench/results")
+SIMULATED = "simulated company"
 QUICK_SECONDS = 1_100
 
 __all__ = ["CURVE", "POSITIVES", "curve", "curve_table", "draw_leads", "main", "predictions", "sizes"]
@@ -185,35 +186,47 @@ def curve_table(name: str, points: list[dict[str, Any]]) -> Table:
 def main() -> None:
     """Measure the draws that are missing, then print, write and draw what there is."""
     # What `curve` needs no simulated company for must not import one
-    from bench.models.short_histories import DRAWS, QUICK, measure, simulated_company, summary
-    from bench.models.short_histories_table import markdown, picture_png
+    from bench.models.short_histories import DRAWS, QUICK, SET_DRAWS, hours_left, measure, simulated_company, summary
+    from bench.models.short_histories_table import markdown, missed, picture_png
 
     parser = argparse.ArgumentParser(prog="python -m bench.models.learning_curve")
-    parser.add_argument("--quick", action="store_true", help="few draws of few leads, at most 20 minutes")
+    parser.add_argument("--quick", action="store_true", help="few draws, at most 20 minutes")
+    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=[], help="draws of real sets instead")
+    parser.add_argument("--as-is", action="store_true", help="of sets: take the features that are there; run no stage")
     arguments = parser.parse_args()
-    file, plan = (QUICK_RESULTS, QUICK) if arguments.quick else (RESULTS, DRAWS)
     begin = time.monotonic()
-    company = simulated_company(Path.cwd())
+    name = "learning_curve" + ("_sets" if arguments.sets else "") + ("_quick" if arguments.quick else "")
+    file = RESULTS / f"{name}.json"
     done: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["draws"] if file.exists() else []
-    there = {(one["leads"], one["draw"]) for one in done}
-    wanted = [(leads, draw) for leads, draws in plan.items() for draw in range(draws) if (leads, draw) not in there]
+    there = {(one["set"], one["leads"], one["draw"]) for one in done}
+    plan: dict[int, int] = SET_DRAWS if arguments.sets else QUICK if arguments.quick else DRAWS
+    late = False
     with progress() as bar:
-        task = bar.add_task("draws", total=len(wanted))
-        for leads, draw in wanted:
-            if arguments.quick and time.monotonic() - begin > QUICK_SECONDS:
-                break
-            bar.update(task, description=f"{leads:,} leads, draw {draw + 1}")
-            done.append({"draw": draw, **measure(company, leads, draw)})
-            write_json(file, {"draws": done})
-            bar.advance(task)
+        task = bar.add_task("draws")
+        for of_set in arguments.sets or [SIMULATED]:
+            some = load_set(Path.cwd(), of_set, arguments.as_is) if arguments.sets else simulated_company(Path.cwd())
+            leads_there = some.frame["lead_id"].iloc[some.fitted].nunique()
+            plan_of_set = {size: times for size, times in plan.items() if size < leads_there}
+            if arguments.sets:
+                plan_of_set[leads_there] = 1
+            for leads, draws in plan_of_set.items():
+                for draw in range(draws):
+                    late = late or (arguments.quick and time.monotonic() - begin > QUICK_SECONDS)
+                    if late or (of_set, leads, draw) in there:
+                        continue
+                    bar.update(task, description=f"{of_set}: {leads:,} leads, draw {draw + 1}")
+                    done.append({"set": of_set, "draw": draw, **measure(some, leads, draw)})
+                    write_json(file, {"draws": done})
     rows = summary(done)
-    text = markdown(rows)
+    text = "\n".join([markdown(rows), "", *missed(rows)])
     file.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
-    file.with_suffix(".png").write_bytes(picture_png(rows))
+    file.with_suffix(".png").write_bytes(picture_png([row for row in rows if row["set"] == rows[0]["set"]]))
     console.print(text, markup=False)
     console.print(
         f"{sum(row['seconds'] for row in rows) / 3600:.2f} hours of draws; written: {file}, .md and .png beside it"
     )
+    if not arguments.sets:
+        console.print(f"the full form takes {hours_left(rows, DRAWS):.1f} more hours at the seconds measured here")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from scipy import stats
 
 from bench.models.sets import SECTIONS, ModelSet
 from features.errors import DataError
@@ -30,10 +31,11 @@ from pipeline.params import load_params
 from pipeline.tables.split_file import read_split
 from pipeline.workspaces.workspace import overlay
 
-__all__ = ["CONTENDERS", "DRAWS", "QUICK", "measure", "simulated_company", "summary"]
+__all__ = ["CONTENDERS", "DRAWS", "QUICK", "SET_DRAWS", "hours_left", "measure", "simulated_company", "summary"]
 
 DRAWS = {50: 100, 100: 100, 200: 100, 400: 100, 800: 20, 1600: 20, 6400: 20}
-QUICK = {50: 12, 100: 12, 200: 12, 400: 8, 800: 3}
+QUICK = {50: 12, 100: 12, 200: 12, 400: 12, 800: 3, 1600: 3, 6400: 1}
+SET_DRAWS = {200: 10, 800: 10}
 """Leads to how many draws."""
 
 CONTENDERS = ("product", "trees", "logistic_regression", "odoo_formula", "base_rate")
@@ -45,6 +47,8 @@ COMPANY: dict[str, Any] = {
 }
 STAGES = ("simulate", "ingest", "snapshots", "labels", "split", "audit", "build_features")
 SEED = 41
+FEW_WITHOUT = 0.05
+"""A share of the test without a probability that nobody minds."""
 
 
 def simulated_company(repository: Path) -> ModelSet:
@@ -93,7 +97,8 @@ def measure(company: ModelSet, leads: int, number: int) -> dict[str, Any]:
     -------
     dict
         leads, positives, seconds; per contender ``log_loss`` and ``auc``; ``too_little_data``, the share of the test that would
-        get no probability; ``refused``: True where no product can be made (then the base rate counts for it).
+        get no probability; ``rule``: which rule of the ladder decided, and ``weights``; ``refused``: True where no product can
+        be made, since the stage `split` would refuse so few positives (then the base rate counts for it).
     """
     begin = time.monotonic()
     some = draw(company, leads, number)
@@ -124,9 +129,11 @@ def measure(company: ModelSet, leads: int, number: int) -> dict[str, Any]:
         predicted[name], wide = predicted["base_rate"], 1.0
         if split is not None:
             try:
-                predicted[name], wide = _fitted(some, split, look_below)
+                predicted[name], wide, ladder = _fitted(some, split, look_below)
             except DataError:
                 found["refused"] |= name == "product"
+            else:
+                found |= {key: ladder.get(key) for key in ("rule", "weights")} if name == "product" else {}
         if name == "product":
             found["too_little_data"] = wide
     for name, values in predicted.items():
@@ -139,7 +146,7 @@ def measure(company: ModelSet, leads: int, number: int) -> dict[str, Any]:
     return {**found, "seconds": time.monotonic() - begin}
 
 
-def _fitted(some: ModelSet, split: Any, look_below: int) -> tuple[np.ndarray, float]:
+def _fitted(some: ModelSet, split: Any, look_below: int) -> tuple[np.ndarray, float, dict[str, object]]:
     params = some.params
     product = fit_product(
         some.matrix,
@@ -158,15 +165,24 @@ def _fitted(some: ModelSet, split: Any, look_below: int) -> tuple[np.ndarray, fl
     probability, low, high = product.calibration.apply(
         product.classifier.predict_log_odds(asked), product.uncertainty.predict(asked)
     )
-    return probability, float((high - low > params.calibration.widest).mean())
+    return probability, float((high - low > params.calibration.widest).mean()), product.ladder
 
 
 def summary(draws: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Average the draws of each size, with the paired difference of log loss to every contender and its 95 % interval."""
+    """Average the draws of each size, with the product's paired differences to every contender and their 95 % intervals.
+
+    Returns
+    -------
+    list of dict
+        One per set and size: ``more_leads``, how many more leads would do for at most `FEW_WITHOUT` of the test to get no
+        probability (None: no size measured has so few); ``product_less`` and ``product_auc_less`` of a contender are
+        mean, low and high, the latter two NaN with one draw.
+    """
     out = []
-    for leads in sorted({one["leads"] for one in draws}):
-        those = [one for one in draws if one["leads"] == leads]
+    for of_set, leads in sorted({(one["set"], one["leads"]) for one in draws}):
+        those = [one for one in draws if (one["set"], one["leads"]) == (of_set, leads)]
         row: dict[str, Any] = {
+            "set": of_set,
             "leads": leads,
             "draws": len(those),
             "refused": sum(one["refused"] for one in those),
@@ -175,13 +191,32 @@ def summary(draws: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "seconds": float(sum(one["seconds"] for one in those)),
         }
         for name in CONTENDERS:
-            loss, auc = ([one[name][metric] for one in those] for metric in ("log_loss", "auc"))
-            difference = np.array([one["product"]["log_loss"] - one[name]["log_loss"] for one in those])
-            half = 1.96 * difference.std(ddof=1) / np.sqrt(len(those)) if len(those) > 1 else np.nan
-            row[name] = {
-                "log_loss": float(np.mean(loss)),
-                "auc": float(np.mean(auc)),
-                "product_less": [float(difference.mean() + sign * half) for sign in (0, -1, 1)],
-            }
+            row[name] = {metric: float(np.mean([one[name][metric] for one in those])) for metric in ("log_loss", "auc")}
+            for key, metric in (("product_less", "log_loss"), ("product_auc_less", "auc")):
+                row[name][key] = _paired([one["product"][metric] - one[name][metric] for one in those])
         out.append(row)
+    for row in out:
+        later = [r for r in out if r["set"] == row["set"] and r["leads"] >= row["leads"]]
+        enough = [
+            r["leads"]
+            for position, r in enumerate(later)
+            if all(other["too_little_data"] <= FEW_WITHOUT for other in later[position:])
+        ]
+        row["more_leads"] = min(enough) - row["leads"] if enough else None
     return out
+
+
+def hours_left(rows: list[dict[str, Any]], plan: dict[int, int]) -> float:
+    """Reckon the hours of the draws of a plan that are missing; a size that was not measured is left out."""
+    left = [max(plan[r["leads"]] - r["draws"], 0) * r["seconds"] / r["draws"] for r in rows if r["leads"] in plan]
+    return float(sum(left)) / 3600
+
+
+def _paired(differences: list[float]) -> list[float]:
+    count = len(differences)
+    half = stats.t.ppf(0.975, count - 1) * np.std(differences, ddof=1) / np.sqrt(count) if count > 1 else np.nan
+    return (
+        [float(np.mean(differences) + sign * half) for sign in (0, -1, 1)]
+        if count > 1
+        else [differences[0], half, half]
+    )

@@ -17,6 +17,7 @@ from models.params import CapacityParams, EvaluateParams, PublishParams
 from models.quality.curves import gain_points, pr_points, reliability_points, roc_points
 from models.quality.ladder_words import ladder_sentence, width_sentence
 from models.quality.metrics import evaluate, level_error, paired_auc_gain, paired_log_loss_gain
+from models.quality.purge_words import purge_sentence
 from models.quality.signal import Signal, forward_signal
 
 __all__ = [
@@ -214,6 +215,7 @@ def evaluate_predictions(
             **signal.as_dict(),
             "random_folds": random_folds(frame, params),
             "ladder": ladder_sentence(bundle.metadata.get("ladder")),
+            "purge": purge_sentence(bundle.metadata),
         },
         "interval_coverage": {
             **coverage,

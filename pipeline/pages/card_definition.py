@@ -1,5 +1,6 @@
 """The model card's definitions: the population, the label, maturity, and how slices were kept apart."""
 
+from models.quality.purge_words import purge_sentence
 from pipeline.pages.html import facts, number
 from pipeline.pages.report_parts import Trained, say
 
@@ -120,17 +121,19 @@ def split_rule(trained: Trained, language: str) -> str:
                 "Snapshots, deren Labelfenster in den nächsten Abschnitt reicht, sind ausgelassen (label purge).",
             )
             if meta["label_purge"]
-            else say(
-                language,
-                "No label purge: training labels may lie in the test period.",
-                "Ohne Label-Purge: Trainingslabels können im Testzeitraum liegen.",
-            )
+            else purge_sentence(meta)[language]
         )
     folds = meta.get("cross_fit_folds")
     if folds:
+        by_account = meta.get("cross_fit_by") == "account"
+        kind = (
+            ("folds by account", "nach Unternehmen gebildeten")
+            if by_account
+            else ("time-ordered folds", "zeitlich geordneten")
+        )
         text += " " + say(
             language,
-            f"Rounds and calibration come from {folds} time-ordered folds inside the training part, then a refit on all of it.",
-            f"Rundenzahl und Kalibrierung stammen aus {folds} zeitlich geordneten Teilen des Trainings, danach neu auf allem.",
+            f"Rounds and calibration come from {folds} {kind[0]} inside the training part, then a refit on all of it.",
+            f"Rundenzahl und Kalibrierung stammen aus {folds} {kind[1]} Teilen des Trainings, danach neu auf allem.",
         )
     return text

@@ -7,6 +7,7 @@ from typing import Any
 
 from models.bundle import target_of
 from models.quality.model_words import MODEL_WORDS
+from models.quality.purge_words import purge_sentence
 from pipeline.leakage.finding import Finding
 from pipeline.pages.charts import with_words
 from pipeline.pages.html import box, interval, number, percent, table, tiles
@@ -167,8 +168,8 @@ def verdict_sentence(result: Mapping[str, Any], language: str) -> str:
     words = verdict.get("sentence") if isinstance(verdict, Mapping) else None
     if not isinstance(verdict, Mapping) or not isinstance(words, Mapping):
         return ""
-    ladder = verdict.get("ladder")
-    said = [str(part.get(language, "")) for part in (words, ladder) if isinstance(part, Mapping)]
+    parts = (words, verdict.get("ladder"), verdict.get("purge"))
+    said = [str(part.get(language, "")) for part in parts if isinstance(part, Mapping)]
     return " ".join(part for part in said if part)
 
 
@@ -251,12 +252,6 @@ def warnings(trained: Trained, language: str) -> str:
                 f"Nur {count} positive Fälle im Test: Die Intervalle zählen, nicht die Werte.",
             )
         )
-    if not trained.metadata.get("label_purge", True) and not trained.ordinal:
-        out.append(
-            say(
-                language,
-                "Training labels reach into the test period (split.label_purge is off): the figures are somewhat too good.",
-                "Trainingslabels reichen in den Testzeitraum (split.label_purge ist aus): Die Kennzahlen sind etwas zu gut.",
-            )
-        )
+    if said := purge_sentence(trained.metadata)[language]:
+        out.append(said)
     return "".join(box(text) for text in out)

@@ -27,14 +27,14 @@ def split_sentences(
     english = (
         f"The split is {'grouped by account' if params.mode == 'grouped' else 'by time'}, with "
         f"{counts.train_leads:,} leads ({counts.train_positives:,} positive) to train on and {counts.test_leads:,} "
-        f"({counts.test_positives:,}) to test; training labels {'are' if params.label_purge else 'are not'} known before the "
-        f"test begins, and {_folds(params)}."
+        f"({counts.test_positives:,}) to test; training labels {_purge(params)[0]}, and "
+        f"{_folds(params)}."
     )
     german = (
         f"Geteilt wird {'nach Unternehmen gruppiert' if params.mode == 'grouped' else 'nach der Zeit'}, mit "
         f"{_number(counts.train_leads)} Leads ({_number(counts.train_positives)} positiv) zum Lernen und "
-        f"{_number(counts.test_leads)} ({_number(counts.test_positives)}) zum Prüfen; Trainingslabels sind vor Testbeginn "
-        f"{'bekannt' if params.label_purge else 'nicht immer bekannt'}, und {_teile(params)}."
+        f"{_number(counts.test_leads)} ({_number(counts.test_positives)}) zum Prüfen; "
+        f"Trainingslabels {_purge(params)[1]}, und {_teile(params)}."
     )
     if not given_up:
         return {"en": english, "de": german}
@@ -65,6 +65,20 @@ WHAT = {
     ),
     "cross_fit_by": ("folds in the order of time", "Teile in zeitlicher Reihenfolge"),
 }
+
+
+def _purge(params: SplitParams) -> tuple[str, str]:
+    if params.label_purge:
+        return "are known before the test begins", "sind vor Testbeginn bekannt"
+    if params.mode == "grouped":
+        return (
+            "of other accounts reach into the test, whose base rate is so known to training",
+            "anderer Unternehmen reichen in den Testzeitraum, dessen Grundrate das Training also kennt",
+        )
+    return (
+        "reach into the test, whose figures are too good",
+        "reichen in den Testzeitraum, dessen Kennzahlen zu gut sind",
+    )
 
 
 def _folds(params: SplitParams) -> str:

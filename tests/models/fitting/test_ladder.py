@@ -21,7 +21,7 @@ from models.fitting.cross_fitting import cross_fit
 from models.fitting.folds import Fold
 from models.fitting.half_samples import draw_halves
 from models.fitting.ladder import climb, fit_stack
-from models.fitting.linear import fit_base_rate, fit_linear, fit_segments, robust_columns
+from models.fitting.linear import ENTRY, fit_base_rate, fit_entry, fit_linear, fit_segments, robust_columns
 from models.fitting.stack import Stack
 from models.params import TrainParams
 from models.quality.metrics import log_loss
@@ -142,6 +142,38 @@ def test_models_add_up_with_their_weights() -> None:
     expected = 0.3 * segments.predict_log_odds(matrix) + 0.6 * linear.predict_log_odds(matrix) - 0.1
     np.testing.assert_allclose(both.predict_log_odds(matrix), expected, atol=1e-12)
     assert (variance > 0).all()
+
+
+def test_terms_of_one_number_add_up_only_where_they_look_at_it_alike() -> None:
+    term = NumberTerm(0, True, 0.0, 4.0, 1.5, 0.3, 0.1, -0.2)
+    one, other = (AdditiveModel(("x",), base, (term,), ()) for base in (0.5, -1.0))
+    both = combined([(0.25, one), (2.0, other)], 1.0)
+    rows = np.array([[0.0], [9.0], [np.nan]], np.float32)
+    expected = 0.25 * one.predict_log_odds(rows) + 2.0 * other.predict_log_odds(rows) + 1.0
+    np.testing.assert_allclose(both.predict_log_odds(rows), expected, atol=1e-12)
+    with pytest.raises(ValueError, match="column 0: two models have different terms"):
+        combined([(1.0, one), (1.0, replace(other, numbers=(replace(term, mean=1.0),)))], 0.0)
+
+
+def test_few_leads_tell_their_first_moment_from_later_ones() -> None:
+    """Most rows are later looks at a lead, whose rate is half as high; a lead's first moment must not be told their rate."""
+    random = np.random.default_rng(4)
+    first = np.tile([True, False, False, False], 60)
+    days = np.where(first, 0.0, random.integers(1, 12, 240) * 7.0)
+    names = [*(f"attribute__x{number}" for number in range(60)), ENTRY]
+    matrix = np.column_stack([random.normal(size=(240, 60)), days]).astype(np.float32)
+    labels = (random.random(240) < np.where(first, 0.3, 0.08)).astype(np.float64)
+    weights, groups = np.ones(240), np.repeat(np.arange(60), 4).astype(str)
+    decided = climb((matrix, labels, weights), groups, thirds(240), PARAMS, names, [])
+    binned = bin_rows(matrix, labels, weights, names, [])
+    stack = fit_stack(binned, np.arange(240), weights, groups, decided, PARAMS, []).stack
+    told = expit(stack.predict_log_odds(matrix))
+    rates = labels[first].mean(), labels[~first].mean()
+    entry = expit(fit_entry(matrix, labels, weights, groups, names).predict_log_odds(matrix))
+    for p in (told, entry):
+        assert p[first].mean() - p[~first].mean() > 0.5 * (rates[0] - rates[1])
+    contributions = stack.contributions(matrix)
+    np.testing.assert_allclose(contributions.sum(axis=1), stack.predict_log_odds(matrix), atol=1e-9)
 
 
 def test_segments_are_found_where_they_tell_something_and_shrunk() -> None:

@@ -174,3 +174,19 @@ def test_two_sentences_say_what_was_chosen_and_what_more_would_give() -> None:
     assert "About 120 more days like these would give" in said["en"]
     assert "Etwa 120 weitere solche Tage" in said["de"]
     assert split_sentences(found.params, found.considered[-1], [], None)["en"].count(". ") == 0
+
+
+def test_without_the_purge_no_account_is_on_both_sides_and_the_sentences_say_what_training_knows() -> None:
+    frame = history(1151, 153)
+    found = plan(frame, mode="grouped", label_purge=False)
+    sides = found.slices.slice.to_numpy()
+    accounts = [set(frame["account_id"].dropna()[sides == side]) for side in ("train", "test")]
+    assert all(accounts)
+    assert not accounts[0] & accounts[1]
+    last = frame["snapshot_at"][sides == "train"].max() + pd.Timedelta(days=60)
+    assert last > frame["snapshot_at"][sides == "test"].min()  # labels do reach into the test
+    said = split_sentences(found.params, found.considered[-1], [], None)
+    assert "labels of other accounts reach into the test" in said["en"]
+    assert "anderer Unternehmen reichen in den Testzeitraum" in said["de"]
+    by_time = split_sentences(plan(frame, mode="time", label_purge=False).params, found.considered[-1], [], None)
+    assert "reach into the test, whose figures are too good" in by_time["en"]

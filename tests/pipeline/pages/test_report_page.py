@@ -204,11 +204,11 @@ def test_the_definition_of_more_names_both_windows(trained: Trained) -> None:
 
 def test_few_positives_and_a_missing_purge_are_warned_of(trained: Trained) -> None:
     few = {**trained.result, "positives": 42}
-    text = read(model_card(dataclasses.replace(trained, result=few, metadata={**METADATA, "label_purge": False}))).text[
-        "en"
-    ]
-    assert "Only 42 positives" in text
-    assert "split.label_purge is off" in text
+    for mode, said in (("grouped", "labels of other accounts reach"), ("time", "of the same accounts too, reach")):
+        metadata = {**METADATA, "label_purge": False, "split_mode": mode}
+        text = read(model_card(dataclasses.replace(trained, result=few, metadata=metadata))).text["en"]
+        assert "Only 42 positives" in text
+        assert text.count(said) == 2  # beside the figures, and in the definition of the split
 
 
 def test_undefined_metrics_are_dashes(trained: Trained) -> None:
