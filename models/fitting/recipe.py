@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from features.catalog import Catalog
 from models.calibration.apply import Calibration
@@ -34,7 +33,7 @@ from models.fitting.half_samples import Fit, answer_of_half, draw_halves, fit_un
 from models.fitting.ladder import LOOK_BELOW, climb, fit_stack
 from models.fitting.prior_correction import prior_offset, shift_log_odds
 from models.fitting.row_weights import row_groups, sample_rate, snapshot_weights
-from models.fitting.side_by_side import side_by_side
+from models.fitting.side_by_side import on_one_blas_thread, side_by_side
 from models.fitting.splits import FITTED
 from models.fitting.stack import Stack
 from models.fitting.uncertainty import Uncertainty
@@ -63,6 +62,7 @@ class Product:
     ladder: dict[str, object]
 
 
+@on_one_blas_thread
 def fit_product(
     matrix: np.ndarray,
     frame: pd.DataFrame,
@@ -170,6 +170,7 @@ def fit_product(
     return Product(classifier, calibrated, uncertainty, cutoffs, reached, rounds, ladder)
 
 
+@on_one_blas_thread
 def fit_baselines(
     matrix: np.ndarray,
     frame: pd.DataFrame,
@@ -227,9 +228,8 @@ def fit_baselines(
     def values_of(model: Baseline) -> np.ndarray:
         return model.fit(fitted, names, categorical, labels, weights).predict(asked)
 
-    with threadpool_limits(limits=1, user_api="blas"):  # sums of parts depend on how many threads there are
-        tasks = [partial(values_of, model) for model in models.values()]
-        predicted = dict(zip(models, side_by_side(tasks, workers), strict=True))
+    tasks = [partial(values_of, model) for model in models.values()]
+    predicted = dict(zip(models, side_by_side(tasks, workers), strict=True))
     # A constant must not look bad for rows of another kind: moments that the headline figures look at have a rate of their own
     is_headline = frame["is_headline"].to_numpy(dtype=bool)
     for kind in (True, False):

@@ -2,11 +2,30 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
-__all__ = ["side_by_side"]
+from threadpoolctl import threadpool_limits
 
+__all__ = ["on_one_blas_thread", "side_by_side"]
+
+Given = ParamSpec("Given")
 Result = TypeVar("Result")
+
+
+def on_one_blas_thread(function: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Decorate a function so that linear algebra in it, and in the tasks that it runs, has one thread.
+
+    A sum that is split among threads depends on how many there are. And where systems of equations are small, threads that
+    wait for one another take more processor time than the equations do.
+    """
+
+    @wraps(function)
+    def limited(*arguments: Given.args, **named: Given.kwargs) -> Result:
+        with threadpool_limits(limits=1, user_api="blas"):
+            return function(*arguments, **named)
+
+    return limited
 
 
 def side_by_side(tasks: Sequence[Callable[[], Result]], workers: int) -> list[Result]:

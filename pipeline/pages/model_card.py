@@ -6,7 +6,7 @@ from pipeline.pages.audit_page import findings_section
 from pipeline.pages.card_definition import definition, split_rule
 from pipeline.pages.card_review import erasure_part, fairness_part, population_part
 from pipeline.pages.html import date, facts, figure, number, page, percent, section, table
-from pipeline.pages.plots import figure_png
+from pipeline.pages.pictures import picture_png
 from pipeline.pages.report_parts import (
     Trained,
     headline_tiles,
@@ -210,7 +210,7 @@ def _calibration(trained: Trained, language: str) -> str:
         "Rang in einer Anfrage.",
     )
     picture = figure(
-        figure_png("reliability", trained.plots["reliability"], language, trained.target),
+        picture_png(trained, "reliability", language),
         say(language, "Calibration", "Kalibrierung"),
     )
     tiers = table([say(language, "tier", "Stufe"), say(language, "probability", "Wahrscheinlichkeit")], rows)

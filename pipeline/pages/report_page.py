@@ -5,7 +5,7 @@ from typing import Any
 from models.bundle import Bundle
 from pipeline.pages.html import figure, number, page, percent, section
 from pipeline.pages.interactive import interactive_page
-from pipeline.pages.plots import figure_png
+from pipeline.pages.pictures import picture_png
 from pipeline.pages.report_parts import (
     Feature,
     Trained,
@@ -83,11 +83,10 @@ def _found_at_capacity(trained: Trained) -> float | None:
 def _body(trained: Trained, language: str) -> str:
     result = trained.result
     every = result.get("all_snapshots")
-    plots = plots_with_words(trained)
 
     def picture(name: str, en: str, de: str, *, full: bool = False) -> str:
         caption = say(language, en, de)
-        return figure(figure_png(name, plots[name], language, trained.target), caption, caption, full=full)
+        return figure(picture_png(trained, name, language), caption, caption, full=full)
 
     words_of = trained.words
     (who, wer), (do, tun), (found, gefunden) = words_of.rows, words_of.do, words_of.positives

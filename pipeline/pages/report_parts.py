@@ -88,6 +88,8 @@ class Trained:
         `segments.json`; None: the test was not cut.
     findings : sequence of Finding
         Of the leakage audit.
+    drawn : dict
+        Name and language to the PNG of a figure, once it is drawn; see `pipeline.pages.pictures`.
     """
 
     metadata: Mapping[str, Any]
@@ -105,6 +107,7 @@ class Trained:
     hashes: Mapping[str, str] = field(default_factory=dict)
     segments: Mapping[str, Any] | None = None
     findings: Sequence[Finding] = ()
+    drawn: dict[tuple[str, str], bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def ordinal(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.matrix.segment_rows import dimension_words, value_words
 from pipeline.pages.html import figure, interval, number, percent, table
-from pipeline.pages.plots import figure_png
+from pipeline.pages.pictures import picture_png
 from pipeline.pages.report_parts import Trained, say
 
 __all__ = ["points", "segment_figures", "segment_tables", "segments_text", "too_few_text"]
@@ -92,9 +92,7 @@ def segment_figures(trained: Trained, names: Sequence[str], language: str) -> st
         ),
     }
     return "".join(
-        figure(
-            figure_png(name, trained.plots[name], language, trained.target), captions[name], captions[name], full=True
-        )
+        figure(picture_png(trained, name, language), captions[name], captions[name], full=True)
         for name in names
         if trained.plots.get(name)
     )

@@ -232,6 +232,21 @@ def test_pages_are_self_contained_and_the_same_each_time(trained: Trained, write
     assert "@import" not in html
 
 
+def test_a_figure_on_several_pages_is_drawn_once(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[str, str]] = []
+
+    def draw(name: str, rows: Any, language: str, target: str) -> bytes:
+        drawn.append((name, language))
+        return figure_png(name, rows, language, target)
+
+    monkeypatch.setattr("pipeline.pages.pictures.figure_png", draw)
+    pages = report_page(trained), model_card(trained)
+    assert len(drawn) == len(set(drawn))
+    shown = [set(re.findall(r"data:image/png;base64,([^\"]+)", text)) for text in pages]
+    assert shown[0] & shown[1]
+    assert dataclasses.replace(trained).drawn == {}  # a changed model shows nothing of another
+
+
 def test_report_leads_with_what_capacity_finds(trained: Trained) -> None:
     found = trained.result["product"]["precision_at_capacity"]["value"] * 60 / trained.result["positives"]
     assert f"finds {100 * found:.0f} % of the qualified, " in read(report_page(trained)).text["en"]
