@@ -106,7 +106,7 @@ def _counted_time(
     is_time = TIME_WORDS.search(normal(column.name)) is not None or bool(concepts(column.name) & TIME_CONCEPTS)
     for digits, called in EPOCH_DIGITS.items():
         named = is_time or word_of(column.name, "stages") is not None
-        if named and shapes.get("9" * digits, 0) == few:
+        if named and shapes.get("9" * digits, 0) + shapes.get("9" * digits + ".9", 0) == few:
             scale = 10 ** (digits - 10)
             if _lies_between(connection, loaded, column.name, *(bound * scale for bound in EPOCH_RANGE)):
                 way = MomentFormat(called, True, True)

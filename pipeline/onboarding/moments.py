@@ -197,7 +197,7 @@ def moment_sql(moments: Moments, value: str, zone: str, *, name: str = "moment")
         return "NULL"
     first = known[0].format
     if first in EPOCHS:
-        return f"make_timestamp(try_cast({value} AS BIGINT) * {EPOCHS[first]})"
+        return f"make_timestamptz(try_cast({value} AS BIGINT) * {EPOCHS[first]})"
     if first == "excel":
         days = f"to_microseconds((round(try_cast({value} AS DOUBLE) * 86400) * 1000000)::BIGINT)"
         return f"((TIMESTAMP '1899-12-30' + {days}) AT TIME ZONE '{zone}')"

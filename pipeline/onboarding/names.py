@@ -87,7 +87,8 @@ def words(name: str) -> frozenset[str]:
 @functools.cache
 def _phrases(section: str) -> list[tuple[str, str]]:
     found = [(phrase, key) for table in _tables() for key, phrases in table[section].items() for phrase in phrases]
-    return sorted(found, key=lambda item: (-len(item[0]), item[0]))
+    # "Lead" and "new" say least: a lead that is "SQL" or "lost" is that.
+    return sorted(found, key=lambda item: (item[1] == "inquiry" and " " not in item[0], -len(item[0]), item[0]))
 
 
 @functools.cache
@@ -125,10 +126,10 @@ def stage_of(value: str) -> str | None:
 
     Examples
     --------
-    >>> stage_of("Closed - Not Converted"), stage_of("Marketing Qualified Lead"), stage_of("Neu"), stage_of("purple")
+    >>> stage_of("Closed - Not Converted"), stage_of("Lead (MQL)"), stage_of("Not contacted"), stage_of("purple")
     ('disqualified', 'mql', 'inquiry', None)
     """
-    return word_of(value, "stages")
+    return word_of(re.sub(r"[()]", " ", value), "stages")  # what stands in brackets counts in a value
 
 
 @functools.cache

@@ -5,7 +5,23 @@ from dataclasses import dataclass, field
 
 from pipeline.onboarding.columns import Column, Table
 
-__all__ = ["Activity", "Attribute", "History", "Plan", "Question", "Reference", "StageColumn", "StatusStages"]
+__all__ = [
+    "OUTCOMES",
+    "SAME",
+    "Activity",
+    "Attribute",
+    "History",
+    "Plan",
+    "Question",
+    "Reference",
+    "StageColumn",
+    "StatusStages",
+]
+
+# What may stand for "sales saw a real need", the most exact first; those further on are used where none before is there.
+OUTCOMES = ("sales_qualified", "opportunity", "converted", "won", "customer")
+# Stages that are the contract's own.
+SAME = ("inquiry", "mql", "sal", "sales_qualified", "disqualified", "recycled", "customer")
 
 
 @dataclass(frozen=True)

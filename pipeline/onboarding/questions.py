@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 
 from rich.prompt import Prompt
+from rich.text import Text
 
 from features.errors import DataError
 from pipeline.console import console
 from pipeline.onboarding.plan import Question
+from pipeline.onboarding.source_parts import one_line
 
 __all__ = ["Ask", "asker", "parse_answers"]
 
@@ -54,18 +56,29 @@ def asker(answers: Mapping[str, str], *, yes: bool, asked: list[tuple[Question, 
             answer = question.default
             if answer is None:
                 raise DataError(
-                    f"{question.text} {question.because} A guess would change what a row means. Answer it with --set "
-                    f"{question.key}=..., allowed: {', '.join(question.choices) or 'any'}."
+                    one_line(
+                        f"{question.text} {question.because} A guess would change what a row means. Answer it with --set "
+                        f"{question.key}=..., allowed: {', '.join(question.choices) or 'any'}."
+                    )
                 )
         if answer is None:
-            choices = list(question.choices) or None
-            console.print(question.because, style="dim", markup=False)
-            answer = (
-                Prompt.ask(question.text, choices=choices, console=console)
-                if question.default is None
-                else Prompt.ask(question.text, choices=choices, default=question.default, console=console)
-            )
+            answer = _prompted(question)
         asked.append((question, answer))
         return answer
 
     return ask
+
+
+def _prompted(question: Question) -> str:
+    """Ask in the terminal, again until the answer is one of the choices."""
+    console.print(one_line(question.because), style="dim", markup=False)
+    text, choices = Text(one_line(question.text)), list(question.choices) or None
+    try:
+        if question.default is None:
+            return Prompt.ask(text, choices=choices, console=console)
+        return Prompt.ask(text, choices=choices, default=question.default, console=console)
+    except EOFError as error:
+        raise DataError(
+            f"{one_line(question.text)} Nobody can answer here. "
+            f"Use --yes, which takes what is sure, or --set {question.key}=..."
+        ) from error

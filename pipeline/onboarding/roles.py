@@ -10,7 +10,7 @@ from pipeline.onboarding.plan import Question, Reference
 from pipeline.onboarding.questions import Ask
 from pipeline.tables.duckdb import Connection
 
-__all__ = ["Roles", "assign_roles", "created_column", "stage_word", "status_columns", "time_columns"]
+__all__ = ["Roles", "assign_roles", "created_column", "reason_column", "stage_word", "status_columns", "time_columns"]
 
 STAGE_ROWS = 0.5  # of a status column's rows name a stage that is known
 HISTORY_REPEATS = 1.05  # rows per lead from which a status is a history
@@ -58,6 +58,11 @@ def time_columns(table: Table) -> list[Column]:
     """List the moments at which a row of activity may have happened: named so first, then as they stand."""
     moments = [c for c in table.moments() if not concepts(c.name) & {"modified_at", "recorded_at"}]
     return sorted(moments, key=lambda c: ("occurred_at" not in concepts(c.name), "created_at" in concepts(c.name)))
+
+
+def reason_column(table: Table) -> str | None:
+    """Find the column that says why a lead was lost."""
+    return next((c.name for c in table.columns.values() if "reason" in concepts(c.name) and c.type == "category"), None)
 
 
 def assign_roles(connection: Connection, tables: list[Table], ask: Ask) -> Roles:

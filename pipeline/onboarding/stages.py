@@ -3,24 +3,24 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from features.errors import DataError
+from pipeline.onboarding.asked_stages import (
+    AT_CREATION,
+    ask_for_other_stages,
+    ask_for_outcome,
+    check_answers,
+    stages_of,
+)
 from pipeline.onboarding.cells import filled_sql, value_sql
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.names import concepts, stage_of
-from pipeline.onboarding.plan import History, Plan, Question, Reference, StageColumn, StatusStages
+from pipeline.onboarding.plan import OUTCOMES, SAME, History, Plan, Question, Reference, StageColumn, StatusStages
 from pipeline.onboarding.questions import Ask
-from pipeline.onboarding.roles import Roles, created_column, stage_word, status_columns, time_columns
+from pipeline.onboarding.roles import Roles, created_column, reason_column, stage_word, status_columns, time_columns
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection
 
-__all__ = ["OUTCOMES", "SAME", "find_stages"]
+__all__ = ["find_stages"]
 
-# What may stand for "sales saw a real need", the most exact first; those further on are used where none before is there.
-OUTCOMES = ("sales_qualified", "opportunity", "converted", "won", "customer")
-# Stages that are the contract's own.
-SAME = ("inquiry", "mql", "sal", "sales_qualified", "disqualified", "recycled", "customer")
-NONE, CREATION = "none", "creation"  # answers that name no column
-AT_CREATION = "a lead is marketing-qualified when it is created: no column or status says MQL"
 AGREE = 0.98  # of the rows with both, two columns of one stage hold one moment
 LOST_WORDS, WON_WORDS = ("disqualified",), ("won", "converted", "customer", "sales_qualified", "opportunity")
 
@@ -33,9 +33,9 @@ def find_stages(connection: Connection, plan: Plan, roles: Roles, ask: Ask, answ
     DataError
         Two columns disagree about one stage, or one may be the outcome, and nobody answers.
     """
-    _check_answers(plan, roles, answers)
+    check_answers(plan, roles, answers)
     found = [
-        StageColumn(table, refers, column, word, _reason(table))
+        StageColumn(table, refers, column, word, reason_column(table))
         for table, refers in [(plan.people, None), *roles.deals]
         for column in table.moments()
         if (word := answered(answers, column) or stage_word(column)) is not None
@@ -56,96 +56,16 @@ def find_stages(connection: Connection, plan: Plan, roles: Roles, ask: Ask, answ
     plan.histories = [_with_outcome(history, plan) for history in plan.histories]
     plan.statuses = list(_statuses(connection, plan, roles))
     named = "sales_qualified" in answers
-    if "sales_qualified" not in _stages_of(plan):
-        _without_outcome(plan, roles, ask)
-        named = "sales_qualified" in _stages_of(plan)
+    if "sales_qualified" not in stages_of(plan):
+        ask_for_outcome(plan, roles, ask)
+        named = "sales_qualified" in stages_of(plan)
     if named:
-        _other_stages(plan, roles, ask)
-
-
-def _check_answers(plan: Plan, roles: Roles, answers: dict[str, str]) -> None:
-    """Let no answer about a stage name a column that holds no moments."""
-    tables = [plan.people, *(table for table, _ in roles.deals)]
-    moments = [column.name for table in tables for column in table.moments()]
-    for stage in (*SAME, *OUTCOMES):
-        named = answers.get(stage)
-        if named is not None and named not in (*moments, NONE, CREATION):
-            raise DataError(
-                f"--set {stage}={named}: no such column of moments; there are {', '.join(moments) or 'none'}."
-            )
+        ask_for_other_stages(plan, roles, ask)
 
 
 def answered(answers: dict[str, str], column: Column) -> str | None:
     """Give the stage that `--set STAGE=COLUMN` names a column for."""
     return next((stage for stage in (*SAME, *OUTCOMES) if answers.get(stage) == column.name), None)
-
-
-def _unexplained(plan: Plan, roles: Roles) -> list[tuple[Table, Reference | None, Column]]:
-    """List the moments that no name explains."""
-    known = {(item.table.name, item.column.name) for item in plan.stage_columns}
-    return [
-        (table, refers, column)
-        for table, refers in [(plan.people, None), *roles.deals]
-        for column in table.moments()
-        if (table.name, column.name) not in known
-        and not concepts(column.name) & {"created_at", "modified_at", "recorded_at"}
-        and column is not plan.created
-    ]
-
-
-def _without_outcome(plan: Plan, roles: Roles, ask: Ask) -> None:
-    """Ask for the outcome among the moments that nothing else explains; where there are none, say that it is missing."""
-    text, because = (
-        "Which column says when sales qualified a lead?",
-        "No column, status or history says so by its name.",
-    )
-    if not _ask_for(plan, roles, ask, "sales_qualified", text, NONE, None, because):
-        plan.unsure.append(
-            "nothing in these files says which leads sales qualified: they can be read, but nothing can be learned until a "
-            "file with the outcome (a date, a status or a history of stages) is added"
-        )
-
-
-def _other_stages(plan: Plan, roles: Roles, ask: Ask) -> None:
-    """Ask for rejections and hand-over, too, where somebody had to name the outcome: names that say nothing are many."""
-    ends = _stages_of(plan)
-    if "disqualified" not in ends:
-        text, because = "Which column says when sales rejected a lead?", "Without one, rejected leads count as open."
-        _ask_for(plan, roles, ask, "disqualified", text, NONE, NONE, because)
-    if plan.starts_at_creation:
-        text, because = "Which column says when marketing handed a lead to sales?", "Without one, it is its creation."
-        if _ask_for(plan, roles, ask, "mql", text, CREATION, CREATION, because):
-            plan.starts_at_creation = False
-            plan.notes.remove(AT_CREATION)
-
-
-def _ask_for(
-    plan: Plan, roles: Roles, ask: Ask, stage: str, text: str, nothing: str, default: str | None, because: str
-) -> bool:
-    """Ask which unexplained moment is a stage's; returns whether one is. Nobody is asked where there are none."""
-    moments = [
-        (table, refers, column)
-        for table, refers, column in _unexplained(plan, roles)
-        if stage == "mql" or column.filled < table.rows
-    ]
-    if not moments:
-        return False
-    choices = (*(column.name for _, _, column in moments), nothing)
-    answer = ask(Question(stage, text, choices, default, because))
-    for table, refers, column in moments:
-        if column.name == answer:
-            plan.stage_columns.append(StageColumn(table, refers, column, stage, _reason(table)))
-            return True
-    return False
-
-
-def _stages_of(plan: Plan) -> set[str]:
-    stages = {i.stage for i in plan.stage_columns} | {s.stage for s in plan.statuses}
-    return stages | {stage for history in plan.histories for stage in history.stages.values()}
-
-
-def _reason(table: Table) -> str | None:
-    return next((c.name for c in table.columns.values() if "reason" in concepts(c.name) and c.type == "category"), None)
 
 
 def _deals_created(roles: Roles, found: list[StageColumn]) -> list[StageColumn]:
@@ -187,7 +107,7 @@ def _history(table: Table, refers: Reference, status: Column) -> History:
     moment = time_columns(table)[0]
     recorded = next((c for c in table.moments() if "recorded_at" in concepts(c.name)), None)
     owner = next((c.name for c in table.columns.values() if "owner" in concepts(c.name)), None)
-    return History(table, refers, status.name, stages, moment, _reason(table), owner, recorded)
+    return History(table, refers, status.name, stages, moment, reason_column(table), owner, recorded)
 
 
 def _one_outcome(
@@ -296,7 +216,7 @@ def _statuses(connection: Connection, plan: Plan, roles: Roles) -> Iterable[Stat
                 )
                 plan.unsure.append(f"{table.name}: {number:,} row(s) are {stage} by {status.name} alone, {dated}")
                 yield StatusStages(
-                    table, refers, status.name, values, stage, modified, at_export, dates, _reason(table)
+                    table, refers, status.name, values, stage, modified, at_export, dates, reason_column(table)
                 )
                 break
 

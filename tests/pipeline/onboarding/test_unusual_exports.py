@@ -1,0 +1,193 @@
+"""Exports that programs rarely write: counted times, odd clocks, objects in JSON, repeated files, cells of a megabyte."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import xlsxwriter
+
+from features.errors import DataError
+from pipeline.onboarding.column_moments import UNREAD_DATES
+from pipeline.onboarding.columns import Column
+from pipeline.onboarding.layout import detect_layout
+from pipeline.onboarding.moments import format_of_shape
+from pipeline.onboarding.roles import stage_word
+
+MILLISECONDS = 1_704_103_200_000  # 2024-01-01 10:00 UTC
+DAY = 86_400_000
+
+
+def write(path: Path, head: str, rows: list[str]) -> Path:
+    path.write_text("\n".join([head, *rows, ""]), encoding="utf-8")
+    return path
+
+
+def days(n: int) -> int:
+    return MILLISECONDS + n * DAY
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Datensatz-ID,Erstellungsdatum,Datum Marketing-qualifizierter Lead,Datum Sales-qualifizierter Lead,Lead-Status",
+        "id,properties.createdate,properties.hs_lifecyclestage_marketingqualifiedlead_date,"
+        "properties.hs_lifecyclestage_salesqualifiedlead_date,properties.hs_lead_status",
+        "Id,CreatedDate,MQL_Date__c,Became_SQL_On__c,Lead_Status__c",
+    ],
+)
+def test_milliseconds_under_the_names_of_several_programs(head: str, look, read, tmp_path: Path) -> None:
+    rows = [
+        f"{90000 + i},{days(i)}.0,{days(i + 1)},{days(i + 5) if i % 3 == 0 else ''},{'UNQUALIFIED' if i % 3 == 1 else 'OPEN'}"
+        for i in range(60)
+    ]
+    proposal = look(write(tmp_path / "leads.csv", head, rows))
+    assert proposal.plan.attributes == []
+    assert (proposal.durations.qualified, proposal.durations.disqualified) == (20, 20)
+    _, tables = read(proposal)
+    assert tables["leads"]["created_at"].min() == pd.Timestamp("2024-01-01 10:00", tz="UTC")
+    assert tables["stage_changes"]["stage"].value_counts()["sales_qualified"] == 20
+
+
+def test_serial_days_of_a_workbook_are_moments_by_their_names(look, read, tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(str(tmp_path / "leads.xlsx")) as book:
+        sheet = book.add_worksheet()
+        sheet.set_column(0, 0, None, None, {"hidden": True})
+        for column, name in enumerate(
+            ["(Do Not Modify) Lead", "Created On", "Handed over on", "Qualified On", "Plot size"]
+        ):
+            sheet.write_string(0, column, name)
+        for i in range(40):
+            sheet.write_string(i + 1, 0, f"L{i}")
+            for column, day in ((1, 45_292.5 + i), (2, 45_293.25 + i), (4, 40_000 + i % 4)):
+                sheet.write_number(i + 1, column, day)
+            if i % 2:
+                sheet.write_number(i + 1, 3, 45_299.5 + i)
+    proposal = look(tmp_path / "leads.xlsx")
+    assert [attribute.name for attribute in proposal.plan.attributes] == ["plot_size"]
+    _, tables = read(proposal)
+    assert tables["leads"]["created_at"].min() == pd.Timestamp("2024-01-01 12:00", tz="UTC")
+    assert tables["stage_changes"]["stage"].value_counts().to_dict() == {"mql": 40, "sales_qualified": 20}
+
+
+def test_ids_of_as_many_digits_are_no_moments(look, tmp_path: Path) -> None:
+    rows = [f"{4_006_381_333_931 + i},2024-01-0{1 + i % 9},{1_000_000_000_000 + i},2024-02-01" for i in range(30)]
+    plan = look(write(tmp_path / "leads.csv", "Lead at id,created,order number,mql", rows)).plan
+    assert plan.lead_id.type == "number"
+    assert plan.people.column("order number").type == "number"
+
+
+def test_dots_between_hours_and_minutes(look, read, tmp_path: Path) -> None:
+    assert format_of_shape("99-99-9999 99.99.99") is not None
+    rows = [f"L{i},{1 + i:02d}-01-2024 10.30,{1 + i:02d}-02-2024 10.30" for i in range(20)]
+    _, tables = read(look(write(tmp_path / "leads.csv", "id,created,mql", rows)))
+    assert tables["leads"]["created_at"].min() == pd.Timestamp("2024-01-01 10:30", tz="UTC")
+
+
+def test_dates_that_nobody_can_read_are_named_and_left_out(look, tmp_path: Path) -> None:
+    rows = [f"L{i},2024-01-02,{1 + i % 9} stycznia 2024" for i in range(30)]
+    plan = look(write(tmp_path / "leads.csv", "id,created,zakwalifikowany", rows)).plan
+    assert plan.attributes == []
+    assert any(f"column zakwalifikowany holds {UNREAD_DATES}" in text for text in plan.unsure)
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [
+        ("Became a Lead Date", "inquiry"),
+        ("Lead am", "inquiry"),
+        ("Lead retenu le", None),
+        ("Lead SQL Datum", "sales_qualified"),
+    ],
+)
+def test_the_word_lead_beside_others_explains_nothing(name: str, stage: str | None) -> None:
+    assert stage_word(Column(name, "moment", 1, 1)) == stage
+
+
+def test_two_words_for_yes_are_no_boolean(look, tmp_path: Path) -> None:
+    rows = [f"L{i},2024-01-02,{'xy'[i % 2]},{'x' if i % 2 else ''}" for i in range(30)]
+    columns = look(write(tmp_path / "leads.csv", "id,created,variant,newsletter", rows)).plan.people.columns
+    assert (columns["variant"].type, columns["newsletter"].type) == ("category", "boolean")
+
+
+def test_fields_of_objects_in_json_lines_are_columns(look, read, tmp_path: Path) -> None:
+    people = write(tmp_path / "leads.csv", "id,created,mql", [f"L{i},2024-01-01,2024-01-02" for i in range(20)])
+    events = [
+        {"event": "Page Viewed", "ts": "2024-01-01T12:00:00Z", "user": {"id": f"L{i}"} if i else None,
+         "context": {"page": {"path": "/pricing", "it's": 1}}} for i in range(20)
+    ]  # fmt: skip
+    (tmp_path / "events.jsonl").write_text("\n".join(map(json.dumps, events)), encoding="utf-8")
+    proposal = look(people, tmp_path / "events.jsonl")
+    counts, tables = read(proposal)
+    assert counts["touchpoints"].kept == 20
+    assert tables["touchpoints"]["lead_id"].notna().sum() == 19
+    assert set(tables["touchpoints"]["asset"]) == {"/pricing"}
+
+
+def test_rows_of_nobody_are_said(look, tmp_path: Path) -> None:
+    people = write(tmp_path / "leads.csv", "id,created,mql", [f"L{i},2024-01-01,2024-01-02" for i in range(20)])
+    rows = [f"v{i},2024-01-01 12:00,page view,/x" for i in range(20)]
+    visits = write(tmp_path / "visits.csv", "visitor id,time,event,page", rows)
+    assert any("20 rows are visits of unknown people" in text for text in look(people, visits).plan.unsure)
+
+
+def test_a_file_given_twice_is_read_once(look, read, tmp_path: Path) -> None:
+    rows = [f"L{i},2024-01-01,2024-01-02" for i in range(20)]
+    files = [write(tmp_path / name, "id,created,mql", rows) for name in ("leads.csv", "leads (1).csv")]
+    proposal = look(*files)
+    assert any("leads (1).csv holds the same bytes" in note for note in proposal.plan.notes)
+    counts, _ = read(proposal)
+    assert counts["leads"].kept == 20
+
+
+def test_exports_of_one_list_at_two_times_are_told_apart_from_parts(look, tmp_path: Path) -> None:
+    files = [
+        write(tmp_path / f"{month}.csv", "id,created,mql", [f"L{i},2024-01-01,2024-0{month}-02" for i in range(20)])
+        for month in (1, 2)
+    ]
+    with pytest.raises(DataError, match=r"exports of one list at several times\. Give the newest one alone"):
+        look(*files)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("", "is empty"), ("\r\n \r\n", "is empty"), ("id,created,mql\n", "a header and no row")]
+)
+def test_files_without_rows(text: str, message: str, look, tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_bytes(text.encode())
+    with pytest.raises(DataError, match=message):
+        look(path)
+
+
+def test_cells_longer_than_python_s_reader_takes(look, read, tmp_path: Path) -> None:
+    rows = [f'L{i},2024-01-01,2024-01-02,"{"x" * 200_000 if i == 3 else "y"}\n"' for i in range(20)]
+    counts, _ = read(look(write(tmp_path / "leads.csv", "id,created,mql,notes", rows)))
+    assert counts["leads"].kept == 20
+    assert detect_layout(["a;b\n", "1;" + "x" * 200_000 + "\n"]).separator == ";"
+
+
+def test_a_cell_too_long_to_be_read_is_not_repeated_in_the_message(look, tmp_path: Path) -> None:
+    rows = [f'L{i},2024-01-01,2024-01-02,"{"x" * 2_000_100 if i == 3 else "y"}"' for i in range(20)]
+    with pytest.raises(DataError, match="longer than 2,000,000 bytes") as stopped:
+        look(write(tmp_path / "leads.csv", "id,created,mql,notes", rows))
+    assert len(str(stopped.value)) < 2_000
+
+
+def test_an_order_that_is_said_of_one_column_holds_for_its_file(look, read, tmp_path: Path) -> None:
+    path = write(tmp_path / "leads.csv", "id,created,mql", ["A,03/04/2024,04/04/2024", "B,05/06/2024,06/06/2024"])
+    _, tables = read(look(path, dates__created="day"))
+    assert tables["leads"]["created_at"].max() == pd.Timestamp("2024-06-05", tz="UTC")
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ({"outcom": "won"}, r"--set outcom=\.\.\.: nobody asks that; there are .*sales_qualified"),
+        ({"sales_qualified": "source"}, "no such column of moments; there are created, mql, won"),
+        ({"created_at": "creatd"}, "no such column of moments; there are created"),
+    ],
+)
+def test_answers_that_answer_nothing_stop(answers: dict[str, str], message: str, look, tmp_path: Path) -> None:
+    rows = [f"L{i},2024-01-01,2024-01-02,2024-01-0{3 + i % 5},web" for i in range(20)]
+    with pytest.raises(DataError, match=message):
+        look(write(tmp_path / "leads.csv", "id,created,mql,won,source", rows), **answers)
