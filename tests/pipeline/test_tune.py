@@ -50,7 +50,7 @@ def tunable(workspace: Path, frame: pd.DataFrame, catalog: Any) -> Path:
     )
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     for old, new in (
-        ("  mode: grouped  ", "  mode: time  "),
+        ("  mode: auto  ", "  mode: time  "),
         ("  label_days: 60 ", "  label_days: 5 "),
         ("  num_threads: 2", "  num_threads: 1"),
         ("  startup_trials: 8 ", "  startup_trials: 2 "),
