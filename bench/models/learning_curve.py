@@ -186,7 +186,16 @@ def curve_table(name: str, points: list[dict[str, Any]]) -> Table:
 def main() -> None:
     """Measure the draws that are missing, then print, write and draw what there is."""
     # What `curve` needs no simulated company for must not import one
-    from bench.models.short_histories import DRAWS, QUICK, SET_DRAWS, hours_left, measure, simulated_company, summary
+    from bench.models.short_histories import (
+        DRAWS,
+        QUICK,
+        SET_DRAWS,
+        SET_QUICK,
+        hours_left,
+        measure,
+        simulated_company,
+        summary,
+    )
     from bench.models.short_histories_table import markdown, missed, picture_png
 
     parser = argparse.ArgumentParser(prog="python -m bench.models.learning_curve")
@@ -199,7 +208,8 @@ def main() -> None:
     file = RESULTS / f"{name}.json"
     done: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["draws"] if file.exists() else []
     there = {(one["set"], one["leads"], one["draw"]) for one in done}
-    plan: dict[int, int] = SET_DRAWS if arguments.sets else QUICK if arguments.quick else DRAWS
+    few, many = (SET_QUICK, SET_DRAWS) if arguments.sets else (QUICK, DRAWS)
+    plan: dict[int, int] = few if arguments.quick else many
     late = False
     with progress() as bar:
         task = bar.add_task("draws")
@@ -221,7 +231,7 @@ def main() -> None:
     text = "\n".join([markdown(rows), "", *missed(rows)])
     file.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
     file.with_suffix(".png").write_bytes(picture_png([row for row in rows if row["set"] == rows[0]["set"]]))
-    console.print(text, markup=False)
+    console.print(text, markup=False, soft_wrap=True)
     console.print(
         f"{sum(row['seconds'] for row in rows) / 3600:.2f} hours of draws; written: {file}, .md and .png beside it"
     )

@@ -31,11 +31,22 @@ from pipeline.params import load_params
 from pipeline.tables.split_file import read_split
 from pipeline.workspaces.workspace import overlay
 
-__all__ = ["CONTENDERS", "DRAWS", "QUICK", "SET_DRAWS", "hours_left", "measure", "simulated_company", "summary"]
+__all__ = [
+    "CONTENDERS",
+    "DRAWS",
+    "QUICK",
+    "SET_DRAWS",
+    "SET_QUICK",
+    "hours_left",
+    "measure",
+    "simulated_company",
+    "summary",
+]
 
 DRAWS = {50: 100, 100: 100, 200: 100, 400: 100, 800: 20, 1600: 20, 6400: 20}
 QUICK = {50: 12, 100: 12, 200: 12, 400: 12, 800: 3, 1600: 3, 6400: 1}
 SET_DRAWS = {200: 10, 800: 10}
+SET_QUICK = {200: 3, 800: 2}
 """Leads to how many draws."""
 
 CONTENDERS = ("product", "trees", "logistic_regression", "odoo_formula", "base_rate")
