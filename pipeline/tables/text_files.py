@@ -158,8 +158,8 @@ def _decoding_finding(path: Path, charset: str) -> str | None:
     called = "UTF-8" if charset == "utf-8" else charset
     if likely == charset:
         return (
-            f"{path}, line {line}, byte {byte}: not {called} (got 0x{got:02x}), and no other encoding fits. If it is a text, open "
-            "it in an editor, correct that line and save it as UTF-8; else export it again."
+            f"{path}, line {line}, byte {byte}: not {called} (got 0x{got:02x}), and no other encoding fits. If it is a text, "
+            "open it in an editor, correct that line and save it as UTF-8; else export it again."
         )
     return (
         f"{path}, line {line}, byte {byte}: not {called} (got 0x{got:02x}); it looks like {likely}. Name the encoding in the "
