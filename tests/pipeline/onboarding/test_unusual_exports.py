@@ -78,6 +78,13 @@ def test_ids_of_as_many_digits_are_no_moments(look, tmp_path: Path) -> None:
     assert plan.people.column("order number").type == "number"
 
 
+def test_numbers_are_not_taken_for_dates(look, tmp_path: Path) -> None:
+    rows = [f"L{i},2024-01-02,{10 + i}.{1234 + i},{40_000 + i},{31 + i % 9}-{1234 + i}" for i in range(30)]
+    columns = look(write(tmp_path / "leads.csv", "id,created,quote,Data volume,Vorgang", rows)).plan.people.columns
+    assert [columns[name].type for name in ("quote", "Data volume")] == ["number", "number"]
+    assert not any(UNREAD_DATES in column.notes for column in columns.values())
+
+
 def test_dots_between_hours_and_minutes(look, read, tmp_path: Path) -> None:
     assert format_of_shape("99-99-9999 99.99.99") is not None
     rows = [f"L{i},{1 + i:02d}-01-2024 10.30,{1 + i:02d}-02-2024 10.30" for i in range(20)]
