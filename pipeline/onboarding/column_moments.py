@@ -20,7 +20,7 @@ DIGITS = "'0123456789', '9999999999'"
 EPOCH_DIGITS = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us"}
 EPOCH_RANGE = (946_684_800, 2_145_916_800)  # of seconds: 2000 to 2037; ids of as many digits lie elsewhere, mostly
 SERIAL_RANGE = (30_000, 60_000)  # of a spreadsheet's days: 1982 to 2064
-TIME_WORDS = re.compile(r"\b(at|am|on|created|erstellt|data|fecha|le)\b|(time|date|datum|zeit|zeitpunkt|stamp|tag)s?\b")
+TIME_WORDS = re.compile(r"\b(at|am|on|le)$|\b(created|erstellt|fecha)\b|(time|date|datum|zeit|zeitpunkt|stamp|tag)s?\b")
 TIME_CONCEPTS = {"created_at", "modified_at", "occurred_at", "recorded_at", "ordered_at", "identified_at"}
 
 

@@ -5,6 +5,7 @@ The same SQL is run here and written into the source, so what was looked at is w
 
 import io
 import json
+import zipfile
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ SUFFIXES = {
     "json": (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz"),
     "parquet": (".parquet", ".pq"),
 }
-PARQUET_MAGIC, ZIP_MAGIC, GZIP_MAGIC = b"PAR1", b"PK\x03\x04", b"\x1f\x8b"
+PARQUET_MAGIC, ZIP_MAGIC, GZIP_MAGIC, PDF_MAGIC = b"PAR1", b"PK\x03\x04", b"\x1f\x8b", b"%PDF"
 JSON_SAMPLE = 1 << 20
 HEAD_ROWS = 60
 TAIL_BYTES = 1 << 20  # a multiple of what a letter takes in any encoding
@@ -92,6 +93,10 @@ def recognise(path: Path, inside: str) -> list[InputTable]:
     if magic == PARQUET_MAGIC:
         relation = f"(SELECT COLUMNS(*)::VARCHAR FROM read_parquet({where}))"
         return [InputTable(inside, path, relation, relation, notes=("Parquet",))]
+    if magic == PDF_MAGIC:
+        raise DataError(f"{path}: a PDF, which holds no table that can be read. Export the list as .csv or .xlsx.")
+    if magic == ZIP_MAGIC and not path.name.lower().endswith(SUFFIXES["workbook"]) and not _is_workbook(path):
+        raise DataError(f"{path}: an archive. Unpack it and name the files in it.")
     if path.name.lower().endswith(SUFFIXES["workbook"]) or magic == ZIP_MAGIC:
         return _sheets(path, inside, where)
     if magic[:2] == GZIP_MAGIC and not path.name.endswith(".gz"):
@@ -100,6 +105,14 @@ def recognise(path: Path, inside: str) -> list[InputTable]:
     if (known := _json(path, inside, where, charset)) is not None:
         return [known]
     return [_delimited(path, inside, where, charset)]
+
+
+def _is_workbook(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return bool({"[Content_Types].xml", "content.xml"} & set(archive.namelist()))
+    except zipfile.BadZipFile as error:
+        raise DataError(f"{path}: an archive that is broken ({error}). Download it again.") from error
 
 
 def _empty(path: Path) -> DataError:
@@ -123,7 +136,8 @@ def _charset(path: Path) -> str:
 
 def _text(path: Path, charset: str) -> TextIO:
     called = "utf-8-sig" if charset == "utf-8" else charset
-    return io.TextIOWrapper(open_bytes(path), encoding=called, newline="")
+    # Only a look: what can't be decoded is told, with its line, by the reader of the whole file.
+    return io.TextIOWrapper(open_bytes(path), encoding=called, errors="replace", newline="")
 
 
 def _delimited(path: Path, inside: str, where: str, charset: str) -> InputTable:
@@ -164,7 +178,7 @@ def _last_lines(path: Path, charset: str) -> list[str]:
     called = "utf-8-sig" if charset == "utf-8" else charset
     with open_bytes(path) as raw:
         if path.name.endswith(".gz") or path.stat().st_size <= TAIL_BYTES:
-            with io.TextIOWrapper(raw, encoding=called, newline="") as text:
+            with io.TextIOWrapper(raw, encoding=called, errors="replace", newline="") as text:
                 return list(deque(text, maxlen=FOOTER_LINES))
         raw.seek(-TAIL_BYTES, io.SEEK_END)
         wide = {"utf-16": "utf-16-le" if _little(path) else "utf-16-be"}.get(charset, charset)

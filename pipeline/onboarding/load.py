@@ -75,11 +75,7 @@ def load(connection: Connection, files: TextFiles, paths: Sequence[Path], folder
     connection.execute("SET preserve_insertion_order = false")
     connection.execute("SET force_compression = 'uncompressed'")  # the tables live for seconds; packing them costs more
     connection.execute("SET VARIABLE raw_dir = ?", [str(folder)])
-    inputs = [
-        found
-        for path in distinct_files(paths)
-        for found in recognise(path, path.resolve().relative_to(folder).as_posix())
-    ]
+    inputs = [found for path in paths for found in recognise(path, path.resolve().relative_to(folder).as_posix())]
     groups: list[tuple[tuple[str, ...], list[InputTable]]] = []
     for number, found in enumerate(inputs):
         names = _load(connection, files, found, f"input_{number}")

@@ -126,9 +126,10 @@ def format_of_shape(shape: str) -> MomentFormat | None:
     return None
 
 
+MONTH_WORD = r"[^\W\d_]{3,10}\.?"
 DATED = re.compile(
-    r"(?:[^\W\d_]+[., ]{1,2})?99?(?:\D{1,3}|\.? ?(?:de )?[^\W\d_]{3,10}\.?,? ?(?:de )?)(?:99?\D{1,3})?9999(?:\D.*)?|"
-    r"9999\D{1,3}(?:99?|[^\W\d_]{3,10})\D{1,3}99?(?:\D.*)?"
+    rf"(?:[^\W\d_]+[., ]{{1,2}})?99?\.?[ -]?(?:de )?{MONTH_WORD},?[ -]?(?:de )?9999(?:\D.*)?|"
+    rf"99?[^\w\s] ?99?[^\w\s] ?9999(?:\D.*)?|9999[^\w\s] ?99?[^\w\s] ?99?(?:\D.*)?|9999[ -]{MONTH_WORD}[ -]99?(?:\D.*)?"
 )
 
 
@@ -137,8 +138,10 @@ def looks_dated(shape: str) -> bool:
 
     Examples
     --------
-    >>> looks_dated("99 marzo 9999"), looks_dated("lun. 9 mars 9999 à 99h99"), looks_dated("99.999,99"), looks_dated("9999-99")
-    (True, True, False, False)
+    >>> [looks_dated(shape) for shape in ("99 marzo 9999", "lun. 9 mars 9999 à 99h99", "99/99/9999 99h99")]
+    [True, True, True]
+    >>> [looks_dated(shape) for shape in ("99.9999", "99-9999", "99 99 9999", "99.999,99", "9999-99", "9.999.999")]
+    [False, False, False, False, False, False]
     """
     return DATED.fullmatch(shape.lower()) is not None
 

@@ -1,4 +1,4 @@
-"""Names of columns and words of values in English and German: `names_<language>.toml`, and how names are compared."""
+"""Names of columns and words of values: `names_<language>.toml`, English, German and what other languages need most."""
 
 import functools
 import re
@@ -81,12 +81,14 @@ def in_section(name: str, section: str) -> bool:
 @functools.cache
 def words(name: str) -> frozenset[str]:
     """Give the words of `[words]` under a name, in all languages."""
-    return frozenset(word for table in _tables() for word in table["words"].get(name, ()))
+    return frozenset(word for table in _tables() for word in table.get("words", {}).get(name, ()))
 
 
 @functools.cache
 def _phrases(section: str) -> list[tuple[str, str]]:
-    found = [(phrase, key) for table in _tables() for key, phrases in table[section].items() for phrase in phrases]
+    found = [
+        (phrase, key) for table in _tables() for key, phrases in table.get(section, {}).items() for phrase in phrases
+    ]
     # "Lead" and "new" say least: a lead that is "SQL" or "lost" is that.
     return sorted(found, key=lambda item: (item[1] == "inquiry" and " " not in item[0], -len(item[0]), item[0]))
 

@@ -67,12 +67,13 @@ def propose(paths: Sequence[Path], name: str, repository: Path, answers: Mapping
         A file can't be read, nothing says who or what, or a question without a safe answer stays open.
     """
     folder = common_folder(paths)
-    repeated = [path for path in paths if path not in distinct_files(paths)]
+    kept = distinct_files(paths)
+    repeated = [path for path in paths if path not in kept]
     asked: list[tuple[Question, str]] = []
     ask = asker(answers, yes=yes, asked=asked)
     given = dict(answers)
     with connect() as connection:
-        tables = [_with_orders(table, given) for table in load(connection, install_helpers(connection), paths, folder)]
+        tables = [_with_orders(table, given) for table in load(connection, install_helpers(connection), kept, folder)]
         plan = _plan(connection, tables, name, given, ask)
         while open_orders := _open_orders(plan):
             given |= {question.key: answer for question, answer in asked}
@@ -88,6 +89,10 @@ def propose(paths: Sequence[Path], name: str, repository: Path, answers: Mapping
         if "exported_at" in answers:
             plan.exported_at, plan.exported_because = answers["exported_at"], "as you said"
         durations = measure_durations(connection, plan)
+        if durations.qualified and durations.qualified == durations.mqls:
+            plan.unsure.append(
+                "every lead became qualified, so nothing can be learned from them: export the leads that did not, too"
+            )
         selectors = find_selectors(connection, plan)
     per_week = _per_week(durations, ask)
     taken = [f"{question.text} {answer}. {question.because}" for question, answer in asked]
@@ -106,6 +111,12 @@ def _plan(connection: Connection, tables: list[Table], name: str, answers: Mappi
     plan.unused = list(roles.unused)
     find_stages(connection, plan, roles, ask, dict(answers))
     find_activities(connection, plan, roles)
+    if plan.created is None and not plan.stage_columns and not plan.histories and not plan.activities:
+        unread = [c.name for c in plan.people.columns.values() if UNREAD_DATES in c.notes]
+        which = f"Column(s) {', '.join(unread)} hold {UNREAD_DATES}." if unread else "No column holds moments."
+        raise DataError(
+            f"{plan.people.name}: nothing says when a lead came. {which} Export them like 2026-03-31 10:00 or 31.03.2026."
+        )
     plan.unsure += [
         f"{table.name}: column {column.name} holds {UNREAD_DATES}, so it is not used; write them like 2026-03-31 10:00"
         for table in tables

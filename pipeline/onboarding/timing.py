@@ -207,11 +207,15 @@ def _stage_rows(plan: Plan, stages: tuple[str, ...]) -> list[str]:
         if by_id and item.stage in stages and item.column.moments is not None:
             lead = value_sql(item.reference.column if item.reference else plan.lead_id.name)
             instant = _end_of_day(item.column, plan.zone)
+            only = ""
+            if item.only is not None:
+                values = ", ".join(text_literal(value) for value in item.only[1])
+                only = f" AND tidied({quoted(item.only[0])}) IN ({values})"
             if item.stage == "mql":
                 instant = instant_sql(item.column.moments, value_sql(item.column.name), plan.zone)
             selects.append(
                 f"SELECT {lead} AS lead, '{item.stage}' AS stage, {instant} AS moment_at FROM {item.table.loaded} "
-                f"WHERE {filled_sql(item.column.name)}"
+                f"WHERE {filled_sql(item.column.name)}{only}"
             )
     selects += _status_rows(plan, stages)
     for history in plan.histories:

@@ -156,6 +156,11 @@ def _decoding_finding(path: Path, charset: str) -> str | None:
             file.readline()
         likely = likely_charset(file.read(SAMPLE))
     called = "UTF-8" if charset == "utf-8" else charset
+    if likely == charset:
+        return (
+            f"{path}, line {line}, byte {byte}: not {called} (got 0x{got:02x}), and no other encoding fits. If it is a text, "
+            "open it in an editor, correct that line and save it as UTF-8; else export it again."
+        )
     return (
         f"{path}, line {line}, byte {byte}: not {called} (got 0x{got:02x}); it looks like {likely}. Name the encoding in the "
         f"source's SQL: read_lines(..., charset := '{likely}'), or save the file as UTF-8."

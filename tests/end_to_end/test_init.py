@@ -34,6 +34,7 @@ def test_two_commands_to_labels(
         assert companies.person(n)[2] not in printed
     preset = read_yaml(company / "pipeline" / "presets" / "acme.yaml")
     assert preset["ingest"]["raw_dir"] == "exports"
+    assert "split" not in preset  # decided by the stage from what the history allows
     (company / "params.yaml").write_text(dump_yaml(overlay(read_yaml(root / "params.yaml"), preset)), encoding="utf-8")
     ingest.main()
     snapshots.main()

@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from models.params import SplitParams
 from pipeline import tune
+from pipeline.tables.json_files import write_json
 from pipeline.tables.matrix_file import matrix_schema
 from pipeline.tables.parquet import write_table
 from pipeline.tuning.study import best_trials
@@ -50,7 +52,6 @@ def tunable(workspace: Path, frame: pd.DataFrame, catalog: Any) -> Path:
     )
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     for old, new in (
-        ("  mode: auto  ", "  mode: time  "),
         ("  label_days: 60 ", "  label_days: 5 "),
         ("  num_threads: 2", "  num_threads: 1"),
         ("  startup_trials: 8 ", "  startup_trials: 2 "),
@@ -59,6 +60,8 @@ def tunable(workspace: Path, frame: pd.DataFrame, catalog: Any) -> Path:
         assert old in text, old
         text = text.replace(old, new)
     (workspace / "params.yaml").write_text(text, encoding="utf-8")
+    decided = SplitParams(mode="time", cross_fit_folds=5, early_stopping_share=0.12, calibration_share=0.15)
+    write_json(workspace / "metrics" / "split.json", {"settings": decided.model_dump(mode="json")})
     return workspace
 
 

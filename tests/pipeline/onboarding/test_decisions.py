@@ -68,12 +68,12 @@ def test_two_columns_that_agree_are_one(look, tmp_path: Path) -> None:
 
 def test_a_moment_without_a_word_may_be_the_outcome_and_somebody_must_say(look, read, tmp_path: Path) -> None:
     """Columns in a language without a table of names: keys and moments are found, the outcome is asked for."""
-    path = tmp_path / "potentiels.csv"
+    path = tmp_path / "liidit.csv"
     rows = [f"C{i},2024-01-{1 + i:02d},{'2024-02-01' if i % 3 == 0 else ''},web" for i in range(20)]
-    path.write_text("\n".join(["numéro,saisi,gagné,origine", *rows]), encoding="utf-8")
-    with pytest.raises(DataError, match=r"Which column says when sales qualified a lead\?.*gagné, none"):
+    path.write_text("\n".join(["numero,kirjattu,voitettu,lähde", *rows]), encoding="utf-8")
+    with pytest.raises(DataError, match=r"Which column says when sales qualified a lead\?.*voitettu, none"):
         look(path)
-    _, tables = read(look(path, sales_qualified="gagné"))
+    _, tables = read(look(path, sales_qualified="voitettu"))
     assert tables["stage_changes"]["stage"].value_counts().to_dict() == {"mql": 20, "sales_qualified": 7}
 
 

@@ -1,6 +1,7 @@
 """Exports that programs rarely write: counted times, odd clocks, objects in JSON, repeated files, cells of a megabyte."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -75,6 +76,13 @@ def test_ids_of_as_many_digits_are_no_moments(look, tmp_path: Path) -> None:
     plan = look(write(tmp_path / "leads.csv", "Lead at id,created,order number,mql", rows)).plan
     assert plan.lead_id.type == "number"
     assert plan.people.column("order number").type == "number"
+
+
+def test_numbers_are_not_taken_for_dates(look, tmp_path: Path) -> None:
+    rows = [f"L{i},2024-01-02,{10 + i}.{1234 + i},{40_000 + i},{31 + i % 9}-{1234 + i}" for i in range(30)]
+    columns = look(write(tmp_path / "leads.csv", "id,created,quote,Data volume,Vorgang", rows)).plan.people.columns
+    assert [columns[name].type for name in ("quote", "Data volume")] == ["number", "number"]
+    assert not any(UNREAD_DATES in column.notes for column in columns.values())
 
 
 def test_dots_between_hours_and_minutes(look, read, tmp_path: Path) -> None:
@@ -191,3 +199,58 @@ def test_answers_that_answer_nothing_stop(answers: dict[str, str], message: str,
     rows = [f"L{i},2024-01-01,2024-01-02,2024-01-0{3 + i % 5},web" for i in range(20)]
     with pytest.raises(DataError, match=message):
         look(write(tmp_path / "leads.csv", "id,created,mql,won,source", rows), **answers)
+
+
+def test_who_is_named_in_other_languages_stays_out(look, tmp_path: Path) -> None:
+    head = "ID contacto,Nombre,Prénom,Cognome,Voornaam,Ciudad,Fecha de creación,Fecha de MQL,Fecha de SQL,Estado"
+    rows = [
+        f"{i},{'Ana' if i % 2 else 'Luis'},Zoé,Rossi,Jan,Madrid,{1 + i % 28}/01/2024,{1 + i % 28}/02/2024,"
+        f"{f'{1 + i % 28}/03/2024' if i % 3 else ''},{'Ganado' if i % 3 else 'Perdido'}"
+        for i in range(60)
+    ]
+    proposal = look(write(tmp_path / "contactos.csv", head, rows))
+    assert proposal.plan.attributes == []
+    assert (proposal.durations.qualified, proposal.durations.disqualified) == (40, 20)
+
+
+def test_one_date_of_closing_counts_by_how_it_closed(look, tmp_path: Path) -> None:
+    rows = [f"P{i},2024-01-01,2024-01-02,2024-02-01,{'won' if i % 4 == 0 else 'lost'}" for i in range(40)]
+    durations = look(write(tmp_path / "p.csv", "Prospect Number,Entered,Handover,Closed on,Outcome", rows)).durations
+    assert (durations.qualified, durations.disqualified) == (10, 30)
+
+
+def test_only_the_winners_are_said(look, tmp_path: Path) -> None:
+    rows = [f"L{i},2024-01-01,2024-01-02,2024-02-01" for i in range(30)]
+    plan = look(write(tmp_path / "leads.csv", "id,created,mql,sql", rows)).plan
+    assert any("every lead became qualified" in text for text in plan.unsure)
+
+
+def test_without_any_moment_it_stops_and_names_the_columns(look, tmp_path: Path) -> None:
+    rows = [f"{i},{1 + i % 28}. März 2024" for i in range(30)]
+    with pytest.raises(DataError, match=r"nothing says when a lead came\. Column\(s\) Erstellt am hold dates"):
+        look(write(tmp_path / "leads.csv", "Nr,Erstellt am", rows))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("leads.csv", b"%PDF-1.4\n\xe2\xe3", "a PDF"),
+        (
+            "leads.csv",
+            bytes(range(1, 256)) * 9,
+            r"line 2, byte \d+: not cp1252 \(got 0x81\), and no other encoding fits",
+        ),
+        ("leads.zip", b"PK\x03\x04broken", "an archive that is broken"),
+    ],
+)
+def test_files_that_are_no_tables(name: str, content: bytes, message: str, look, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        look(tmp_path / name)
+
+
+def test_an_archive_is_to_be_unpacked(look, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.writestr("leads.csv", "id,created\n")
+    with pytest.raises(DataError, match="Unpack it and name the files in it"):
+        look(tmp_path / "export.zip")
