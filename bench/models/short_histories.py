@@ -58,7 +58,7 @@ COMPANY: dict[str, Any] = {
 }
 STAGES = ("simulate", "ingest", "snapshots", "labels", "split", "audit", "build_features")
 SEED = 41
-FEW_WITHOUT = 0.05
+FEW_WITHOUT = 0.1
 """A share of the test without a probability that nobody minds."""
 
 
