@@ -27,6 +27,9 @@ def common_folder(paths: Sequence[Path]) -> Path:
     """
     if not paths:
         raise DataError("no files. Name exports, e.g. `python -m pipeline.init exports/*`.")
+    folder = next((path for path in paths if path.is_dir()), None)
+    if folder is not None:
+        raise DataError(f"{folder}: a folder. Name the files in it: `python -m pipeline.init {folder}/*`.")
     missing = [path for path in paths if not path.is_file()]
     if missing:
         raise DataError(f"{missing[0]}: there is no such file. Name exports, e.g. `python -m pipeline.init exports/*`.")
@@ -96,7 +99,8 @@ def _load(connection: Connection, files: TextFiles, found: InputTable, loaded: s
     try:
         connection.execute(f"CREATE TABLE {loaded} AS SELECT * FROM {found.fast}")
     except SqlError as error:
-        raise DataError(explain(error, Path(found.name), files)) from error
+        why = explain(error, Path(found.name), files)
+        raise DataError(f"{why}\nIf it is no table of rows and columns, leave it out.") from error
     return tuple(name for name, *_ in connection.execute(f"DESCRIBE {loaded}").fetchall())
 
 

@@ -139,7 +139,8 @@ def explain(error: Exception, sql_file: Path, files: TextFiles) -> str:
         return str(files.refused)
     message = str(error).strip()
     findings = files.findings(message) if isinstance(error, duckdb.InvalidInputException) else []
-    words = [_shortened(line) for line in files.renamed(message).splitlines() if line.strip()]
+    told = message.partition("Possible fixes:")[0]  # options of DuckDB's own reader, which sources don't call
+    words = [_shortened(line) for line in files.renamed(told).splitlines() if line.strip()]
     if "Maximum line size" in message:
         findings = [
             "A row is longer than 2,000,000 bytes, the most that is read. Often a quote is never closed; else export the "

@@ -241,6 +241,11 @@ def test_without_any_moment_it_stops_and_names_the_columns(look, tmp_path: Path)
             r"line 2, byte \d+: not cp1252 \(got 0x81\), and no other encoding fits",
         ),
         ("leads.zip", b"PK\x03\x04broken", "an archive that is broken"),
+        (
+            "notes.md",
+            b"# Leads\n\nHeads, words, more words, and an end\nOne line alone\n" * 9,
+            r"(?s)^((?!strict_mode).)*leave it out\.$",
+        ),
     ],
 )
 def test_files_that_are_no_tables(name: str, content: bytes, message: str, look, tmp_path: Path) -> None:
@@ -254,3 +259,9 @@ def test_an_archive_is_to_be_unpacked(look, tmp_path: Path) -> None:
         archive.writestr("leads.csv", "id,created\n")
     with pytest.raises(DataError, match="Unpack it and name the files in it"):
         look(tmp_path / "export.zip")
+
+
+def test_a_folder_is_told_from_a_file(look, tmp_path: Path) -> None:
+    (tmp_path / "exports").mkdir()
+    with pytest.raises(DataError, match=r"a folder\. Name the files in it: `python -m pipeline\.init .*exports/\*`"):
+        look(tmp_path / "exports")
