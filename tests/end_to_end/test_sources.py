@@ -6,8 +6,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from models.fitting.splits import assign_slices
-from models.params import SplitParams
+from models.fitting.split_plan import plan_split
+from models.params import SplitSection
 from pipeline.params import LabelsParams, SnapshotsParams, read_yaml
 from pipeline.population.outcomes import label_snapshots, order_outcomes, period_outcomes
 from pipeline.population.risk_set import customer_periods, customer_snapshots, mql_periods, mql_snapshots
@@ -50,7 +50,7 @@ def labelled(root: Path, real_data: Path, source: str, target: Path) -> tuple[pd
 def sliced(rows: pd.DataFrame, params: dict, clock: str, published: bool) -> pd.DataFrame:
     split = overlay(params["split"], params["published"]["split"]) if published else params["split"]
     days = params["labels"]["label_days"], params["labels"]["recording_delay_days"]
-    return rows.assign(slice=assign_slices(rows, SplitParams(**split), *days, clock).slice)
+    return rows.assign(slice=plan_split(rows, SplitSection(**split), *days, clock).slices.slice)
 
 
 def test_saas_logins(root: Path, real_data: Path, tmp_path: Path) -> None:
