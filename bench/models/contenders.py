@@ -15,11 +15,11 @@ from features.errors import DataError
 from models.fitting.recipe import fit_baselines, fit_product
 from models.fitting.row_weights import snapshot_weights
 from models.fitting.tuning import prepared_folds, tuning_folds
-from models.params import TrainParams
+from models.params import PointsParams, TrainParams
 from pipeline.tuning.search import applied_values, reason_cost, search
 from pipeline.tuning.study import best_trials, open_study
 
-__all__ = ["CONTENDERS", "NOT_PROBABILITIES", "Scores", "fit_all", "predict_product", "tuned"]
+__all__ = ["CONTENDERS", "NOT_PROBABILITIES", "Scores", "fit_all", "predict_baselines", "predict_product", "tuned"]
 
 CONTENDERS = {
     "product": "product",
@@ -130,6 +130,18 @@ def predict_automl(some: ModelSet, seconds: float, folder: Path) -> tuple[np.nda
     return np.load(folder / "probability.npy"), json.loads((folder / "chosen.json").read_text(encoding="utf-8"))
 
 
+def predict_baselines(some: ModelSet, points: PointsParams | None = None) -> dict[str, np.ndarray]:
+    """Fit the baselines before the test and predict it; `points` is the company's table where it is to be one of them."""
+    return fit_baselines(
+        some.matrix,
+        some.frame,
+        some.columns,
+        points=points,
+        observation_days=some.params.features.observation_days,
+        predict=some.test,
+    )
+
+
 def fit_all(some: ModelSet, seconds: float) -> Scores:
     """Fit every contender; FLAML where its environment is there."""
     with tempfile.TemporaryDirectory() as name:
@@ -137,14 +149,7 @@ def fit_all(some: ModelSet, seconds: float) -> Scores:
         params, notes = tuned(some, seconds, folder)
         scores = {"product": predict_product(some, params)}
         found = Scores(scores, {"tuning": notes})
-        baselines = fit_baselines(
-            some.matrix,
-            some.frame,
-            some.columns,
-            points=some.params.points,
-            observation_days=some.params.features.observation_days,
-            predict=some.test,
-        )
+        baselines = predict_baselines(some, some.params.points)
         scores.update({name: values for name, values in baselines.items() if name in CONTENDERS})
         if ENVIRONMENT.exists():
             scores["automl"], found.notes["automl"] = predict_automl(some, seconds, folder)

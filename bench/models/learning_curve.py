@@ -24,10 +24,9 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from bench.models.contenders import predict_product
+from bench.models.contenders import predict_baselines, predict_product
 from bench.models.sets import SETS, ModelSet, load_set
 from features.errors import DataError
-from models.fitting.recipe import fit_baselines
 from models.fitting.row_weights import row_groups
 from models.fitting.splits import FITTED
 from models.quality.metrics import evaluate
@@ -96,14 +95,7 @@ def predictions(some: ModelSet) -> dict[str, np.ndarray]:
     DataError
         The product can't be fitted even with two folds.
     """
-    baselines = fit_baselines(
-        some.matrix,
-        some.frame,
-        some.columns,
-        points=None,
-        observation_days=some.params.features.observation_days,
-        predict=some.test,
-    )
+    baselines = predict_baselines(some)
     found = {name: baselines[name] for name in CURVE if name in baselines}
     return {"product": _with_most_folds(some, FOLDS), **found}
 

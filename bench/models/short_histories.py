@@ -17,10 +17,11 @@ import numpy as np
 import yaml
 from scipy import stats
 
+from bench.models.contenders import predict_baselines
 from bench.models.sets import SECTIONS, ModelSet
 from features.errors import DataError
 from models.fitting.ladder import LOOK_BELOW
-from models.fitting.recipe import fit_baselines, fit_product
+from models.fitting.recipe import fit_product
 from models.fitting.split_plan import choose_folds
 from models.fitting.splits import FITTED
 from models.params import SplitSection
@@ -116,16 +117,7 @@ def measure(company: ModelSet, leads: int, number: int) -> dict[str, Any]:
     labels = some.labels[some.test]
     train = some.frame[some.frame["slice"] == "train"]
     predicted: dict[str, np.ndarray] = {
-        name: values
-        for name, values in fit_baselines(
-            some.matrix,
-            some.frame,
-            some.columns,
-            points=None,
-            observation_days=some.params.features.observation_days,
-            predict=some.test,
-        ).items()
-        if name in CONTENDERS
+        name: values for name, values in predict_baselines(some).items() if name in CONTENDERS
     }
     found: dict[str, Any] = {
         "leads": leads,

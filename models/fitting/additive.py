@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from scipy.special import log1p
 
-from features.errors import DataError
 from models.bundle_files import finite_numbers, is_number, whole_number
+from models.fitting.classifier import check_columns
 
 __all__ = ["AdditiveModel", "CategoryTerm", "NumberTerm", "combined"]
 
@@ -97,11 +97,6 @@ class AdditiveModel:
         """All terms, numbers first."""
         return [*self.numbers, *self.categories]
 
-    @property
-    def base_value(self) -> float:
-        """Log-odds before any contribution."""
-        return self.base
-
     def predict_log_odds(self, matrix: np.ndarray) -> np.ndarray:
         """Give log-odds; one per row, no row depends on another.
 
@@ -115,7 +110,7 @@ class AdditiveModel:
         DataError
             The matrix has another number of columns.
         """
-        self._check(matrix)
+        check_columns(matrix, self.names, "additive model")
         out = np.full(len(matrix), self.base)
         for term in self.terms:
             out += term.values(matrix[:, term.column])
@@ -123,7 +118,7 @@ class AdditiveModel:
 
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
         """Split log-odds over features; ndarray of float64 [rows, features + 1], the last column is the base value."""
-        self._check(matrix)
+        check_columns(matrix, self.names, "additive model")
         out = np.zeros((len(matrix), len(self.names) + 1))
         for term in self.terms:
             out[:, term.column] = term.values(matrix[:, term.column])
@@ -139,13 +134,6 @@ class AdditiveModel:
         for term in self.categories:
             sizes[self.names[term.column]] = max(*term.effects, term.other) - min(*term.effects, term.other)
         return sizes
-
-    def _check(self, matrix: np.ndarray) -> None:
-        if matrix.ndim != 2 or matrix.shape[1] != len(self.names):
-            raise DataError(
-                f"additive model: a matrix of shape {matrix.shape} for {len(self.names)} features. Compute it with the catalog "
-                "of the same bundle."
-            )
 
     def as_dict(self) -> dict[str, Any]:
         """Convert to plain JSON values, names left out."""

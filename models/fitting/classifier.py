@@ -14,7 +14,7 @@ from models.trees.model_text import BINARY, ModelText, read_model_text
 from models.trees.read import Trees, flat_trees
 from models.trees.shap import TreeShap
 
-__all__ = ["Classifier", "column_names", "warm_up"]
+__all__ = ["Classifier", "check_columns", "column_names", "warm_up"]
 
 # Below so many rows a second thread costs more than it saves.
 ROWS_PER_THREAD = 2_000
@@ -99,7 +99,7 @@ class Classifier:
         DataError
             The matrix has another number of columns.
         """
-        self._check(matrix)
+        check_columns(matrix, self.names, "classifier")
         if not len(matrix):
             return np.zeros(0)
         log_odds = self.booster.predict(matrix, raw_score=True, num_threads=threads or _threads(len(matrix)))
@@ -123,15 +123,8 @@ class Classifier:
         DataError
             The matrix has another number of columns.
         """
-        self._check(matrix)
+        check_columns(matrix, self.names, "classifier")
         return self._shap.contributions(matrix)
-
-    def _check(self, matrix: np.ndarray) -> None:
-        if matrix.ndim != 2 or matrix.shape[1] != len(self.names):
-            raise DataError(
-                f"classifier: a matrix of shape {matrix.shape} for {len(self.names)} features. Compute it with the catalog of "
-                "the same bundle."
-            )
 
     def importance(self) -> dict[str, float]:
         """Total gain of each feature over all splits."""
@@ -171,6 +164,15 @@ class Classifier:
                 "not the same in the same order. Fetch the bundle again, or train anew."
             )
         return cls(tuple(names), model)
+
+
+def check_columns(matrix: np.ndarray, names: Sequence[str], model: str) -> None:
+    """Raise DataError, naming the model, unless a matrix has one column per feature."""
+    if matrix.ndim != 2 or matrix.shape[1] != len(names):
+        raise DataError(
+            f"{model}: a matrix of shape {matrix.shape} for {len(names)} features. Compute it with the catalog of the same "
+            "bundle."
+        )
 
 
 def _threads(rows: int) -> int:

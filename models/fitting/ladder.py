@@ -16,7 +16,7 @@ from functools import partial
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit, log_expit, logit
+from scipy.special import expit, logit
 
 from models.fitting.additive import AdditiveModel, combined
 from models.fitting.binned_rows import BinnedRows, Rows, bin_rows
@@ -25,7 +25,7 @@ from models.fitting.classifier import Classifier
 from models.fitting.cross_fitting import cross_fit
 from models.fitting.folds import Fold
 from models.fitting.linear import fit_entry, fit_linear, fit_segments, lead_weights
-from models.fitting.paired import mean_loss, paired_gain
+from models.fitting.paired import mean_loss, paired_gain, row_loss
 from models.fitting.side_by_side import side_by_side
 from models.fitting.stack import Stack
 from models.params import TrainParams
@@ -215,7 +215,8 @@ def fit_stack(
     rounds = rounds or decided.rounds
     used = params
     if decided.strong:
-        used = strong_params(params, len(within)).model_copy(update={"learning_rate": 0.03 * decided.rounds / rounds})
+        used = strong_params(params, len(within))
+        used = used.model_copy(update={"learning_rate": used.learning_rate * decided.rounds / rounds})
     if decided.weights is None:
         return StackFit(Stack(train_part(binned, within, used, rounds)), None)
     labels, names = binned.labels[within], binned.names
@@ -271,7 +272,7 @@ def _weigh(steps: np.ndarray, base: np.ndarray, y: np.ndarray, w: np.ndarray) ->
     def value(a: np.ndarray) -> tuple[float, np.ndarray]:
         z = base + a @ steps
         off = (a - PRIOR_MEAN) / PRIOR_DEVIATION
-        loss = -w @ (y * log_expit(z) + (1.0 - y) * log_expit(-z)) + 0.5 * off @ off
+        loss = w @ row_loss(z, y) + 0.5 * off @ off
         return float(loss), steps @ (w * (expit(z) - y)) + off / PRIOR_DEVIATION
 
     found = minimize(value, PRIOR_MEAN, jac=True, method="L-BFGS-B", bounds=[(0.0, MOST_WEIGHT)] * len(PRIOR_MEAN))

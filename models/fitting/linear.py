@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaln, expit, log1p, log_expit, logit
+from scipy.special import betaln, expit, log1p, logit
 
 from models.fitting.additive import AdditiveModel, CategoryTerm, NumberTerm
+from models.fitting.paired import row_loss
 
 __all__ = ["ENTRY", "fit_base_rate", "fit_entry", "fit_linear", "fit_segments", "lead_weights", "robust_columns"]
 
@@ -255,8 +256,7 @@ def _mode(
     """Find the posterior mode by Newton's method with step halving, and Laplace's evidence but for the prior's own constant."""
 
     def value(beta: np.ndarray) -> float:
-        z = x @ beta
-        return float(w @ (y * log_expit(z) + (1.0 - y) * log_expit(-z)) - 0.5 * ridge @ beta**2)
+        return float(-(w @ row_loss(x @ beta, y)) - 0.5 * ridge @ beta**2)
 
     beta, current = start, value(start)
     for _ in range(50):

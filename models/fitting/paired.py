@@ -3,12 +3,12 @@
 import numpy as np
 from scipy.special import log_expit
 
-__all__ = ["mean_loss", "paired_gain"]
+__all__ = ["mean_loss", "paired_gain", "row_loss"]
 
 
 def mean_loss(log_odds: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
     """Give the weighted log loss of log-odds, in nats."""
-    return float(weights @ _row_loss(log_odds, labels) / weights.sum())
+    return float(weights @ row_loss(log_odds, labels) / weights.sum())
 
 
 def paired_gain(
@@ -32,12 +32,13 @@ def paired_gain(
     >>> gain, error
     (0.0, 0.0)
     """
-    difference = _row_loss(first, labels) - _row_loss(second, labels)
+    difference = row_loss(first, labels) - row_loss(second, labels)
     mean = float(weights @ difference / weights.sum())
     _, codes = np.unique(groups.astype(str), return_inverse=True)
     by_group = np.bincount(codes, weights=weights * (difference - mean))
     return mean, float(np.sqrt((by_group**2).sum()) / weights.sum())
 
 
-def _row_loss(log_odds: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def row_loss(log_odds: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Give each row's log loss, in nats; labels are 0 or 1."""
     return np.asarray(-(labels * log_expit(log_odds) + (1.0 - labels) * log_expit(-log_odds)))

@@ -125,7 +125,7 @@ class Stack:
         return of_trees if self.additive is None else self.weight * of_trees + self.additive.contributions(matrix)
 
     def importance(self) -> dict[str, float]:
-        """Total gain of each feature over all splits of the trees; of a sum over columns, its size per standard deviation."""
+        """Total gain of each feature over all splits of the trees; of a sum over columns, the range of what it adds."""
         gains = self.trees.importance()
         if self.additive is None:
             return gains

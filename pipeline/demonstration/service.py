@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
+
 from features.errors import LeadQualificationError
 
 __all__ = ["Patience", "post_score", "serve_bundle", "wait_until_ready"]
@@ -157,14 +159,14 @@ def _stop(service: "subprocess.Popen[bytes]") -> None:
 
 def _processor_seconds(pid: int) -> float:
     """Sum the processor time of a process, of those below it, and of those of them that have ended."""
-    folder = Path("/proc") / str(pid)
-    try:
-        fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        children = [child for file in folder.glob("task/*/children") for child in file.read_text().split()]
-    except OSError:  # it ended in between
-        return 0.0
-    own = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
-    return own + sum(_processor_seconds(int(child)) for child in children)
+    seconds = 0.0
+    with contextlib.suppress(psutil.NoSuchProcess):  # it ended in between
+        first = psutil.Process(pid)
+        for process in (first, *first.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                seconds += times.user + times.system + times.children_user + times.children_system
+    return seconds
 
 
 def _last_line(log: Path) -> str:

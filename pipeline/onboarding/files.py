@@ -18,6 +18,7 @@ from pipeline.onboarding.web import is_snowplow, web_relation
 from pipeline.tables.charsets import SAMPLE, bad_byte, likely_charset, open_bytes
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import connect, text_literal
+from pipeline.tables.text_files import empty_file
 from pipeline.tables.workbooks import sheet_names, sheet_rows
 
 __all__ = ["SUFFIXES", "InputTable", "recognise"]
@@ -83,12 +84,10 @@ def recognise(path: Path, inside: str) -> list[InputTable]:
     DataError
         It is empty, or of a kind that can't be read.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file. Name exports, e.g. `python -m pipeline.init exports/*`.")
     with path.open("rb") as raw:
         magic = raw.read(4)
     if not magic:
-        raise _empty(path)
+        raise empty_file(path)
     where = f"getvariable('raw_dir') || {text_literal('/' + inside)}"
     if magic == PARQUET_MAGIC:
         relation = f"(SELECT COLUMNS(*)::VARCHAR FROM read_parquet({where}))"
@@ -113,10 +112,6 @@ def _is_workbook(path: Path) -> bool:
             return bool({"[Content_Types].xml", "content.xml"} & set(archive.namelist()))
     except zipfile.BadZipFile as error:
         raise DataError(f"{path}: an archive that is broken ({error}). Download it again.") from error
-
-
-def _empty(path: Path) -> DataError:
-    return DataError(f"{path}: the file is empty; expected a header line and rows. Export it again.")
 
 
 def _charset(path: Path) -> str:
@@ -144,7 +139,7 @@ def _delimited(path: Path, inside: str, where: str, charset: str) -> InputTable:
     with _text(path, charset) as file:
         lines = first_lines(file)
     if not any(line.strip() for line in lines):
-        raise _empty(path)
+        raise empty_file(path)
     layout = detect_layout(lines)
     last = _last_lines(path, charset)
     layout = replace(layout, skip_end=footer_lines(last, layout))
@@ -175,11 +170,10 @@ def _delimited(path: Path, inside: str, where: str, charset: str) -> InputTable:
 
 def _last_lines(path: Path, charset: str) -> list[str]:
     """Read the last lines of a file, of a packed one by reading through it."""
-    called = "utf-8-sig" if charset == "utf-8" else charset
-    with open_bytes(path) as raw:
-        if path.name.endswith(".gz") or path.stat().st_size <= TAIL_BYTES:
-            with io.TextIOWrapper(raw, encoding=called, errors="replace", newline="") as text:
-                return list(deque(text, maxlen=FOOTER_LINES))
+    if path.name.endswith(".gz") or path.stat().st_size <= TAIL_BYTES:
+        with _text(path, charset) as text:
+            return list(deque(text, maxlen=FOOTER_LINES))
+    with path.open("rb") as raw:
         raw.seek(-TAIL_BYTES, io.SEEK_END)
         wide = {"utf-16": "utf-16-le" if _little(path) else "utf-16-be"}.get(charset, charset)
         lines = io.StringIO(raw.read().decode(wide, errors="ignore"), newline="").readlines()
@@ -259,7 +253,8 @@ def _leaves(path: Path) -> list[str]:
 
 def _sheets(path: Path, inside: str, where: str) -> list[InputTable]:
     tables = []
-    for sheet in sheet_names(path):
+    sheets = sheet_names(path)
+    for sheet in sheets:
         rows = sheet_rows(path, sheet)
         skip = _header_row(rows[:HEAD_ROWS])
         if skip is None or len(rows) < skip + 2:
@@ -268,11 +263,11 @@ def _sheets(path: Path, inside: str, where: str) -> list[InputTable]:
         end = 0
         while end < FOOTER_LINES and not _whole_row(rows[-1 - end], size):
             end += 1
-        given = f", sheet := {text_literal(sheet)}" if len(sheet_names(path)) > 1 else ""
+        given = f", sheet := {text_literal(sheet)}" if len(sheets) > 1 else ""
         given += f", skip := {skip}" if skip else ""
         given += f", skip_end := {end}" if end else ""
         footer = tuple(" ".join(row).strip() for row in rows[len(rows) - end :]) if end else ()
-        name = f"{inside}, sheet {sheet}" if len(sheet_names(path)) > 1 else inside
+        name = f"{inside}, sheet {sheet}" if len(sheets) > 1 else inside
         relation = f"read_sheet({where}{given})"
         fast = f"(SELECT * EXCLUDE (source_file, source_line) FROM {relation})"
         tables.append(InputTable(name, path, relation, fast, footer, ("workbook",), position=True))

@@ -6,6 +6,8 @@ A shape is a value with each digit as 9. A column has few, so every value is loo
 import re
 from dataclasses import dataclass, replace
 
+from pipeline.tables.duckdb import text_literal
+
 __all__ = ["MomentFormat", "Moments", "format_of_shape", "instant_sql", "looks_dated", "moment_sql", "settle_order"]
 
 # {d}{m} stand for the order that values decide.
@@ -174,7 +176,7 @@ def settle_order(way: MomentFormat, day_first: bool) -> MomentFormat:
 
 def sql_list(formats: list[str]) -> str:
     """Write formats as DuckDB takes them: a text, or a list of texts."""
-    texts = ["'" + text.replace("'", "''") + "'" for text in formats]
+    texts = [text_literal(text) for text in formats]
     return texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
 
 

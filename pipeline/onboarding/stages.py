@@ -11,11 +11,12 @@ from pipeline.onboarding.asked_stages import (
     stages_of,
 )
 from pipeline.onboarding.cells import filled_sql, value_sql
-from pipeline.onboarding.columns import Column, Table
+from pipeline.onboarding.columns import BOOLEANS, Column, Table
 from pipeline.onboarding.names import concepts, stage_of
 from pipeline.onboarding.plan import OUTCOMES, SAME, History, Plan, Question, Reference, StageColumn, StatusStages
 from pipeline.onboarding.questions import Ask
 from pipeline.onboarding.roles import Roles, created_column, reason_column, stage_word, status_columns, time_columns
+from pipeline.onboarding.source_parts import listed_sql
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection
 
@@ -228,9 +229,7 @@ def _current_statuses(table: Table) -> list[Column]:
 
 def _status_stage(value: str, status: Column) -> str | None:
     if status.type == "boolean":
-        return (
-            "converted" if value.lower() in ("1", "true", "yes", "ja", "wahr", "x", "y", "j", "t", "w", "on") else None
-        )
+        return "converted" if BOOLEANS.get(value.lower()) else None
     return stage_of(value)
 
 
@@ -244,9 +243,8 @@ def _dated_by_history(plan: Plan, stage: str) -> bool:
 
 
 def _undated(connection: Connection, table: Table, status: str, values: tuple[str, ...], dates: tuple[str, ...]) -> int:
-    listed = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
     empty = "".join(f" AND NOT {filled_sql(name)}" for name in dates)
     [(number,)] = connection.execute(
-        f"SELECT count(*) FROM {table.loaded} WHERE tidied({quoted(status)}) IN ({listed}){empty}"
+        f"SELECT count(*) FROM {table.loaded} WHERE tidied({quoted(status)}) IN ({listed_sql(values)}){empty}"
     ).fetchall()
     return int(number)

@@ -24,30 +24,28 @@ def stage_changes_sql(plan: Plan, views: dict[int, str]) -> str:
 
 
 def _stage_column(plan: Plan, item: StageColumn, views: dict[int, str]) -> str:
-    lead, rows = reference_sql(plan, item.reference, views[id(item.table)], views)
-    reason = quoted(item.reason) if item.reason and item.stage == "disqualified" else "NULL::VARCHAR"
     moment = column_moment_sql(plan, item.column, ends=item.stage in DATED_BY_DAY)
     only = f" AND tidied({quoted(item.only[0])}) IN ({listed_sql(item.only[1])})" if item.only else ""
-    return (
-        f"SELECT {lead} AS lead_id, '{item.stage}' AS stage, {moment} AS occurred_at,\n"
-        f"       {reason} AS reason, {position_sql(item.table)}\n"
-        f"FROM {rows}\nWHERE {has_sql(item.column.name)}{only}"
-    )
+    return _one_stage(plan, item, views, moment, f"{has_sql(item.column.name)}{only}")
 
 
 def _status(plan: Plan, item: StatusStages, views: dict[int, str]) -> str:
-    lead, rows = reference_sql(plan, item.reference, views[id(item.table)], views)
     moment = "NULL::VARCHAR"
     if item.moment is not None:
         moment = column_moment_sql(plan, item.moment, ends=True)
     elif item.at_export:
         moment = "(SELECT exported_at FROM export)"
-    reason = quoted(item.reason) if item.reason and item.stage == "disqualified" else "NULL::VARCHAR"
     unless = "".join(f" AND NOT {has_sql(name)}" for name in item.unless)
+    where = f"tidied({quoted(item.column)}) IN ({listed_sql(item.values)}){unless}"
+    return _one_stage(plan, item, views, moment, where)
+
+
+def _one_stage(plan: Plan, item: StageColumn | StatusStages, views: dict[int, str], moment: str, where: str) -> str:
+    lead, rows = reference_sql(plan, item.reference, views[id(item.table)], views)
+    reason = quoted(item.reason) if item.reason and item.stage == "disqualified" else "NULL::VARCHAR"
     return (
         f"SELECT {lead} AS lead_id, '{item.stage}' AS stage, {moment} AS occurred_at,\n"
-        f"       {reason} AS reason, {position_sql(item.table)}\n"
-        f"FROM {rows}\nWHERE tidied({quoted(item.column)}) IN ({listed_sql(item.values)}){unless}"
+        f"       {reason} AS reason, {position_sql(item.table)}\nFROM {rows}\nWHERE {where}"
     )
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from models.fitting.split_plan import Counts
+from models.fitting.split_counts import Counts
 from models.params import SplitParams
+from pipeline.pages.html import number
 
 __all__ = ["split_sentences"]
 
@@ -24,17 +25,18 @@ def split_sentences(
     more_days : int or None
         As `models.fitting.split_plan.days_until_strictest` tells; None: unknown. Not used where nothing was given up.
     """
+    folds = _folds(params)
     english = (
         f"The split is {'grouped by account' if params.mode == 'grouped' else 'by time'}, with "
         f"{counts.train_leads:,} leads ({counts.train_positives:,} positive) to train on and {counts.test_leads:,} "
         f"({counts.test_positives:,}) to test; training labels {_purge(params)[0]}, and "
-        f"{_folds(params)}."
+        f"{folds[0]}."
     )
     german = (
         f"Geteilt wird {'nach Unternehmen gruppiert' if params.mode == 'grouped' else 'nach der Zeit'}, mit "
-        f"{_number(counts.train_leads)} Leads ({_number(counts.train_positives)} positiv) zum Lernen und "
-        f"{_number(counts.test_leads)} ({_number(counts.test_positives)}) zum Prüfen; "
-        f"Trainingslabels {_purge(params)[1]}, und {_teile(params)}."
+        f"{number(counts.train_leads, 0, 'de')} Leads ({number(counts.train_positives, 0, 'de')} positiv) zum Lernen und "
+        f"{number(counts.test_leads, 0, 'de')} ({number(counts.test_positives, 0, 'de')}) zum Prüfen; "
+        f"Trainingslabels {_purge(params)[1]}, und {folds[1]}."
     )
     if not given_up:
         return {"en": english, "de": german}
@@ -44,7 +46,7 @@ def split_sentences(
         if more_days is None
         else (
             f"About {more_days:,} more days like these",
-            f"Etwa {_number(more_days)} weitere solche Tage",
+            f"Etwa {number(more_days, 0, 'de')} weitere solche Tage",
         )
     )
     one = more_days is None
@@ -81,24 +83,17 @@ def _purge(params: SplitParams) -> tuple[str, str]:
     )
 
 
-def _folds(params: SplitParams) -> str:
-    if params.cross_fit_folds == 0:
-        return "stopping and calibration have slices of their own"
+def _folds(params: SplitParams) -> tuple[str, str]:
+    count = params.cross_fit_folds
+    if count == 0:
+        return "stopping and calibration have slices of their own", "Abbruch und Kalibrierung haben eigene Abschnitte"
+    begin = ("rounds and calibration come from", "Rundenzahl und Kalibrierung kommen aus")
     if params.cross_fit_by == "account":
-        return f"rounds and calibration come from {params.cross_fit_folds} folds by account"
-    kind = "purged" if params.label_purge and params.cross_fit_purge else "with accounts kept apart"
-    folds = "fold" if params.cross_fit_folds == 1 else "folds"
-    return f"rounds and calibration come from {params.cross_fit_folds} {folds} in time, {kind}"
-
-
-def _teile(params: SplitParams) -> str:
-    if params.cross_fit_folds == 0:
-        return "Abbruch und Kalibrierung haben eigene Abschnitte"
-    if params.cross_fit_by == "account":
-        return f"Rundenzahl und Kalibrierung kommen aus {params.cross_fit_folds} Teilen nach Unternehmen"
-    kind = "mit Label-Purge" if params.label_purge and params.cross_fit_purge else "mit getrennten Unternehmen"
-    return f"Rundenzahl und Kalibrierung kommen aus {params.cross_fit_folds} zeitlich geordneten Teilen, {kind}"
-
-
-def _number(value: int) -> str:
-    return f"{value:,}".replace(",", ".")
+        return f"{begin[0]} {count} folds by account", f"{begin[1]} {count} Teilen nach Unternehmen"
+    kind = (
+        ("purged", "mit Label-Purge")
+        if params.label_purge and params.cross_fit_purge
+        else ("with accounts kept apart", "mit getrennten Unternehmen")
+    )
+    folds = "fold" if count == 1 else "folds"
+    return f"{begin[0]} {count} {folds} in time, {kind[0]}", f"{begin[1]} {count} zeitlich geordneten Teilen, {kind[1]}"

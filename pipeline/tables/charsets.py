@@ -1,6 +1,7 @@
 """Which encoding a file's bytes are in, told offline; and a file as UTF-8, without leading and trailing lines of a report."""
 
 import codecs
+import contextlib
 import gzip
 import io
 import os
@@ -66,11 +67,9 @@ def likely_charset(sample: bytes) -> str:
     zeros = [sample[first:SAMPLE:2].count(0) for first in (0, 1)]
     if max(zeros) > len(sample[:SAMPLE]) // 4:
         return "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
-    try:
+    with contextlib.suppress(UnicodeDecodeError):
         codecs.getincrementaldecoder("utf-8")().decode(sample)
         return "utf-8"
-    except UnicodeDecodeError:
-        pass
     matches = charset_normalizer.from_bytes(sample[:SAMPLE], cp_isolation=PAGES)
     best = matches.best()
     if best is None:

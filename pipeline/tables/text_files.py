@@ -21,7 +21,7 @@ from pipeline.tables.charsets import (
     python_charset,
 )
 
-__all__ = ["TextFile", "TextFiles", "long_cells"]
+__all__ = ["TextFile", "TextFiles", "empty_file", "long_cells"]
 
 SEPARATORS = ",;\t|"
 LONGEST_CELL = 1 << 30
@@ -108,7 +108,7 @@ class TextFiles:
         with open_bytes(path) as file:
             sample = file.read(SAMPLE)
         if not sample:
-            raise DataError(f"{path}: the file is empty; expected a header line and rows. Export it again.")
+            raise empty_file(path)
         if codec == "utf-8" and not skip and not skip_end and not has_mixed_line_ends(path):
             likely = likely_charset(sample)
             if likely.startswith("utf-16") or likely.startswith("utf-32"):
@@ -124,6 +124,11 @@ class TextFiles:
         with copy.open("rb") as file:
             _refuse_note_for_excel(path, skip, file.readline(SAMPLE))
         return TextFile(path, codec, skip, skip_end, copy)
+
+
+def empty_file(path: Path) -> DataError:
+    """Say that there is nothing in a file."""
+    return DataError(f"{path}: the file is empty; expected a header line and rows. Export it again.")
 
 
 def _refuse_note_for_excel(path: Path, skip: int, first: bytes) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from features.errors import DataError
 from models.fitting.folds import training_folds
-from models.fitting.split_plan import FEWEST, STRICTEST, SplitPlan, days_until_strictest, plan_split
+from models.fitting.split_counts import FEWEST
+from models.fitting.split_plan import STRICTEST, SplitPlan, days_until_strictest, plan_split
 from models.fitting.splits import assign_slices
 from models.params import SplitParams, SplitSection
 from pipeline.pages.split_words import split_sentences
