@@ -32,7 +32,9 @@ def show(findings: Sequence[Finding], title: str) -> None:
     for finding in findings:
         if finding.status != "withheld":
             state = finding.severity if finding.status == "open" else f"{finding.severity}, {finding.status}"
-            text = f"{finding.what.en} {finding.shown.en}" + (f" Accepted: {finding.reason}" if finding.reason else "")
+            text = f"{finding.what['en']} {finding.shown['en']}" + (
+                f" Accepted: {finding.reason}" if finding.reason else ""
+            )
             shown.add_row(finding.subject, state, finding.detector, text, style=COLOURS[finding.severity])
     console.print(shown)
     kept = sorted({finding.subject for finding in findings if finding.status == "withheld"})

@@ -129,7 +129,7 @@ def demo(repository: Path, source: str | None, leads: int | None) -> None:
 
     _step("5 What it is worth")
     result = json.loads((sections.paths.metrics_dir / "evaluate.json").read_text(encoding="utf-8"))
-    who = WORDS[result["target"]].rows[0]
+    who = WORDS[result["target"]].rows
     honest = f"{result['source']}, honest split (training labels purged)" if source else result["source"]
     console.print(
         metrics_table(

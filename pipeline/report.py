@@ -1,4 +1,4 @@
-"""Stage `report`: the model card, the report and interactive figures, self-contained pages in English and German."""
+"""Stage `report`: the model card, the report and interactive figures, self-contained pages in every language."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from pipeline.leakage.finding import read_findings
 from pipeline.mlflow_runs.provenance import bundle_hash, data_hashes
 from pipeline.pages.charts import read_plots
 from pipeline.pages.model_card import model_card
-from pipeline.pages.report_page import figures_page, report_page, top_features
-from pipeline.pages.report_parts import Trained
+from pipeline.pages.report_page import figures_page, report_page
+from pipeline.pages.trained import Trained, top_features
 from pipeline.params import load_params
 from pipeline.tables.json_files import read_json
 

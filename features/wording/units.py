@@ -2,9 +2,22 @@
 
 import datetime as dt
 
-__all__ = ["ago_words", "check_language", "day_words", "moment_words", "number", "percent", "window_words"]
+from features.wording.numbers import written
 
-_LANGUAGES = ("en", "de")
+__all__ = [
+    "LANGUAGES",
+    "ago_words",
+    "check_language",
+    "day_words",
+    "moment_words",
+    "number",
+    "percent",
+    "spoken",
+    "window_words",
+]
+
+LANGUAGES = ("en", "de")
+"""The languages that reasons speak; their grammar is that of this package."""
 _MONTHS = {
     "en": "January February March April May June July August September October November December",
     "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
@@ -23,12 +36,17 @@ def number(value: float, language: str) -> str:
     text = f"{value:,.2g}" if 0 < abs(value) < 1 else f"{value:,.1f}"
     if "e" not in text and "." in text:
         text = text.rstrip("0").rstrip(".")
-    return text if language == "en" else text.translate(str.maketrans(",.", ".,"))
+    return written(text, language)
+
+
+def spoken(language: str) -> str:
+    """Give the language in which reasons speak to a reader: his own, or English where they don't speak it."""
+    return language if language in LANGUAGES else "en"
 
 
 def check_language(language: str) -> None:
     """Refuse what is neither English nor German."""
-    if language not in _LANGUAGES:
+    if language not in LANGUAGES:
         raise ValueError(f"language: got {language!r}; allowed are 'en' and 'de'")
 
 

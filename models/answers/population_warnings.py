@@ -1,4 +1,4 @@
-"""Warnings of leads unlike all that a model learned from: why, in English and German."""
+"""Warnings of leads unlike all that a model learned from: why."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -7,38 +7,22 @@ from features.compute import Snapshots
 from features.journeys import Journeys
 from models.answers.population import Outside, outside_population, without_touchpoints
 from models.answers.risk_set import RiskSet
-from models.answers.warnings import LANGUAGES, InputWarning, input_warning
+from models.answers.warnings import InputWarning, input_warning
 from models.bundle import Bundle
+from models.presentation.catalogues import n_, words
 
 __all__ = ["OUTSIDE_WORDS", "population_warnings"]
 
-# Per reason: the sentence in both languages, and the field that it is about.
-OUTSIDE_WORDS: dict[Outside, tuple[str, str, str]] = {
-    "not_yet_created": (
-        "the lead had not been created yet",
-        "der Lead war noch nicht angelegt",
-        "created_at",
-    ),
-    "not_mql": (
-        "the lead is not marketing-qualified, it has no stage change to mql",
-        "der Lead ist nicht marketingqualifiziert, er hat keinen Stufenwechsel zu mql",
-        "stage_changes",
-    ),
-    "past_expiry": (
-        "the lead became marketing-qualified {days} days ago or longer",
-        "der Lead ist seit {days} Tagen oder länger marketingqualifiziert",
-        "stage_changes",
-    ),
+# Per reason: the sentence, and the field that it is about.
+OUTSIDE_WORDS: dict[Outside, tuple[str, str]] = {
+    "not_yet_created": (n_("the lead had not been created yet"), "created_at"),
+    "not_mql": (n_("the lead is not marketing-qualified, it has no stage change to mql"), "stage_changes"),
+    "past_expiry": (n_("the lead became marketing-qualified {days} days ago or longer"), "stage_changes"),
     "closed": (
-        "the lead was recycled, disqualified, qualified or won, and has not become marketing-qualified since",
-        "der Lead wurde zurückgestellt, abgelehnt, qualifiziert oder gewonnen und seither nicht wieder marketingqualifiziert",
+        n_("the lead was recycled, disqualified, qualified or won, and has not become marketing-qualified since"),
         "stage_changes",
     ),
-    "not_customer": (
-        "no earlier order of the lead's account is known",
-        "vom Konto des Leads ist keine frühere Bestellung bekannt",
-        "account.orders",
-    ),
+    "not_customer": (n_("no earlier order of the lead's account is known"), "account.orders"),
 }
 
 
@@ -73,8 +57,8 @@ def _population_words(
         (None, False): (),
         (None, True): (silent,),
     }
-    for reason, (*sentences, field) in OUTSIDE_WORDS.items():
-        why = sentences[LANGUAGES.index(language)].format(days=expire_days)
+    for reason, (sentence, field) in OUTSIDE_WORDS.items():
+        why = words(language).filled(sentence, days=expire_days)
         outside = replace(input_warning("outside_population", field, why, language), reason=reason)
         warnings_of |= {(reason, False): (outside,), (reason, True): (outside, silent)}
     return warnings_of

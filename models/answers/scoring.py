@@ -12,12 +12,12 @@ from features.journeys import STAGE_PREFIX, Journeys
 from features.records import MQL
 from features.selectors import BY
 from features.timeline import before, seen_at_once
+from features.wording.units import LANGUAGES
 from models.answers.population_warnings import population_warnings
 from models.answers.reasons import Reason, fit_and_engagement, top_reasons
 from models.answers.requests import LeadRequest, attribute_error, build_inputs
 from models.answers.risk_set import CUSTOMERS
 from models.answers.warnings import (
-    LANGUAGES,
     InputWarning,
     journey_warnings,
     request_warnings,

@@ -1,4 +1,4 @@
-"""Warnings about the input that do not prevent a score: in English and German, with the field that each is about."""
+"""Warnings about the input that do not prevent a score, with the field that each is about."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,10 +12,11 @@ from features.journeys import Journeys
 from features.timeline import from_micros
 from models.answers.request_fields import shown
 from models.answers.requests import LeadRequest, unread_attributes
+from models.presentation.catalogues import n_, words
+from models.presentation.numbers import percent
 
 __all__ = [
     "CODES",
-    "LANGUAGES",
     "InputWarning",
     "codes_of",
     "future_snapshot",
@@ -27,73 +28,29 @@ __all__ = [
     "wide_interval",
 ]
 
-LANGUAGES = ("en", "de")
-
 _MESSAGES = {
-    "unknown_kind": (
-        "The kind {value} was not there in training; such touchpoints count among all touchpoints.",
-        "Die Art {value} kam im Training nicht vor; solche Kontaktpunkte zählen bei allen Kontaktpunkten mit.",
+    "unknown_kind": n_("The kind {value} was not there in training; such touchpoints count among all touchpoints."),
+    "unknown_channel": n_("The channel {value} was not there in training; it counts as one more channel."),
+    "unknown_category": n_("The category {value} was rare or not there in training; it counts as “other”."),
+    "unknown_attribute": n_("The model does not take this attribute; it was ignored."),
+    "attribute_type": n_("The stored value is not of the type that the model takes ({value}); it counts as unknown."),
+    "values_too_large": n_("The values or amounts add up to more than can be summed; they count as unknown: {value}."),
+    "touchpoints_cut": n_("More is stored than one score reads; the newest were read: {value}."),
+    "touchpoints_after_snapshot": n_(
+        "Touchpoints, stage changes or creation at or after snapshot_at, or recorded then, were ignored: {value}."
     ),
-    "unknown_channel": (
-        "The channel {value} was not there in training; it counts as one more channel.",
-        "Der Kanal {value} kam im Training nicht vor; er zählt als ein weiterer Kanal.",
+    "snapshot_in_future": n_(
+        "snapshot_at is in the future ({value}): what happens until then is not known yet, and counts as if nothing did."
     ),
-    "unknown_category": (
-        "The category {value} was rare or not there in training; it counts as “other”.",
-        "Die Kategorie {value} war im Training selten oder kam nicht vor; sie zählt als „andere“.",
+    "duplicates_ignored": n_("Repeated touchpoints or stage changes were counted once: {value}."),
+    "account_touchpoints_unused": n_(
+        "Touchpoints of colleagues were sent, and this model does not look at them: {value}."
     ),
-    "unknown_attribute": (
-        "The model does not take this attribute; it was ignored.",
-        "Das Modell kennt dieses Attribut nicht; es wurde nicht beachtet.",
-    ),
-    "attribute_type": (
-        "The stored value is not of the type that the model takes ({value}); it counts as unknown.",
-        "Der gespeicherte Wert hat nicht den Typ, den das Modell nimmt ({value}); er zählt als unbekannt.",
-    ),
-    "values_too_large": (
-        "The values or amounts add up to more than can be summed; they count as unknown: {value}.",
-        "Die Werte oder Beträge sind zusammen zu groß für eine Summe; sie zählen als unbekannt: {value}.",
-    ),
-    "touchpoints_cut": (
-        "More is stored than one score reads; the newest were read: {value}.",
-        "Es ist mehr gespeichert, als für eine Bewertung gelesen wird; gelesen wurden die neuesten: {value}.",
-    ),
-    "touchpoints_after_snapshot": (
-        "Touchpoints, stage changes or creation at or after snapshot_at, or recorded then, were ignored: {value}.",
-        "Kontaktpunkte, Stufenwechsel oder Anlage ab snapshot_at, auch später erfasste, wurden nicht beachtet: {value}.",
-    ),
-    "snapshot_in_future": (
-        "snapshot_at is in the future ({value}): what happens until then is not known yet, and counts as if nothing did.",
-        "snapshot_at liegt in der Zukunft ({value}): Was bis dahin geschieht, ist noch nicht bekannt und zählt als nichts.",
-    ),
-    "duplicates_ignored": (
-        "Repeated touchpoints or stage changes were counted once: {value}.",
-        "Wiederholte Kontaktpunkte oder Stufenwechsel wurden nur einmal gezählt: {value}.",
-    ),
-    "account_touchpoints_unused": (
-        "Touchpoints of colleagues were sent, and this model does not look at them: {value}.",
-        "Kontaktpunkte von Kollegen wurden mitgeschickt, aber dieses Modell betrachtet sie nicht: {value}.",
-    ),
-    "orders_unused": (
-        "Orders were sent, and this model does not look at them: {value}.",
-        "Bestellungen wurden mitgeschickt, aber dieses Modell betrachtet sie nicht: {value}.",
-    ),
-    "wide_interval": (
-        "There is little data on such leads: the probability lies anywhere within {value}.",
-        "Zu solchen Leads gibt es wenig Daten: Die Wahrscheinlichkeit liegt irgendwo zwischen {value}.",
-    ),
-    "outside_population": (
-        "The model learned from other leads, so the probability may be off: {value}.",
-        "Das Modell hat an anderen Leads gelernt, die Wahrscheinlichkeit kann daher danebenliegen: {value}.",
-    ),
-    "no_touchpoints": (
-        "No touchpoint of the {value} days before snapshot_at is known, and the model looks at them.",
-        "Aus den {value} Tagen vor snapshot_at ist kein Kontaktpunkt bekannt, und das Modell betrachtet sie.",
-    ),
-    "warnings_cut": (
-        "There are more warnings of this kind, which are left out: {value}.",
-        "Es gibt weitere Warnungen dieser Art, die hier fehlen: {value}.",
-    ),
+    "orders_unused": n_("Orders were sent, and this model does not look at them: {value}."),
+    "wide_interval": n_("There is little data on such leads: the probability lies anywhere within {value}."),
+    "outside_population": n_("The model learned from other leads, so the probability may be off: {value}."),
+    "no_touchpoints": n_("No touchpoint of the {value} days before snapshot_at is known, and the model looks at them."),
+    "warnings_cut": n_("There are more warnings of this kind, which are left out: {value}."),
 }
 
 CODES = tuple(_MESSAGES)
@@ -251,8 +208,8 @@ def wide_interval(low: float, high: float, language: str) -> InputWarning:
     language : {"en", "de"}
         Of the message.
     """
-    ends = (f"{100 * low:.0f} % to {100 * high:.0f} %", f"{100 * low:.0f} % und {100 * high:.0f} %")
-    return input_warning("wide_interval", "probability", ends[LANGUAGES.index(language)], language)
+    ends = words(language).gettext("{low} to {high}", low=percent(low, language, 0), high=percent(high, language, 0))
+    return input_warning("wide_interval", "probability", ends, language)
 
 
 def input_warning(code: str, field: str, value: str, language: str) -> InputWarning:
@@ -269,4 +226,4 @@ def input_warning(code: str, field: str, value: str, language: str) -> InputWarn
     language : {"en", "de"}
         Of the message.
     """
-    return InputWarning(code, _MESSAGES[code][LANGUAGES.index(language)].format(value=value), field)
+    return InputWarning(code, words(language).filled(_MESSAGES[code], value=value), field)

@@ -26,6 +26,7 @@ KEYWORDS = {
     "n_": None,
     "gettext": None,
     "worded": None,
+    "stated": None,
     "ngettext": (1, 2),
     "worded_count": (1, 2),
     "pgettext": ((1, "c"), 2),

@@ -67,6 +67,10 @@ class Words:
         """Give a text that means something else in another context."""
         return _filled(self._catalogue.pgettext(context, text), values)
 
+    def filled(self, marked: str, **values: object) -> str:
+        """Give a text that was marked with `n_`, with its placeholders filled in."""
+        return _filled(self._catalogue.gettext(marked), values)
+
     def say(self, text: "Message | str") -> str:
         """Give a text that was marked elsewhere, with `n_`, `worded` or `worded_count`; values may be messages themselves."""
         if isinstance(text, str):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from features.wording.numbers import MISSING, number, percent
 
-__all__ = ["MISSING", "bounds", "date", "interval", "moment", "month", "number", "percent", "points"]
+__all__ = ["MISSING", "bounds", "date", "interval", "moment", "month", "number", "percent", "points", "signed"]
 
 
 def points(difference: float | None, language: str, digits: int = 1) -> str:
@@ -18,7 +18,18 @@ def points(difference: float | None, language: str, digits: int = 1) -> str:
     """
     if difference is None or difference != difference:
         return MISSING
-    text = number(100.0 * difference, digits, language)
+    return signed(100.0 * difference, digits, language)
+
+
+def signed(value: float, digits: int, language: str) -> str:
+    """Write a number with its sign, a zero with plus.
+
+    Examples
+    --------
+    >>> signed(0.0034, 4, "de"), signed(-0.5, 1, "en")
+    ('+0,0034', '-0.5')
+    """
+    text = number(value, digits, language)
     return text if text.startswith("-") else f"+{text}"
 
 

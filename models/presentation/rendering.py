@@ -24,7 +24,7 @@ def environment(folder: Path, language: str) -> Environment:
 
     In templates: ``_``, ``ngettext``, ``pgettext`` and ``say`` give words; the filters ``number(digits)``, ``percent(digits)``,
     ``points``, ``interval(digits)``, ``date``, ``month`` and ``moment`` write figures; ``language`` is the language's code,
-    ``languages`` names all.
+    ``languages`` names all. ``in_language`` picks from a mapping of language to text, ``code`` sets what stands in backticks.
     A name that a template does not get is an error.
     """
     spoken = words(language)
@@ -51,6 +51,8 @@ def environment(folder: Path, language: str) -> Environment:
         "date": lambda value: numbers.date(value, language),
         "month": lambda value: numbers.month(value, language),
         "moment": lambda value, **zone: numbers.moment(value, language, **zone),
+        "in_language": lambda texts: texts.get(language, texts[SOURCE]),
+        "code": _code,
         "upper_first": lambda text: text[:1].upper() + text[1:],
     }
     return made
@@ -124,6 +126,14 @@ def file_page(
             data=Markup(packed),
         )
         + "\n"
+    )
+
+
+def _code(text: str) -> Markup:
+    """Escape a text, and set what stands between backticks as code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
     )
 
 

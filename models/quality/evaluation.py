@@ -14,10 +14,10 @@ from models.fitting.baseline_names import BASELINES, baseline_values
 from models.fitting.prior_correction import population_weights
 from models.fitting.row_weights import row_groups
 from models.params import CapacityParams, EvaluateParams, PublishParams
+from models.presentation.ladder_words import ladder_sentence, width_sentence
+from models.presentation.purge_words import purge_sentence
 from models.quality.curves import gain_points, pr_points, reliability_points, roc_points
-from models.quality.ladder_words import ladder_sentence, width_sentence
 from models.quality.metrics import evaluate, level_error, paired_auc_gain, paired_log_loss_gain
-from models.quality.purge_words import purge_sentence
 from models.quality.signal import Signal, forward_signal
 
 __all__ = [

@@ -12,6 +12,7 @@ from models.fitting.prior_correction import population_weights
 from models.fitting.row_weights import row_groups
 from models.monitoring.stability import population_stability
 from models.params import EvaluateParams
+from models.presentation.catalogues import LANGUAGES
 from models.quality.fairness import fairness
 from models.quality.segments import segments
 
@@ -112,6 +113,6 @@ def population(predictions: pd.DataFrame, values: pd.DataFrame, bundle: Bundle) 
     found = []
     for name in ("probability", *names):
         before, after = (rows.loc[rows["slice"] == part, name].to_numpy(dtype=np.float64) for part in ("train", "test"))
-        text = {f"text_{code}": words[name].meaning(code) for code in ("en", "de")} if name in words else {}
+        text = {f"text_{code}": words[name].meaning(code) for code in LANGUAGES} if name in words else {}
         found.append({"feature": name, **population_stability(before, after), **text})
     return found

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from models.params import EvaluateParams, PublishParams
+from models.presentation.signal_words import signal_sentence, too_little_sentence
 from models.quality.metric_kernels import Ranked, row_log_loss
 from models.quality.metrics import evaluate as measure
 from models.quality.metrics import paired_auc_gain, paired_log_loss_gain
-from models.quality.model_words import MODEL_WORDS
 
 __all__ = ["CODES", "NO_SIGNAL", "Signal", "forward_signal", "permutation_p"]
 
@@ -103,17 +103,11 @@ def forward_signal(
     w = np.ones(rows) if weights is None else weights
     base = others["base_rate"][0]
     if positives < publish.min_positives or positives == rows:
-        beside = _beside_the_base_rate(y, probabilities, base, w)
-        words = {
-            "en": f"Too little data to tell: {positives:,} positives in {rows:,} later rows; {publish.min_positives:,} are "
-            "needed." + beside["en"],
-            "de": f"Zu wenig Daten für ein Urteil: {positives:,} positive unter {rows:,} späteren Zeilen; nötig sind "
-            f"{publish.min_positives:,}.".replace(",", ".")
-            + beside["de"],
-        }
-        return Signal("too_little_data", positives, rows, nothing, nothing, nothing, None, None, None, words)
+        losses = (_log_loss(y, probabilities, w), _log_loss(y, base, w)) if rows else None
+        sentence = too_little_sentence(positives, rows, publish.min_positives, losses)
+        return Signal("too_little_data", positives, rows, nothing, nothing, nothing, None, None, None, sentence)
     gain = paired_log_loss_gain(y, probabilities, base, groups, w, evaluate)
-    reference = float(w @ row_log_loss(y, base) / w.sum())
+    reference = _log_loss(y, base, w)
     skill = {key: None if value is None else value / reference for key, value in gain.items()}
     area = measure(y, probabilities, groups, w, 1, evaluate, is_probability=False)["auc"] or nothing
     p_value = permutation_p(y, groups, months, probabilities, publish.permutations, evaluate.seed)
@@ -133,27 +127,12 @@ def forward_signal(
         code = "use_the_simpler_model"
     else:
         code = "forward_signal"
-    words = {
-        language: _sentence(code, language, failed, skill, area, p_value, publish.min_auc, name, simpler_gain)
-        for language in ("en", "de")
-    }
-    return Signal(code, positives, rows, gain, skill, area, p_value, name, simpler_gain, words)
+    sentence = signal_sentence(code, failed, skill, area, p_value, publish.min_auc, LEVEL, name, simpler_gain)
+    return Signal(code, positives, rows, gain, skill, area, p_value, name, simpler_gain, sentence)
 
 
-def _beside_the_base_rate(y: np.ndarray, p: np.ndarray, base: np.ndarray, w: np.ndarray) -> dict[str, str]:
-    """Say how the model does beside the base rate where rows are too few for a verdict; a space, then a sentence."""
-    if not len(y):
-        return {"en": "", "de": ""}
-    ours, rate = (float(w @ row_log_loss(y, values) / w.sum()) for values in (p, base))
-    is_worse = ours > rate
-    figures = f"{ours:.3f}", f"{rate:.3f}"
-    german = tuple(figure.replace(".", ",") for figure in figures)
-    return {
-        "en": f" On these rows its log loss is {figures[0]}, that of the base rate {figures[1]}"
-        + (": worse than the base rate, not promoted." if is_worse else "."),
-        "de": f" Auf diesen Zeilen ist sein Log-Loss {german[0]}, der der Grundrate {german[1]}"
-        + (": schlechter als die Grundrate, nicht befördert." if is_worse else "."),
-    }
+def _log_loss(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> float:
+    return float(w @ row_log_loss(y, p) / w.sum())
 
 
 def permutation_p(
@@ -226,69 +205,3 @@ def _best_simpler(
         return None, None
     _, name, gain = min(gains, key=lambda item: item[:2])
     return name, gain
-
-
-def _sentence(
-    code: str,
-    language: str,
-    failed: list[str],
-    skill: Interval,
-    area: Interval,
-    p_value: float,
-    min_auc: float,
-    simpler: str | None,
-    simpler_gain: Interval | None,
-) -> str:
-    def figure(metric: Interval, digits: int = 3) -> str:
-        if metric["value"] is None or metric["low"] is None:
-            return "–"
-        text = f"{metric['value']:.{digits}f} ({metric['low']:.{digits}f}..{metric['high']:.{digits}f})"
-        return text if language == "en" else text.replace("..", " bis ").replace(".", ",")
-
-    def plain(value: float) -> str:
-        return f"{value:g}" if language == "en" else f"{value:g}".replace(".", ",")
-
-    skills, areas, chance = figure(skill), figure(area), f"{p_value:.3f}".replace(".", "." if language == "en" else ",")
-    if language == "en":
-        reasons = {
-            "skill": f"its log-loss skill over the base rate is {skills}, and 0 is not below the interval",
-            "auc": f"its AUC is {areas}, and the lower bound is below {plain(min_auc)}",
-            "permutations": f"labels permuted within month do as well with p = {chance}, above {plain(LEVEL)}",
-        }
-        opening = {
-            "no_forward_signal": "No forward signal: on later leads ",
-            "weak_signal": f"Too weak a signal: labels permuted within month do as well with p = {chance} only, but ",
-            "use_the_simpler_model": f"Use the simpler model: there is a signal (skill {skills}, AUC {areas}), but ",
-            "forward_signal": f"Forward signal: on later leads the skill over the base rate is {skills}, AUC {areas}, "
-            f"p = {chance}",
-        }[code]
-    else:
-        reasons = {
-            "skill": f"ist der Log-Loss-Gewinn gegenüber der Grundrate {skills}, und 0 liegt nicht darunter",
-            "auc": f"ist die AUC {areas}, und die untere Grenze liegt unter {plain(min_auc)}",
-            "permutations": f"sind innerhalb des Monats vertauschte Labels mit p = {chance} (über {plain(LEVEL)}) ebenso gut",
-        }
-        opening = {
-            "no_forward_signal": "Kein Signal nach vorn: Bei späteren Leads ",
-            "weak_signal": f"Zu schwaches Signal: Innerhalb des Monats vertauschte Labels sind nur mit p = {chance} so gut, "
-            "doch bei späteren Leads ",
-            "use_the_simpler_model": f"Das einfachere Modell genügt: Es gibt ein Signal (Gewinn {skills}, AUC {areas}), "
-            "aber ",
-            "forward_signal": f"Signal nach vorn: Bei späteren Leads ist der Gewinn gegenüber der Grundrate {skills}, "
-            f"AUC {areas}, p = {chance}",
-        }[code]
-    if code in NO_SIGNAL:
-        return opening + ("; " if language == "en" else "; außerdem ").join(reasons[name] for name in failed) + "."
-    if simpler is None or simpler_gain is None:
-        return opening + "."
-    other, gained = MODEL_WORDS[simpler][language], figure(simpler_gain, 4)
-    if code == "use_the_simpler_model":
-        return opening + (
-            f"{other} is at least as good: this model's gain over it is {gained}."
-            if language == "en"
-            else f"„{other}“ ist mindestens so gut: Der Gewinn dieses Modells darüber beträgt {gained}."
-        )
-    proven = simpler_gain["low"] is not None and simpler_gain["low"] > 0.0
-    if language == "en":
-        return f"{opening}; gain over {other} {gained}{'' if proven else ', which these rows do not prove'}."
-    return f"{opening}; Gewinn gegenüber „{other}“ {gained}{'' if proven else ', was diese Zeilen nicht beweisen'}."

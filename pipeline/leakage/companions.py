@@ -8,7 +8,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from pipeline.leakage.audit_table import AuditTable, Profile
-from pipeline.leakage.finding import Finding, Severity, Words
+from pipeline.leakage.finding import Finding, Severity
+from pipeline.leakage.stated import WITHHOLD, stated
 from pipeline.leakage.statistics import (
     Auc,
     auc_gain,
@@ -18,7 +19,6 @@ from pipeline.leakage.statistics import (
     stratified_auc,
     time_strata,
 )
-from pipeline.pages.audit_words import WITHHOLD, words
 from pipeline.params import AuditParams
 
 __all__ = ["companions", "outweighing_columns"]
@@ -74,19 +74,17 @@ def _outweighing(name: str, strength: Severity, profile: Profile, rest: float, g
         "outweighs_the_rest",
         strength,
         {"auc": profile.auc._asdict(), "rest_auc": rest, "gain": gain._asdict(), "others": others},
-        Words(
+        stated(
             "It alone predicts the outcome better than all other columns together.",
-            "Es sagt den Ausgang allein besser voraus als alle anderen Spalten zusammen.",
         ),
-        words(
+        stated(
             "AUC {auc} alone, {rest_auc} for the {others} others together; difference at least {low_value}.",
-            "AUC {auc} allein, {rest_auc} für die {others} anderen zusammen; Abstand mindestens {low_value}.",
             auc=profile.auc.value,
             rest_auc=rest,
             others=others,
             low_value=gain.low,
         ),
-        WITHHOLD,
+        stated(WITHHOLD),
     )
 
 
@@ -169,27 +167,23 @@ def _companion(name: str, anchor: str, shared: float, either_way: bool, follows:
             "auc": profile.auc._asdict(),
             "fill_auc": profile.fill_auc._asdict(),
         },
-        Words(
-            f"It goes with {anchor}, which knows the outcome: both seem to be written at the same time.",
-            f"Es geht mit {anchor} einher, das den Ausgang kennt: Beide werden wohl gleichzeitig geschrieben.",
+        stated(
+            "It goes with {anchor}, which knows the outcome: both seem to be written at the same time.", anchor=anchor
         )
         if follows
-        else Words(
-            f"It goes with {anchor}, which knows the outcome, but hardly follows the outcome itself: {anchor} may be copied "
+        else stated(
+            "It goes with {anchor}, which knows the outcome, but hardly follows the outcome itself: {anchor} may be copied "
             "from it.",
-            f"Es geht mit {anchor} einher, das den Ausgang kennt, folgt ihm selbst aber kaum: {anchor} ist vielleicht daraus "
-            "übernommen.",
+            anchor=anchor,
         ),
-        words(
+        stated(
             "Among rows of the same outcome and time they share {share} of their information; AUC {auc}, of being filled "
-            "{fill_auc}.",
-            "Bei gleichem Ausgang und gleicher Zeit teilen sie {share} ihrer Information; AUC {auc}, des Gefülltseins "
             "{fill_auc}.",
             share=shared,
             auc=profile.auc.value,
             fill_auc=profile.fill_auc.value,
         ),
-        WITHHOLD,
+        stated(WITHHOLD),
     )
 
 

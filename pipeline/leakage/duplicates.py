@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import poisson
 
+from models.presentation.catalogues import n_
 from pipeline.leakage.chance import agreement_by_chance
-from pipeline.leakage.finding import Finding, Severity, Words
-from pipeline.pages.audit_words import words
+from pipeline.leakage.finding import Finding, Severity
+from pipeline.leakage.stated import stated
 from pipeline.params import AuditParams
 
 __all__ = ["repeated_rows", "straddling"]
@@ -16,7 +17,7 @@ __all__ = ["repeated_rows", "straddling"]
 LESS: dict[Severity, Severity] = {"block": "warn", "warn": "info", "info": "info"}
 TELLING = 0.05  # chance of an equal training row below which a repetition says something
 JUMP = 4.0  # times what chance gives: where few rows share a value, that may be three times too low
-MERGE = Words("Merge duplicates before the split.", "Dubletten vor der Teilung zusammenführen.")
+MERGE = n_("Merge duplicates before the split.")
 
 
 def repeated_rows(
@@ -63,18 +64,16 @@ def repeated_rows(
             "duplicates_across_split",
             worst if beyond >= params.duplicate_share else LESS[worst],
             {"test_rows": count, "share": share, "expected_by_chance": by_chance},
-            Words(
+            stated(
                 "Test rows repeat training rows under another id, more often than chance does.",
-                "Testzeilen wiederholen Trainingszeilen unter anderer Kennung, öfter als der Zufall es tut.",
             ),
-            words(
+            stated(
                 "{count} test rows, {share}; by chance it would be {expected}.",
-                "{count} Testzeilen, {share}; zufällig wären es {expected}.",
                 count=count,
                 share=share,
                 expected=round(by_chance),
             ),
-            MERGE,
+            stated(MERGE),
         )
     ]
 
@@ -93,10 +92,8 @@ def straddling(ids: Sequence[object], is_test: np.ndarray, field: str, *, intend
             "straddles_split",
             "info" if intended else "block",
             {"on_both_sides": both, "all": len(names)},
-            Words("The same are in training and in test.", "Dieselben sind in Training und Test."),
-            words("{count} of {total}.", "{count} von {total}.", count=both, total=len(names)),
-            Words("Read the metrics on unseen accounts, too.", "Auch die Kennzahlen für ungesehene Unternehmen lesen.")
-            if intended
-            else Words("Set split.mode to grouped.", "split.mode auf grouped setzen."),
+            stated("The same are in training and in test."),
+            stated("{count} of {total}.", count=both, total=len(names)),
+            stated("Read the metrics on unseen accounts, too.") if intended else stated("Set split.mode to grouped."),
         )
     ]

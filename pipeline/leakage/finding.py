@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from features.errors import DataError, LeakageError, ParameterError
 
@@ -13,7 +13,6 @@ __all__ = [
     "Finding",
     "Severity",
     "Status",
-    "Words",
     "open_blocks",
     "read_findings",
     "refuse_leaks",
@@ -25,13 +24,6 @@ __all__ = [
 Severity = Literal["block", "warn", "info"]
 Status = Literal["open", "withheld", "accepted"]
 RANK: Mapping[str, int] = {"block": 0, "warn": 1, "info": 2}
-
-
-class Words(NamedTuple):
-    """One sentence in both languages."""
-
-    en: str
-    de: str
 
 
 @dataclass(frozen=True)
@@ -48,8 +40,8 @@ class Finding:
         What the evidence by itself says.
     evidence : mapping of str to plain value
         Figures: shares and AUCs in [0, 1], counts of rows, moments as ISO text.
-    what, shown, todo : Words
-        What was found, the evidence in words, and what to do.
+    what, shown, todo : mapping of str to str
+        What was found, the evidence in words, and what to do: language to sentence.
     severity : {"block", "warn", "info"}
         What it means for this project: a withheld finding is an `info` whatever its strength.
     status : {"open", "withheld", "accepted"}
@@ -62,22 +54,21 @@ class Finding:
     detector: str
     strength: Severity
     evidence: Mapping[str, Any]
-    what: Words
-    shown: Words
-    todo: Words
+    what: Mapping[str, str]
+    shown: Mapping[str, str]
+    todo: Mapping[str, str]
     severity: Severity = "info"
     status: Status = "open"
     reason: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain values, for JSON."""
-        plain = dataclasses.asdict(self)
-        return plain | {name: getattr(self, name)._asdict() for name in ("what", "shown", "todo")}
+        return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "Finding":
         """Make one of what `as_dict` gave."""
-        return cls(**{**plain, **{name: Words(**plain[name]) for name in ("what", "shown", "todo")}})
+        return cls(**plain)
 
 
 def settle(
@@ -164,7 +155,9 @@ def refuse_leaks(findings: Sequence[Finding]) -> None:
     blocks = open_blocks(findings)
     if not blocks:
         return
-    lines = [f"  {finding.subject} ({finding.detector}): {finding.what.en} {finding.shown.en}" for finding in blocks]
+    lines = [
+        f"  {finding.subject} ({finding.detector}): {finding.what['en']} {finding.shown['en']}" for finding in blocks
+    ]
     raise LeakageError(
         f"training is refused: {len(blocks)} finding(s) of the leakage audit say that the data knows the outcome:\n"
         + "\n".join(lines)

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from pipeline.leakage.finding import Finding, Words
+from pipeline.leakage.finding import Finding
+from pipeline.leakage.stated import WITHHOLD, stated
 from pipeline.leakage.values import is_pure
-from pipeline.pages.audit_words import WITHHOLD, words
 from pipeline.params import AuditParams
 
 __all__ = ["read_at_export", "set_after_outcome"]
@@ -38,17 +38,15 @@ def set_after_outcome(changes: pd.DataFrame, ended_at: pd.Series, params: AuditP
                 "set_after_outcome",
                 "block",
                 {"changes": len(rows), "exceptions": exceptions},
-                Words(
+                stated(
                     "Its values are only ever set after the outcome.",
-                    "Seine Werte werden nur nach dem Ausgang gesetzt.",
                 ),
-                words(
+                stated(
                     "{rows} changes, {exceptions} of them before.",
-                    "{rows} Änderungen, {exceptions} davon vorher.",
                     rows=len(rows),
                     exceptions=exceptions,
                 ),
-                WITHHOLD,
+                stated(WITHHOLD),
             )
         )
     return findings
@@ -62,14 +60,12 @@ def read_at_export(names: list[str], *, ordinal: bool) -> list[Finding]:
             "read_at_export",
             "warn" if ordinal else "block",
             {"ordinal_clock": ordinal},
-            Words(
+            stated(
                 "It was read at the export and has no history: it may have changed after the outcome.",
-                "Es wurde beim Export gelesen und hat keinen Verlauf: Es kann sich nach dem Ausgang geändert haben.",
             ),
-            Words("Declared known_at 'export', and used.", "Als known_at 'export' deklariert und genutzt."),
-            Words(
+            stated("Declared known_at 'export', and used."),
+            stated(
                 "Record its changes (attribute_changes), or set features.use_known_at_export to false.",
-                "Änderungen aufzeichnen (attribute_changes) oder features.use_known_at_export auf false setzen.",
             ),
         )
         for name in names

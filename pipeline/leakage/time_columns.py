@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.leakage.audit_table import AuditTable, Profile
-from pipeline.leakage.finding import Finding, Words
+from pipeline.leakage.finding import Finding
+from pipeline.leakage.stated import WITHHOLD, stated
 from pipeline.leakage.statistics import numbers, stratified_auc
-from pipeline.pages.audit_words import WITHHOLD, words
 from pipeline.params import AuditParams
 
 __all__ = ["clock_columns", "fill_switches", "future_times", "moments_of"]
@@ -80,17 +80,15 @@ def future_times(table: AuditTable, params: AuditParams) -> list[Finding]:
                 "future_times",
                 "block" if share >= params.future_share else "warn",
                 {"share_after_snapshot": share, "rows": count},
-                Words(
+                stated(
                     "It holds moments that lie after the snapshot.",
-                    "Es enthält Zeitpunkte, die nach dem Snapshot liegen.",
                 ),
-                words(
+                stated(
                     "{count} rows, {share} of those filled.",
-                    "{count} Zeilen, {share} der gefüllten.",
                     count=count,
                     share=share,
                 ),
-                WITHHOLD,
+                stated(WITHHOLD),
             )
         )
     return findings
@@ -124,16 +122,12 @@ def clock_columns(table: AuditTable, params: AuditParams) -> list[Finding]:
                 "follows_time",
                 "warn",
                 {"rank_correlation": correlation},
-                Words(
+                stated(
                     "It runs with time, as a running number does.",
-                    "Es läuft mit der Zeit mit wie eine laufende Nummer.",
                 ),
-                words(
-                    "Rank correlation with time {value}.", "Rangkorrelation mit der Zeit {value}.", value=correlation
-                ),
-                Words(
+                stated("Rank correlation with time {value}.", value=correlation),
+                stated(
                     "Leave it out of the features: tomorrow's values lie beyond all that was learned.",
-                    "Nicht als Merkmal nutzen: Die Werte von morgen liegen jenseits von allem Gelernten.",
                 ),
             )
         )
@@ -174,23 +168,18 @@ def fill_switches(table: AuditTable, profiles: Mapping[str, Profile], params: Au
                     "auc_where_filled": aucs[name]._asdict(),
                     "filled_together": sorted(names),
                 },
-                Words(
-                    "Some process filled it in for a while only"
-                    + (", and what it wrote tells the outcome." if knows else "."),
-                    "Ein Verfahren hat es nur zeitweise gefüllt"
-                    + (", und was es schrieb, verrät den Ausgang." if knows else "."),
-                ),
-                words(
+                stated("Some process filled it in for a while only, and what it wrote tells the outcome.")
+                if knows
+                else stated("Some process filled it in for a while only."),
+                stated(
                     "Filled on {low} to {high} of the rows of each tenth of time; together with {others} other column(s). "
                     "The best of them reaches an AUC of {auc} where filled.",
-                    "Je Zehntel der Zeit auf {low} bis {high} der Zeilen gefüllt; gemeinsam mit {others} weiteren Spalte(n). "
-                    "Die beste erreicht, wo gefüllt, eine AUC von {auc}.",
                     low=float(share.min()),
                     high=float(share.max()),
                     others=len(names) - 1,
                     auc=aucs[best].value,
                 ),
-                WITHHOLD,
+                stated(WITHHOLD),
             )
             for name in names
         )

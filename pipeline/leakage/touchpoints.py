@@ -4,19 +4,18 @@ import numpy as np
 import pandas as pd
 from scipy.stats import poisson
 
+from models.presentation.catalogues import n_
 from pipeline.leakage.counts import BEFORE_DAYS, JUST_BEFORE_DAYS
-from pipeline.leakage.finding import Finding, Words
+from pipeline.leakage.finding import Finding
+from pipeline.leakage.stated import stated
 from pipeline.leakage.values import is_pure
-from pipeline.pages.audit_words import words
 from pipeline.params import AuditParams
 from pipeline.tables.json_files import records
 
 __all__ = ["after_outcome", "future_touchpoints", "rushing_touchpoints", "telling_touchpoints"]
 
-LEAVE_OUT = Words(
+LEAVE_OUT = n_(
     "Find out what writes it. If the outcome does, leave it out in the source's SQL, or give it its moment of recording.",
-    "Klären, was ihn schreibt. Ist es der Ausgang: in der SQL-Datei der Quelle weglassen oder mit dem Zeitpunkt der Erfassung "
-    "versehen.",
 )
 RUSH = 10.0  # times the pace of the four weeks before: behaviour warms up, an automatic entry explodes
 
@@ -46,15 +45,14 @@ def after_outcome(counts: pd.DataFrame, visible: pd.DataFrame, params: AuditPara
                     "only_after_outcome",
                     "block",
                     {"touchpoints": rows, "exceptions": rows - after, "elsewhere_share_after": 1.0 - elsewhere},
-                    Words("It occurs only after a qualification.", "Er kommt nur nach einer Qualifizierung vor."),
-                    words(
+                    stated("It occurs only after a qualification."),
+                    stated(
                         "{rows} touchpoints, {exceptions} of them not after one; of all {share} come after one.",
-                        "{rows} Kontaktpunkte, {exceptions} davon nicht danach; von allen kommen {share} danach.",
                         rows=rows,
                         exceptions=rows - after,
                         share=1.0 - elsewhere,
                     ),
-                    LEAVE_OUT,
+                    stated(LEAVE_OUT),
                     status="open" if is_seen else "withheld",
                 )
             )
@@ -76,14 +74,13 @@ def telling_touchpoints(visible: pd.DataFrame, label: np.ndarray, params: AuditP
                     "tells_outcome",
                     "block",
                     {"snapshots": len(outcomes), "exceptions": exceptions},
-                    Words("Whoever has it has the same outcome.", "Wer ihn hat, hat denselben Ausgang."),
-                    words(
+                    stated("Whoever has it has the same outcome."),
+                    stated(
                         "{rows} snapshots see it, {exceptions} of them with the other outcome.",
-                        "{rows} Snapshots sehen ihn, {exceptions} davon mit dem anderen Ausgang.",
                         rows=len(outcomes),
                         exceptions=exceptions,
                     ),
-                    LEAVE_OUT,
+                    stated(LEAVE_OUT),
                 )
             )
     return findings
@@ -103,18 +100,16 @@ def rushing_touchpoints(counts: pd.DataFrame, params: AuditParams) -> list[Findi
                 "rushes_before_outcome",
                 "warn",
                 {"last_day": int(row["just_before"]), "days_before": int(row["before"]), "times_the_pace": times},
-                Words(
+                stated(
                     "Its pace explodes on the last day before a qualification.",
-                    "Am letzten Tag vor einer Qualifizierung häuft er sich sprunghaft.",
                 ),
-                words(
+                stated(
                     "{last} on the last day, {before} on the {days} days before.",
-                    "{last} am letzten Tag, {before} an den {days} Tagen davor.",
                     last=int(row["just_before"]),
                     before=int(row["before"]),
                     days=BEFORE_DAYS - JUST_BEFORE_DAYS,
                 ),
-                LEAVE_OUT,
+                stated(LEAVE_OUT),
             )
         )
     return findings
@@ -128,9 +123,9 @@ def future_touchpoints(counts: pd.DataFrame, params: AuditParams) -> list[Findin
             "future_times",
             "warn" if row["in_future"] >= params.future_share * row["touchpoints"] else "info",
             {"touchpoints": int(row["in_future"])},
-            Words("Some lie at or after the export.", "Manche liegen zum Zeitpunkt des Exports oder danach."),
-            words("Touchpoints: {count}.", "Kontaktpunkte: {count}.", count=int(row["in_future"])),
-            LEAVE_OUT,
+            stated("Some lie at or after the export."),
+            stated("Touchpoints: {count}.", count=int(row["in_future"])),
+            stated(LEAVE_OUT),
         )
         for row in records(counts)
         if row["in_future"]

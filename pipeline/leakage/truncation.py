@@ -7,8 +7,8 @@ import pandas as pd
 from scipy.stats import chi2
 
 from features.timeline import DAY_US
-from pipeline.leakage.finding import Finding, Words
-from pipeline.pages.audit_words import words
+from pipeline.leakage.finding import Finding
+from pipeline.leakage.stated import stated
 from pipeline.params import AuditParams
 
 __all__ = [
@@ -123,22 +123,19 @@ def left_truncation(
                 "chance": chance,
                 "change_point": None if jump is None else {"month": str(month_names[jump.position]), **jump._asdict()},
             },
-            Words(
+            stated(
                 "Outcomes are recorded later than the leads begin: earlier leads look lost.",
-                "Ausgänge werden erst später aufgezeichnet, als die Leads beginnen: Frühere Leads sehen verloren aus.",
             ),
-            words(
+            stated(
                 "{rows} snapshots lie before the first outcome ({day}); {expected} outcomes were to be expected by then. "
                 "{inside} of these snapshots are used, which miss {lost}.",
-                "{rows} Snapshots liegen vor dem ersten Ausgang ({day}); bis dahin waren {expected} Ausgänge zu erwarten. "
-                "{inside} dieser Snapshots werden genutzt; ihnen fehlen {lost}.",
                 rows=rows,
                 day=day,
                 expected=round(expected),
                 lost=round(of_used),
                 inside=inside,
             ),
-            Words(f"Set split.train_from to {day} or later.", f"split.train_from auf {day} oder später setzen."),
+            stated("Set split.train_from to {day} or later.", day=day),
             status="open" if np.exp(-of_used) < params.rarity else "withheld",
         )
     ]
@@ -156,15 +153,14 @@ def right_censoring(matured: np.ndarray, label: np.ndarray) -> list[Finding]:
             "right_censoring",
             "block" if labelled else "info",
             {"too_young": young, "share": young / len(matured), "labelled_all_the_same": labelled},
-            Words("Some leads are too young to have an outcome.", "Manche Leads sind zu jung für einen Ausgang."),
-            words(
+            stated("Some leads are too young to have an outcome."),
+            stated(
                 "{young} snapshots ({share}); {labelled} of them carry a label.",
-                "{young} Snapshots ({share}); {labelled} davon tragen ein Label.",
                 young=young,
                 share=young / len(matured),
                 labelled=labelled,
             ),
-            Words("Nothing, as long as immature labels stay missing.", "Nichts, solange unreife Labels fehlen."),
+            stated("Nothing, as long as immature labels stay missing."),
             status="open" if labelled else "withheld",
         )
     ]
@@ -195,20 +191,17 @@ def rate_jumps(order: np.ndarray, label: np.ndarray, names: np.ndarray, params: 
             "rate_jumps",
             "warn",
             {"since": since, "rate_before": jump.before, "rate_after": jump.after, "chance": jump.chance},
-            Words(
+            stated(
                 "The outcome's rate jumps: the recording or the world changed.",
-                "Die Rate des Ausgangs springt: Die Erfassung oder die Welt hat sich geändert.",
             ),
-            words(
+            stated(
                 "{before} before {since}, {after} from then on.",
-                "{before} vor {since}, {after} danach.",
                 before=jump.before,
                 after=jump.after,
                 since=since,
             ),
-            Words(
+            stated(
                 "Split by time, and ask whether outcomes were recorded before.",
-                "Nach Zeit teilen und klären, ob Ausgänge vorher erfasst wurden.",
             ),
         )
     ]
@@ -229,8 +222,8 @@ def empty_ends(order: np.ndarray, label: np.ndarray, names: np.ndarray, params: 
     first, last = int(periods[0]), int(periods[-1])
     rate = float(positives.sum() / rows[first : last + 1].sum())
     ends = (
-        (rows[:first].sum(), names[first], "left_truncation", Words("first", "ersten")),
-        (rows[last + 1 :].sum(), names[last], "right_censoring", Words("last", "letzten")),
+        (rows[:first].sum(), names[first], "left_truncation", True),
+        (rows[last + 1 :].sum(), names[last], "right_censoring", False),
     )
     return [
         Finding(
@@ -238,20 +231,18 @@ def empty_ends(order: np.ndarray, label: np.ndarray, names: np.ndarray, params: 
             detector,
             "block",
             {"rows": int(count), "expected_outcomes": float(count) * rate, "outcomes_until_or_from": str(name)},
-            Words(
-                f"The {which.en} periods have no outcome at all: it was not recorded yet, or has not come yet.",
-                f"In den {which.de} Zeiträumen gibt es gar keinen Ausgang: noch nicht erfasst oder noch nicht eingetreten.",
-            ),
-            words(
+            stated("The first periods have no outcome at all: it was not recorded yet.")
+            if is_first
+            else stated("The last periods have no outcome at all: it was not recorded yet, or has not come yet."),
+            stated(
                 "{rows} rows, in which {expected} outcomes were to be expected; the nearest are of {name}.",
-                "{rows} Zeilen, in denen {expected} Ausgänge zu erwarten waren; die nächsten sind von {name}.",
                 rows=int(count),
                 expected=round(float(count) * rate),
                 name=str(name),
             ),
-            Words("Leave these rows out.", "Diese Zeilen weglassen."),
+            stated("Leave these rows out."),
         )
-        for count, name, detector, which in ends
+        for count, name, detector, is_first in ends
         if np.exp(-float(count) * rate) < params.rarity
     ]
 
@@ -271,21 +262,16 @@ def touchpoints_begin_late(created_at: np.ndarray, first_touchpoint: int | None,
             "touchpoints_begin_late",
             "warn",
             {"first_touchpoint": day, "leads_before": int(early.sum()), "share": share},
-            Words(
+            stated(
                 "Touchpoints are recorded later than the leads begin.",
-                "Kontaktpunkte werden erst später aufgezeichnet, als die Leads beginnen.",
             ),
-            words(
+            stated(
                 "{rows} leads ({share}) are older than the first touchpoint ({day}).",
-                "{rows} Leads ({share}) sind älter als der erste Kontaktpunkt ({day}).",
                 rows=int(early.sum()),
                 share=share,
                 day=day,
             ),
-            Words(
-                f"Set split.train_from to {day} plus an observation, or later.",
-                f"split.train_from auf {day} zuzüglich einer Beobachtungszeit setzen, oder später.",
-            ),
+            stated("Set split.train_from to {day} plus an observation, or later.", day=day),
         )
     ]
 

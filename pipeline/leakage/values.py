@@ -4,15 +4,25 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from models.presentation.catalogues import n_
 from pipeline.leakage.audit_table import AuditTable, Profile
-from pipeline.leakage.finding import Finding, Severity, Words
+from pipeline.leakage.finding import Finding, Severity
+from pipeline.leakage.stated import WITHHOLD, stated
 from pipeline.leakage.statistics import rate_upper
-from pipeline.pages.audit_words import WITHHOLD, words
 from pipeline.params import AuditParams
 
 __all__ = ["certain_columns", "fading_columns", "fill_follows_outcome", "is_pure", "pure_values"]
 
-OUTCOMES = {0: Words("without the outcome", "ohne Ausgang"), 1: Words("with the outcome", "mit Ausgang")}
+ONLY_FOR = {
+    (True, 0): n_("It is filled only for rows without the outcome."),
+    (True, 1): n_("It is filled only for rows with the outcome."),
+    (False, 0): n_("It is empty only for rows without the outcome."),
+    (False, 1): n_("It is empty only for rows with the outcome."),
+}
+VALUES_ONLY_WITH = {
+    0: n_("Some of its values occur only with rows without the outcome."),
+    1: n_("Some of its values occur only with rows with the outcome."),
+}
 
 
 def is_pure(exceptions: int, rows: int, elsewhere: float, params: AuditParams) -> bool:
@@ -65,17 +75,15 @@ def fill_follows_outcome(table: AuditTable, profiles: Mapping[str, Profile], par
                         "missingness_mirrors_label",
                         "warn",
                         {"fill_auc": profile.fill_auc._asdict(), "filled_share": float(filled.mean())},
-                        Words(
+                        stated(
                             "Whether it is filled says a lot about the outcome.",
-                            "Ob es gefüllt ist, verrät viel vom Ausgang.",
                         ),
-                        words(
+                        stated(
                             "Being filled alone reaches an AUC of {auc} (from {low_auc}).",
-                            "Das Gefülltsein allein erreicht eine AUC von {auc} (ab {low_auc}).",
                             auc=profile.fill_auc.value,
                             low_auc=profile.fill_auc.low,
                         ),
-                        WITHHOLD,
+                        stated(WITHHOLD),
                     )
                 )
     return findings
@@ -84,23 +92,18 @@ def fill_follows_outcome(table: AuditTable, profiles: Mapping[str, Profile], par
 def _fill_finding(
     name: str, strength: Severity, side: bool, outcome: int, exceptions: int, rows: int, profile: Profile
 ) -> Finding:
-    state = Words("filled", "gefüllt") if side else Words("empty", "leer")
     return Finding(
         name,
         "fill_follows_outcome",
         strength,
         {"filled": side, "outcome": outcome, "rows": rows, "exceptions": exceptions, "auc": profile.auc._asdict()},
-        Words(
-            f"It is {state.en} only for rows {OUTCOMES[outcome].en}.",
-            f"Es ist nur bei Zeilen {OUTCOMES[outcome].de} {state.de}.",
-        ),
-        words(
+        stated(ONLY_FOR[side, outcome]),
+        stated(
             "{rows} rows, {exceptions} exceptions.",
-            "{rows} Zeilen, {exceptions} Ausnahmen.",
             rows=rows,
             exceptions=exceptions,
         ),
-        WITHHOLD,
+        stated(WITHHOLD),
     )
 
 
@@ -136,19 +139,15 @@ def pure_values(table: AuditTable, profiles: Mapping[str, Profile], params: Audi
                         "outcome": rarer,
                         "auc": profile.auc._asdict(),
                     },
-                    Words(
-                        f"Some of its values occur only with rows {OUTCOMES[rarer].en}.",
-                        f"Manche seiner Werte kommen nur bei Zeilen {OUTCOMES[rarer].de} vor.",
-                    ),
-                    words(
+                    stated(VALUES_ONLY_WITH[rarer]),
+                    stated(
                         "{values} value(s) hold {share} of those rows, with {exceptions} exceptions among {rows}.",
-                        "{values} Wert(e) umfassen {share} dieser Zeilen, mit {exceptions} Ausnahmen bei {rows}.",
                         values=len(pure),
                         share=inside / total,
                         exceptions=int(exceptions[pure].sum()),
                         rows=int(rows[pure].sum()),
                     ),
-                    WITHHOLD,
+                    stated(WITHHOLD),
                 )
             )
     return findings
@@ -162,14 +161,13 @@ def certain_columns(profiles: Mapping[str, Profile], params: AuditParams) -> lis
             "certain_auc",
             "block",
             {"auc": profile.auc._asdict()},
-            Words("It alone predicts the outcome almost surely.", "Es sagt allein den Ausgang fast sicher voraus."),
-            words(
+            stated("It alone predicts the outcome almost surely."),
+            stated(
                 "Single-column AUC {auc} (from {low_auc}).",
-                "AUC der einzelnen Spalte {auc} (ab {low_auc}).",
                 auc=profile.auc.value,
                 low_auc=profile.auc.low,
             ),
-            WITHHOLD,
+            stated(WITHHOLD),
         )
         for name, profile in profiles.items()
         if profile.auc.low >= params.certain_auc
@@ -189,17 +187,15 @@ def fading_columns(profiles: Mapping[str, Profile], params: AuditParams) -> list
                 "sharpens_before_outcome",
                 "warn",
                 {"near_auc": near._asdict(), "far_auc": far._asdict()},
-                Words(
+                stated(
                     "It knows outcomes that are about to come, and little of later ones.",
-                    "Es kennt Ausgänge, die kurz bevorstehen, und sagt wenig über spätere.",
                 ),
-                words(
+                stated(
                     "AUC {near_auc} for the sooner half of the outcomes, {far_auc} for the later half.",
-                    "AUC {near_auc} für die frühere Hälfte der Ausgänge, {far_auc} für die spätere.",
                     near_auc=near.value,
                     far_auc=far.value,
                 ),
-                WITHHOLD,
+                stated(WITHHOLD),
             )
         )
     return findings

@@ -3,26 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
+from models.presentation.catalogues import n_, words
 from models.quality.segment_report import ALL
 
 __all__ = ["dimension_words", "plot_rows", "value_words"]
 
-Both = tuple[str, str]
-
-DIMENSIONS: dict[str, Both] = {
-    "month": ("month", "Monat"),
-    "channel": ("channel", "Kanal"),
-    "campaign": ("campaign", "Kampagne"),
-    "country": ("country", "Land"),
-    "employees": ("account size (employees)", "Unternehmensgröße (Beschäftigte)"),
-    "free_mail": ("private mail address", "private Mailadresse"),
-    "industry": ("industry", "Branche"),
-    "origin": ("origin", "Herkunft"),
-    "role": ("role", "Rolle"),
-    "seniority": ("seniority", "Position"),
+DIMENSIONS = {
+    "month": n_("month"),
+    "channel": n_("channel"),
+    "campaign": n_("campaign"),
+    "country": n_("country"),
+    "employees": n_("account size (employees)"),
+    "free_mail": n_("private mail address"),
+    "industry": n_("industry"),
+    "origin": n_("origin"),
+    "role": n_("role"),
+    "seniority": n_("seniority"),
 }
-VALUES: dict[str, Both] = {"true": ("yes", "ja"), "false": ("no", "nein")}
-MISSING: Both = ("not known", "unbekannt")
+VALUES = {"true": n_("yes"), "false": n_("no")}
 
 
 def dimension_words(name: str, language: str) -> str:
@@ -33,8 +31,7 @@ def dimension_words(name: str, language: str) -> str:
     >>> dimension_words("channel", "de"), dimension_words("lead_source", "de")
     ('Kanal', 'lead source')
     """
-    words = DIMENSIONS.get(name)
-    return name.replace("_", " ") if words is None else words[language == "de"]
+    return words(language).say(DIMENSIONS[name]) if name in DIMENSIONS else name.replace("_", " ")
 
 
 def value_words(value: str | None, language: str) -> str:
@@ -46,9 +43,8 @@ def value_words(value: str | None, language: str) -> str:
     ('yes', 'unbekannt', 'paid search')
     """
     if value is None:
-        return MISSING[language == "de"]
-    words = VALUES.get(value)
-    return value.replace("_", " ") if words is None else words[language == "de"]
+        return words(language).gettext("not known")
+    return words(language).say(VALUES[value]) if value in VALUES else value.replace("_", " ")
 
 
 def plot_rows(result: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:

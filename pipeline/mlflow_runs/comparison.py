@@ -69,7 +69,7 @@ def same_question(new: Bundle, old: Bundle, name: str, version: str) -> None:
     DataError
         If the targets differ.
     """
-    asked, answered = (WORDS[target_of(bundle.metadata)].chance[0] for bundle in (new, old))
+    asked, answered = (WORDS[target_of(bundle.metadata)].chance for bundle in (new, old))
     if asked != answered:
         raise DataError(
             f"publish: this model predicts {asked!r}, the champion {name} version {version} predicts {answered!r}. Nothing was "

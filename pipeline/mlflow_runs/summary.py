@@ -7,8 +7,8 @@ from typing import Any
 from models.bundle import target_of
 from pipeline.mlflow_runs.comparison import comparison_sentence
 from pipeline.mlflow_runs.segments import segments_sentence
-from pipeline.pages.report_parts import verdict_sentence
 from pipeline.pages.target_words import WORDS
+from pipeline.pages.trained import verdict_sentence
 
 __all__ = [
     "comparison_metrics",
@@ -140,8 +140,8 @@ def run_description(
         )
 
     lines = [
-        f"P({words.chance[0]} within {metadata['label_days']} days of the snapshot), source **{metadata['source']}**, "
-        f"{result['rows']:,} test {words.rows[0]}, base rate {result['base_rate']:.1%} "
+        f"P({words.chance} within {metadata['label_days']} days of the snapshot), source **{metadata['source']}**, "
+        f"{result['rows']:,} test {words.rows}, base rate {result['base_rate']:.1%} "
         f"({result['train_base_rate']:.1%} in training). "
         f"Level error (mean prediction minus observed rate) {result['level_error']:+.3f}. 95 % intervals in brackets.",
         "",

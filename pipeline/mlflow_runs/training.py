@@ -13,6 +13,7 @@ from features.errors import BundleError
 from models.answers.frames import COLUMNS, example_frame, score_frame
 from models.bundle import Bundle, target_of
 from models.params import EvaluateParams
+from models.presentation.drawing import png
 from pipeline.matrix.segment_rows import dimension_words
 from pipeline.mlflow_runs.comparison import compare
 from pipeline.mlflow_runs.datasets import datasets
@@ -28,8 +29,8 @@ from pipeline.mlflow_runs.summary import (
     run_description,
     run_name,
 )
-from pipeline.pages.charts import feature_words, with_words
-from pipeline.pages.plots import figure_png
+from pipeline.pages.charts import chart
+from pipeline.pages.trained import feature_words, with_words
 from pipeline.tables.parquet import read_table
 
 __all__ = ["compare_with_champion", "log_model", "track"]
@@ -156,7 +157,8 @@ def track(
                 continue
             mlflow.log_dict({"rows": rows}, f"plots/{plot}.json")
             shown = with_words(rows, words) if plot == "feature_importance" else rows
-            _log_bytes(mlflow, figure_png(plot, shown, target=target_of(bundle.metadata)), f"plots/{plot}.png")
+            figure = chart(plot, shown, target=target_of(bundle.metadata))
+            _log_bytes(mlflow, png(figure, "en"), f"plots/{plot}.png")
         for path in reports:
             mlflow.log_artifact(str(path), "reports")
         if comparison is not None:

@@ -10,6 +10,7 @@ import pandas as pd
 from features.catalog import Catalog
 from features.errors import BundleError
 from features.wording.units import number as say_number
+from features.wording.units import spoken
 from models.bundle import Bundle
 from models.calibration.capacity import capacity_rows
 from models.monitoring.drift import Drift, feature_drift, score_drift, score_shift
@@ -18,6 +19,7 @@ from models.monitoring.reference import Reference
 from models.monitoring.retrain_verdict import DriftRun, decide_retrain
 from models.monitoring.score_log_reader import ScoreLog
 from models.params import CapacityParams, MonitorParams
+from models.presentation.catalogues import LANGUAGES, words
 from pipeline.monitoring.rows import Monitored
 from pipeline.tables.export import Export
 
@@ -196,14 +198,12 @@ def _feature_rows(
         described.append(
             {
                 "name": feature.name,
-                "text": {code: feature.meaning(code) for code in ("en", "de")},
+                "text": {code: feature.meaning(code) for code in LANGUAGES},
                 "importance": float(importance[position]),
                 "decides": position in deciding,
                 "by_design": feature.selector == DIFFERENT_BY_DESIGN,
                 "moved": {
-                    "text": {
-                        code: bin_words(bundle.catalog, position, bins.edges, moved, code) for code in ("en", "de")
-                    },
+                    "text": {code: bin_words(bundle.catalog, position, bins.edges, moved, code) for code in LANGUAGES},
                     "before": float(before[moved]),
                     "now": float(now[moved]),
                 },
@@ -215,15 +215,15 @@ def _feature_rows(
 
 def bin_words(catalog: Catalog, position: int, edges: np.ndarray, code: int, language: str) -> str:
     """Say in words what values a bin of a feature holds."""
-    feature = catalog.features[position]
+    feature, say = catalog.features[position], words(language)
     if code == len(edges) + 1 or not len(edges):
-        return {"en": "nothing known", "de": "nichts bekannt"}[language]
+        return say.gettext("nothing known")
     if position in catalog.categorical:
-        return feature.text(float(code), language)
+        return feature.text(float(code), spoken(language))
     if code == 0 and 0.0 < edges[0] < ALMOST_NOTHING:
-        return {"en": "almost 0", "de": "fast 0"}[language]
+        return say.gettext("almost 0")
     low = say_number(float(edges[code - 1]), language) if code else ""
     high = say_number(float(edges[code]), language) if code < len(edges) else ""
-    if language == "de":
-        return f"{low} bis unter {high}" if low and high else f"{low} oder mehr" if low else f"unter {high}"
-    return f"{low} to below {high}" if low and high else f"{low} or more" if low else f"below {high}"
+    if low and high:
+        return say.gettext("{low} to below {high}", low=low, high=high)
+    return say.gettext("{low} or more", low=low) if low else say.gettext("below {high}", high=high)

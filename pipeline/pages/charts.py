@@ -1,47 +1,45 @@
-"""What every figure shows, in English and German: its titles, axes, colours and points; `plots` and `interactive` draw it."""
+"""What every figure of a trained model shows: its titles, axes, colours and points; `models.presentation` draws it."""
 
 import json
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from features.errors import DataError
-from models.bundle import Bundle
-from models.quality.model_words import MODEL_WORDS
-from pipeline.pages.chart import BLUE, GREY, Chart, Panel, Rows, Series, Tongue
-from pipeline.pages.html import LANGUAGES
+from models.presentation.catalogues import words
+from models.presentation.chart import BLUE, GREEN, GREY, LIGHT, ORANGE, Chart, Panel, Series
+from models.presentation.model_names import model_name
 from pipeline.pages.segment_charts import by_month, by_segment, calibration_by_segment
-from pipeline.pages.target_words import WORDS as TARGETS
+from pipeline.pages.target_words import WORDS, TargetWords
 
-__all__ = ["COLOURS", "FIGURES", "chart", "feature_words", "read_plots", "with_words"]
+__all__ = ["COLOURS", "FIGURES", "chart", "read_plots"]
 
+Rows = Sequence[Mapping[str, Any]]
 COLOURS = {
     "product": BLUE,
-    "logistic_regression": "#d1652a",
+    "logistic_regression": ORANGE,
     "points": "#8a6fb0",
-    "odoo_formula": "#4f9a6a",
+    "odoo_formula": GREEN,
     "untuned_lightgbm": "#9aa3ad",
     "rfm": "#b08a2e",
     "base_rate": "#c9ced4",
 }
-FOUND = ("share of {positives} found", "Anteil {positives} gefunden")
-WORKED = ("share of {rows} worked, best first", "bearbeiteter Anteil der {rows}, beste zuerst")
-CHANCE = ("by chance", "zufällig")
+BAR = 40.0  # pixels that a bar with its two lines of words takes
 
 
-def _curves(rows: Rows, x: str, y: str, tongue: Tongue) -> list[Series]:
-    models = list(dict.fromkeys(str(row["model"]) for row in rows))
+def _curves(rows: Rows, x: str, y: str, language: str) -> list[Series]:
+    names = list(dict.fromkeys(str(row["model"]) for row in rows))
     return [
         Series(
             "line",
-            [float(row[x]) for row in rows if row["model"] == model],
-            [float(row[y]) for row in rows if row["model"] == model],
-            MODEL_WORDS.get(model, {}).get(tongue.language, model.replace("_", " ")),
-            COLOURS.get(model, "#777777"),
-            2.6 if model == "product" else 1.3,
+            [float(row[x]) for row in rows if row["model"] == name],
+            [float(row[y]) for row in rows if row["model"] == name],
+            model_name(name, language),
+            COLOURS.get(name, "#777777"),
+            2.8 if name == "product" else 1.4,
         )
-        for model in sorted(models, key=lambda name: name == "product")  # the product is drawn last, on top
+        for name in sorted(names, key=lambda name: name == "product")  # the product is drawn last, on top
     ]
 
 
@@ -49,95 +47,102 @@ def _diagonal(text: str, end: float = 1.0) -> Series:
     return Series("line", [0.0, end], [0.0, end], text, GREY, 1.0, dashed=True)
 
 
-def _roc(rows: Rows, tongue: Tongue) -> Chart:
+def _roc(rows: Rows, language: str, target: TargetWords) -> Chart:
+    say = words(language)
     panel = Panel(
-        [_diagonal(tongue.say(*CHANCE)), *_curves(rows, "false_positive_rate", "true_positive_rate", tongue)],
-        tongue.say("share of the others contacted", "Anteil der Übrigen kontaktiert"),
-        tongue.say(*FOUND),
+        [
+            _diagonal(say.gettext("by chance")),
+            *_curves(rows, "false_positive_rate", "true_positive_rate", language),
+        ],
+        say.gettext("share of the others contacted"),
+        say.gettext("share of {positives} found", positives=target.positives),
         x_range=(0.0, 1.0),
         y_range=(0.0, 1.02),
-        legend="lower right",
     )
-    return Chart("ROC", [panel])
+    return Chart(say.gettext("ROC"), [panel])
 
 
-def _pr(rows: Rows, tongue: Tongue) -> Chart:
+def _pr(rows: Rows, language: str, target: TargetWords) -> Chart:
+    say = words(language)
+    # The first few of the list make precision jump up to 1, and would flatten the rest of the picture.
+    settled = [row for row in rows if row["recall"] >= 0.02]
+    curves = _curves(settled or rows, "recall", "precision", language)
+    highest = max([0.05, *(value for series in curves for value in series.y)])
     panel = Panel(
-        _curves(rows, "recall", "precision", tongue),
-        tongue.say(*FOUND),
-        tongue.say("precision", "Trefferquote"),
+        curves,
+        say.gettext("share of {positives} found", positives=target.positives),
+        say.gettext("precision"),
+        x_range=(0.0, 1.0),
+        y_range=(0.0, min(1.02, 1.06 * highest)),
+    )
+    return Chart(say.gettext("Precision and recall"), [panel])
+
+
+def _gain(rows: Rows, language: str, target: TargetWords) -> Chart:
+    say = words(language)
+    panel = Panel(
+        [_diagonal(say.gettext("by chance")), *_curves(rows, "share", "gain", language)],
+        say.gettext("share of {rows} worked, best first", rows=target.rows),
+        say.gettext("share of {positives} found", positives=target.positives),
         x_range=(0.0, 1.0),
         y_range=(0.0, 1.02),
-        legend="upper right",
     )
-    return Chart(tongue.say("Precision and recall", "Trefferquote und Abdeckung"), [panel])
+    return Chart(say.gettext("Gain"), [panel])
 
 
-def _gain(rows: Rows, tongue: Tongue) -> Chart:
-    panel = Panel(
-        [_diagonal(tongue.say(*CHANCE)), *_curves(rows, "share", "gain", tongue)],
-        tongue.say(*WORKED),
-        tongue.say(*FOUND),
-        x_range=(0.0, 1.0),
-        y_range=(0.0, 1.02),
-        legend="lower right",
-    )
-    return Chart(tongue.say("Gain", "Gewinnkurve"), [panel])
-
-
-def _lift(rows: Rows, tongue: Tongue) -> Chart:
-    chance = Series("line", [0.0, 1.0], [1.0, 1.0], tongue.say(*CHANCE), GREY, 1.0, dashed=True)
+def _lift(rows: Rows, language: str, target: TargetWords) -> Chart:
+    say = words(language)
+    chance = Series("line", [0.0, 1.0], [1.0, 1.0], say.gettext("by chance"), GREY, 1.0, dashed=True)
     # The first rows of the list are few: their lift jumps, and would flatten the rest of the picture.
-    shown = [row for row in rows if row["share"] >= 0.01]
-    curves = _curves(shown, "share", "lift", tongue)
+    curves = _curves([row for row in rows if row["share"] >= 0.01], "share", "lift", language)
     highest = max([1.0, *(value for series in curves for value in series.y)])
     panel = Panel(
         [chance, *curves],
-        tongue.say(*WORKED),
-        tongue.say("times the base rate", "Vielfaches der Grundrate"),
+        say.gettext("share of {rows} worked, best first", rows=target.rows),
+        say.gettext("times the base rate"),
         y_format="number",
         x_range=(0.0, 1.0),
         y_range=(0.0, 1.06 * highest),
-        legend="upper right",
     )
-    return Chart(tongue.say("Lift", "Lift"), [panel])
+    return Chart(say.gettext("Lift"), [panel])
 
 
-def _reliability(rows: Rows, tongue: Tongue) -> Chart:
+def _reliability(rows: Rows, language: str, target: TargetWords) -> Chart:
+    say = words(language)
     end = min(1.0, 1.08 * max([0.05, *(float(row[key]) for row in rows for key in ("probability", "high"))]))
     points = Series(
         "points",
         [float(row["probability"]) for row in rows],
         [float(row["observed"]) for row in rows],
-        tongue.say("tenth of the {rows}, 95 % interval", "Zehntel der {rows}, 95-%-Intervall"),
+        say.gettext("tenth of the {rows}, 95% interval", rows=target.rows),
         low=[float(row["low"]) for row in rows],
         high=[float(row["high"]) for row in rows],
         joined=True,
     )
     panel = Panel(
-        [_diagonal(tongue.say("perfect", "ideal"), end), points],
-        tongue.say("predicted probability", "vorhergesagte Wahrscheinlichkeit"),
-        tongue.say("observed rate", "beobachtete Quote"),
+        [_diagonal(say.gettext("perfect"), end), points],
+        say.gettext("predicted probability"),
+        say.gettext("observed rate"),
         x_range=(0.0, end),
         y_range=(0.0, end),
-        legend="upper left",
     )
-    return Chart(tongue.say("Calibration", "Kalibrierung"), [panel])
+    return Chart(say.gettext("Calibration"), [panel])
 
 
-def _distribution(rows: Rows, tongue: Tongue) -> Chart:
+def _distribution(rows: Rows, language: str, target: TargetWords) -> Chart:
+    say = words(language)
     starts = sorted({float(row["probability"]) for row in rows})
     width = starts[1] - starts[0] if len(starts) > 1 else 1.0
     top = max([start for start in starts if any(r["probability"] == start and r["share"] > 0 for r in rows)] or [1.0])
     series = []
-    for words, colour in ((tongue.target.no, "#b4bcc4"), (tongue.target.yes, BLUE)):
-        chosen = [row for row in rows if row["label"] == words[0]]
+    for label, colour in ((target.no, LIGHT), (target.yes, BLUE)):
+        of_class = [row for row in rows if row["label"] == label]
         series.append(
             Series(
                 "columns",
-                [float(row["probability"]) for row in chosen],
-                [float(row["share"]) for row in chosen],
-                words[tongue.language == "de"],
+                [float(row["probability"]) for row in of_class],
+                [float(row["share"]) for row in of_class],
+                say.say(label),
                 colour,
                 width,
                 alpha=0.62,
@@ -145,28 +150,31 @@ def _distribution(rows: Rows, tongue: Tongue) -> Chart:
         )
     panel = Panel(
         series,
-        tongue.say("predicted probability", "vorhergesagte Wahrscheinlichkeit"),
-        tongue.say("share of the group", "Anteil der Gruppe"),
+        say.gettext("predicted probability"),
+        say.gettext("share of the group"),
         x_range=(0.0, min(1.0, top + 2 * width)),
-        legend="upper right",
     )
-    return Chart(tongue.say("Probabilities given", "Vergebene Wahrscheinlichkeiten"), [panel])
+    return Chart(say.gettext("Probabilities given"), [panel])
 
 
-def _importance(rows: Rows, tongue: Tongue) -> Chart:
+def _importance(rows: Rows, language: str, target: TargetWords) -> Chart:
+    say = words(language)
     shown = [row for row in rows if row["gain"] > 0][:10]
     total = sum(float(row["gain"]) for row in rows) or 1.0
-    names = [str(row.get(f"text_{tongue.language}") or row["feature"]) for row in shown]
+    names = [str(row.get(f"text_{language}") or row.get("text_en") or row["feature"]) for row in shown]
+    shares = [float(row["gain"]) / total for row in shown]
     panel = Panel(
-        [Series("bars", [float(row["gain"]) / total for row in shown], range(len(shown)), hover=names)],
-        tongue.say("share of the total split gain", "Anteil am gesamten Split-Gewinn"),
+        [Series("bars", shares, range(len(shown)), hover=names)],
+        say.gettext("share of the prediction"),
         y_format="none",
-        y_ticks=["\n".join(textwrap.wrap(name, 42, break_long_words=False)) for name in names],
+        x_range=(0.0, 1.05 * max(shares, default=1.0)),
+        y_ticks=["\n".join(textwrap.wrap(name, 36, max_lines=2, placeholder=" …")) for name in names],
+        height=80.0 + BAR * len(shown),
     )
-    return Chart(tongue.say("What the model uses most", "Was das Modell am meisten nutzt"), [panel])
+    return Chart(say.gettext("What the model uses most"), [panel])
 
 
-FIGURES: dict[str, Callable[[Rows, Tongue], Chart]] = {
+FIGURES: dict[str, Callable[[Rows, str, TargetWords], Chart]] = {
     "roc": _roc,
     "pr": _pr,
     "gain": _gain,
@@ -190,26 +198,16 @@ def chart(name: str, rows: Rows, language: str = "en", target: str = "sales_qual
         A key of `FIGURES`.
     rows : sequence of mappings
         One per point, as the stages `evaluate` and `segments` write them; curves of several models have a `model` field.
-        Features may carry `text_en` and `text_de`, plain words for their names.
-    language : {"en", "de"}
+        Features may carry `text_<language>`, plain words for their names.
+    language : str
         Of titles and axes.
     target : str
         A key of `pipeline.pages.target_words.WORDS`.
     """
-    return FIGURES[name](rows, Tongue(language, TARGETS[target]))
-
-
-def feature_words(bundle: Bundle) -> dict[str, dict[str, str]]:
-    """Give every feature's plain words, as the rows behind `feature_importance` carry them."""
-    return {
-        feature.name: {f"text_{code}": feature.meaning(code) for code in LANGUAGES}
-        for feature in bundle.catalog.features
-    }
-
-
-def with_words(rows: Rows, words: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
-    """Add plain words to rows that name a feature."""
-    return [{**row, **words.get(str(row["feature"]), {})} for row in rows]
+    spoken = (
+        WORDS[target] if name == "score_distribution" else WORDS[target].spoken(language)
+    )  # its rows name the classes
+    return FIGURES[name](rows, language, spoken)
 
 
 def read_plots(folder: Path) -> dict[str, list[dict[str, Any]]]:

@@ -1,9 +1,10 @@
-"""What `pipeline.population.machine_traffic` found, in the words of people, in English and German."""
+"""What `pipeline.population.machine_traffic` found, in the words of people."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.pages.html import number, percent
+from models.presentation.catalogues import words
+from models.presentation.numbers import number, percent
 from pipeline.population.machine_traffic import AT_ONCE_SECONDS, LINKS
 
 __all__ = ["busy_sentence", "mail_sentences", "traffic_lines"]
@@ -13,12 +14,13 @@ NAMED = 20
 
 def busy_sentence(leads: int, touchpoints: int, language: str) -> str:
     """Say how many leads have a machine's volume."""
-    count = number(touchpoints, 0, language)
-    if language == "de":
-        who = "1 Lead hat" if leads == 1 else f"{number(leads, 0, language)} Leads haben"
-        return f"{who} so viele Kontaktpunkte, wie kein Mensch sie macht ({count}): Bots?"
-    who = "1 lead has" if leads == 1 else f"{number(leads, 0, language)} leads have"
-    return f"{who} more touchpoints than people make ({count}): bots?"
+    return words(language).ngettext(
+        "{leads} lead has more touchpoints than people make ({touchpoints}): bots?",
+        "{leads} leads have more touchpoints than people make ({touchpoints}): bots?",
+        leads,
+        leads=number(leads, 0, language),
+        touchpoints=number(touchpoints, 0, language),
+    )
 
 
 def mail_sentences(mails: Mapping[str, Any], language: str) -> list[str]:
@@ -28,42 +30,45 @@ def mail_sentences(mails: Mapping[str, Any], language: str) -> list[str]:
     ----------
     mails : mapping
         The fields of `pipeline.population.machine_traffic.MailTraffic`.
-    language : {"en", "de"}
+    language : str
     """
+    say, sentences = words(language), []
 
     def part(name: str, whole: str) -> str:
-        share = percent(mails[name] / mails[whole], language)
-        of = {"en": "of", "de": "von"}[language]
-        return f"{number(mails[name], 0, language)} {of} {number(mails[whole], 0, language)} ({share})"
+        return say.gettext(
+            "{part} of {whole} ({share})",
+            part=number(mails[name], 0, language),
+            whole=number(mails[whole], 0, language),
+            share=percent(mails[name] / mails[whole], language),
+        )
 
-    german, found = language == "de", []
     if mails["clicks"]:
-        clicks = part("machine_clicks", "clicks")
-        found.append(
-            f"Klicks in Mails, die eher ein Scanner machte: {clicks}; {LINKS} verschiedene Links oder mehr binnen "
-            f"{AT_ONCE_SECONDS} Sekunden, oder binnen {AT_ONCE_SECONDS} Sekunden nach dem Versand."
-            if german
-            else f"Clicks in mails that rather a scanner made: {clicks}; {LINKS} or more different links within "
-            f"{AT_ONCE_SECONDS} seconds, or within {AT_ONCE_SECONDS} seconds of the sending."
+        sentences.append(
+            say.gettext(
+                "Clicks in mails that rather a scanner made: {clicks}; {links} or more different links within {seconds} "
+                "seconds, or within {seconds} seconds of the sending.",
+                clicks=part("machine_clicks", "clicks"),
+                links=LINKS,
+                seconds=AT_ONCE_SECONDS,
+            )
         )
     if mails["comparable_opens"]:
-        opens = part("opens_at_once", "comparable_opens")
-        found.append(
-            f"Öffnungen binnen {AT_ONCE_SECONDS} Sekunden nach dem Versand, eher die eines Proxys: {opens}, deren Versand "
-            "bekannt ist."
-            if german
-            else f"Opens within {AT_ONCE_SECONDS} seconds of the sending, rather by a proxy: {opens} whose sending is known."
+        sentences.append(
+            say.gettext(
+                "Opens within {seconds} seconds of the sending, rather by a proxy: {opens} whose sending is known.",
+                seconds=AT_ONCE_SECONDS,
+                opens=part("opens_at_once", "comparable_opens"),
+            )
         )
     elif mails["opens"]:
-        opens = number(mails["opens"], 0, language)
-        found.append(
-            f"Ob Proxys Mails öffneten, ist nicht zu sehen: Zu keiner von {opens} Öffnungen ist der Versand bekannt "
-            "(Kontaktpunkte mail_sent)."
-            if german
-            else f"Whether proxies opened mails can't be seen: of none of {opens} opens is the sending known (touchpoints "
-            "mail_sent)."
+        sentences.append(
+            say.gettext(
+                "Whether proxies opened mails can't be seen: of none of {opens} opens is the sending known (touchpoints "
+                "mail_sent).",
+                opens=number(mails["opens"], 0, language),
+            )
         )
-    return found
+    return sentences
 
 
 def traffic_lines(traffic: Mapping[str, Any]) -> list[str]:

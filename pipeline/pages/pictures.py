@@ -1,25 +1,34 @@
-"""The figures of a trained model as PNG, each drawn once however many pages show it."""
+"""Figures as pages embed them: a title, and each panel as an address that an image element takes."""
 
-from pipeline.pages.plots import figure_png
-from pipeline.pages.report_parts import Trained, plots_with_words
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-__all__ = ["picture_png"]
+from models.presentation.chart import Chart
+from models.presentation.drawing import panel_address
+from pipeline.pages.charts import chart
+
+__all__ = ["Picture", "draw", "picture_of"]
 
 
-def picture_png(trained: Trained, name: str, language: str) -> bytes:
-    """Draw a figure, or give it as it was drawn for another page.
+class Picture(NamedTuple):
+    """A drawn figure.
 
-    Parameters
+    Attributes
     ----------
-    trained : Trained
-        Keeps what was drawn.
-    name : str
-        Of the figure, as in `trained.plots`.
-    language : str
-        "en" or "de".
+    title : str
+    panels : sequence of (str, str)
+        Title, which may be empty, and address of each.
     """
-    drawn = trained.drawn.get((name, language))
-    if drawn is None:
-        drawn = figure_png(name, plots_with_words(trained)[name], language, trained.target)
-        trained.drawn[name, language] = drawn
-    return drawn
+
+    title: str
+    panels: Sequence[tuple[str, str]]
+
+
+def draw(name: str, rows: Sequence[Mapping[str, Any]], language: str, target: str) -> Picture:
+    """Draw one of `pipeline.pages.charts.FIGURES`; the same rows give the same bytes."""
+    return picture_of(chart(name, rows, language, target), language)
+
+
+def picture_of(shown: Chart, language: str) -> Picture:
+    """Draw a figure."""
+    return Picture(shown.title, [(panel.title, panel_address(panel, language)) for panel in shown.panels])

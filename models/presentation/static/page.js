@@ -16,6 +16,7 @@
     document.dispatchEvent(new CustomEvent("language", { detail: choice.value }));
   };
   const asked = () => known(location.hash.slice(1)) || known(new URLSearchParams(location.search).get("lang"));
+  if (asked()) kept(asked().value);
   const first = asked() || known(kept()) || navigator.languages.map(known).find(Boolean);
   if (choices.length) show(first || choices.find((choice) => choice.checked) || choices[0]);
   for (const choice of choices) choice.addEventListener("change", () => {

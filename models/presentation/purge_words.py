@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
+from models.presentation.catalogues import by_language, n_
+
 __all__ = ["purge_sentence"]
+
+GROUPED = n_(
+    "No label purge: training labels of other accounts reach into the test, so that the base rate of that time is known to "
+    "training. No lead and no account of the test is."
+)
+SAME_ACCOUNTS = n_(
+    "No label purge: training labels, of the same accounts too, reach into the test. The figures are too good."
+)
 
 
 def purge_sentence(metadata: Mapping[str, Any]) -> dict[str, str]:
@@ -22,16 +32,5 @@ def purge_sentence(metadata: Mapping[str, Any]) -> dict[str, str]:
     'No label purge: training labels of other accounts reac'
     """
     if metadata.get("label_purge", True) or metadata.get("clock") == "ordinal":
-        return {"en": "", "de": ""}
-    if metadata.get("split_mode") == "grouped":
-        return {
-            "en": "No label purge: training labels of other accounts reach into the test, so that the base rate of that time "
-            "is known to training. No lead and no account of the test is.",
-            "de": "Ohne Label-Purge: Trainingslabels anderer Unternehmen reichen in den Testzeitraum, dessen Grundrate dem "
-            "Training also bekannt ist. Kein Lead und kein Unternehmen des Tests ist es.",
-        }
-    return {
-        "en": "No label purge: training labels, of the same accounts too, reach into the test. The figures are too good.",
-        "de": "Ohne Label-Purge: Trainingslabels, auch derselben Unternehmen, reichen in den Testzeitraum. Die Kennzahlen "
-        "sind zu gut.",
-    }
+        return by_language("")
+    return by_language(GROUPED if metadata.get("split_mode") == "grouped" else SAME_ACCOUNTS)

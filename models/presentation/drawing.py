@@ -1,0 +1,65 @@
+"""Figures as SVG and PNG, by vl-convert: no browser, the same bytes for the same figure. The only importer of vl_convert."""
+
+import base64
+from functools import cache
+
+import vl_convert
+
+from models.presentation.chart import BLUE, GREEN, GREY, INK, LIGHT, ORANGE, PALE, RED, Chart, Panel
+from models.presentation.vega_lite import AXIS, chart_spec, number_format, panel_spec
+from models.presentation.vega_marks import PAPER
+
+__all__ = ["DARK", "panel_address", "panel_svg", "png", "vega_script"]
+
+DARK = {
+    INK: "#e4eaf0",
+    PALE: "#2c3741",
+    AXIS: "#586572",
+    PAPER: "#161c22",
+    GREY: "#8b97a2",
+    LIGHT: "#6b7783",
+    BLUE: "#6cb2f0",
+    RED: "#ee7365",
+    ORANGE: "#f09a62",
+    GREEN: "#74c492",
+}
+"""Colours of a figure to those that it has where the reader's screen is dark."""
+SCALE = 2.0
+
+
+def panel_svg(panel: Panel, language: str) -> str:
+    """Draw one panel; its colours follow the reader's light or dark screen."""
+    spec = panel_spec(panel, language)
+    drawn = vl_convert.vegalite_to_svg(spec, vl_version=_version(), format_locale=number_format(language))
+    rules = "".join(
+        f"[fill='{light}']{{fill:{dark}}}[stroke='{light}']{{stroke:{dark}}}"
+        for light, dark in DARK.items()
+        if light in drawn
+    )
+    opening, end, rest = drawn.partition(">")
+    return f"{opening}{end}<style>@media (prefers-color-scheme:dark){{{rules}}}</style>{rest}"
+
+
+def panel_address(panel: Panel, language: str) -> str:
+    """Draw one panel as an address that an image element takes."""
+    data = base64.b64encode(panel_svg(panel, language).encode()).decode("ascii")
+    return f"data:image/svg+xml;base64,{data}"
+
+
+def png(chart: Chart, language: str) -> bytes:
+    """Draw a whole figure with its title on white, for places that take no SVG; twice as many pixels as on the page."""
+    return bytes(
+        vl_convert.vegalite_to_png(
+            chart_spec(chart, language), vl_version=_version(), scale=SCALE, format_locale=number_format(language)
+        )
+    )
+
+
+def vega_script() -> str:
+    """Give the script that draws specifications on a page: ``vegaEmbed``, with all that it needs."""
+    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=_version()))
+
+
+@cache
+def _version() -> str:
+    return str(vl_convert.get_vegalite_versions()[-1])
