@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 from rich.table import Table
 
 from bench.feature_scale import LEADS, MILLION, MOMENT, catalog_of, enlarge, fresh, world, write_snapshots
+from models.presentation.chart import BLUE, ORANGE, Chart, Panel, Series
+from models.presentation.drawing import png
 from pipeline.console import console, progress, run_main
 from pipeline.spark.matrix import write_matrix
 from pipeline.spark.session import spark_session
@@ -94,40 +96,28 @@ def compare(sizes: list[int], leads: int) -> list[dict[str, float]]:
 
 def picture(found: list[dict[str, float]], out: Path) -> None:
     """Draw seconds over touchpoints, both engines, and where a billion would lie."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7.2, 4.4), dpi=150)
-    for key, label, colour in (
-        ("local", "one machine, 2 threads", "#0b5fa5"),
-        ("spark", "Spark, 2 workers", "#d1650d"),
-    ):
+    series: list[Series] = []
+    for key, label, colour in (("spark", "Spark, 2 workers", ORANGE), ("local", "one machine, 2 threads", BLUE)):
         x, y = [item["touchpoints"] for item in found], [item[key] for item in found]
-        axes.plot(x, y, marker="o", color=colour, label=label)
-        axes.plot([x[-1], 1e9], [y[-1], y[-1] * 1e9 / x[-1]], linestyle=":", color=colour)
-        for size, seconds in zip(x, y, strict=True):
-            axes.annotate(
-                f"{seconds:.1f} s", (size, seconds), (0, 7), textcoords="offset points", ha="center", fontsize=8
-            )
-        axes.annotate(
-            f"{y[-1] * 1e9 / x[-1] / 60:.0f} min", (1e9, y[-1] * 1e9 / x[-1]), (-4, 7),
-            textcoords="offset points", ha="right", fontsize=8, color=colour,
-        )  # fmt: skip
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlabel("touchpoints")
-    axes.set_ylabel("seconds, Parquet to Parquet")
-    axes.set_title(
-        "A billion touchpoints, from measured growth (dotted: proportional)", loc="left", fontsize=10, weight="bold"
+        billion = y[-1] * 1e9 / x[-1]
+        series += [
+            Series("line", [x[-1], 1e9], [y[-1], billion], colour=colour, dashed=True),
+            Series("points", x, y, label, colour, joined=True),
+            Series(
+                "text", [*x, 1e9], [*y, billion], hover=[*(f"{value:.1f} s" for value in y), f"{billion / 60:.0f} min"]
+            ),
+        ]
+    panel = Panel(
+        series,
+        "touchpoints",
+        "seconds, Parquet to Parquet",
+        x_log=True,
+        y_log=True,
+        x_range=(found[0]["touchpoints"] / 2, 4e9),
+        height=420.0,
     )
-    axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-    figure.tight_layout()
     out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out)
+    out.write_bytes(png(Chart("A billion touchpoints (dashed: proportional to what was measured)", [panel]), "en"))
 
 
 def main() -> None:

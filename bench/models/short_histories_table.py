@@ -1,14 +1,12 @@
 """The table and the picture of `bench.models.short_histories`."""
 
-import io
 import math
 from typing import Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
-
 from bench.models.short_histories import CONTENDERS
+from models.presentation.chart import Chart, Panel, Series
+from models.presentation.drawing import png
+from pipeline.pages.charts import COLOURS
 
 __all__ = ["WORDS", "markdown", "missed", "picture_png"]
 
@@ -77,26 +75,26 @@ def missed(rows: list[dict[str, Any]]) -> list[str]:
 
 def picture_png(rows: list[dict[str, Any]]) -> bytes:
     """Draw log loss and AUC against the number of leads; the same figures give the same bytes."""
-    figure = Figure(figsize=(10.2, 3.9), dpi=155, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    for ax, metric in zip(figure.subplots(1, 2), ("log_loss", "auc"), strict=True):
-        for name in CONTENDERS:
-            values = [row[name][metric] for row in rows]
-            ax.plot([row["leads"] for row in rows], values, marker="o", markersize=4, label=WORDS[name])
-        ax.set_xscale("log")
-        ax.set_xticks([row["leads"] for row in rows])
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.set_xlabel("leads in training")
-        ax.set_title("log loss (less is better)" if metric == "log_loss" else "AUC (more is better)", loc="left")
-        if metric == "log_loss":
-            ax.set_ylim(
-                top=1.5 * max(row["base_rate"]["log_loss"] for row in rows)
-            )  # naive Bayes would flatten the rest
-    figure.axes[1].legend(frameon=False, fontsize=8)
-    out = io.BytesIO()
-    figure.savefig(out, format="png", metadata={"Software": None})
-    return out.getvalue()
+    leads = [float(row["leads"]) for row in rows]
+    panels = []
+    for metric, title in (("log_loss", "log loss (less is better)"), ("auc", "AUC (more is better)")):
+        series = [
+            Series(
+                "points",
+                leads,
+                [row[name][metric] for row in rows],
+                WORDS[name],
+                COLOURS.get(name, "#9aa3ad"),
+                joined=True,
+            )
+            for name in reversed(CONTENDERS)
+        ]
+        ends = None
+        if metric == "log_loss":  # naive Bayes would flatten the rest
+            lowest = min(row[name]["log_loss"] for row in rows for name in CONTENDERS)
+            ends = (0.95 * lowest, 1.5 * max(row["base_rate"]["log_loss"] for row in rows))
+        panels.append(Panel(series, "leads in training", title=title, x_log=True, y_format="number", y_range=ends))
+    return png(Chart("Short histories", panels), "en")
 
 
 def _best(row: dict[str, Any]) -> str:

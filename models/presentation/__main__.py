@@ -21,6 +21,7 @@ __all__ = ["extracted", "main", "updated"]
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("models", "pipeline", "serving")
 METHODS = [("**.py", "python"), ("**.html", "jinja2")]
+OPTIONS = {"**.html": {"silent": "false"}}  # a template that can't be read is an error
 KEYWORDS = {
     "_": None,
     "n_": None,
@@ -45,7 +46,12 @@ def extracted(root: Path = ROOT) -> Catalog:
 def _found(root: Path) -> Iterator[tuple[str, str | tuple[str, ...], list[str], str | None]]:
     for folder in FOLDERS:
         found = extract_from_dir(
-            root / folder, METHODS, keywords=KEYWORDS, comment_tags=("For translators:",), strip_comment_tags=True
+            root / folder,
+            METHODS,
+            OPTIONS,
+            keywords=KEYWORDS,
+            comment_tags=("For translators:",),
+            strip_comment_tags=True,
         )
         for name, _, text, comments, context in found:
             yield f"{folder}/{Path(name).as_posix()}", text, comments, context

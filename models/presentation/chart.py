@@ -99,8 +99,8 @@ class Panel:
         Names at 0, 1, 2 ... instead of figures; one that starts with ``*`` is a heading. A line break breaks the line.
     rule : float, optional
         Where to draw a vertical line.
-    x_log : bool
-        Whether the x-axis is logarithmic.
+    x_log, y_log : bool
+        Whether an axis is logarithmic.
     height : float
         In pixels, of the whole panel at `models.presentation.vega_lite.WIDTH` pixels' width.
     """
@@ -117,6 +117,7 @@ class Panel:
     y_ticks: Sequence[str] = ()
     rule: float | None = None
     x_log: bool = False
+    y_log: bool = False
     height: float = 330.0
 
 

@@ -1,6 +1,7 @@
 """Figures as SVG and PNG, by vl-convert: no browser, the same bytes for the same figure. The only importer of vl_convert."""
 
 import base64
+import re
 from functools import cache
 
 import vl_convert
@@ -25,6 +26,7 @@ DARK = {
 }
 """Colours of a figure to those that it has where the reader's screen is dark."""
 SCALE = 2.0
+CLIP = re.compile(r"\bclip\d+\b")
 
 
 def panel_svg(panel: Panel, language: str) -> str:
@@ -36,6 +38,8 @@ def panel_svg(panel: Panel, language: str) -> str:
         for light, dark in DARK.items()
         if light in drawn
     )
+    numbers = {name: f"c{place}" for place, name in enumerate(dict.fromkeys(CLIP.findall(drawn)))}
+    drawn = CLIP.sub(lambda match: numbers[match[0]], drawn)  # Vega counts on over all figures of a process
     opening, end, rest = drawn.partition(">")
     return f"{opening}{end}<style>@media (prefers-color-scheme:dark){{{rules}}}</style>{rest}"
 

@@ -113,20 +113,18 @@ def file_page(
     packed = (
         json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/") if data is not None else ""
     )
-    return (
-        render(
-            TEMPLATES,
-            "file.html",
-            first,
-            texts=[(code, title(code), lead(code), body(code)) for code in LANGUAGES],
-            spoken={code: words(code) for code in LANGUAGES},
-            links=links or {},
-            css=Markup(static_text("page.css")),
-            script=Markup(static_text("page.js") + script),
-            data=Markup(packed),
-        )
-        + "\n"
+    page = render(
+        TEMPLATES,
+        "file.html",
+        first,
+        texts=[(code, title(code), lead(code), body(code)) for code in LANGUAGES],
+        spoken={code: words(code) for code in LANGUAGES},
+        links=links or {},
+        css=Markup(static_text("page.css")),
+        script=Markup(static_text("page.js") + script),
+        data=Markup(packed),
     )
+    return f"{page!s}\n"
 
 
 def _code(text: str) -> Markup:

@@ -29,9 +29,11 @@ def axis(panel: Panel, which: str) -> dict[str, Any]:
     scale: dict[str, Any] = {"zero": False, "nice": ends is None}
     if ends:
         scale["domain"] = list(ends)
-    if panel.x_log and along_x:
+    if panel.x_log if along_x else panel.y_log:
         scale |= {"type": "log", "nice": False}
-        made |= {"labelExpr": "log(datum.value) / LN10 % 1 == 0 ? format(datum.value, ',~g') : ''", "tickCount": 6}
+        power = "log(datum.value) / LN10"
+        whole = f"abs({power} - round({power})) < 1e-6 ? format(datum.value, ',.12~g') : ''"
+        made |= {"labelExpr": whole, "tickCount": 6}
     elif names:
         made |= _names(names, along_x)
         if not along_x:

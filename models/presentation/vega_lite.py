@@ -80,9 +80,11 @@ def _whole(body: dict[str, Any], background: str | None) -> dict[str, Any]:
     }
     config = {
         "font": FONT,
+        "aria": False,  # the image has a text of its own
         "view": {"stroke": None},
         "axis": axes | {"titleLimit": 400},
-        "legend": legend | {"columnPadding": 14, "rowPadding": 3, "offset": 8, "symbolStrokeWidth": 2.5, "symbolOpacity": 1},
+        "legend": legend
+        | {"columnPadding": 14, "rowPadding": 3, "offset": 8, "symbolStrokeWidth": 2.5, "symbolOpacity": 1},
         "title": {"fontSize": SIZE + 1, "anchor": "start", "color": INK},
     }
     return {"$schema": SPEC, "background": background, "padding": 2, **body, "config": config}

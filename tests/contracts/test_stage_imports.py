@@ -8,14 +8,13 @@ import pytest
 HEAVY = (
     "bentoml",
     "lightgbm",
-    "matplotlib",
     "mlflow",
     "numba",
     "optuna",
-    "plotly",
     "pyarrow.dataset",
     "scipy.stats",
     "sklearn",
+    "vl_convert",
 )
 USES = {
     "simulate": (),
@@ -26,7 +25,7 @@ USES = {
     "build_features": ("numba",),
     "evaluate": ("numba",),
     "segments": ("numba",),
-    "report": ("matplotlib", "numba", "plotly"),
+    "report": ("numba", "vl_convert"),
 }
 
 
