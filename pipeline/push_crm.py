@@ -117,7 +117,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m pipeline.push_crm", description=__doc__)
     parser.add_argument("--crm", choices=CRMS, required=True)
     parser.add_argument("--scores", type=Path, help=".parquet or .csv of `python -m pipeline.score`")
-    parser.add_argument("--raw", type=Path, help="folder of `pull_crm`, which knows merged ids (default: ingest.raw_dir)")
+    parser.add_argument(
+        "--raw", type=Path, help="folder of `pull_crm`, which knows merged ids (default: ingest.raw_dir)"
+    )
     parser.add_argument("--setup", action="store_true", help="create the fields (Salesforce: say what to create)")
     parser.add_argument("--dry-run", action="store_true", help="show what would change, send nothing")
     parser.add_argument("--again", action="store_true", help="send also what was acknowledged already")

@@ -182,11 +182,10 @@ class HubSpot:
 
     def _archived_page(self, kind: str, since: str, cursor: str | None) -> Page:
         """List what was archived (a search can't): all of it, for it can't be asked for by time."""
-        page = self._call(
-            self._client.crm.objects.basic_api.get_page, kind, limit=PAGE, after=cursor, archived=True
-        )
+        page = self._call(self._client.crm.objects.basic_api.get_page, kind, limit=PAGE, after=cursor, archived=True)
         begin = datetime.fromisoformat(since)
-        records = [{"id": str(item.id)} for item in page.results if item.archived_at is None or item.archived_at >= begin]
+        archived = [item for item in page.results if item.archived]
+        records = [{"id": str(item.id)} for item in archived if item.archived_at is None or item.archived_at >= begin]
         return Page(records, next_cursor(page))
 
     def _links(self, kind: str, other: str, ids: list[str], notes: list[str]) -> dict[str, list[str]]:
@@ -262,9 +261,7 @@ class HubSpot:
         asked = [item.lead_id for item in batch]
         found = self._read(asked, [*names, "hs_merged_object_ids"])
         values = {str(item.id): {name: item.properties.get(name) for name in names} for item in found}
-        return Current(
-            {lead_id: values[lead_id] for lead_id in asked if lead_id in values}, merged_into(found, asked)
-        )
+        return Current({lead_id: values[lead_id] for lead_id in asked if lead_id in values}, merged_into(found, asked))
 
     def send(self, batch: Sequence[Update]) -> Answer:
         """Update contacts in one call; where HubSpot rejects all for one record, halve until that one stands alone."""

@@ -24,7 +24,8 @@ def corrected(
     mistake_minutes : float
         0: only what was taken back at the same moment is none.
     clearing_counts : bool
-        Whether the field is empty after a mistake was cleared, as an attribute is; else what was there before it goes on, as a stage.
+        Whether the field is empty after a mistake was cleared, as an attribute is; else what was there before it goes on, as a
+        stage does.
 
     Returns
     -------

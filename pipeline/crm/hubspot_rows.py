@@ -1,7 +1,7 @@
 """HubSpot's records as rows of the raw tables. Pure: no network, no clock.
 
-A record here is what `pipeline.crm.hubspot_records` keeps of one: {"id", "properties", "history": {property: [[value, moment], ..]
-oldest first}, "links": {object: [id, ..]}}; an event is {"id", "type", "lead_id", "occurred_at", "asset"}.
+A record here is what `pipeline.crm.hubspot_records` keeps of one: {"id", "properties", "history": {property: [[value, moment],
+..] oldest first}, "links": {object: [id, ..]}}; an event is {"id", "type", "lead_id", "occurred_at", "asset"}.
 """
 
 from collections.abc import Iterable, Iterator
@@ -134,7 +134,12 @@ def _attribute_changes(record: Record, kind: str, params: HubSpotParams, add: An
             record["history"].get(item.field, []), params.mistake_minutes, clearing_counts=True
         )
         for value, moment in entries:
-            change = {key: record["id"], "attribute": name, "value": value_text(value, item.type), "occurred_at": moment}
+            change = {
+                key: record["id"],
+                "attribute": name,
+                "value": value_text(value, item.type),
+                "occurred_at": moment,
+            }
             add("attribute_changes", {"id": f"{record['id']}-{name}-{moment}", **change})
         for _, moment in mistakes:
             add(RETIRED_ROWS, {"table": "attribute_changes", "id": f"{record['id']}-{name}-{moment}"})

@@ -41,7 +41,8 @@ def write_raw_tables(
     folder : Path
         As `ingest.raw_dir`.
     rows : dict of str to list of dict
-        By table; of rows with the same key the last one stays. Old ids are in none of the tables afterwards, but in `retired_ids`.
+        By table; of rows with the same key the last one stays. Old ids are in none of the tables afterwards, but in
+        `retired_ids`.
     attributes : mapping
         The declared attributes; they are the further columns of leads and accounts.
     began_at : str
@@ -56,7 +57,9 @@ def write_raw_tables(
     alive = {entity: {str(row["id"]) for row in rows.get(table, [])} for table, entity in ENTITY_OF.items()}
     said: list[Mapping[str, Any]] = list(rows.get(RETIRED_IDS, []))
     if not keep:
-        said += [{"entity": LEAD, "id": row["id"], "into": None} for row in old["leads"] if row["id"] not in alive[LEAD]]
+        said += [
+            {"entity": LEAD, "id": row["id"], "into": None} for row in old["leads"] if row["id"] not in alive[LEAD]
+        ]
     retired = learn(read_retired(folder), said, alive)
     gone = {(row["table"], row["id"]) for row in rows.get(RETIRED_ROWS, [])}
     tables = {

@@ -41,7 +41,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     # Since when changes of a field are known (the earliest moment stays), and whether leads from before are left out
     "history_begins": ("id", "began_at", "before"),
 }
-KEY = ("id", "lead_id", "account_id")  # of these a table's row is found again by those that the table has; leads and accounts by id
+# By what a row is found again, as far as its table has it. Leads, accounts and orders: by the id alone.
+KEY = ("id", "lead_id", "account_id")
 
 # Two more tables that an adapter gives. Ids that stand for no record any more: `into` is the record that they were merged into,
 # missing: deleted. And rows of the other tables that are no more, by table and id: their record was deleted.

@@ -1,7 +1,7 @@
 """Ids that stand for no record any more: merged into another one, or deleted. Pure: no network, no clock.
 
-A CRM answers for an old id with the record that it was merged into, or not at all; a list of what changed names neither. So old ids are kept:
-they leave all tables, and whoever still holds one (a score file, a log, a list) can ask what became of it.
+A CRM answers for an old id with the record that it was merged into, or not at all; a list of what changed names neither. So old
+ids are kept: they leave all tables, and whoever still holds one (a score file, a log, a list) can ask what became of it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -108,7 +108,9 @@ def without_retired(tables: Mapping[str, Iterable[Row]], retired: Retired) -> di
         follows = FOLLOWS[entity] + ((("stage_changes", "lead_id"),) if entity == LEAD else ())
         for name, column in follows:
             moved = [_pointed(row, entity, column, now) for row in result.get(name, [])]
-            result[name] = [row for row, old in zip(moved, result.get(name, []), strict=True) if row[column] or not old[column]]
+            result[name] = [
+                row for row, old in zip(moved, result.get(name, []), strict=True) if row[column] or not old[column]
+            ]
         for name, column in POINTS[entity]:
             result[name] = [_pointed(row, entity, column, now) for row in result.get(name, [])]
         if entity == ACCOUNT:
@@ -121,4 +123,4 @@ def without_retired(tables: Mapping[str, Iterable[Row]], retired: Retired) -> di
 
 def _pointed(row: Row, entity: str, column: str, now: Retired) -> Row:
     key = (entity, row.get(column))
-    return {**row, column: now[key]} if key in now else row  # type: ignore[index,dict-item]
+    return {**row, column: now[key]} if key in now else row

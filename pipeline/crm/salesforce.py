@@ -151,8 +151,8 @@ class Salesforce:
         absent = [field for field in asked if "." not in field and field not in there]
         if absent:
             raise CrmError(
-                f"{error} {name} has no field {', '.join(absent)} that this user may see: correct crm.salesforce.attributes, or "
-                "give the user's permission set read access."
+                f"{error} {name} has no field {', '.join(absent)} that this user may see: correct crm.salesforce.attributes, "
+                "or give the user's permission set read access."
             ) from None
 
     def _deleted_page(self, name: str, since: str | None, cursor: str | None) -> Page:

@@ -31,7 +31,7 @@ QUERIES: dict[str, tuple[tuple[str, ...], str, str]] = {
 
 
 class Deleted(NamedTuple):
-    """Which ids, or which rows of which table, are no more when a record of an object is deleted; and whether it may be a merge."""
+    """Whose ids, or which table's rows, are no more when a record of an object is deleted; and whether it may be a merge."""
 
     entity: str
     merges: bool

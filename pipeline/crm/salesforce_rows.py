@@ -39,13 +39,17 @@ def before_history(leads: Iterable[Record], first_change: str | None, params: Sa
         return []
     outcomes = Counter("converted" if lead["IsConverted"] else str(lead["Status"]) for lead in older)
     counts = ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(outcomes.items()))
-    since = f"the first change of Status in LeadHistory ({str(first_change)[:10]})" if first_change else "any LeadHistory"
+    since = (
+        f"the first change of Status in LeadHistory ({str(first_change)[:10]})" if first_change else "any LeadHistory"
+    )
     verdict = (
         f"they are in, as {params.first_status!r} since they were created (crm.salesforce.before_history: first_status)"
         if params.before_history == FIRST_STATUS
         else "all of them are left out, whatever became of them (crm.salesforce.before_history: leave_out)"
     )
-    return [f"{len(older):,} lead(s) are older than {since}, so what they went through is not known: {counts}; {verdict}"]
+    return [
+        f"{len(older):,} lead(s) are older than {since}, so what they went through is not known: {counts}; {verdict}"
+    ]
 
 
 def retired_rows(name: str, records: Iterable[Record]) -> Rows:
@@ -164,7 +168,9 @@ def _statuses(
         yield item["NewValue"], (converted_at if at_conversion else None) or _moment(item["CreatedDate"])
 
 
-def _values(lead: Record, field: str, changes: list[Record], created_at: str | None) -> Iterator[tuple[Any, str | None]]:
+def _values(
+    lead: Record, field: str, changes: list[Record], created_at: str | None
+) -> Iterator[tuple[Any, str | None]]:
     """Give a field's values and since when; the first one since the lead's creation."""
     own = [item for item in changes if item["Field"] == field]
     yield own[0]["OldValue"] if own else lead[field], created_at
@@ -183,7 +189,9 @@ def _touchpoints(name: str, records: Iterable[Record], zone: str) -> Iterator[di
         if name == "CampaignMember":
             responded = item["HasResponded"]
             kind = str((item["Campaign"] or {}).get("Type") or "campaign").lower().replace(" ", "_")
-            moment = _end_of(item["FirstRespondedDate"], zone) if responded and item["FirstRespondedDate"] else created_at
+            moment = (
+                _end_of(item["FirstRespondedDate"], zone) if responded and item["FirstRespondedDate"] else created_at
+            )
             row |= {
                 "lead_id": item["LeadId"] or item["ContactId"],
                 "occurred_at": moment,

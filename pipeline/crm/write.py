@@ -124,25 +124,29 @@ def select(
     alive = [update for update in wanted if update.lead_id not in retired]
     todo = alive if again else changed(alive, acknowledged)
     seen(len(wanted) - len(todo))
-    former: dict[str, list[dict[str, Value]]] = {}
-    for old, into in retired.items():
-        if into is not None and old in acknowledged:
-            former.setdefault(into, []).append(acknowledged[old])
+    held: dict[str, dict[str, object]] = {}
     for batch in _batches(todo, receiver.batch_size):
         now = receiver.current(batch)
+        held |= now.values
         outcome.retired |= now.retired
-        for update in batch:
-            if update.lead_id in now.retired:
-                continue
-            held = now.values.get(update.lead_id, {})
-            ours = [update.values, *former.get(update.lead_id, [])]
-            if update.lead_id in acknowledged:
-                ours.append(acknowledged[update.lead_id])
-            if overwrite_edited or _is_empty(held) or any(_same(held, values) for values in ours):
-                outcome.todo.append(update)
-            else:
-                outcome.edited[update.lead_id] = held
         seen(len(batch))
+    known = dict(retired) | outcome.retired
+    ours: dict[
+        str, list[dict[str, Value]]
+    ] = {}  # what was written from here, under this id or one that was merged into it
+    for lead_id, values in acknowledged.items():
+        into = known.get(lead_id, lead_id)
+        if into is not None:
+            ours.setdefault(into, []).append(values)
+    for update in todo:
+        fields = held.get(update.lead_id, {})
+        if update.lead_id in outcome.retired:
+            continue
+        written = [update.values, *ours.get(update.lead_id, [])]
+        if overwrite_edited or _is_empty(fields) or any(_same(fields, values) for values in written):
+            outcome.todo.append(update)
+        else:
+            outcome.edited[update.lead_id] = fields
     return outcome
 
 
