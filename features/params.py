@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from features.operations import Group, SelectorOperation
+from features.operations import SELECTOR_OPERATIONS, Group
 from features.vocabulary import By
 
 __all__ = ["BuyerProfileParams", "ContentParams", "Engine", "FeaturesParams", "Label", "SelectorParams", "TimeZone"]
@@ -28,6 +28,16 @@ def _known_zone(name: str) -> str:
 
 TimeZone: TypeAlias = Annotated[str, AfterValidator(_known_zone)]
 """A name of the IANA time zone database."""
+
+
+def _selector_operation(name: str) -> str:
+    if name not in SELECTOR_OPERATIONS:
+        raise ValueError(f"{name!r} is no operation of a selector; allowed are {', '.join(SELECTOR_OPERATIONS)}")
+    return name
+
+
+SelectorOperation = Annotated[str, AfterValidator(_selector_operation)]
+"""One of `SELECTOR_OPERATIONS`."""
 
 
 class Frozen(BaseModel):
