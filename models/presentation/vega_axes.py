@@ -64,7 +64,7 @@ def colour(series: Series, panel: Panel) -> dict[str, Any]:
     named = {one.name: one.colour for one in reversed(panel.series) if one.name}
     kind = next(one.kind for one in reversed(panel.series) if one.name)
     symbol = {"line": "stroke", "points": "circle"}.get(kind, "square")
-    columns = 2 if max(len(name) for name in named) < 30 else 1
+    columns = 1 if panel.y_ticks or max(len(name) for name in named) >= 30 else 2
     scale = {"domain": list(named), "range": list(named.values())}
     return {
         "field": "n",

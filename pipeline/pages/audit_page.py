@@ -56,6 +56,7 @@ def ranking_chart(ranking: Sequence[Mapping[str, Any]], findings: Sequence[Findi
                 base=0.5,
                 low=[row["low"] for row in rows],
                 high=[row["high"] for row in rows],
+                sideways=True,
                 hover=[_told(row, language) for row in rows],
             )
         )
@@ -73,15 +74,12 @@ def ranking_chart(ranking: Sequence[Mapping[str, Any]], findings: Sequence[Findi
                 hover=[_told(row, language) for row in rows],
             )
         )
-    label = say.gettext("AUC of the column alone, within strata of time; line: interval")
-    if timed:
-        label = say.gettext("AUC within strata of time; line: interval; ◁ sooner, ▷ later half of outcomes")
     values = [
         row[key] for row in shown for key in ("auc", "low", "high", "near_auc", "far_auc") if row[key] is not None
     ]
     panel = Panel(
         series,
-        label,
+        say.gettext("AUC of the column alone"),
         x_format="number",
         y_format="none",
         x_range=(max(0.0, min([0.5, *values]) - 0.01), min(1.0, max([0.6, *values]) + 0.01)),
@@ -166,6 +164,7 @@ def audit_page(
             tiles=_tiles(findings, rows, positives, language),
             blocks=bool(open_blocks(findings)),
             ranking=picture_of(ranking_chart(ranking, findings, language), language) if ranking else None,
+            timed=any(row["near_auc"] is not None for row in ranking),
             findings=_by_subject(findings),
         ),
         links=links_beside("audit"),

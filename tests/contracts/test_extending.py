@@ -102,3 +102,31 @@ def test_an_operation_of_a_name_that_is_no_good(copy: Path, root: Path, name: st
     with pytest.raises(AssertionError, match=says):
         run(copy, "-m", "pipeline.new_operation", name, "--group", "engagement")
     assert changed(copy, root) == set()
+
+
+SPEAKS = """
+from models.presentation.catalogues import LANGUAGES, choose_language, words
+from models.presentation.model_names import model_name
+from models.presentation.numbers import date, percent
+from models.presentation.rendering import file_page
+from markupsafe import Markup
+from pipeline.leakage.stated import stated
+assert list(LANGUAGES) == ["en", "de", "fr"], LANGUAGES
+assert choose_language(accepted="fr-CA, de;q=0.5") == "fr"
+page = file_page(lambda code: words(code).gettext("Model card"), lambda code: "", lambda code: Markup("<p></p>"))
+assert '<label for="language-fr" lang="fr">fran\u00e7ais</label>' in page
+assert "<h1>Carte du mod\u00e8le</h1>" in page
+print(model_name("points", "fr"), percent(0.123, "fr"), date("2026-03-09", "fr"), stated("Findings")["fr"], sep="|")
+"""
+
+
+def test_a_language(copy: Path, root: Path) -> None:
+    """One folder, and no other file: pages, numbers, dates and findings have it."""
+    said = run(copy, "-m", "models.presentation", "--add", "fr")
+    assert "models/presentation/locale/fr/LC_MESSAGES/messages.po" in said
+    assert changed(copy, root) == {"models/presentation/locale/fr/LC_MESSAGES/messages.po"}
+    file = copy / "models/presentation/locale/fr/LC_MESSAGES/messages.po"
+    replace(file, 'msgid "Model card"\nmsgstr ""', 'msgid "Model card"\nmsgstr "Carte du modèle"')
+    replace(file, 'msgid "points table"\nmsgstr ""', 'msgid "points table"\nmsgstr "tableau des points"')
+    said = " ".join(run(copy, "-c", SPEAKS).split())
+    assert said == "tableau des points|12,3 %|9 mars 2026|Findings"
