@@ -19,7 +19,7 @@ from features.errors import ParameterError
 from features.operations import GROUPS, OPERATIONS, SELECTOR_OPERATIONS, Group
 from features.params import FeaturesParams, Label, SelectorParams
 from features.records import CREATED
-from features.wording.attribute import default_label
+from features.wording.attribute import attribute_label
 from features.wording.phrases import FeatureValue, Pair
 from features.wording.units import check_language
 
@@ -81,7 +81,7 @@ class Feature:
     did: Label | None = None
     settings: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
 
-    def text(self, value: float, language: str = "en") -> str:
+    def text(self, value: float, language: str = "en", *, against: bool = False) -> str:
         """Say in a few words what a value of this feature means.
 
         Parameters
@@ -90,9 +90,13 @@ class Feature:
             As in the matrix.
         language : {"en", "de"}
             Of the answer.
+        against : bool
+            Whether the value counts against the polarity of its words, which then must not contradict that.
         """
         check_language(language)
-        return OPERATIONS[self.operation].words(
+        operation = OPERATIONS[self.operation]
+        say = operation.compared if against and operation.compared is not None else operation.words
+        return say(
             FeatureValue(
                 value=float(value),
                 language=language,
@@ -223,7 +227,7 @@ def _all_features(
             start = (f"missing__{entity}", "missing", entity, None, OPERATIONS["missing"].unit)
             yield Feature(*start, "attributes", 0.0, params.observation_days, words)
     for spec in attributes:
-        label = Label(en=default_label(spec.name), de=default_label(spec.name))
+        label = Label(en=attribute_label(spec.name, "en"), de=attribute_label(spec.name, "de"))
         begin = (f"attribute__{spec.name}", "attribute", spec.name, None, spec.type)
         yield Feature(*begin, "attributes", nan, params.observation_days, label, spec.categories)
 
@@ -248,7 +252,6 @@ def _spanned(
         windows = params.windows_days if what.spans == "windows" else params.long_windows_days
         spans = () if brief else tuple(days for days in windows if days != params.observation_days)
         spans = (*spans, params.observation_days)
-    words = default_label(selector)
     for days in spans:
         yield Feature(
             name=f"{operation}__{selector}" + (f"__{days}d" if days else ""),
@@ -259,17 +262,23 @@ def _spanned(
             group=group,
             empty=what.empty,
             observation_days=params.observation_days,
-            label=rule.label or Label(en=words, de=words),
+            label=rule.label or default_label(selector),
             categories=categories,
             did=rule.did,
             settings=_settings(params),
         )
 
 
+def default_label(selector: str) -> Label:
+    """Give a selector without a label its words: `all` those of every touchpoint, another its name."""
+    if selector == "all":
+        return Label(en="touchpoints", de="Kontaktpunkte")
+    name = selector.replace("_", " ")
+    return Label(en=name, de=name)
+
+
 def _sequence(params: FeaturesParams, first: str, second: str, selectors: Mapping[str, SelectorParams]) -> Feature:
-    labels = [
-        selectors[name].label or Label(en=default_label(name), de=default_label(name)) for name in (first, second)
-    ]
+    labels = [selectors[name].label or default_label(name) for name in (first, second)]
     return Feature(
         f"days_before__{first}__{second}",
         "days_before",

@@ -32,6 +32,16 @@ def _likeness(compared: Pair, unmeasured: Pair | None = None) -> Callable[[Featu
     return say
 
 
+def _compared(compared: Pair) -> Callable[[FeatureValue], str]:
+    """Name what is compared with buyers, and not the direction, which another part of the journey outweighs."""
+
+    def say(feature: FeatureValue) -> str:
+        beside = {"en": "compared with buyers'", "de": "im Vergleich zu Käufern"}[feature.language]
+        return f"{feature.label}, {compared.of(feature.language)} {feature.window} {beside}"
+
+    return say
+
+
 def _ratio(
     name: str, compared: Pair, of_all: Pair, of_each: Pair, each_unmeasured: Pair | None = None
 ) -> tuple[Operation, Operation]:
@@ -49,6 +59,7 @@ def _ratio(
             meaning=of_all,
             words=_likeness(compared),
             polarity=DIRECTION,
+            compared=_compared(compared),
         ),
         Operation(
             name=f"mean_{name}_likeness",
@@ -61,6 +72,7 @@ def _ratio(
             meaning=of_each,
             words=_likeness(compared, each_unmeasured),
             polarity=DIRECTION,
+            compared=_compared(compared),
         ),
     )
 

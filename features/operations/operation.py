@@ -102,6 +102,9 @@ class Operation:
         How these words sound.
     change : {"count", "recency", "value"}
         How a change is said: as more or fewer, as again or not again, or as then and now.
+    compared : callable or None
+        What is said instead of `words` where a value counts against their polarity and they would contradict that; None: the
+        words stand, with a note.
     """
 
     name: str
@@ -115,3 +118,4 @@ class Operation:
     words: Callable[[FeatureValue], str]
     polarity: Polarity = PRESENCE
     change: Change = "value"
+    compared: Callable[[FeatureValue], str] | None = None

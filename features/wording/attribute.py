@@ -5,18 +5,52 @@ from collections.abc import Sequence
 
 from features.wording.units import check_language, number
 
-__all__ = ["attribute_text", "attribute_value", "default_label", "missing_text"]
+__all__ = ["attribute_label", "attribute_text", "attribute_value", "missing_text"]
 
 
-def default_label(name: str) -> str:
-    """Turn a selector's or attribute's name into words.
+# what CRMs call attributes of leads and accounts, and `python -m pipeline.init` and the presets too
+_LABELS = {
+    "annual_revenue": ("annual revenue", "Jahresumsatz"),
+    "budget": ("budget", "Budget"),
+    "campaign": ("campaign", "Kampagne"),
+    "channel": ("channel", "Kanal"),
+    "city": ("city", "Ort"),
+    "country": ("country", "Land"),
+    "department": ("department", "Abteilung"),
+    "employees": ("employees", "Beschäftigte"),
+    "existing_customer": ("existing customer", "Bestandskunde"),
+    "free_mail": ("private mail address", "private Mailadresse"),
+    "industry": ("industry", "Branche"),
+    "job_title": ("job title", "Funktion"),
+    "language": ("language", "Sprache"),
+    "lead_source": ("lead source", "Leadquelle"),
+    "mql_campaign": ("campaign at the MQL moment", "Kampagne zum MQL-Zeitpunkt"),
+    "newsletter": ("newsletter", "Newsletter"),
+    "origin": ("origin", "Herkunft"),
+    "owner_region": ("region of sales", "Vertriebsregion"),
+    "product": ("product", "Produkt"),
+    "region": ("region", "Region"),
+    "revenue": ("revenue", "Umsatz"),
+    "revenue_band": ("revenue band", "Umsatzklasse"),
+    "role": ("role", "Rolle"),
+    "segment": ("segment", "Segment"),
+    "seniority": ("seniority", "Position"),
+    "source": ("source", "Quelle"),
+    "source_campaign": ("first campaign", "erste Kampagne"),
+    "state": ("state", "Bundesland"),
+    "title": ("title", "Titel"),
+}
+
+
+def attribute_label(name: str, language: str) -> str:
+    """Name an attribute for people; one that is not known here by its own name.
 
     Examples
     --------
-    >>> default_label("pricing_page")
-    'pricing page'
+    >>> attribute_label("employees", "de"), attribute_label("favourite_colour", "de")
+    ('Beschäftigte', 'favourite colour')
     """
-    return name.replace("_", " ")
+    return _LABELS[name][language == "de"] if name in _LABELS else name.replace("_", " ")
 
 
 def attribute_text(name: str, kind: str, categories: Sequence[str], value: float, language: str) -> str:
@@ -40,10 +74,10 @@ def attribute_text(name: str, kind: str, categories: Sequence[str], value: float
     >>> attribute_text("industry", "category", ("energy", "manufacturing"), 1.0, "en")
     'industry: manufacturing'
     >>> attribute_text("industry", "category", ("energy",), float("nan"), "de")
-    'industry nicht bekannt'
+    'Branche nicht bekannt'
     """
     check_language(language)
-    label, words = default_label(name), attribute_value(kind, categories, value, language)
+    label, words = attribute_label(name, language), attribute_value(kind, categories, value, language)
     if not words:
         return f"{label} not known" if language == "en" else f"{label} nicht bekannt"
     return f"{label}: {words}"

@@ -228,23 +228,28 @@ def top_reasons(
         ):
             two_sided[number] = (sides[0], sides[1])
             weight[number] = opposed[number]
-    reasons = []
-    for number in np.argsort(-weight, kind="stable")[:count].tolist():
-        if weight[number] == 0.0:
+    reasons: dict[str, Reason] = {}
+    for number in np.argsort(-weight, kind="stable").tolist():
+        if weight[number] == 0.0 or len(reasons) == count:
             break
         amount = float(total[number])
         if number in two_sided:
             first, second = two_sided[number] if amount >= 0.0 else two_sided[number][::-1]
             texts = [catalog.features[m].text(float(values[m]), language) for m in (first, second)]
-            reasons.append(Reason(catalog.features[first].name, both_ways(texts[0], texts[1], language), amount))
-            continue
-        spoken = _speaker(np.flatnonzero(topic == number), single, values, catalog, amount)
-        reasons.append(Reason(catalog.features[spoken].name, _text(catalog, spoken, values, amount, language), amount))
-    return reasons
+            reason = Reason(catalog.features[first].name, both_ways(texts[0], texts[1], language), amount)
+        else:
+            spoken = _speaker(np.flatnonzero(topic == number), single, values, catalog, amount)
+            reason = Reason(catalog.features[spoken].name, _text(catalog, spoken, values, amount, language), amount)
+        former = reasons.get(reason.text)  # selectors with the same words: one reason, with what both moved
+        reasons[reason.text] = (
+            reason if former is None else Reason(former.feature, former.text, former.contribution + amount)
+        )
+    return list(reasons.values())
 
 
 def _text(catalog: Catalog, column: int, values: np.ndarray, amount: float, language: str) -> str:
     """Say what was found in one column, and where that sounds like the opposite of what it counted, say so."""
     feature, value = catalog.features[column], float(values[column])
-    text = feature.text(value, language)
-    return despite(text, amount, language) if polarity(feature, value) * amount < 0.0 else text
+    if polarity(feature, value) * amount < 0.0:
+        return despite(feature.text(value, language, against=True), amount, language)
+    return feature.text(value, language)

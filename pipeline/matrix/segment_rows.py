@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from features.wording.attribute import attribute_label
+from features.wording.units import spoken
 from models.presentation.catalogues import n_, words
 from models.quality.segment_report import ALL
 
@@ -10,15 +12,7 @@ __all__ = ["dimension_words", "plot_rows", "value_words"]
 
 DIMENSIONS = {
     "month": n_("month"),
-    "channel": n_("channel"),
-    "campaign": n_("campaign"),
-    "country": n_("country"),
     "employees": n_("account size (employees)"),
-    "free_mail": n_("private mail address"),
-    "industry": n_("industry"),
-    "origin": n_("origin"),
-    "role": n_("role"),
-    "seniority": n_("seniority"),
 }
 VALUES = {"true": n_("yes"), "false": n_("no")}
 
@@ -29,9 +23,9 @@ def dimension_words(name: str, language: str) -> str:
     Examples
     --------
     >>> dimension_words("channel", "de"), dimension_words("lead_source", "de")
-    ('Kanal', 'lead source')
+    ('Kanal', 'Leadquelle')
     """
-    return words(language).say(DIMENSIONS[name]) if name in DIMENSIONS else name.replace("_", " ")
+    return words(language).say(DIMENSIONS[name]) if name in DIMENSIONS else attribute_label(name, spoken(language))
 
 
 def value_words(value: str | None, language: str) -> str:

@@ -99,7 +99,8 @@ def _calibration(figures: Mapping[str, Any], result: Mapping[str, Any], language
     )
     if promise is None:
         return text
-    return f"{text} {say.gettext('In the test rows it was {share}.', share=percent(promise['base_rate'], language))}"
+    before = say.gettext("In the test rows it was {share}.", share=percent(promise["base_rate"], language))
+    return f"{text} {before}"
 
 
 def _lift(figures: Mapping[str, Any], result: Mapping[str, Any], language: str) -> str:

@@ -62,9 +62,11 @@ def _sentences(
         return text
     gains = ", ".join(say.say(WHAT[name]) for name in given_up)
     if more_days is None:
-        return f"{text} {say.gettext('A longer history would give {gains}.', gains=gains)}"
-    days = number(more_days, 0, language)
-    return f"{text} {say.gettext('About {days} more days like these would give {gains}.', days=days, gains=gains)}"
+        more = say.gettext("A longer history would give {gains}.", gains=gains)
+    else:
+        days = number(more_days, 0, language)
+        more = say.gettext("About {days} more days like these would give {gains}.", days=days, gains=gains)
+    return f"{text} {more}"
 
 
 def _purge(params: SplitParams, language: str) -> str:

@@ -120,3 +120,11 @@ def test_a_new_language_begins_empty_and_names_what_is_missing(tmp_path: Path, m
     assert "without a translation\n" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         catalogue_command.main(["--add", "klingon"])
+
+
+def test_no_text_is_asked_for_inside_an_f_string(root: Path) -> None:
+    """Babel does not look into them on every Python, so such a text would never reach a catalogue."""
+    hidden = re.compile(r"""f"[^"\n]*\b(?:[np]?gettext|worded|worded_count|stated|n_)\(""")
+    for folder in ("models", "pipeline", "serving"):
+        for file in (root / folder).rglob("*.py"):
+            assert not hidden.search(file.read_text(encoding="utf-8")), file

@@ -42,7 +42,7 @@ def test_the_truth_is_a_signal() -> None:
     assert found.skill["low"] > 0.0
     assert found.sentence["en"].startswith("Forward signal: on later leads the skill over the base rate is 0.")
     assert found.sentence["de"].startswith(
-        "Signal nach vorn: Bei späteren Leads ist der Gewinn gegenüber der Grundrate 0,"
+        "Vorhersagekraft auch bei neueren Leads: Der Gewinn gegenüber der Basisrate beträgt 0,"
     )
 
 
@@ -107,7 +107,7 @@ def test_the_auc_has_a_floor_of_its_own() -> None:
         "Too weak a signal: labels permuted within month do as well with p = 0.010 only, but "
     )
     assert "the lower bound is below 0.9" in found.sentence["en"]
-    assert found.sentence["de"].startswith("Zu schwaches Signal: ")
+    assert found.sentence["de"].startswith("Zu schwache Vorhersagekraft: ")
 
 
 def test_few_positives_are_said() -> None:
@@ -118,7 +118,7 @@ def test_few_positives_are_said() -> None:
     assert worse.code == "too_little_data"
     assert "that of the base rate" in worse.sentence["en"]
     assert worse.sentence["en"].endswith("worse than the base rate, not promoted.")
-    assert worse.sentence["de"].endswith("schlechter als die Grundrate, nicht befördert.")
+    assert worse.sentence["de"].endswith("schlechter als die Basisrate, nicht befördert.")
     assert found.p_value is None
     assert "50 are needed" in found.sentence["en"]
     assert "Zu wenig Daten" in found.sentence["de"]
