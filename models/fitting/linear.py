@@ -15,7 +15,16 @@ from scipy.special import betaln, expit, log1p, logit
 from models.fitting.additive import AdditiveModel, CategoryTerm, NumberTerm
 from models.fitting.paired import row_loss
 
-__all__ = ["ENTRY", "LinearFit", "fit_base_rate", "fit_entry", "fit_linear", "fit_segments", "lead_weights", "robust_columns"]
+__all__ = [
+    "ENTRY",
+    "LinearFit",
+    "fit_base_rate",
+    "fit_entry",
+    "fit_linear",
+    "fit_segments",
+    "lead_weights",
+    "robust_columns",
+]
 
 ENTRY = "days_since_last__stage_mql"
 """How long a lead has been marketing-qualified: of all columns the one that every rung knows, because the rate falls with it in
@@ -285,7 +294,12 @@ def _curvature(x: np.ndarray, w: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 
 def _mode(
-    x: np.ndarray, y: np.ndarray, w: np.ndarray, ridge: np.ndarray, start: np.ndarray, curvature: np.ndarray | None = None
+    x: np.ndarray,
+    y: np.ndarray,
+    w: np.ndarray,
+    ridge: np.ndarray,
+    start: np.ndarray,
+    curvature: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Find the posterior mode by Newton's method with step halving, and Laplace's evidence but for the prior's own constant.
 
