@@ -1,27 +1,33 @@
-"""Figures as pages embed them: a title, and each panel as an address that an image element takes."""
+"""Figures as pages embed them and as files, drawn once however many pages show them."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from models.presentation.chart import Chart
-from models.presentation.drawing import panel_address
+from models.presentation.drawing import panel_png, panel_svg, svg_address
 from pipeline.pages.charts import chart
 
-__all__ = ["Picture", "draw", "picture_of"]
+__all__ = ["DrawnPanel", "Picture", "draw", "picture_of", "write_pictures"]
+
+
+class DrawnPanel(NamedTuple):
+    """One panel of a figure: its title, which may be empty, and its SVG."""
+
+    title: str
+    svg: str
+
+    @property
+    def address(self) -> str:
+        """Give it as an address that an image element takes."""
+        return svg_address(self.svg)
 
 
 class Picture(NamedTuple):
-    """A drawn figure.
-
-    Attributes
-    ----------
-    title : str
-    panels : sequence of (str, str)
-        Title, which may be empty, and address of each.
-    """
+    """A drawn figure: its title and its panels."""
 
     title: str
-    panels: Sequence[tuple[str, str]]
+    panels: Sequence[DrawnPanel]
 
 
 def draw(name: str, rows: Sequence[Mapping[str, Any]], language: str, target: str) -> Picture:
@@ -31,4 +37,13 @@ def draw(name: str, rows: Sequence[Mapping[str, Any]], language: str, target: st
 
 def picture_of(shown: Chart, language: str) -> Picture:
     """Draw a figure."""
-    return Picture(shown.title, [(panel.title, panel_address(panel, language)) for panel in shown.panels])
+    return Picture(shown.title, [DrawnPanel(panel.title, panel_svg(panel, language)) for panel in shown.panels])
+
+
+def write_pictures(pictures: Mapping[str, Picture], folder: Path) -> None:
+    """Write figures as PNG, ``<name>.png``, and ``<name>_2.png`` of a second panel: for whoever shows them beside the pages."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, picture in pictures.items():
+        for place, panel in enumerate(picture.panels):
+            file = f"{name}.png" if place == 0 else f"{name}_{place + 1}.png"
+            (folder / file).write_bytes(panel_png(panel.svg))

@@ -11,7 +11,7 @@ from pipeline.leakage.finding import Finding
 from pipeline.pages.pictures import Picture, draw
 from pipeline.pages.target_words import WORDS, TargetWords
 
-__all__ = ["TOP_FEATURES", "Feature", "Trained", "feature_words", "top_features", "verdict_sentence", "with_words"]
+__all__ = ["TOP_FEATURES", "Feature", "Trained", "top_features", "verdict_sentence", "with_words"]
 
 TOP_FEATURES = 20
 Rows = Sequence[Mapping[str, Any]]
@@ -128,14 +128,6 @@ def top_features(bundle: Bundle, count: int = TOP_FEATURES) -> list[Feature]:
     by_name = {feature.name: feature for feature in bundle.catalog.features}
     most_used = sorted(gains, key=lambda name: (-gains[name], name))[:count]
     return [Feature(name, _meanings(by_name[name]), gains[name] / total) for name in most_used]
-
-
-def feature_words(bundle: Bundle) -> dict[str, dict[str, str]]:
-    """Give every feature's plain words, as the rows behind `feature_importance` carry them."""
-    return {
-        feature.name: {f"text_{code}": text for code, text in _meanings(feature).items()}
-        for feature in bundle.catalog.features
-    }
 
 
 def _meanings(feature: CatalogFeature) -> dict[str, str]:

@@ -268,10 +268,10 @@ def test_window_of_the_whole_observation_is_not_doubled(params: FeaturesParams) 
             "reached stage “recycled” twice in the last 365 days",
             "hat in den letzten 365 Tagen 2-mal die Stufe „zurückgestellt“ erreicht",
         ),
-        ("attribute__industry", 1, "industry: manufacturing", "industry: manufacturing"),
-        ("attribute__industry", 2, "industry: rare or new", "industry: selten oder neu"),
-        ("attribute__industry", math.nan, "industry not known", "industry nicht bekannt"),
-        ("attribute__employees", 1200.0, "employees: 1,200", "employees: 1.200"),
+        ("attribute__industry", 1, "industry: manufacturing", "Branche: manufacturing"),
+        ("attribute__industry", 2, "industry: rare or new", "Branche: selten oder neu"),
+        ("attribute__industry", math.nan, "industry not known", "Branche nicht bekannt"),
+        ("attribute__employees", 1200.0, "employees: 1,200", "Beschäftigte: 1.200"),
         ("attribute__has_budget", 0.0, "has budget: no", "has budget: nein"),
     ],
 )
@@ -290,6 +290,24 @@ def test_every_feature_has_words_for_every_kind_of_value(catalog: Catalog) -> No
                 assert text.strip() == text
                 assert "nan" not in text.replace("finance", "")
                 assert "{" not in text
+
+
+def test_words_of_what_counts_against_its_polarity_do_not_contradict_that(catalog: Catalog) -> None:
+    likeness = [feature for feature in catalog.features if feature.operation.endswith("_likeness")]
+    assert likeness
+    for feature in likeness:
+        for value in (-0.4, 0.4):
+            english, german = (feature.text(value, language, against=True) for language in ("en", "de"))
+            assert english.endswith(" compared with buyers'")
+            assert german.endswith(" im Vergleich zu Käufern")
+    feature = catalog.features[catalog.positions["attribute__industry"]]
+    assert feature.text(1.0, "en", against=True) == feature.text(1.0, "en")
+
+
+def test_every_selector_and_known_attribute_has_words_in_both_languages(params: FeaturesParams) -> None:
+    bare = params.model_copy(update={"selectors": {"all": SelectorParams()}, "groups": ("engagement",)})
+    feature = build_catalog(bare, []).features[0]
+    assert (feature.label.en, feature.label.de) == ("touchpoints", "Kontaktpunkte")
 
 
 def test_parameters_that_make_no_catalog(params: FeaturesParams) -> None:

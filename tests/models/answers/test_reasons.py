@@ -100,6 +100,22 @@ def test_the_words_are_those_of_the_member_that_pulls_most_in_the_same_direction
     assert (reason.feature, round(reason.contribution, 9)) == ("count__pricing__28d", -0.2)
 
 
+def test_selectors_with_the_same_words_are_one_reason(values: np.ndarray, small_catalog: Catalog) -> None:
+    selectors = dict(small_catalog.params.selectors)
+    pricing = selectors["pricing"]
+    selectors["pricing_again"] = pricing.model_copy(update={"campaign": ("*",)})
+    catalog = build_catalog(
+        small_catalog.params.model_copy(update={"selectors": selectors}), list(small_catalog.attributes)
+    )
+    row, moved = np.zeros(len(catalog), dtype=np.float32), np.zeros(len(catalog) + 1)
+    for name, amount in (("count__pricing__7d", 0.5), ("count__pricing_again__7d", 0.25)):
+        row[catalog.positions[name]] = 3.0
+        moved[catalog.positions[name]] = amount
+    row[catalog.positions["count__pricing__28d"]] = 4.0  # the two did not pick the same touchpoints
+    (reason,) = top_reasons(moved, row, catalog, 3, "en")
+    assert reason.contribution == 0.75
+
+
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_no_more_reasons_than_asked_for(
     contributions: np.ndarray, values: np.ndarray, small_catalog: Catalog, count: int
@@ -115,7 +131,7 @@ def test_what_moved_nothing_is_no_reason(values: np.ndarray, small_catalog: Cata
     ("language", "texts"),
     [
         ("en", ["3 views of the pricing page in the last 7 days", "industry: retail"]),
-        ("de", ["3 Aufrufe der Preisseite in den letzten 7 Tagen", "industry: retail"]),
+        ("de", ["3 Aufrufe der Preisseite in den letzten 7 Tagen", "Branche: retail"]),
     ],
 )
 def test_reasons_speak_the_language_asked_for(
