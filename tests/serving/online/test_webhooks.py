@@ -73,10 +73,12 @@ def dispatcher(store: Store, bundle: Bundle, crm: WebhookReceiver, clock: Clock)
     made.sender.close()
 
 
-def _dispatcher(store: Store, bundle: Bundle, crm: WebhookReceiver, clock: Clock, **settings: Any) -> Dispatcher:
-    wanted = WebhookSettings(crm.url, KEYS, attempts=3, **settings)
+def _dispatcher(
+    store: Store, bundle: Bundle, crm: WebhookReceiver, clock: Clock, sweep_minutes: float = 60.0
+) -> Dispatcher:
+    wanted = WebhookSettings(crm.url, KEYS, attempts=3)
     scorer = Scorer(bundle, "lead-qualification", "7")
-    return Dispatcher(store, lambda: scorer, wanted, clock)
+    return Dispatcher(store, lambda: scorer, wanted, sweep_minutes, clock)
 
 
 def _visit(store: Store, lead_id: str, now: int, count: int = 1, asset: str = "pricing") -> None:
