@@ -23,7 +23,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUTF8 := 1
 
-.PHONY: help init demo test soak spark-test check format serve ui catalog score monitor retrain bento bench bench-peers bench-models bench-serving lock env env-all $(GROUPS:%=env-%) java postgresql system clean
+.PHONY: help init demo test soak spark-test check format serve ui words catalog score monitor retrain bento bench bench-peers bench-models bench-serving lock env env-all $(GROUPS:%=env-%) java postgresql system clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ serve: env ## the scoring service on http://127.0.0.1:3000
 
 ui: env ## the MLflow pages on http://127.0.0.1:5000
 	@python -m pipeline.tracking --ui
+
+words: env ## new texts of code and templates into the catalogues of languages; ADD=fr begins one
+	@python -m models.presentation $(if $(ADD),--add $(ADD))
 
 catalog: env ## every feature with its meaning; of the last model, or of params.yaml
 	@python -m pipeline.catalog

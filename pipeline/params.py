@@ -91,12 +91,24 @@ class IngestParams(Frozen):
 
 
 class SimulatorParams(Frozen):
-    """The `simulator` section."""
+    """The `simulator` section.
+
+    What follows `seed` is how sales treats the queue, see `pipeline.simulator.handovers.HandoverRules`: `handover: none` means
+    that nobody is ever called, `capacity` multiplies sales' planned pace, `called_first` says whose turn comes earlier, by
+    `called_first_days` per standard deviation, `late_share` of the leads are put aside for weeks, and with `push_at_call` a too
+    early call lowers interest and readiness at once.
+    """
 
     leads: int = Field(ge=100)
     days: int = Field(ge=120)
     start: dt.date
     seed: int = Field(ge=0)
+    handover: Literal["queue", "none"] = "queue"
+    capacity: float = Field(default=1.0, ge=0.1, le=10.0)
+    called_first: Literal["nobody", "visible", "hidden"] = "nobody"
+    called_first_days: float = Field(default=7.0, ge=0.0, le=90.0)
+    late_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    push_at_call: bool = False
 
 
 class SnapshotsParams(Frozen):

@@ -11,11 +11,24 @@ from pipeline.params import SimulatorParams, load_params
 from pipeline.simulator.chunks import Setting
 from pipeline.simulator.clocks import clocks_from
 from pipeline.simulator.export import Counts, write_world
+from pipeline.simulator.handovers import HandoverRules
 from pipeline.simulator.marketing import points_table
 
-__all__ = ["SECTIONS", "main", "simulate"]
+__all__ = ["SECTIONS", "main", "rules_of", "simulate"]
 
 SECTIONS = ("features", "ingest", "paths", "points", "simulator")
+
+
+def rules_of(simulator: SimulatorParams) -> HandoverRules:
+    """Take from the section `simulator` how sales treats the queue."""
+    return HandoverRules(
+        calls=simulator.handover == "queue",
+        capacity=simulator.capacity,
+        first=simulator.called_first,
+        first_days=simulator.called_first_days,
+        late_share=simulator.late_share,
+        push_at_call=simulator.push_at_call,
+    )
 
 
 def simulate(simulator: SimulatorParams, params: Any, raw: Path, truth: Path, bar: Progress) -> Counts:
@@ -48,6 +61,7 @@ def simulate(simulator: SimulatorParams, params: Any, raw: Path, truth: Path, ba
         days=simulator.days,
         clocks=clocks_from(simulator.start),
         points=points_table(params.points, params.features),
+        handover=rules_of(simulator),
     )
     tasks: dict[str, TaskID] = {}
 

@@ -4,13 +4,13 @@ Chunks never look at one another. What they share is the queue to sales, which i
 time order, between two rounds; a chunk is then drawn again from its seed instead of being kept in memory.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from pipeline.simulator.clocks import BoolArray, Clocks, IntArray
 from pipeline.simulator.dirt import soil
-from pipeline.simulator.handovers import NEVER, Periods
+from pipeline.simulator.handovers import NEVER, HandoverRules, Periods
 from pipeline.simulator.marketing import Ledger, PointsTable, keep_ledger
 from pipeline.simulator.outcomes import DISQUALIFIED, RECYCLED, SALES_QUALIFIED, Endings, end_periods
 from pipeline.simulator.phases import PhasePaths, draw_phases
@@ -50,6 +50,8 @@ class Setting:
     points : PointsTable
     leads_per_chunk : int
         Part of the world's definition: another number draws another world.
+    handover : HandoverRules
+        How sales treats the queue.
     """
 
     seed: int
@@ -58,6 +60,7 @@ class Setting:
     clocks: Clocks
     points: PointsTable
     leads_per_chunk: int = 5000
+    handover: HandoverRules = field(default_factory=HandoverRules)
 
     @property
     def chunks(self) -> int:
@@ -142,21 +145,24 @@ def first_mqls(setting: Setting, chunk: Chunk) -> tuple[IntArray, IntArray]:
     return _mqls(setting, chunk, 0, _ledger(setting, chunk, chunk.points), everyone, np.full(len(everyone), -1))
 
 
-def later_mqls(setting: Setting, chunk: Chunk, before: Story) -> tuple[IntArray, IntArray, IntArray]:
+def later_mqls(setting: Setting, chunk: Chunk, before: Story) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     """Find the recycled leads that gather enough points once more; counting starts afresh at the recycling.
 
     Returns
     -------
-    tuple of int64[k], int64[k], int64[k]
-        Lead and seconds as in `first_mqls`, and how often sales pushed the lead before.
+    tuple of int64[k], int64[k], int64[k], int64[k]
+        Lead and seconds as in `first_mqls`, and `pushes` and `pushed_at` as in `Periods`.
     """
     recycled = np.flatnonzero((before.endings.ending == RECYCLED) & (before.endings.at < setting.export))
-    points = np.where(_happens(chunk, (before,)), chunk.points, 0)
+    points = np.where(_happens(setting, chunk, (before,)), chunk.points, 0)
     ledger = _ledger(setting, chunk, points)
     lead, mql = _mqls(setting, chunk, 1, ledger, before.lead[recycled], before.endings.at[recycled])
     pushes = np.zeros(chunk.people.leads, np.int64)
     pushes[before.lead] = before.periods.pushes + before.endings.pushed
-    return lead, mql, pushes[lead]
+    pushed_at = np.full(chunk.people.leads, NEVER)
+    if setting.handover.push_at_call:
+        pushed_at[before.lead] = np.where(before.endings.too_early, before.periods.contacted, before.periods.pushed_at)
+    return lead, mql, pushes[lead], pushed_at[lead]
 
 
 def retell(setting: Setting, chunk: Chunk, periods: Periods, number: int) -> Story:
@@ -166,9 +172,9 @@ def retell(setting: Setting, chunk: Chunk, periods: Periods, number: int) -> Sto
     return Story(lead, periods, end_periods(rng, chunk.people, chunk.paths, periods, lead, setting.clocks.office))
 
 
-def remaining(chunk: Chunk, stories: tuple[Story, ...]) -> Chunk:
-    """Leave out the touchpoints that no longer happen, because interest fell after an ending."""
-    happens = _happens(chunk, stories)
+def remaining(setting: Setting, chunk: Chunk, stories: tuple[Story, ...]) -> Chunk:
+    """Leave out the touchpoints that no longer happen, because interest fell after an ending or a too early call."""
+    happens = _happens(setting, chunk, stories)
     return replace(chunk, touchpoints=chunk.touchpoints.take(happens), points=chunk.points[happens])
 
 
@@ -187,7 +193,7 @@ def _mqls(
     return leads[made][known], mql[known]
 
 
-def _happens(chunk: Chunk, stories: tuple[Story, ...]) -> BoolArray:
+def _happens(setting: Setting, chunk: Chunk, stories: tuple[Story, ...]) -> BoolArray:
     touchpoints = chunk.touchpoints
     result = np.ones(len(touchpoints), dtype=bool)
     for story in stories:
@@ -205,4 +211,9 @@ def _happens(chunk: Chunk, stories: tuple[Story, ...]) -> BoolArray:
         )
         since[story.lead] = story.endings.at
         result &= (touchpoints.occurred <= since[touchpoints.lead]) | (touchpoints.keep < interest[touchpoints.lead])
+        if setting.handover.push_at_call:
+            # Whether the call came too early hangs on readiness alone, so that nothing before the ending tells what it will be.
+            called = np.full(chunk.people.leads, NEVER)
+            called[story.lead] = np.where(story.endings.too_early, story.periods.contacted, NEVER)
+            result &= (touchpoints.occurred <= called[touchpoints.lead]) | (touchpoints.keep < INTEREST_PUSHED)
     return result

@@ -105,7 +105,7 @@ def leads(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], start: int
             "free_mail": people.free_mail,
             "newsletter": people.newsletter,
             "source_campaign": named(people.campaign, world.CAMPAIGNS),
-            "mql_campaign": named(_mql_campaign(chunk, stories), world.CAMPAIGNS),
+            "mql_campaign": named(_mql_campaign(setting, chunk, stories), world.CAMPAIGNS),
             "owner_region": named(np.where(moved, region_later, region), world.REGIONS),
             "sales_rating": named(rating, ("hot", "warm", "cold")),
         }
@@ -141,12 +141,12 @@ def owner_names(number: int, owner: IntArray) -> pa.Array:
 TEAMS = ("new_business", "nurture_desk")
 
 
-def _mql_campaign(chunk: Chunk, stories: tuple[Story, ...]) -> IntArray:
+def _mql_campaign(setting: Setting, chunk: Chunk, stories: tuple[Story, ...]) -> IntArray:
     """Find the last campaign that touched each lead before its first MQL; -1 without an MQL."""
     first = stories[0]
     mql = np.full(chunk.people.leads, -1)
     mql[first.lead] = first.periods.mql
-    touchpoints = remaining(chunk, stories).touchpoints
+    touchpoints = remaining(setting, chunk, stories).touchpoints
     counts = (touchpoints.campaign >= 0) & (touchpoints.recorded < mql[touchpoints.lead])
     result = np.where(mql >= 0, chunk.people.campaign, -1)
     # Of several assignments to one lead the last stays: the touchpoints are sorted by when they were recorded.

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from pipeline.simulator import crm, orders, stages, truth, web
 from pipeline.simulator.chunks import Chunk, Setting, Story, build_chunk, first_mqls, later_mqls, retell, stream
-from pipeline.simulator.clocks import IntArray
-from pipeline.simulator.handovers import Periods, hand_over
+from pipeline.simulator.handovers import NEVER, Periods, hand_over
+from pipeline.simulator.urgency import urgency
 
 __all__ = ["Counts", "Schedule", "chunk_tables", "schedule_all", "write_world"]
 
@@ -58,26 +58,27 @@ def schedule_all(setting: Setting, numbers: list[int], advance: Advance) -> Sche
     advance : callable
         Told (what is being done, steps done, steps in all).
     """
-    found: list[tuple[IntArray, ...]] = []
+    found: list[tuple[np.ndarray, ...]] = []
     for done, number in enumerate(numbers):
         chunk = build_chunk(setting, number)
         lead, mql = first_mqls(setting, chunk)
-        found.append((lead + chunk.offset, mql, np.zeros(len(lead), np.int64)))
+        nothing = np.zeros(len(lead), np.int64)
+        found.append((lead + chunk.offset, mql, nothing, nothing + NEVER, urgency(setting, chunk, lead, mql)))
         advance("leads become MQL", done + 1, len(numbers))
     first = Schedule((_team(setting, 0, found),))
     found = []
     for done, number in enumerate(numbers):
         chunk = build_chunk(setting, number)
-        lead, mql, pushes = later_mqls(setting, chunk, retell(setting, chunk, first.of(chunk, 0), 0))
-        found.append((lead + chunk.offset, mql, pushes))
+        lead, mql, pushes, pushed_at = later_mqls(setting, chunk, retell(setting, chunk, first.of(chunk, 0), 0))
+        found.append((lead + chunk.offset, mql, pushes, pushed_at, urgency(setting, chunk, lead, mql)))
         advance("sales calls, recycled leads return", done + 1, len(numbers))
     return Schedule((*first.rounds, _team(setting, 1, found)))
 
 
-def _team(setting: Setting, number: int, found: list[tuple[IntArray, ...]]) -> Periods:
-    lead, mql, pushes = (np.concatenate(column) for column in zip(*found, strict=True))
+def _team(setting: Setting, number: int, found: list[tuple[np.ndarray, ...]]) -> Periods:
+    lead, mql, pushes, pushed_at, first = (np.concatenate(column) for column in zip(*found, strict=True))
     rng = stream(setting.seed, "team", number)
-    periods = hand_over(rng, lead, mql, pushes, setting.days, setting.clocks.office)
+    periods = hand_over(rng, lead, mql, pushes, setting.days, setting.clocks.office, setting.handover, pushed_at, first)
     return periods.take(np.argsort(periods.lead, kind="stable"))
 
 

@@ -1,13 +1,15 @@
-"""The queue between marketing and sales: first come, first served, by a team whose capacity lags behind its load."""
+"""The queue between marketing and sales, worked off by a team whose capacity lags behind its load; or no calls at all."""
 
+import heapq
 from dataclasses import dataclass, fields
+from typing import Literal
 
 import numpy as np
 
 from pipeline.simulator.clocks import OFFICE_DAY, FloatArray, IntArray, WeekClock
 from pipeline.simulator.touchpoints import DAY_SECONDS
 
-__all__ = ["NEVER", "Periods", "hand_over"]
+__all__ = ["NEVER", "CallOrder", "HandoverRules", "Periods", "hand_over"]
 
 NEVER = 2**60
 """Stands for a moment that never comes."""
@@ -27,6 +29,39 @@ UNSTEADINESS = 0.30
 LEADS_PER_PERSON = 6.0
 """MQLs that a salesperson takes on in an average week."""
 
+LATE_OFFICE_DAYS = (10.0, 30.0)
+"""Office days by which the first call of a lead that was put aside is late, drawn evenly."""
+
+CallOrder = Literal["nobody", "visible", "hidden"]
+
+
+@dataclass(frozen=True)
+class HandoverRules:
+    """How sales treats the queue. The defaults are the company of `params.yaml`.
+
+    Attributes
+    ----------
+    calls : bool
+        False: nobody is ever called, everything else being drawn from the same random numbers.
+    capacity : float
+        Multiple of the pace that sales plans from its past load. Below 1 the backlog grows until overtime keeps pace with it.
+    first : {"nobody", "visible", "hidden"}
+        Who is called first: nobody (first come, first served), or leads with the better traits, visible or hidden.
+    first_days : float
+        By how many days a lead whose traits are one standard deviation above the mean jumps the queue.
+    late_share : float
+        Share of leads that are put aside and called 2 to 6 weeks later than their turn.
+    push_at_call : bool
+        Whoever is called too early loses interest and readiness at the call; False: interest at the ending alone.
+    """
+
+    calls: bool = True
+    capacity: float = 1.0
+    first: CallOrder = "nobody"
+    first_days: float = 7.0
+    late_share: float = 0.0
+    push_at_call: bool = False
+
 
 @dataclass(frozen=True)
 class Periods:
@@ -44,6 +79,8 @@ class Periods:
         The owner's, in log-odds.
     pushes : int64[k]
         How often sales called the lead too early in former periods.
+    pushed_at : int64[k]
+        Seconds of the former call that took readiness away; NEVER: none did.
     """
 
     lead: IntArray
@@ -53,6 +90,7 @@ class Periods:
     owner: IntArray
     skill: FloatArray
     pushes: IntArray
+    pushed_at: IntArray
 
     def take(self, which: IntArray | slice) -> "Periods":
         """Pick periods."""
@@ -60,13 +98,22 @@ class Periods:
 
 
 def hand_over(
-    rng: np.random.Generator, lead: IntArray, mql: IntArray, pushes: IntArray, days: int, office: WeekClock
+    rng: np.random.Generator,
+    lead: IntArray,
+    mql: IntArray,
+    pushes: IntArray,
+    days: int,
+    office: WeekClock,
+    rules: HandoverRules | None = None,
+    pushed_at: IntArray | None = None,
+    urgency: FloatArray | None = None,
 ) -> Periods:
     """Queue all MQLs of all chunks for one team and give each its hand-over and first call.
 
     The queue is a single server whose pace changes by the week: in the team's own clock, which advances by one per lead
     that it can take on, the departures are ``d[i] = max(arrival[i], d[i - 1]) + 1``, the Lindley recursion, solved by a
-    running maximum.
+    running maximum. Where some are called first, the team takes, whenever it has a slot, the waiting lead with the earliest
+    arrival less what its urgency is worth.
 
     Parameters
     ----------
@@ -78,20 +125,32 @@ def hand_over(
         Length of the history.
     office : WeekClock
         Office hours.
+    rules : HandoverRules, optional
+        Default: those of the default company.
+    pushed_at : int64[k], optional
+        As in `Periods`; default: NEVER.
+    urgency : float64[k], optional
+        Of traits by which leads are called first, in standard deviations; default: all alike.
 
     Returns
     -------
     Periods
         Sorted by mql, then lead.
     """
+    rules = rules or HandoverRules()
     order = np.lexsort((lead, mql))
     lead, mql, pushes = lead[order], mql[order], pushes[order]
+    pushed_at = np.full(len(lead), NEVER) if pushed_at is None else pushed_at[order]
     arrival = office.own(mql / DAY_SECONDS)
-    capacity = _weekly_capacity(rng, arrival, days, office.week)
+    capacity = _weekly_capacity(rng, arrival, days, office.week, rules.capacity)
     slots = np.concatenate(([0.0], np.cumsum(capacity)))
     weeks = office.week * np.arange(len(slots))
-    place = np.arange(len(lead))
-    left = place + 1 + np.maximum.accumulate(np.interp(arrival, weeks, slots) - place) if len(lead) else place
+    place = np.arange(len(lead), dtype=np.float64)
+    if rules.first == "nobody" or urgency is None:
+        left = place + 1 + np.maximum.accumulate(np.interp(arrival, weeks, slots) - place) if len(lead) else place
+    else:
+        turn = mql / DAY_SECONDS - rules.first_days * urgency[order]
+        left = _departures_by_turn(np.interp(arrival, weeks, slots), turn)
     # Past the last planned week the team goes on at its last pace.
     beyond = np.maximum(left - slots[-1], 0.0) / capacity[-1] * office.week
     handed = np.interp(left, slots, weeks) + beyond
@@ -100,20 +159,59 @@ def hand_over(
     skill = rng.normal(0.0, 0.4, people)
     lag = rng.lognormal(np.log(0.7 * OFFICE_DAY), 0.5, people)
     called = handed + lag[owner] * rng.lognormal(0.0, 0.7, len(lead))
+    unattended = rng.random(len(lead)) < UNATTENDED
+    if rules.late_share > 0.0:
+        late = rng.random(len(lead)) < rules.late_share
+        called = called + np.where(late, rng.uniform(*LATE_OFFICE_DAYS, len(lead)) * OFFICE_DAY, 0.0)
     contacted = np.ceil(office.calendar(called) * DAY_SECONDS).astype(np.int64)
-    contacted[rng.random(len(lead)) < UNATTENDED] = NEVER
+    contacted[unattended] = NEVER
+    handed_over = np.ceil(office.calendar(handed) * DAY_SECONDS).astype(np.int64)
+    nobody = np.full(len(lead), NEVER)
     return Periods(
         lead=lead,
         mql=mql,
-        handed_over=np.ceil(office.calendar(handed) * DAY_SECONDS).astype(np.int64),
-        contacted=contacted,
+        handed_over=handed_over if rules.calls else nobody,
+        contacted=contacted if rules.calls else nobody,
         owner=owner,
         skill=skill[owner],
         pushes=pushes,
+        pushed_at=pushed_at,
     )
 
 
-def _weekly_capacity(rng: np.random.Generator, arrival: FloatArray, days: int, week: float) -> FloatArray:
+def _departures_by_turn(arrival: FloatArray, turn: FloatArray) -> FloatArray:
+    """Give each lead's departure where the waiting lead whose turn is earliest is taken first.
+
+    Parameters
+    ----------
+    arrival : float64[k]
+        In the team's own clock, ascending.
+    turn : float64[k]
+        The smaller, the earlier; of equal ones who came first.
+
+    Returns
+    -------
+    float64[k]
+        In the team's own clock.
+    """
+    departure = np.zeros(len(arrival))
+    waiting: list[tuple[float, int]] = []
+    now, arrived = 0.0, 0
+    for _ in range(len(arrival)):
+        if not waiting:
+            now = max(now, arrival[arrived])
+        while arrived < len(arrival) and arrival[arrived] <= now:
+            heapq.heappush(waiting, (turn[arrived], arrived))
+            arrived += 1
+        _, lead = heapq.heappop(waiting)
+        now += 1.0
+        departure[lead] = now
+    return departure
+
+
+def _weekly_capacity(
+    rng: np.random.Generator, arrival: FloatArray, days: int, week: float, multiple: float
+) -> FloatArray:
     weeks = days // 7 + 2
     load = np.bincount((arrival // week).astype(np.int64), minlength=weeks).astype(np.float64)[:weeks]
     # Holidays, sick leave and new hires make a team faster or slower for some weeks on end.
@@ -121,10 +219,10 @@ def _weekly_capacity(rng: np.random.Generator, arrival: FloatArray, days: int, w
     past = np.concatenate((np.full(PLANNING_WEEKS, load[:PLANNING_WEEKS].mean()), load))
     total = np.concatenate(([0.0], np.cumsum(past)))
     planned = (total[PLANNING_WEEKS:-1] - total[: -1 - PLANNING_WEEKS]) / PLANNING_WEEKS
-    floor = max(1.0, 0.3 * float(load.mean()))
+    floor = max(1.0, 0.3 * float(load.mean())) * min(multiple, 1.0)
     capacity, backlog = np.zeros(weeks), 0.0
     for number in range(weeks):
         # A growing backlog brings overtime, but not enough to be gone at once.
-        capacity[number] = max((planned[number] + backlog / BACKLOG_WEEKS) * drift[number], floor)
+        capacity[number] = max((planned[number] + backlog / BACKLOG_WEEKS) * drift[number] * multiple, floor)
         backlog = max(backlog + load[number] - capacity[number], 0.0)
     return capacity

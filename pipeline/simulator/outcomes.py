@@ -26,6 +26,9 @@ READINESS, COLLEAGUES, PUSHED = 3.0, 0.35, -1.2
 READY_ENOUGH = 0.30
 """Who is called while less ready than this feels pushed, unless the call succeeds."""
 
+READINESS_LOST, RECOVERY_PACE = 0.5, 0.02
+"""Share of readiness that a too early call takes away where pushes work at the call, and how fast it comes back, per day."""
+
 COMPETITOR_DAYS, COMPETITOR_SHAPE = 40.0, 1.8
 """Weibull scale in days since the first decision phase; the shape above 1 makes the hazard rise."""
 
@@ -66,7 +69,13 @@ class Chances:
 
 
 def chances(
-    people: Population, paths: PhasePaths, lead: IntArray, day: FloatArray, skill: FloatArray, pushes: IntArray
+    people: Population,
+    paths: PhasePaths,
+    lead: IntArray,
+    day: FloatArray,
+    skill: FloatArray,
+    pushes: IntArray,
+    pushed_at: IntArray | None = None,
 ) -> Chances:
     """Work out the chances of a first call.
 
@@ -82,9 +91,14 @@ def chances(
         The salesperson's, in log-odds.
     pushes : int64[k]
         Former calls that came too early.
+    pushed_at : int64[k], optional
+        Seconds of the former call that took readiness away; NEVER, and the default: none did.
     """
     column = np.minimum(day.astype(np.int64), paths.daily.shape[1] - 1)
     readiness = paths.readiness[lead, column].astype(np.float64)
+    if pushed_at is not None:
+        since_push = np.where(pushed_at < NEVER, np.maximum(day - pushed_at / DAY_SECONDS, 0.0), np.inf)
+        readiness = readiness * (1.0 - READINESS_LOST * np.exp(-RECOVERY_PACE * since_push))
     colleagues = np.minimum(paths.colleagues[lead, column], 3)
     account = people.account[lead]
     log_odds = (
@@ -146,6 +160,8 @@ class Endings:
         Seconds since the start when the ending occurs; NEVER while open.
     pushed : bool[k]
         The call came too early, and the lead felt pushed.
+    too_early : bool[k]
+        The call came too early, whatever it led to.
     """
 
     qualified: FloatArray
@@ -157,6 +173,7 @@ class Endings:
     entered_reason: IntArray
     at: IntArray
     pushed: BoolArray
+    too_early: BoolArray
 
     def take(self, which: IntArray) -> "Endings":
         """Pick periods."""
@@ -189,7 +206,7 @@ def end_periods(
     size = len(lead)
     called = periods.contacted < NEVER
     moment = np.where(called, periods.contacted, periods.mql) / DAY_SECONDS
-    at = chances(people, paths, lead, moment, periods.skill, periods.pushes)
+    at = chances(people, paths, lead, moment, periods.skill, periods.pushes, periods.pushed_at)
     qualified = np.where(called, at.qualified, 0.0)
     weights = reason_weights(people, lead, at)
     share = weights / weights.sum(axis=1, keepdims=True)
@@ -218,6 +235,7 @@ def end_periods(
         entered_reason=np.where(silent, -1, entered),
         at=np.where(ending == OPEN, NEVER, np.ceil(entry * DAY_SECONDS).astype(np.int64)),
         pushed=called & ~won & at.too_early,
+        too_early=called & at.too_early,
     )
 
 

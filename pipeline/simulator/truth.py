@@ -15,7 +15,7 @@ __all__ = ["CALL_DAYS", "WINDOWS_DAYS", "call_truth", "lead_truth", "snapshot_tr
 
 SNAPSHOT_EVERY_DAYS, EXPIRE_DAYS = 7, 120
 WINDOWS_DAYS = (30, 60, 90)
-CALL_DAYS = 60
+CALL_DAYS = 90
 
 
 def snapshot_truth(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], start: int) -> pa.Table:
@@ -62,7 +62,7 @@ def call_truth(setting: Setting, chunk: Chunk, stories: tuple[Story, ...]) -> pa
     Returns
     -------
     Table
-        lead_id, risk_period, contact_day (0..60, from the MQL), probability_if_contacted (that such a first call leads to
+        lead_id, risk_period, contact_day (0..90, from the MQL), probability_if_contacted (that such a first call leads to
         `sales_qualified` in the end), outcome_if_contacted (drawn once per period), pushed_if_contacted (it would have been
         too early). One row per (period, day).
     """
@@ -78,6 +78,7 @@ def call_truth(setting: Setting, chunk: Chunk, stories: tuple[Story, ...]) -> pa
             story.periods.mql[row] / DAY_SECONDS + day,
             story.periods.skill[row],
             story.periods.pushes[row],
+            story.periods.pushed_at[row],
         )
         won = story.endings.chance[row] < at.qualified
         parts.append(
@@ -127,7 +128,15 @@ def lead_truth(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], start
             table |= {name: pa.nulls(size, type_) for name, type_ in _ONLY_MQL}
         else:
             periods, endings = story.periods, story.endings
-            at = chances(people, chunk.paths, lead, periods.mql / DAY_SECONDS, periods.skill, periods.pushes)
+            at = chances(
+                people,
+                chunk.paths,
+                lead,
+                periods.mql / DAY_SECONDS,
+                periods.skill,
+                periods.pushes,
+                periods.pushed_at,
+            )
             table |= _periods(periods.mql, periods.contacted, endings.ending, endings.reason, start)
             table |= {
                 "risk_period": pa.array(np.full(size, number, np.int32)),

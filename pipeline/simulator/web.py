@@ -36,7 +36,7 @@ def tracking_rows(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], st
         of them twice and a few that can't be true.
     """
     rng = stream(setting.seed, "tables", chunk.number, 0)
-    own = remaining(chunk, stories).touchpoints
+    own = remaining(setting, chunk, stories).touchpoints
     calls = _calls(setting, rng, stories)
     calls = calls.take(calls.occurred < setting.export)
     rows = Touchpoints.concatenate([own, calls])

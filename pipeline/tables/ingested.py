@@ -223,12 +223,14 @@ def _write(
 ) -> tuple[int, int, dict[str, int]]:
     canonical, quarantine = (folder / f"{name}.parquet" for folder in folders)
     names = ", ".join(f"c.{quoted(column.name)}" for column in columns)
+    # A view with GROUP BY gives its rows in an order of the moment, so ties are ordered by what the rows say.
+    ties = ", ".join(f"c.{quoted(column)}" for column in CANONICAL[name].key) or names
     options = "(FORMAT parquet, COMPRESSION zstd)"
     source = f"checked_{name} c"
     if name == "touchpoints":
         source += " LEFT JOIN (SELECT lead_id, account_id FROM checked_leads WHERE _reason IS NULL) l USING (lead_id)"
     connection.execute(
-        f"COPY (SELECT {names} FROM {source} WHERE c._reason IS NULL ORDER BY {SORTED_BY[name]}, c._row) "
+        f"COPY (SELECT {names} FROM {source} WHERE c._reason IS NULL ORDER BY {SORTED_BY[name]}, {ties}) "
         f"TO '{canonical}' {options}"
     )
     position, row = origin(described)

@@ -158,7 +158,7 @@ def test_readiness_is_high_in_decision_and_low_before() -> None:
 def test_pushed_leads_do_less_afterwards() -> None:
     chunk, stories = told()
     first = stories[0]
-    kept = remaining(chunk, (first,)).touchpoints
+    kept = remaining(setting(), chunk, (first,)).touchpoints
     pushed = first.lead[(first.endings.ending == outcomes.RECYCLED) & first.endings.pushed]
     since = np.full(chunk.people.leads, NEVER)
     since[first.lead] = first.endings.at

@@ -112,6 +112,43 @@ def test_a_bad_stage_change_goes_to_quarantine(company, row, reason) -> None:
     assert company(stages=f"{STAGES}{row}\n")["stage_changes"] == Counts(3, 2, {reason: 1})
 
 
+def test_canonical_files_do_not_depend_on_the_order_of_a_sources_rows(company, tmp_path: Path) -> None:
+    """Of rows at one moment, too: a view with GROUP BY gives them in another order on a busier machine."""
+    touchpoints = TOUCHPOINTS + "".join(
+        f"T{i},L1,2026-01-03T10:00:00Z,,{kind},{i}\n"
+        for i, kind in enumerate(("webinar", "page_view", "email_open"), 2)
+    )
+    stages = "lead_id,stage,occurred_at,owner,team\n" + "".join(
+        f"L1,{stage},2026-01-05T00:00:00Z,{owner},\n" for stage, owner in (("mql", "B"), ("mql", "A"), ("sal", "A"))
+    )
+    orders = "".join(
+        f"SELECT 'A1' AS account_id, '2026-01-02T00:00:00Z' AS ordered_at, {amount} AS amount, '{product}' AS product{end}"
+        for amount, product, end in (
+            (5, "b", " UNION ALL "),
+            (5, "a", " UNION ALL "),
+            (3, "c", ""),
+        )
+    )
+    written = []
+    for rows_reversed in (False, True):
+        order = "ORDER BY position DESC" if rows_reversed else ""
+        sql = SQL.replace(
+            "SELECT * FROM read_lines",
+            "SELECT * EXCLUDE position FROM (SELECT *, row_number() OVER () AS position FROM read_lines",
+        )
+        sql = sql.replace("/touchpoints.csv')", f"/touchpoints.csv')) {order}").replace(
+            "/stages.csv')", f"/stages.csv')) {order}"
+        )
+        sql += (
+            "CREATE VIEW accounts AS SELECT 'A1' AS account_id;\n"
+            "CREATE VIEW orders AS SELECT * EXCLUDE position "
+            f"FROM (SELECT *, row_number() OVER () AS position FROM ({orders})) {order};"
+        )
+        company(touchpoints=touchpoints, stages=stages, sql=sql)
+        written.append({path.name: path.read_bytes() for path in (tmp_path / "canonical").iterdir()})
+    assert written[0] == written[1]
+
+
 def test_equal_touchpoints_without_an_id_are_all_kept_and_named(company, tmp_path: Path) -> None:
     rows = "lead_id,occurred_at,kind\n" + "L1,2026-01-03T10:00:00Z,page_view\n" * 2
     assert company(touchpoints=rows)["touchpoints"] == Counts(2, 2, {})
