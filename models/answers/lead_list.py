@@ -38,7 +38,9 @@ class ListEntry:
     changes: Mapping[str, Change]
 
 
-def list_entries(bundle: Bundle, leads: Sequence[LeadRequest], since: int, *, n_reasons: int = 3) -> list[ListEntry]:
+def list_entries(
+    bundle: Bundle, leads: Sequence[LeadRequest], earlier: Sequence[LeadRequest], *, n_reasons: int = 3
+) -> list[ListEntry]:
     """Score leads with reasons and what changed; one entry per lead, in their order.
 
     Parameters
@@ -47,20 +49,20 @@ def list_entries(bundle: Bundle, leads: Sequence[LeadRequest], since: int, *, n_
         The model.
     leads : sequence of LeadRequest
         As for `models.answers.scoring.score_requests`.
-    since : int
-        UTC microseconds: the earlier moment, before each `snapshot_at`.
+    earlier : sequence of LeadRequest
+        The same leads at an earlier moment, with what was known of them then.
     n_reasons : int
         At most so many reasons for the score, and for the change.
     """
     if not leads:
         return []
-    earlier = [replace(lead, snapshot_at=since) for lead in leads]
     scores = score_requests(bundle, [*leads, *earlier], explain=False, debug=True)
     matrix = np.array([score.vector for score in scores], dtype=np.float32)
     contributions = bundle.classifier.contributions(matrix)
     count, entries = len(leads), []
     for row, lead in enumerate(leads):
         score, then = replace(scores[row], vector=None), scores[count + row]
+        since = then.snapshot_at
         if score.not_scored is not None:
             entries.append(ListEntry(score, dict.fromkeys(LANGUAGES, ()), {}))
             continue

@@ -17,7 +17,7 @@ from features.errors import LeadQualificationError
 from features.timeline import DAY_US, from_micros
 from models.answers.lead_list import ListEntry
 from models.answers.requests import LeadRequest
-from serving.online.open_leads import entries_of, update_list
+from serving.online.open_leads import CHANGED_US, entries_of, update_list
 from serving.online.store_score import decision_of, entry_of
 from serving.online.webhooks import Sender, WebhookSettings, retry_wait
 from serving.scoring import metrics
@@ -153,9 +153,22 @@ class Dispatcher:
             taken = claim_leads(connection, now, LEASE_US, LEADS_AT_ONCE)
         if not taken:
             return False
+        self._score(taken, now)
+        self._news.set()
+        return True
+
+    def score_now(self, lead_ids: Sequence[str]) -> None:
+        """Score leads at once, with their colleagues where the model looks at them, for somebody who waits to see the list.
+
+        They stay in the queue, so that a failure here loses nothing.
+        """
+        self._score(dict.fromkeys(lead_ids, -1), self.clock())
+
+    def _score(self, taken: dict[str, int], now: int) -> None:
+        """Score leads that were claimed, and write what follows."""
         scorer = self.scorer()
-        leads, stored, failed = self._read(list(taken), scorer, now)
-        entries, unscored = entries_of(scorer.bundle, list(leads.values()), now)
+        leads, earlier, stored, failed = self._read(list(taken), scorer, now)
+        entries, unscored = entries_of(scorer.bundle, [(lead, earlier[lead_id]) for lead_id, lead in leads.items()])
         decided, unwritten = self._decide(entries, leads, stored, scorer, now)
         unscored |= unwritten
         failed = {lead_id: error for lead_id, error in {**failed, **unscored}.items() if lead_id in taken}
@@ -178,19 +191,19 @@ class Dispatcher:
                     kept.append(item.lead_id)
             update_list(connection, scorer.bundle, leads, [item for item in entries if item.score.lead_id in {*kept}])
             finish_leads(connection, taken, failed, now)
-        self._news.set()
-        return True
 
     def _read(
         self, lead_ids: list[str], scorer: Scorer, now: int
-    ) -> tuple[dict[str, LeadRequest], dict[str, StoredDecision], dict[str, str]]:
+    ) -> tuple[dict[str, LeadRequest], dict[str, LeadRequest], dict[str, StoredDecision], dict[str, str]]:
         catalog = scorer.bundle.catalog
         with self.store.read() as connection:
             everyone = dict.fromkeys(lead_ids)
             if "account" in catalog.params.groups:  # what one does is news of its colleagues, too
                 everyone |= {other: None for lead_id in lead_ids for other in account_members(connection, lead_id)}
             leads, failed = read_leads(connection, list(everyone), catalog, now)
-            return leads, stored_decisions(connection, list(everyone)), failed
+            earlier, failed_then = read_leads(connection, list(leads), catalog, now, now - CHANGED_US)
+            leads = {lead_id: lead for lead_id, lead in leads.items() if lead_id in earlier}
+            return leads, earlier, stored_decisions(connection, list(everyone)), {**failed, **failed_then}
 
     def _decide(
         self,

@@ -15,26 +15,28 @@ from models.bundle import Bundle
 from serving.online.store_score import decision_of
 from serving.store.open_leads import OpenLead, accounts_of, drop_open_leads, newest_owners, put_open_leads
 
-__all__ = ["CHANGED_DAYS", "REASONS", "entries_of", "is_open", "update_list"]
+__all__ = ["CHANGED_US", "REASONS", "entries_of", "is_open", "update_list"]
 
 REASONS = 3
-CHANGED_DAYS = 7
-"""The list says what changed since so many days ago."""
+CHANGED_US = 7 * DAY_US
+"""The list says what changed since so long ago."""
 
 WITH_SALES = ("mql", "sal")
 
 
-def entries_of(bundle: Bundle, leads: Sequence[LeadRequest], now: int) -> tuple[list[ListEntry], dict[str, str]]:
+Pair = tuple[LeadRequest, LeadRequest]
+"""A lead now, and as it was known `CHANGED_US` ago."""
+
+
+def entries_of(bundle: Bundle, leads: Sequence[Pair]) -> tuple[list[ListEntry], dict[str, str]]:
     """Score leads together; where that fails each on its own, so that one which can't be scored is no obstacle to the others.
 
     Parameters
     ----------
     bundle : Bundle
         The model.
-    leads : sequence of LeadRequest
-        As `serving.store.reading.read_leads` gives them.
-    now : int
-        UTC microseconds.
+    leads : sequence of Pair
+        As `serving.store.reading.read_leads` gives them for both moments.
 
     Returns
     -------
@@ -43,15 +45,16 @@ def entries_of(bundle: Bundle, leads: Sequence[LeadRequest], now: int) -> tuple[
     failed : dict of str to str
         The others, to the type of what was raised; never its message, which may be personal.
     """
-    since = now - CHANGED_DAYS * DAY_US
+    if not leads:
+        return [], {}
     try:
-        return list_entries(bundle, leads, since, n_reasons=REASONS), {}
+        return list_entries(bundle, *zip(*leads, strict=True), n_reasons=REASONS), {}
     except Exception as error:  # noqa: BLE001 whatever it is, the other leads are scored
         if len(leads) == 1:
-            return [], {leads[0].journey.lead_id: type(error).__name__}
+            return [], {leads[0][0].journey.lead_id: type(error).__name__}
     entries, failed = list[ListEntry](), dict[str, str]()
     for lead in leads:
-        entry, why = entries_of(bundle, [lead], now)
+        entry, why = entries_of(bundle, [lead])
         entries += entry
         failed |= why
     return entries, failed

@@ -26,7 +26,7 @@ from serving.online.webhooks import WebhookSettings, sweep_minutes
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError, store_url
 
-__all__ = ["HANDLERS", "connect", "prepare", "start", "stop", "store_state"]
+__all__ = ["HANDLERS", "Online", "connect", "online", "prepare", "start", "stop", "store_state"]
 
 RETRY_AFTER = b"5"
 THREADS = 4  # for writes, and as many for scores
@@ -35,18 +35,24 @@ MOST_WAITING = 256
 _log = logging.getLogger("bentoml.lead_qualification.store")
 
 
-class _StoreHandlers:
-    """What the handlers of one process share."""
+class Online:
+    """What the handlers of one process share; `pages` limits how many pages are made at once."""
 
     store: Store
     state: StoreState
     scorer: Callable[[], Scorer]
     writes: anyio.CapacityLimiter
     scores: anyio.CapacityLimiter
+    pages: anyio.CapacityLimiter
     dispatcher: Dispatcher
 
 
-_shared = _StoreHandlers()
+_shared = Online()
+
+
+def online() -> Online:
+    """Give what the handlers of this process share; the pages use it, too."""
+    return _shared
 
 
 def prepare(root: Path) -> None:
@@ -96,6 +102,7 @@ def connect(root: Path, scorer: Callable[[], Scorer]) -> None:
 async def start() -> None:
     """Make the limiters, and start the dispatcher; to be called in the event loop that will answer."""
     _shared.writes, _shared.scores = anyio.CapacityLimiter(THREADS), anyio.CapacityLimiter(THREADS)
+    _shared.pages = anyio.CapacityLimiter(THREADS)
     _shared.dispatcher.start()
 
 

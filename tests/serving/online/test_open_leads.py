@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,7 +111,7 @@ def test_what_changed_is_what_the_api_says_changed(bundle: Bundle) -> None:
     leads = [parse_lead(lead) for lead in make_leads(30, seed=5)]
     for lead in leads:
         since = lead.snapshot_at - 7 * DAY_US
-        (entry,) = list_entries(bundle, [lead], since)
+        (entry,) = list_entries(bundle, [lead], [replace(lead, snapshot_at=since)])
         for language in ("en", "de"):
             asked = parse_lead({**_raw(lead.journey.lead_id), "changed_since": from_micros(since).isoformat()})
             (change,) = changes(bundle, [asked], language=language)
@@ -123,10 +124,9 @@ def _raw(lead_id: str) -> dict[str, Any]:
 
 def test_other_leads_change_nothing(bundle: Bundle) -> None:
     leads = [parse_lead(lead) for lead in make_leads(12, seed=6)]
-    since = min(lead.snapshot_at for lead in leads) - DAY_US
-    assert list_entries(bundle, leads, since) == [
-        entry for lead in leads for entry in list_entries(bundle, [lead], since)
-    ]
+    earlier = [replace(lead, snapshot_at=lead.snapshot_at - 7 * DAY_US) for lead in leads]
+    alone = [entry for lead, then in zip(leads, earlier, strict=True) for entry in list_entries(bundle, [lead], [then])]
+    assert list_entries(bundle, leads, earlier) == alone
 
 
 def test_an_accepted_lead_is_open_and_a_closed_one_is_not(store: Store, dispatcher: Dispatcher, clock: _Clock) -> None:

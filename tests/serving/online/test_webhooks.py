@@ -21,7 +21,7 @@ from features.errors import LeadQualificationError
 from features.journeys import StageChangeRecord, TouchpointRecord
 from features.timeline import DAY_US
 from models.bundle import Bundle
-from serving.online import dispatcher as module
+from serving.online import open_leads
 from serving.online.dispatcher import Dispatcher
 from serving.online.webhooks import WebhookSettings
 from serving.scoring.scorer import Scorer
@@ -308,14 +308,14 @@ BAD = "someone@example.org"
 def failing(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Let one lead's scores fail, as long as the list is not empty."""
     wanted = [True]
-    score = module.score_requests
+    score = open_leads.list_entries
 
-    def fails(bundle: Bundle, leads: Any, **options: Any) -> Any:
+    def fails(bundle: Bundle, leads: Any, earlier: Any, **options: Any) -> Any:
         if wanted and any(lead.journey.lead_id == BAD for lead in leads):
             raise ZeroDivisionError(BAD)
-        return score(bundle, leads, **options)
+        return score(bundle, leads, earlier, **options)
 
-    monkeypatch.setattr(module, "score_requests", fails)
+    monkeypatch.setattr(open_leads, "list_entries", fails)
     return wanted
 
 
