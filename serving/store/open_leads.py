@@ -90,8 +90,8 @@ class ListFilter:
     Attributes
     ----------
     shown : str
-        ``to_call``: within capacity, or where no cut-off is known all that are scored, and not yet accepted; ``accepted``:
-        those that sales took over; ``all``.
+        ``to_call``: within capacity, or where no cut-off is known all that are scored; ``accepted``: those that sales took
+        over; ``all``.
     tier, owner : str or None
         Only these; None: any. An empty `owner`: those without one.
     search : str
@@ -223,7 +223,6 @@ def _where(wanted: ListFilter) -> list[sa.ColumnElement[bool]]:
     if wanted.shown == "to_call":
         # What a filter leaves out by capacity lies behind the cut-off, so the index by rank finds the first ones at once
         conditions += [_TABLE.c.rank <= 0.0, _TABLE.c.within_capacity.is_distinct_from(0)]
-        conditions.append(_TABLE.c.stage.is_distinct_from("sal"))
     elif wanted.shown == "accepted":
         conditions.append(_TABLE.c.stage == "sal")
     if wanted.tier is not None:
