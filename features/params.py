@@ -1,11 +1,11 @@
 """Parameters of the features: what `params.yaml` may say under `features`, and what a bundle stores of it."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from features.operations import Group, SelectorOperation
+from features.operations import SELECTOR_OPERATIONS, Group
 from features.vocabulary import By
 
 __all__ = ["BuyerProfileParams", "ContentParams", "Engine", "FeaturesParams", "Label", "SelectorParams"]
@@ -16,6 +16,16 @@ Engine = Literal["local", "spark"]
 
 
 MOST_DAYS = 36_600
+
+
+def _selector_operation(name: str) -> str:
+    if name not in SELECTOR_OPERATIONS:
+        raise ValueError(f"{name!r} is no operation of a selector; allowed are {', '.join(SELECTOR_OPERATIONS)}")
+    return name
+
+
+SelectorOperation = Annotated[str, AfterValidator(_selector_operation)]
+"""One of `SELECTOR_OPERATIONS`."""
 
 
 class Frozen(BaseModel):
