@@ -45,15 +45,28 @@ class Imported(NamedTuple):
     moved_days: int
 
 
+class _Part:
+    """Rows of some leads and their accounts, by table and id."""
+
+    def __init__(self, tables: "_Tables", lead_ids: Sequence[str], account_ids: Sequence[str]) -> None:
+        self._rows: dict[tuple[str, str], list[Row]] = {}
+        for (name, key), positions in tables.positions.items():
+            ids = lead_ids if key == "lead_id" else account_ids
+            wanted = [(entity_id, position) for entity_id in ids for position in positions.get(entity_id, ())]
+            rows = tables.tables[name].take(pa.array([position for _, position in wanted], pa.int64())).to_pylist()
+            for (entity_id, _), row in zip(wanted, rows, strict=True):
+                self._rows.setdefault((f"{name} {key}", entity_id), []).append(row)
+
+    def of(self, name: str, key: str, entity_id: str | None) -> list[Row]:
+        """Give the rows of one table that belong to a lead or an account."""
+        return [] if entity_id is None else self._rows.get((f"{name} {key}", entity_id), [])
+
+
 class _Tables(NamedTuple):
-    """Canonical tables in memory: columns as Arrow, and where the rows of each lead are."""
+    """Canonical tables in memory, and where the rows of each lead and account are."""
 
     tables: Mapping[str, pa.Table]
-    rows: Mapping[str, Mapping[str, list[int]]]
-
-    def of(self, name: str, entity_id: str) -> list[Row]:
-        positions = self.rows[name].get(entity_id, [])
-        return self.tables[name].take(pa.array(positions, pa.int64())).to_pylist() if positions else []
+    positions: Mapping[tuple[str, str], Mapping[str, list[int]]]
 
 
 def import_store(
@@ -88,30 +101,27 @@ def import_store(
     exported_at = tables["export"]["exported_at"][0].as_py() if tables["export"].num_rows else None
     days = 0 if exported_at is None or not until_now else max((now - to_micros(exported_at)) // DAY_US, 0)
     known = _known_before(tables["attributes"])
-    reader = _Tables(
-        tables,
-        {
-            "touchpoints": _positions(tables["touchpoints"], "lead_id"),
-            "stage_changes": _positions(tables["stage_changes"], "lead_id"),
-            "lead_changes": _positions(tables["attribute_changes"], "lead_id"),
-            "account_changes": _positions(tables["attribute_changes"], "account_id"),
-            "accounts": _positions(tables["accounts"], "account_id"),
-            "orders": _positions(tables["orders"], "account_id"),
-        },
-    )
-    reader = reader._replace(
-        tables={**tables, "lead_changes": tables["attribute_changes"], "account_changes": tables["attribute_changes"]}
-    )
+    placed = (
+        ("touchpoints", "lead_id"), ("stage_changes", "lead_id"), ("attribute_changes", "lead_id"),
+        ("attribute_changes", "account_id"), ("accounts", "account_id"), ("orders", "account_id"),
+    )  # fmt: skip
+    read = _Tables(tables, {(name, key): _positions(tables[name], key) for name, key in placed})
     counts = [0, 0, 0]
     wanted = _open_and_colleagues(tables) if only_open else None
     for part in _parts(tables["leads"], wanted):
-        rows = [row for lead in part for row in _lead_rows(lead, reader, known, days * DAY_US)]
+        accounts = sorted({lead["account_id"] for lead in part if lead.get("account_id") is not None})
+        of_part = _Part(read, [lead["lead_id"] for lead in part], accounts)
+        rows = [row for lead in part for row in _lead_rows(lead, of_part, known, days * DAY_US)]
         touchpoints = [
             TouchpointRow(row["lead_id"], _touchpoint(row, days * DAY_US))
             for lead in part
-            for row in reader.of("touchpoints", lead["lead_id"])
+            for row in of_part.of("touchpoints", "lead_id", lead["lead_id"])
         ]
-        changes = [_change(row, days * DAY_US) for lead in part for row in reader.of("stage_changes", lead["lead_id"])]
+        changes = [
+            _change(row, days * DAY_US)
+            for lead in part
+            for row in of_part.of("stage_changes", "lead_id", lead["lead_id"])
+        ]
         with store.write() as connection:
             put_leads(connection, rows, now)
             counts[1] += add_touchpoints(connection, touchpoints, now)
@@ -122,7 +132,7 @@ def import_store(
 
 
 def _read(path: Path) -> pa.Table:
-    return pq.read_table(path) if path.exists() else pa.table({})
+    return pq.read_table(path).combine_chunks() if path.exists() else pa.table({})
 
 
 def _known_before(attributes: pa.Table) -> dict[str, set[str]]:
@@ -158,15 +168,15 @@ def _parts(leads: pa.Table, wanted: set[str] | None) -> Iterator[list[Row]]:
         yield leads.slice(begin, LEADS_AT_ONCE).to_pylist()
 
 
-def _lead_rows(lead: Row, reader: _Tables, known: Mapping[str, set[str]], shift: int) -> list[LeadRow]:
+def _lead_rows(lead: Row, part: _Part, known: Mapping[str, set[str]], shift: int) -> list[LeadRow]:
     """Give what is known of a lead and its account, in the order in which it became so."""
     created_at = None if lead["created_at"] is None else to_micros(lead["created_at"]) + shift
     lead_id, account_id = lead["lead_id"], lead.get("account_id")
-    of_lead, lead_changes = _attributes(lead, reader.of("lead_changes", lead_id), known["lead"], "lead_id")
-    account = next(iter(reader.of("accounts", account_id)), {}) if account_id else {}
-    changes = reader.of("account_changes", account_id) if account_id else []
-    of_account, account_changes = _attributes(account, changes, known["account"], "account_id")
-    bought = reader.of("orders", account_id) if account_id else []
+    of_lead, lead_changes = _attributes(lead, part.of("attribute_changes", "lead_id", lead_id), known["lead"])
+    account = next(iter(part.of("accounts", "account_id", account_id)), {})
+    changes = part.of("attribute_changes", "account_id", account_id)
+    of_account, account_changes = _attributes(account, changes, known["account"])
+    bought = part.of("orders", "account_id", account_id)
     orders = [OrderRecord(to_micros(row["ordered_at"]) + shift, row["amount"], row.get("product")) for row in bought]
     rows = [LeadRow(lead_id, created_at, account_id, of_lead, of_account, orders, created_at, created_at)]
     for attributes, is_of_lead in ((lead_changes, True), (account_changes, False)):
@@ -179,7 +189,7 @@ def _lead_rows(lead: Row, reader: _Tables, known: Mapping[str, set[str]], shift:
     return rows
 
 
-def _attributes(entity: Row, changes: Sequence[Row], known: set[str], key: str) -> tuple[dict[str, Any], list[Row]]:
+def _attributes(entity: Row, changes: Sequence[Row], known: set[str]) -> tuple[dict[str, Any], list[Row]]:
     """Split what is known of an entity into values without a history, which hold from the start, and changes."""
     changes = [row for row in changes if row["attribute"] in known]
     with_history = {row["attribute"] for row in changes}

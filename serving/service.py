@@ -19,8 +19,8 @@ from features.errors import LeadQualificationError
 from models.monitoring.score_log import LogSettings
 from serving.access import gate
 from serving.access.bind_address import listening_on
+from serving.access.user_header import user_header
 from serving.app import routes as pages
-from serving.app.visitors import user_header
 from serving.contract.score import ScoreAnswer, ScoreRequest
 from serving.http import logs, timeouts
 from serving.http.answers import Answer, Receive, Scope

@@ -74,7 +74,7 @@ def _quality(evaluation: Mapping[str, Any], language: str) -> list[list[str]]:
     return [
         [
             say.say(CONTENDERS[name]) if name in CONTENDERS else name,
-            *(_metric(values.get(key), language) for key in METRICS),
+            *(_metric((values or {}).get(key), language) for key in METRICS),
         ]
         for name, values in contenders.items()
     ]

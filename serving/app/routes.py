@@ -68,7 +68,7 @@ def handlers(guard: Guard | None, header: str | None) -> dict[str, Handler]:
     guard : Guard or None
         Knows the keys; None: this service needs none.
     header : str or None
-        In which a proxy names the user, as `serving.app.visitors.user_header` gives it.
+        In which a proxy names the user, as `serving.access.user_header.user_header` gives it.
     """
 
     def handler(work: Work) -> Handler:

@@ -1,11 +1,8 @@
 """Who looks at a page, and what they may: a logged-in key, the user that a proxy names, or whoever sits at this machine."""
 
 import hmac
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from features.errors import LeadQualificationError
-from serving.access.bind_address import is_loopback
 from serving.access.guard import Guard
 from serving.access.key_file import Key
 from serving.app.web import HOURS, Visit, new_session_id
@@ -13,9 +10,8 @@ from serving.contract.errors import RequestError
 from serving.store.connect import Store
 from serving.store.sessions import Session, add_session, drop_session, find_session
 
-__all__ = ["USER_HEADER", "Visitor", "check_token", "find_visitor", "log_in", "log_out", "user_header"]
+__all__ = ["Visitor", "check_token", "find_visitor", "log_in", "log_out"]
 
-USER_HEADER = "LEAD_USER_HEADER"
 MOST_NAME = 200
 SCOPES = ("view", "decide")
 
@@ -48,29 +44,6 @@ class Visitor:
         return bool({scope, "admin", *(["decide"] if scope == "view" else [])} & {*self.scopes})
 
 
-def user_header(environ: Mapping[str, str], hosts: list[str]) -> str | None:
-    """Read the header in which a proxy names the user: ``LEAD_USER_HEADER``; None: no proxy is trusted.
-
-    Raises
-    ------
-    LeadQualificationError
-        It is no name of a header, or others than this machine can connect, and could name whom they like.
-    """
-    name = environ.get(USER_HEADER, "").strip().lower()
-    if not name:
-        return None
-    if not name.isascii() or not name.replace("-", "").isalnum() or len(name) > 60:
-        raise LeadQualificationError(
-            f"{USER_HEADER} is {name!r:.70}; the name of a header, such as X-User, is expected."
-        )
-    if not hosts or not all(map(is_loopback, hosts)):
-        raise LeadQualificationError(
-            f"{USER_HEADER} is {name!r}, and the service listens beyond loopback: whoever reaches it could name any user. "
-            "Let it listen on 127.0.0.1 alone, behind a proxy on the same machine, or unset it."
-        )
-    return name
-
-
 def find_visitor(visit: Visit, store: Store, guard: Guard | None, header: str | None, now: int) -> Visitor | None:
     """Find out who asks; None: they must log in.
 
@@ -82,7 +55,7 @@ def find_visitor(visit: Visit, store: Store, guard: Guard | None, header: str | 
     guard : Guard or None
         Knows the keys; None: this service needs none.
     header : str or None
-        As `user_header` gives it.
+        As `serving.access.user_header.user_header` gives it.
     now : int
         UTC microseconds.
 
