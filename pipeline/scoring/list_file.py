@@ -8,6 +8,7 @@ import pandas as pd
 
 from models.presentation.list_file import WORDS, ListedLead, change_words, list_frame
 from pipeline.tables.duckdb import connect, text_literal
+from pipeline.tables.merged_leads import merged_ids
 
 __all__ = ["list_of", "remember"]
 
@@ -38,7 +39,7 @@ def list_of(
     """
     words = WORDS[language]
     people = scores[["lead_id"]].merge(_people(canonical), on="lead_id", how="left")
-    before: dict[Any, Any] = {} if former is None else {row.lead_id: row for row in former.itertuples(index=False)}
+    before = {} if former is None else _by_lead(former, merged_ids(canonical))
     scored_rows: list[Any] = list(scores.itertuples(index=False))
     persons: list[Any] = list(people.itertuples(index=False))
     leads = [
@@ -61,6 +62,17 @@ def list_of(
         for score, person in zip(scored_rows, persons, strict=True)
     ]
     return list_frame(leads, language, link, note)
+
+
+def _by_lead(former: pd.DataFrame, merged: Mapping[str, str]) -> dict[Any, Any]:
+    """Find the last list's row of each lead; of one that others were merged into its own, else the best of theirs."""
+    rows: dict[Any, Any] = {}
+    listed: list[Any] = list(former.itertuples(index=False))
+    for row in listed:
+        lead_id = merged.get(str(row.lead_id), row.lead_id)
+        if lead_id not in rows or row.lead_id == lead_id:
+            rows[lead_id] = row
+    return rows
 
 
 def _people(canonical: Path) -> pd.DataFrame:
