@@ -85,7 +85,7 @@ class Guard:
         text : str
             The key.
         client : str
-            Where the request came from, whose attempts are counted.
+            Where the request came from, whose attempts that fail are counted.
 
         Raises
         ------
@@ -94,12 +94,15 @@ class Guard:
         """
         now = time.monotonic()
         slot = digest(f"log-in {client}")[:12]
-        wait = self.limits.take(slot, 1, 0, now, requests_per_minute=LOG_INS_PER_MINUTE, leads_per_minute=1)
+        limits = {"requests_per_minute": LOG_INS_PER_MINUTE, "leads_per_minute": 1}
+        wait = self.limits.take(slot, 1, 0, now, **limits)
         if wait > 0.0:
             message = f"there were {LOG_INS_PER_MINUTE} attempts to log in within a minute."
             raise RequestError(429, "too_many_requests", message, "key", f"Wait {math.ceil(wait)} s, and try again.")
         self._look(now)
-        return self._valid(text.strip())
+        key = self._valid(text.strip())
+        self.limits.take(slot, -1, 0, now, **limits)
+        return key
 
     def key(self, key_id: str) -> Key | None:
         """Give a key as it stands in the file now, for who is logged in with it; None: it is not valid any more."""

@@ -31,6 +31,13 @@ def served(serve_store: Serve, new_url, root: Path, tmp_path_factory: pytest.Tem
         yield keyed
 
 
+def _key(served: Keyed, scope: str, name: str) -> str:
+    """Make a key, and wait until every worker knows it."""
+    key = served.keys.create("--scope", scope, name=name)
+    time.sleep(1.2)
+    return key
+
+
 def test_without_a_log_in_pages_lead_to_it(served: Keyed) -> None:
     browser = Browser(served.client.address)
     for page in PAGES:
@@ -49,7 +56,7 @@ def test_without_a_log_in_pages_lead_to_it(served: Keyed) -> None:
 
 
 def test_a_session_begins_with_a_key_and_ends_with_it(served: Keyed) -> None:
-    key = served.keys.create("--scope", "view", name="Ana")
+    key = _key(served, "view", "Ana")
     browser = Browser(served.client.address)
     before = browser.ask("/app/log_in") and browser.session
     status, headers, _ = browser.log_in(key)
@@ -93,13 +100,12 @@ def test_a_key_of_a_program_opens_no_page(served: Keyed, scope: str) -> None:
 
 def test_view_reads_and_decide_decides(served: Keyed) -> None:
     viewer = Browser(served.client.address)
-    viewer.log_in(served.keys.create("--scope", "view", name="Ana"))
-    time.sleep(1.1)
+    viewer.log_in(_key(served, "view", "Ana"))
     assert "/app/decide" not in viewer.ask("/app/leads/L-1")[2]
     form = {"token": viewer.token("/app"), "lead_id": "L-1", "do": "sal"}
     assert viewer.ask("/app/decide", form)[0] == 403
     decider = Browser(served.client.address)
-    decider.log_in(served.keys.create("--scope", "decide", name="Ümit <b>"))
+    decider.log_in(_key(served, "decide", "Ümit <b>"))
     form = {"token": decider.token("/app"), "lead_id": "L-1", "do": "sal", "to": "/app?show=all"}
     status, headers, _ = decider.ask("/app/decide", form)
     assert status == 303
@@ -134,11 +140,12 @@ def test_attempts_to_log_in_are_limited(serve_store: Serve, new_url, root: Path,
     key = keys.create("--scope", "view")
     settings = {"LEAD_REQUIRE_KEYS": "always", "LEAD_API_KEYS": str(keys.file), "LEAD_WORKERS": "1"}
     with serve_store(new_url("sqlite"), **settings) as client:
+        assert [Browser(client.address).log_in(key)[0] for _ in range(12)] == [303] * 12
         browser = Browser(client.address)
         answers = [browser.log_in("lq_" + "0" * 12 + "_" + "a" * 43)[0] for _ in range(12)]
         assert answers[:10] == [401] * 10
-        assert set(answers[10:]) <= {401, 429}
-        assert 429 in [*answers, browser.log_in(key)[0]]
+        assert set(answers[10:]) <= {401, 429}  # one more may have filled up again meanwhile
+        assert 429 in answers
 
 
 def test_without_keys_the_machine_itself_gets_in_at_once_and_nobody_else(online: Client) -> None:
