@@ -1,8 +1,8 @@
 """How long the pages take: the list at 100,000 open leads, a lead's page, and the API beside people who click.
 
 `python -m bench.app_pages` fills a store of its own from data/canonical (or ``--canonical``), adds made-up rows to the list of
-open leads, serves ``--bundle`` on two workers, and times all rounds in one run. Times are of the caller on the same machine, so at
-least the server's. Ratios compare with ``/health`` of the same run, or the API's p99 with that of the round without people.
+open leads, serves ``--bundle`` on two workers, and times all rounds in one run. Times are of the caller on the same machine, so
+at least the server's. Ratios compare with ``/health`` of the same run, or the API's p99 with that of the round without people.
 """
 
 import argparse
