@@ -9,12 +9,12 @@ SPACE = "&emsp;"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lay out a Markdown table, the first column to the left and the others to the right; one line per row.
+    """Lay out a Markdown table, one line per row; the pages ignore alignment.
 
     Examples
     --------
     >>> table(("model", "AUC"), [("product", "0.7")])
-    ['| model&emsp; | AUC&emsp; |', '|---|---:|', '| product&emsp; | 0.7&emsp; |']
+    ['| model&emsp; | AUC&emsp; |', '|---|---|', '| product&emsp; | 0.7&emsp; |']
     """
     lines = ["| " + " | ".join(f"{cell}{SPACE}" for cell in row) + " |" for row in (head, *rows)]
-    return [lines[0], "|---|" + "---:|" * (len(head) - 1), *lines[1:]]
+    return [lines[0], "|---" * len(head) + "|", *lines[1:]]
