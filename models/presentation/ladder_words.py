@@ -38,7 +38,7 @@ def _ladder(facts: Mapping[str, Any], rule: str, language: str) -> str:
         return say.gettext(
             "LightGBM alone: with {count} positive accounts no simpler model was looked at.", count=count
         )
-    to = say.gettext("to")
+    to = say.pgettext("range", "to")
     value, low, high = (signed(facts[name], 4, language) for name in ("gain", "low", "high"))
     gain = f"{value} ({low} {to} {high})"
     if rule == "not_better":

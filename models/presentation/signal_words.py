@@ -136,6 +136,6 @@ def log_loss_sentence(ours: float, of_base_rate: float, language: str) -> str:
 def _with_interval(metric: Interval, digits: int, language: str) -> str:
     if metric["value"] is None or metric["low"] is None:
         return MISSING
-    to = words(language).gettext("to")
+    to = words(language).pgettext("range", "to")
     low, high = (number(metric[end], digits, language) for end in ("low", "high"))
     return f"{number(metric['value'], digits, language)} ({low} {to} {high})"

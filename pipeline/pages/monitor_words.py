@@ -76,7 +76,7 @@ def finding_sentence(finding: Mapping[str, Any], result: Mapping[str, Any], lang
 
 
 def _ends(figures: Mapping[str, Any], digits: int, language: str) -> str:
-    to = words(language).gettext("to")
+    to = words(language).pgettext("range", "to")
     return f"{number(figures['low'], digits, language)} {to} {number(figures['high'], digits, language)}"
 
 

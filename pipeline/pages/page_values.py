@@ -37,7 +37,7 @@ def points_cell(metric: dict[str, Any], language: str) -> tuple[str, str]:
     """
     if metric["low"] is None:
         return points(metric["value"], language), ""
-    to = words(language).gettext("to")
+    to = words(language).pgettext("range", "to")
     return points(
         metric["value"], language
     ), f"{points(metric['low'], language)} {to} {points(metric['high'], language)}"

@@ -16,6 +16,7 @@ from features.attributes import AttributeSpec
 from features.buyer_profile import BuyerProfile
 from features.catalog import STAGES, Catalog, Learned, build_catalog
 from features.errors import BundleError, ParameterError
+from features.feature import default_label
 from features.operations import GROUPS, OPERATIONS
 from features.params import ContentParams, FeaturesParams, SelectorParams
 from pipeline.params import load_params
@@ -304,10 +305,9 @@ def test_words_of_what_counts_against_its_polarity_do_not_contradict_that(catalo
     assert feature.text(1.0, "en", against=True) == feature.text(1.0, "en")
 
 
-def test_every_selector_and_known_attribute_has_words_in_both_languages(params: FeaturesParams) -> None:
-    bare = params.model_copy(update={"selectors": {"all": SelectorParams()}, "groups": ("engagement",)})
-    feature = build_catalog(bare, []).features[0]
-    assert (feature.label.en, feature.label.de) == ("touchpoints", "Kontaktpunkte")
+def test_the_selector_of_all_touchpoints_always_has_words() -> None:
+    assert (default_label("all").en, default_label("all").de) == ("touchpoints", "Kontaktpunkte")
+    assert default_label("pricing_page").de == "pricing page"
 
 
 def test_parameters_that_make_no_catalog(params: FeaturesParams) -> None:
