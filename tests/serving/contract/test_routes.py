@@ -21,6 +21,9 @@ from tests.serving.keyed import Keyed, error_of
 LEAD = "L/1 ä"
 """An id that holds a slash, a blank and a letter beyond ASCII."""
 
+MERGED = "M/1 ä"
+"""One that may be merged, and then is not scored any more."""
+
 SCORED = json.dumps({"leads": [{"lead_id": "L-1"}]}).encode()
 TOUCH = {"lead_id": LEAD, "occurred_at": "2026-03-01T17:05:00Z", "kind": "page_view"}
 BODIES = {
@@ -43,7 +46,8 @@ CONTROLS = [*range(0x20), 0x7F, *range(0x80, 0xA0)]
 
 def plain(route: Route) -> str:
     """Spell a route as the documentation does."""
-    return route.template.replace("{lead_id}", urllib.parse.quote(LEAD, safe=""))
+    lead_id = MERGED if route.name == "merged_leads" else LEAD
+    return route.template.replace("{lead_id}", urllib.parse.quote(lead_id, safe=""))
 
 
 def spellings(path: str) -> list[str]:
