@@ -38,9 +38,9 @@ NOT_LOGGED = ("paths", "publish", "segments")  # they decide nothing about a mod
 
 def main() -> None:
     """Read everything that the stages before left, record the run, write `tracking.json`."""
-    if "--ui" in sys.argv[1:]:
-        return show_pages(Path.cwd())
     sections = load_params(SECTIONS)
+    if "--ui" in sys.argv[1:]:
+        return show_pages(Path.cwd(), sections.publish.model_name)
     paths = sections.paths
     result = read_json(paths.metrics_dir / "evaluate.json", "evaluate")
     params = {key: value for key, value in sections.model_dump(mode="json").items() if key not in NOT_LOGGED}
@@ -58,6 +58,7 @@ def main() -> None:
             read_plots(paths.plots_dir),
             params,
             sorted(paths.reports_dir.glob("*.html")),
+            sorted((paths.reports_dir / "pictures").glob("*.png")),
             segments=read_json(data / "segments.json", "segments"),
             slices=read_json(paths.metrics_dir / "split.json", "split")["slices"],
             comparison=comparison,

@@ -2,5 +2,5 @@
 
 __all__ = ["KEY_SCOPES"]
 
-KEY_SCOPES = ("score", "write", "admin")
-"""``admin`` holds the others."""
+KEY_SCOPES = ("score", "write", "view", "decide", "admin")
+"""``admin`` holds the others, and ``decide`` holds ``view``."""

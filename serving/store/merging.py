@@ -57,7 +57,7 @@ def is_merged(lead_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
 def carry_over(connection: sa.Connection, lead_ids: Sequence[str], now: int) -> None:
     """Copy what is stored of merged leads to those that remain, as far as it is not there; to be called after each write.
 
-    A merged lead has no decision of its own any more, and is not scored.
+    A merged lead has no decision of its own any more, is not scored, and leaves the list of open leads.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def carry_over(connection: sa.Connection, lead_ids: Sequence[str], now: int) -> 
             _copy_rows(connection, schema.touchpoints, lead_id, remains)
             _copy_rows(connection, schema.stage_changes, lead_id, remains)
             _copy_attributes(connection, lead_id, remains)
-            for own_rows in (schema.rescore, schema.decisions):
+            for own_rows in (schema.rescore, schema.decisions, schema.open_leads, schema.open_lead_details):
                 connection.execute(sa.delete(own_rows).where(own_rows.c.lead_id == lead_id))
             mark(connection, [remains], now)
         pending = [remains for _, remains in pairs]
