@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from models.answers.risk_set import RiskSet
 from models.fitting.packing import pack, training_facts
 from models.fitting.random_folds import headline_fold_probabilities
 from models.fitting.recipe import fit_baselines, fit_product
@@ -14,9 +13,9 @@ from models.params import SplitParams
 from pipeline.console import console, run_main
 from pipeline.leakage.finding import read_findings, refuse_leaks
 from pipeline.matrix.labelled_rows import LabelledRows, read_labelled_rows
+from pipeline.matrix.listed_rows import read_listed_rows
 from pipeline.params import load_params
-from pipeline.population.risk_set import open_until
-from pipeline.tables.parquet import read_table, write_table
+from pipeline.tables.parquet import write_table
 from pipeline.tables.split_file import read_split
 
 __all__ = ["SECTIONS", "main"]
@@ -66,15 +65,13 @@ def main() -> None:
     refuse_leaks(read_findings(data / "audit" / "findings.json"))
     rows = read_labelled_rows(data)
     frame, matrix, catalog, train = rows.frame, rows.matrix, rows.catalog, params.train
-    risk_set = RiskSet(params.snapshots.risk_set, params.snapshots.expire_days)
-    periods = read_table(data / "risk_periods.parquet", "risk_periods").to_pandas()
     learned = int(frame["slice"].isin(FITTED).sum())
     console.print(
         f"train: {learned:,} rows to learn from and {len(frame) - learned:,} of the test, {matrix.shape[1]} features"
     )
     product = fit_product(
         matrix,
-        frame.assign(open_until=open_until(frame, periods, risk_set)),
+        frame,
         catalog,
         train=train,
         split=split,
@@ -84,6 +81,7 @@ def main() -> None:
         recording_delay_days=params.labels.recording_delay_days,
         ordinal=rows.export.ordinal,
         capacity=params.capacity,
+        listed=read_listed_rows(data),
     )
     bundle, predicted = pack(
         product, matrix, frame, catalog, {**_question(params, split, rows), **training_facts(frame, product)}
