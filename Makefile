@@ -25,70 +25,72 @@ export PYTHONUTF8 := 1
 
 .PHONY: help init demo test soak spark-test check format serve ui words catalog score monitor retrain bento bench bench-peers bench-models bench-serving lock env env-all $(GROUPS:%=env-%) java postgresql system clean
 
-help: ## list the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+# A target's group stands before its words; `help` prints the groups in this order.
+help: ## develop: list the commands
+	@for group in use look develop; do echo "$$group"; \
+	  grep -hE "^[a-z-]+:.*## $$group: " $(MAKEFILE_LIST) | awk -F":.*## $$group: " '{printf "  make %-14s %s\n", $$1, $$2}'; done
 
-init: env ## a source and a preset for your own exports: FILES="exports/*", NAME=acme, YES=1 asks nothing
+init: env ## use: a source and a preset for your own exports: FILES="exports/*", NAME=acme, YES=1 asks nothing
 	@python -m pipeline.init $(FILES) $(if $(NAME),--name $(NAME)) $(if $(YES),--yes)
 
-demo: env ## the main job end to end; SOURCE=saas_logins|online_retail|olist|xeducation on real files, simulated_upsell; LEADS=60000
+demo: env ## use: the main job end to end; SOURCE=saas_logins|online_retail|olist|xeducation on real files, simulated_upsell; LEADS=60000
 	@python -m pipeline.demo $(if $(SOURCE),--source $(SOURCE)) $(if $(LEADS),--leads $(LEADS))
 
-test: env-all java postgresql ## all tests, in two processes; a file's tests share theirs
+test: env-all java postgresql ## develop: all tests, in two processes; a file's tests share theirs
 	@OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
 
-soak: env-all postgresql ## faults and fuzzing, at length
+soak: env-all postgresql ## develop: faults and fuzzing, at length
 	@python -m pytest -m soak
 
-spark-test: env-all java ## the Spark engine on a cluster of two worker processes
+spark-test: env-all java ## develop: the Spark engine on a cluster of two worker processes
 	@python -m pytest -m spark
 
-check: env-dev env-spark env-crm ## format, lint, types, import contracts, doctests
+check: env-dev env-spark env-crm ## develop: format, lint, types, import contracts, doctests
 	ruff format --check .
 	ruff check .
 	mypy
 	lint-imports --no-cache
 	python -m pytest --doctest-modules features models pipeline serving
 
-format: env-dev ## format and fix what can be fixed
+format: env-dev ## develop: format and fix what can be fixed
 	ruff format .
 	ruff check --fix .
 
-serve: env ## the scoring service on http://127.0.0.1:3000
+serve: env ## use: the scoring service on http://127.0.0.1:3000
 	@exec python -m serving --host 127.0.0.1 --port 3000
 
-ui: env ## the MLflow pages on http://127.0.0.1:5000
+ui: env ## look: the MLflow pages on http://127.0.0.1:5000
 	@python -m pipeline.tracking --ui
 
-words: env ## new texts of code and templates into the catalogues of languages; ADD=fr begins one
+words: env ## develop: new texts of code and templates into the catalogues of languages; ADD=fr begins one
 	@python -m models.presentation $(if $(ADD),--add $(ADD))
 
-catalog: env ## every feature with its meaning; of the last model, or of params.yaml
+catalog: env ## look: every feature with its meaning; of the last model, or of params.yaml
 	@python -m pipeline.catalog
 
-score: env ## score every open lead with the champion into data/scores.csv
+score: env ## use: score every open lead with the champion into data/scores.csv
 	@python -m pipeline.score --out data/scores.csv
 
-monitor: env ## drift and live quality from the score log: reports/monitor.html (REPLAY=1 to try it without one)
+monitor: env ## look: drift and live quality from the score log: reports/monitor.html (REPLAY=1 to try it without one)
 	@python -m pipeline.monitor $(if $(REPLAY),--replay)
 
-retrain: env ## fresh raw data, the monitor, and if it recommends it: train, gate, publish; for a schedule
+retrain: env ## use: fresh raw data, the monitor, and if it recommends it: train, gate, publish; for a schedule
 	@python -m pipeline.retrain
 
-bento: env ## pack the champion and the service into a Bento
+bento: env ## use: pack the champion and the service into a Bento
 	@test -d data/champion || { echo "No champion to pack. Run make demo, or python -m pipeline.publish."; exit 1; }
 	@bentoml build
 
-bench: env ## benchmarks; bench.published_split runs inside runs/<source>, as make demo SOURCE=... does
+bench: env ## develop: benchmarks; bench.published_split runs inside runs/<source>, as make demo SOURCE=... does
 	@for b in feature_engine feature_scale simulator_scale; do echo "== $$b"; python -m bench.$$b || exit 1; done
 
-bench-peers: env $(PEERS) ## the engine against pandas, Polars, DuckDB and Featuretools, in environments of their own
+bench-peers: env $(PEERS) ## develop: the engine against pandas, Polars, DuckDB and Featuretools, in environments of their own
 	@python -m bench.feature_peers
 
-bench-models: env .venv-bench/automl/.installed ## the product against its contenders on every set; minutes per set, see --help
+bench-models: env .venv-bench/automl/.installed ## develop: the product against its contenders on every set; minutes per set, see --help
 	@python -m bench.models
 
-bench-serving: env ## the service under load against an empty one and mlflow models serve; needs wrk and a champion
+bench-serving: env ## develop: the service under load against an empty one and mlflow models serve; needs wrk and a champion
 	@command -v wrk >/dev/null || $(MAKE) --no-print-directory system
 	@python -m bench.serving_speed
 
@@ -102,7 +104,7 @@ bench-serving: env ## the service under load against an empty one and mlflow mod
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 COMPLETE := build/complete.lock
 
-lock: ## compile the lock files from pyproject.toml (needs uv)
+lock: ## develop: compile the lock files from pyproject.toml (needs uv)
 	@mkdir -p build && cat requirements.lock $(GROUPS:%=requirements-%.lock) > $(COMPLETE)
 	$(COMPILE) pyproject.toml $(GROUPS:%=--group %) $(UPGRADE) -o $(COMPLETE)
 	$(COMPILE) pyproject.toml -c $(COMPLETE) -o requirements.lock
@@ -111,12 +113,12 @@ lock: ## compile the lock files from pyproject.toml (needs uv)
 	@sed -i '/^ *#   -c /d' requirements.lock $(GROUPS:%=requirements-%.lock) deploy/requirements.lock
 	for name in peers featuretools automl; do $(COMPILE) bench/requirements-$$name.txt -o bench/requirements-$$name.lock || exit 1; done
 
-env: $(INSTALLED) ## the environment for running; nothing to do when its lock file has not changed
-env-all: $(GROUPS:%=env-%) ## the environment with all below
-env-dev: $(INSTALLED)-dev ## tools for tests and checks
-env-spark: $(INSTALLED)-spark ## PySpark, for features.engine: spark
-env-crm: $(INSTALLED)-crm ## clients of HubSpot and Salesforce
-env-postgres: $(INSTALLED)-postgres ## PostgreSQL's client, for LEAD_STORE_URL
+env: $(INSTALLED) ## develop: the environment for running; nothing to do when its lock file has not changed
+env-all: $(GROUPS:%=env-%) ## develop: the environment with all below
+env-dev: $(INSTALLED)-dev ## develop: tools for tests and checks
+env-spark: $(INSTALLED)-spark ## develop: PySpark, for features.engine: spark
+env-crm: $(INSTALLED)-crm ## develop: clients of HubSpot and Salesforce
+env-postgres: $(INSTALLED)-postgres ## develop: PostgreSQL's client, for LEAD_STORE_URL
 
 # pip tells more of each package than anyone reads, and then nothing while it unpacks: counts instead. A lock is complete, so nothing is
 # resolved. uv may not know an index that pip knows: then pip does it.
@@ -156,12 +158,12 @@ postgresql: # the online store's tests start a server of their own
 	@command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(MAKE) --no-print-directory system
 
 # Spark 4 runs on Java 17 and newer; which of them there is depends on the release of the system.
-system: ## what only the system's packages give (needs root or sudo)
+system: ## develop: what only the system's packages give (needs root or sudo)
 	@if [ "$$(id -u)" = 0 ]; then run=""; elif sudo -n true 2>/dev/null; then run="sudo"; else \
 		echo "Missing system packages. Install them as root: apt-get install $(SYSTEM_PACKAGES) postgresql wrk openjdk-17-jre-headless"; exit 1; fi; \
 	$$run apt-get update -qq && \
 	java=$$(apt-cache pkgnames openjdk | grep -E '^openjdk-(17|21|25)-jre-headless$$' | sort | head -n 1) && \
 	$$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(SYSTEM_PACKAGES) postgresql wrk $${java:-default-jre-headless}
 
-clean: ## remove everything the pipeline made (not the environment, not the MLflow store)
+clean: ## develop: remove everything the pipeline made (not the environment, not the MLflow store)
 	rm -rf data runs reports

@@ -20,6 +20,7 @@ import pandas as pd
 from rich.table import Table
 
 from bench.published_split import matrix_of
+from bench.results import record
 from features.catalog import Catalog
 from features.operations import GROUPS
 from models.calibration.capacity import capacity_rows
@@ -101,6 +102,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=SEEDS, help="models per variant")
     parser.add_argument("--out", type=Path, help="JSON file to write (default: ablation.json in data_dir)")
+    parser.add_argument(
+        "--record", action="store_true", help="write what groups are worth into docs/results.json and its tables"
+    )
     arguments = parser.parse_args()
     params = load_params(SECTIONS)
     split = read_split(params.paths.metrics_dir)
@@ -155,7 +159,18 @@ def main() -> None:
         {**answer, "seeds": arguments.seeds, "variants": result},
     )
     console.print(_table(answer, result))
+    if arguments.record:
+        record("groups", {answer["source"]: groups_row(result)})
     _track(params.publish.model_name, answer, sets, result)
+
+
+def groups_row(result: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Take what the documents' table says of each group: the log loss that is lost without it, in nats, with its interval."""
+    lost = {name.removeprefix("all minus "): found for name, found in result.items() if name.startswith("all minus ")}
+    rows = {group: found.get("all_snapshots", found)["log_loss_gain"] for group, found in lost.items()}
+    return {
+        group: {"value": -gain["value"], "low": -gain["high"], "high": -gain["low"]} for group, gain in rows.items()
+    }
 
 
 def _measure(

@@ -15,6 +15,7 @@ from bench.peers.data import SETTINGS, write_data
 from bench.peers.definition import FEATURES
 from bench.peers.picture import picture_png
 from bench.peers.rounds import CONTENDERS, EXTRAPOLATED, ROOT, measure, missing, summary
+from bench.results import record
 from pipeline.console import console
 
 TITLES = {"one": "1 snapshot per lead", "weekly": "26 weekly snapshots per lead"}
@@ -39,6 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, help="JSON of the figures; default: bench/feature_peers.json, not with --quick"
     )
+    parser.add_argument("--record", action="store_true", help="write the figures into docs/results.json and its table")
     parser.add_argument("--picture", type=Path, help="PNG; default: docs/images/feature_peers.png, not with --quick")
     arguments = parser.parse_args()
     if arguments.quick:
@@ -106,6 +108,12 @@ def _cell(row: dict[str, float], measure_name: str) -> str:
     return f"{row[measure_name]:,.2f} ({row[f'{measure_name}_ratio']:.2f})"
 
 
+def peers_row(table: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Take from a setting's summary what the documents' table says: seconds, and how many times the engine's."""
+    said = [f"{measure}{ending}" for measure in MEASURES for ending in ("", "_ratio")]
+    return {name: {key: row[key] for key in said if key in row} for name, row in table.items()}
+
+
 def main() -> None:
     """Measure, compare, print, and write the figures and their picture."""
     arguments = _arguments()
@@ -132,6 +140,8 @@ def main() -> None:
         console.print(layout(setting, measured, table))
         for line in figures["settings"][setting]["verdicts"]:
             console.print(line)
+    if arguments.record:
+        record("peers", {setting: peers_row(figures["settings"][setting]["summary"]) for setting in arguments.settings})
     arguments.picture.parent.mkdir(parents=True, exist_ok=True)
     arguments.picture.write_bytes(picture_png(figures))
     console.print(f"Figures: {arguments.out}, picture: {arguments.picture}")

@@ -11,7 +11,7 @@ import yaml
 from pydantic import AwareDatetime, Field, ValidationError, create_model, model_validator
 
 from features.errors import ParameterError
-from features.params import FeaturesParams, Frozen
+from features.params import FeaturesParams, Frozen, TimeZone
 from features.vocabulary import Stage
 from models.params import (
     CalibrationParams,
@@ -198,6 +198,7 @@ class HubSpotParams(Frozen):
     event_kinds: dict[str, str] = Field(default_factory=dict)
     history_kinds: dict[str, str] = Field(default_factory=dict)
     attributes: dict[str, CrmAttribute] = Field(default_factory=dict)
+    mistake_minutes: float = Field(default=10.0, ge=0.0)
     fields: CrmFields
     calls_per_10_seconds: int = Field(default=90, ge=1)
 
@@ -206,6 +207,10 @@ class SalesforceParams(Frozen):
     """The `crm.salesforce` section; see docs/crm-adapters.md."""
 
     statuses: dict[str, Stage]
+    first_status: str = Field(min_length=1)
+    before_history: Literal["leave_out", "first_status"] = "leave_out"
+    time_zone: TimeZone = "UTC"
+    thousands: Literal[",", "."] = ","
     attributes: dict[str, CrmAttribute] = Field(default_factory=dict)
     fields: CrmFields
     daily_share: float = Field(default=0.8, gt=0.0, le=1.0)

@@ -15,8 +15,9 @@ from bench.models.contenders import ENVIRONMENT, fit_all
 from bench.models.learning_curve import curve, curve_table
 from bench.models.picture import picture_png
 from bench.models.sets import SETS, load_set
-from bench.models.table import judge_set, markdown, rich_table
+from bench.models.table import contenders_row, judge_set, markdown, rich_table
 from bench.models.truth import gap_table, truth_gap
+from bench.results import record
 from features.errors import DataError
 from models.fitting.row_weights import row_groups
 from pipeline.console import console, progress, run_main
@@ -38,6 +39,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of models.json and models.md")
     parser.add_argument("--picture", type=Path, default=PICTURE)
+    parser.add_argument("--record", action="store_true", help="write the sets into docs/results.json and its tables")
     arguments = parser.parse_args()
     if not ENVIRONMENT.exists():
         console.print("[yellow]FLAML is not installed and left out; `make bench-models` installs it.[/yellow]")
@@ -70,6 +72,8 @@ def main() -> None:
     wide.print(rich_table(results, arguments.seconds))
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "models.md").write_text(markdown(results) + "\n", encoding="utf-8")
+    if arguments.record:
+        record("contenders", {name: contenders_row(result) for name, result in results.items()})
     if gap:
         wide.print(gap_table(gap))
     for name, points in curves.items():

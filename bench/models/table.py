@@ -9,7 +9,7 @@ from bench.models.contenders import CONTENDERS, NOT_PROBABILITIES
 from models.params import EvaluateParams
 from models.quality.metrics import evaluate, paired_log_loss_gain
 
-__all__ = ["METRICS", "TOLERANCE", "judge_set", "markdown", "rich_table", "verdict"]
+__all__ = ["METRICS", "TOLERANCE", "contenders_row", "judge_set", "markdown", "rich_table", "verdict"]
 
 METRICS = {
     "auc": "AUC",
@@ -47,6 +47,19 @@ def judge_set(
         "metrics": metrics,
         "deficit": {"against": best, "value": -gain["value"], "low": -gain["high"], "high": -gain["low"]},
     }
+
+
+def contenders_row(result: dict[str, Any]) -> dict[str, Any]:
+    """Take from a judged set what its row of the documents' table says."""
+    metrics = {
+        contender: {
+            name: found[name]["value"]
+            for name in ("log_loss", "auc")
+            if found[name] is not None and found[name]["value"] is not None
+        }
+        for contender, found in result["metrics"].items()
+    }
+    return {"metrics": metrics, "deficit": result["deficit"]}
 
 
 def verdict(deficit: dict[str, Any]) -> str:

@@ -38,6 +38,12 @@ def test_the_index_of_decisions_names_each_with_its_title() -> None:
         assert f"| [{number}]({page.name}) | {title} | accepted" in index
 
 
+def test_the_index_names_every_page() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert {name for name in pages if f"]({name})" not in index} == set()
+
+
 def test_every_link_and_module_exists() -> None:
     for page in [*PAGES, ROOT / "docs" / "adr" / "README.md"]:
         text = page.read_text(encoding="utf-8")
