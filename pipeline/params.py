@@ -47,6 +47,8 @@ __all__ = [
     "read_yaml",
 ]
 
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's parser where PyYAML was built with it: ten times as quick, and each stage reads `params.yaml`, some `dvc.lock`."""
 
 Purchase = Literal["again", "more", "new_product"]
 
@@ -262,7 +264,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise ParameterError(f"{path}: no such file. Run from the repository root, where params.yaml is.")
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), LOADER)
     except yaml.YAMLError as error:
         raise ParameterError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(raw, dict):
