@@ -14,16 +14,9 @@ from models.calibration.capacity import fit_capacity_cutoff
 from models.calibration.fits import fit_calibration
 from models.calibration.level_shift import month_blocks
 from models.calibration.tiers import fit_cutoffs
+from models.fitting.baseline import Baseline
 from models.fitting.baseline_names import BASELINES
-from models.fitting.baselines import (
-    RFM,
-    Baseline,
-    BaseRate,
-    LogisticRegressionBaseline,
-    OdooFormula,
-    PointsTable,
-    UntunedLightGBM,
-)
+from models.fitting.baselines import BaseRate, LogisticRegressionBaseline, UntunedLightGBM
 from models.fitting.binned_rows import BinnedRows, Rows, bin_rows
 from models.fitting.boosting import train as train_classifier
 from models.fitting.boosting import train_part
@@ -32,6 +25,7 @@ from models.fitting.half_samples import Fit, answer_of_half, draw_halves, fit_un
 from models.fitting.ladder import LOOK_BELOW, climb, fit_stack
 from models.fitting.prior_correction import prior_offset, shift_log_odds
 from models.fitting.row_weights import row_groups, sample_rate, snapshot_weights
+from models.fitting.scoring_rules import RFM, OdooFormula, PointsTable
 from models.fitting.side_by_side import on_one_blas_thread, side_by_side
 from models.fitting.splits import FITTED
 from models.fitting.stack import Stack
