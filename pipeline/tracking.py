@@ -38,9 +38,9 @@ NOT_LOGGED = ("paths", "publish", "segments")  # they decide nothing about a mod
 
 def main() -> None:
     """Read everything that the stages before left, record the run, write `tracking.json`."""
-    if "--ui" in sys.argv[1:]:
-        return show_pages(Path.cwd())
     sections = load_params(SECTIONS)
+    if "--ui" in sys.argv[1:]:
+        return show_pages(Path.cwd(), sections.publish.model_name)
     paths = sections.paths
     result = read_json(paths.metrics_dir / "evaluate.json", "evaluate")
     params = {key: value for key, value in sections.model_dump(mode="json").items() if key not in NOT_LOGGED}

@@ -157,24 +157,33 @@ def _figures(gain: dict[str, float | None]) -> str:
     return f"{gain['value']:+.4f} (95 % interval {gain['low']:+.4f} to {gain['high']:+.4f})"
 
 
+def _standing(gain: dict[str, float | None]) -> str:
+    """Say which of two models is better, as far as the interval tells."""
+    if gain["low"] is None or gain["high"] is None:
+        return "Not compared with"
+    if gain["low"] > 0.0:
+        return "Better than"
+    return "Worse than" if gain["high"] < 0.0 else "Not to be told apart from"
+
+
 def _better(name: str, other: str, gain: dict[str, float | None], bound: float) -> Check:
     passed = gain["low"] is not None and gain["low"] > bound
-    sentence = (
-        f"Log-loss gain over {other} {_figures(gain)}: its lower bound is {'' if passed else 'not '}above {bound:+.4f}."
+    needed = "" if bound == 0.0 else f"; the lower bound must be above {bound:+.4f}"
+    return Check(
+        name, passed, {**gain, "bound": bound}, f"{_standing(gain)} {other}: log-loss gain {_figures(gain)}{needed}."
     )
-    return Check(name, passed, {**gain, "bound": bound}, sentence)
 
 
 def _few(name: str, gain: dict[str, float | None]) -> Check:
     worse = (gain["value"] or 0.0) < 0.0
-    words = "worse than the base rate: not promoted" if worse else "too few rows to prove it"
-    return Check(name, not worse, {**gain}, f"Log-loss gain over the base rate {_figures(gain)}: {words}.")
+    words = "Worse than the base rate" if worse else "Too few rows to tell whether it is better than the base rate"
+    return Check(name, not worse, {**gain}, f"{words}: log-loss gain {_figures(gain)}.")
 
 
 def _not_worse(name: str, gain: dict[str, float | None], metric: str) -> Check:
     passed = gain["high"] is not None and gain["high"] >= 0.0
-    words = "not significantly worse" if passed else "significantly worse, or not to be told"
-    return Check(name, passed, {**gain}, f"{metric} gain over baseline {name} {_figures(gain)}: {words}.")
+    other = name.replace("_", " ")
+    return Check(name, passed, {**gain}, f"{_standing(gain)} the baseline {other}: {metric} gain {_figures(gain)}.")
 
 
 def _signal(signal: Signal) -> Check:

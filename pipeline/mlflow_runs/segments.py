@@ -6,6 +6,7 @@ from typing import Any
 
 from models.quality.segments import SEGMENT_METRICS
 from pipeline.matrix.segment_rows import dimension_words, value_words
+from pipeline.mlflow_runs.markdown import table
 
 __all__ = ["segment_metrics", "segments_description", "segments_sentence"]
 
@@ -55,18 +56,12 @@ def segment_metrics(cells: Cells) -> dict[str, float]:
 def segments_description(dimension: str, cells: Cells, min_positives: int) -> str:
     """Describe one dimension in Markdown: every segment with its intervals; what has too few positives is said."""
     head = ("segment", "rows", "positives", "AUC", "log loss", "lift at capacity", "predicted less observed", "")
-    lines = [
-        f"The test {'month by month' if dimension == 'month' else 'by ' + dimension_words(dimension, 'en')}; 95 % intervals "
-        "in brackets. A gap marked **beyond chance** is one that remains after correcting for the number of segments.",
-        "",
-        f"| {' | '.join(head)} |",
-        "|---" * len(head) + "|",
-    ]
+    rows: list[tuple[str, ...]] = []
     for cell in cells:
         name = value_words(cell["value"], "en").replace("|", "/")
-        counts = f"| {name} | {cell['rows']:,} | {cell['positives']:,} |"
+        counts = (name, f"{cell['rows']:,}", f"{cell['positives']:,}")
         if not cell["measured"]:
-            lines.append(f"{counts} too few: fewer than {min_positives} positives or negatives | | | | |")
+            rows.append((*counts, "too few", "", "", "", ""))
             continue
         figures = [
             _cell(cell[metric], digits, sign)
@@ -77,9 +72,14 @@ def segments_description(dimension: str, cells: Cells, min_positives: int) -> st
                 ("calibration_gap", 3, "+"),
             )
         ]
-        note = "**beyond chance**" if cell["flagged"] else ""
-        lines.append(f"{counts} {' | '.join(figures)} | {note} |")
-    return "\n".join(lines)
+        rows.append((*counts, *figures, "**beyond chance**" if cell["flagged"] else ""))
+    start = (
+        f"The test {'month by month' if dimension == 'month' else 'by ' + dimension_words(dimension, 'en')}; 95 % intervals "
+        "in brackets. A gap marked **beyond chance** is one that remains after correcting for the number of segments."
+    )
+    if any(not cell["measured"] for cell in cells):
+        start += f" Too few: fewer than {min_positives} positives or negatives."
+    return "\n".join([start, "", *table(head, rows)])
 
 
 def _cell(metric: Mapping[str, float | None], digits: int, sign: str) -> str:

@@ -1,5 +1,6 @@
 """The MLflow store: where it is, the experiment of a model, and its pages."""
 
+import json
 import logging
 import os
 import sys
@@ -10,13 +11,19 @@ from features.errors import LeadQualificationError
 from pipeline.console import console
 from pipeline.mlflow_runs.provenance import store_addresses
 
-__all__ = ["open_store", "show_pages"]
+__all__ = ["open_store", "save_view", "show_pages", "view_address"]
 
 EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",  # opens the pages on training runs
     "mlflow.note.content": "One run per training, experiments included; below it, one run per dimension that the test was "
     "cut by. The champion is under Models. What to look at: docs/reviewing.md.",
 }
+
+VIEW = "trainings"
+"""Name of the saved view of the list of trainings."""
+
+METRICS = ("auc", "average_precision", "lift_at_capacity", "log_loss", "ece")
+"""What the list of trainings shows, as columns."""
 
 
 def open_store(workspace: Path, model_name: str) -> tuple[Any, str]:
@@ -65,9 +72,40 @@ def open_store(workspace: Path, model_name: str) -> tuple[Any, str]:
     return mlflow, str(experiment.experiment_id)
 
 
-def show_pages(workspace: Path) -> None:
-    """Replace this process by MLflow's pages, on loopback."""
+def save_view(mlflow: Any, experiment: str) -> None:
+    """Keep a view of the list of runs with the experiment, as the pages' own "Share view" does: verdict and headline metrics.
+
+    Parameters
+    ----------
+    mlflow : module
+        Connected, as `open_store` returns it.
+    experiment : str
+        Its id.
+    """
+    verdict, metrics = "tags.`verdict`", [f"metrics.`{name}`" for name in METRICS]
+    columns = ["attributes.`Run Name`", verdict, *metrics]
+    view = {
+        "selectedColumns": [verdict, *metrics, "attributes.`Models`"],
+        "columnOrder": columns,
+        "columnWidths": dict(zip(columns, (320, 150, 90, 150, 130, 90, 90), strict=True)),
+        "orderByKey": "attributes.start_time",
+        "orderByAsc": False,
+    }
+    key, value = f"mlflow.sharedViewState.{VIEW}", json.dumps(view)
+    if mlflow.get_experiment(experiment).tags.get(key) != value:
+        mlflow.MlflowClient().set_experiment_tag(experiment, key, value)
+
+
+def view_address(experiment: str) -> str:
+    """Give the address of the list of trainings in that view."""
+    return f"http://127.0.0.1:5000/#/experiments/{experiment}/runs?viewStateShareKey={VIEW}&compareRunsMode=TABLE"
+
+
+def show_pages(workspace: Path, model_name: str) -> None:
+    """Replace this process by MLflow's pages, on loopback; the line before has the list of trainings."""
     address, artifacts = store_addresses(workspace)
+    mlflow, experiment = open_store(workspace, model_name)
+    save_view(mlflow, experiment)
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     command = [
@@ -84,5 +122,6 @@ def show_pages(workspace: Path) -> None:
     ]
     if artifacts is not None:
         command += ["--default-artifact-root", artifacts]
-    console.print(f"MLflow on http://127.0.0.1:5000, store {address}; stop with Ctrl-C", markup=False)
+    console.print(f"MLflow, store {address}; stop with Ctrl-C. Trainings:", markup=False, soft_wrap=True)
+    console.print(view_address(experiment), markup=False, soft_wrap=True)
     os.execv(sys.executable, command)

@@ -6,6 +6,7 @@ from typing import Any
 
 from models.bundle import target_of
 from pipeline.mlflow_runs.comparison import comparison_sentence
+from pipeline.mlflow_runs.markdown import table
 from pipeline.mlflow_runs.segments import segments_sentence
 from pipeline.pages.report_parts import verdict_sentence
 from pipeline.pages.target_words import WORDS
@@ -122,7 +123,7 @@ def run_description(
     segments: Mapping[str, Any] | None = None,
     comparison: Mapping[str, Any] | None = None,
 ) -> str:
-    """Describe a run in Markdown: what is predicted, the verdict, the product beside its baselines, segments, the champion."""
+    """Describe a run in Markdown: the verdict, the champion, the product beside its baselines, what is predicted, segments."""
     words = WORDS[target_of(metadata)]
     shown = {
         "auc": "AUC",
@@ -139,23 +140,22 @@ def run_description(
             "" if metric["low"] is None else f" ({metric['low']:.3f}..{metric['high']:.3f})"
         )
 
-    lines = [
+    verdict = verdict_sentence(result, "en")
+    rows = [
+        (name.replace("_", " "), *(cell(metrics.get(key)) for key in shown))
+        for name, metrics in {"product": result["product"], **result["baselines"]}.items()
+        if metrics is not None
+    ]
+    parts = [
+        # the pages fold what follows the first lines
+        *([f"**Verdict:** {verdict}"] if verdict else []),
+        *([comparison_sentence(comparison)] if comparison is not None else []),
+        "\n".join(table(("model", *shown.values()), rows)),
         f"P({words.chance[0]} within {metadata['label_days']} days of the snapshot), source **{metadata['source']}**, "
         f"{result['rows']:,} test {words.rows[0]}, base rate {result['base_rate']:.1%} "
         f"({result['train_base_rate']:.1%} in training). "
         f"Level error (mean prediction minus observed rate) {result['level_error']:+.3f}. 95 % intervals in brackets.",
-        "",
+        *([segments_sentence(segments)] if segments is not None else []),
+        "The model card, the report and interactive figures are under Artifacts, `reports/`.",
     ]
-    verdict = verdict_sentence(result, "en")
-    if verdict:
-        lines += [f"**Verdict:** {verdict}", ""]
-    lines += ["| model | " + " | ".join(shown.values()) + " |", "|---" * (len(shown) + 1) + "|"]
-    for name, metrics in {"product": result["product"], **result["baselines"]}.items():
-        if metrics is not None:
-            lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cell(metrics.get(key)) for key in shown) + " |")
-    if segments is not None:
-        lines += ["", segments_sentence(segments)]
-    if comparison is not None:
-        lines += ["", comparison_sentence(comparison)]
-    where = "under Artifacts, `reports/`"
-    return "\n".join([*lines, "", f"The model card, the report and interactive figures are {where}."])
+    return "\n\n".join(parts)

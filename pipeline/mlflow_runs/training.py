@@ -18,7 +18,7 @@ from pipeline.mlflow_runs.datasets import datasets
 from pipeline.mlflow_runs.provenance import bundle_hash, data_hashes, git_state
 from pipeline.mlflow_runs.registry import Registry
 from pipeline.mlflow_runs.segments import segment_metrics, segments_description
-from pipeline.mlflow_runs.store import open_store
+from pipeline.mlflow_runs.store import open_store, save_view
 from pipeline.mlflow_runs.summary import (
     comparison_metrics,
     flat_metrics,
@@ -44,7 +44,6 @@ REQUIREMENTS = (
     "scipy",
     "tzdata",
 )
-RESULTS = ("data.metrics/", "data.plots/")  # their hashes stand in data_hashes.json; as tags they would hide the others
 BATCH = 100  # the most parameters that MLflow takes at once
 
 
@@ -125,20 +124,21 @@ def track(
     bundle = Bundle.load(folder)
     digest = bundle_hash(folder)
     mlflow, experiment = open_store(workspace, model_name)
+    save_view(mlflow, experiment)
     source = str(bundle.metadata["source"])
     name = run_name(bundle.metadata, result, float(params["train"]["learning_rate"]))
-    data = {f"data.{path}"[:250]: md5 for path, md5 in data_hashes(workspace / "dvc.lock").items()}
+    data = data_hashes(workspace / "dvc.lock")
     git = git_state(workspace)
     tags = {
-        **git,
-        **{key: md5 for key, md5 in data.items() if not key.startswith(RESULTS)},
+        # in this order the pages show them: what decides first
+        **review_tags(result, segments, comparison),
         "source": source,
+        **git,
         "bundle_sha256": digest,
         "fingerprint": str(bundle.catalog.fingerprint),
         "mlflow.source.name": "python -m pipeline.tracking",
         **({"mlflow.source.git.commit": git["git_commit"]} if git else {}),
         **({"dvc_experiment": os.environ["DVC_EXP_NAME"]} if os.environ.get("DVC_EXP_NAME") else {}),
-        **review_tags(result, segments, comparison),
     }
     description = run_description(bundle.metadata, result, segments, comparison)
     with mlflow.start_run(experiment_id=experiment, run_name=name, tags=tags, description=description) as run:

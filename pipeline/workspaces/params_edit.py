@@ -1,22 +1,28 @@
-"""Changing values of `params.yaml` in place: comments, order and everything else stay as they are."""
+"""Changing values of `params.yaml` in place: comments, order, layout and everything else stay as they are.
 
-import re
+ruamel.yaml tells where each value stands in the text, and only there is something written. Its own writer would lay out anew
+what is written over several lines.
+"""
+
 from collections.abc import Mapping
 from pathlib import Path
 
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode
+
 from features.errors import ParameterError
-from pipeline.params import read_yaml
 
 __all__ = ["edit_section", "write_section"]
 
 
 def edit_section(text: str, section: str, values: Mapping[str, float]) -> str:
-    r"""Set numbers of one section, line by line; a name that the section lacks becomes its last line.
+    r"""Set numbers of one section; a name that the section lacks becomes its last.
 
     Parameters
     ----------
     text : str
-        Content of `params.yaml`, the section as an indented block.
+        Content of `params.yaml`.
     section : str
         Its name.
     values : mapping of str to number
@@ -25,7 +31,7 @@ def edit_section(text: str, section: str, values: Mapping[str, float]) -> str:
     Raises
     ------
     ParameterError
-        There is no such block, or a value of it is not on its name's line.
+        The text is not YAML, there is no such section, or a value of it is no single value.
 
     Examples
     --------
@@ -35,45 +41,58 @@ def edit_section(text: str, section: str, values: Mapping[str, float]) -> str:
       num_leaves: 4
     points: null
     """
-    lines = text.split("\n")
-    head = re.compile(rf"{re.escape(section)}:\s*(#.*)?$")
-    begin = next((i for i, line in enumerate(lines) if head.match(line)), None)
-    if begin is None:
+    block = _section(text, section)
+    changes, rest = [], {name: f"{value:.6g}" for name, value in values.items()}
+    for key, value in block.value:
+        if key.value in rest and not isinstance(value, ScalarNode):
+            raise ParameterError(f"params.yaml: {section}.{key.value} is not one `name: value`. Write it by hand.")
+        if key.value in rest:
+            begin, end, new = value.start_mark.index, value.end_mark.index, rest.pop(key.value)
+            # nothing at all stands for null: the next thing's place is no place for it
+            colon = key.end_mark.index + 1
+            changes.append((colon, colon, f" {new}") if begin == end else (begin, end, new))
+    if rest:
+        changes.append(_addition(text, block, [f"{name}: {value}" for name, value in rest.items()]))
+    for begin, end, new in sorted(changes, reverse=True):
+        text = text[:begin] + new + text[end:]
+    return text
+
+
+def _section(text: str, section: str) -> MappingNode:
+    try:
+        whole = YAML().compose(text)
+    except YAMLError as error:
+        raise ParameterError(f"params.yaml: not valid YAML: {error}") from error
+    sections = {key.value: value for key, value in whole.value} if isinstance(whole, MappingNode) else {}
+    block = sections.get(section)
+    if not isinstance(block, MappingNode) or not block.value:
         raise ParameterError(f"params.yaml: no block `{section}:` to write into. Add it, one `name: value` per line.")
-    end = next((i for i in range(begin + 1, len(lines)) if re.match(r"\S", lines[i])), len(lines))
-    while end > begin + 1 and not lines[end - 1].strip():
-        end -= 1
-    rest = {name: f"{value:.6g}" for name, value in values.items()}
-    for i in range(begin + 1, end):
-        found = re.match(r"(\s+)(\w+):(\s*)([^\s#]+)(.*)$", lines[i])
-        if found and found[2] in rest:
-            lines[i] = f"{found[1]}{found[2]}:{found[3]}{rest.pop(found[2])}{found[5]}"
-    nested = [name for name in rest if any(re.match(rf"\s+{name}:", line) for line in lines[begin + 1 : end])]
-    if nested:
-        raise ParameterError(
-            f"params.yaml: {section}.{nested[0]} is not one `name: value` on a line. Write it by hand."
-        )
-    lines[end:end] = [f"  {name}: {value}" for name, value in rest.items()]
-    return "\n".join(lines)
+    return block
+
+
+def _addition(text: str, block: MappingNode, added: list[str]) -> tuple[int, int, str]:
+    """Give what is added at the end of a mapping, and where: within its braces, or below its last line."""
+    if block.flow_style:
+        at = block.end_mark.index - 1
+        return at, at, "".join(f", {pair}" for pair in added)
+    lines = text[: block.end_mark.index].splitlines(keepends=True)
+    # what follows at the margin belongs to the next section
+    while not lines[-1].strip() or lines[-1].startswith("#"):
+        lines.pop()
+    at = len("".join(lines).rstrip("\n"))
+    indent = " " * block.value[-1][0].start_mark.column
+    return at, at, "".join(f"\n{indent}{pair}" for pair in added)
 
 
 def write_section(path: Path, section: str, values: Mapping[str, float]) -> None:
-    """Write numbers into a section of a YAML file, and only there.
+    """Write numbers into a section of a YAML file, and only there; where that can't be done nothing is written.
 
     Raises
     ------
     ParameterError
-        The file has no such block, or something else in it would have changed; then nothing is written.
+        The file is no YAML, has no such section, or the section holds more than a number under one of the names.
     """
-    before = read_yaml(path)
     text = edit_section(path.read_text(encoding="utf-8"), section, values)
     trial = path.with_name(f".{path.name}.new")
     trial.write_text(text, encoding="utf-8")
-    after = read_yaml(trial)
-    wanted = {**before, section: {**before[section], **{name: float(f"{value:.6g}") for name, value in values.items()}}}
-    if after != wanted:
-        trial.unlink()
-        raise ParameterError(
-            f"{path}: section {section!r} is not one `name: value` per line. Write {dict(values)} by hand."
-        )
     trial.replace(path)

@@ -92,13 +92,13 @@ def read_lead(
 
 
 def read_leads(
-    connection: sa.Connection, lead_ids: Sequence[str], catalog: Catalog, now: int
+    connection: sa.Connection, lead_ids: Sequence[str], catalog: Catalog, now: int, snapshot_at: int | None = None
 ) -> tuple[dict[str, LeadRequest], dict[str, str]]:
     """Read leads, each on its own: one that can't be read is no obstacle to the others.
 
     Parameters
     ----------
-    connection, catalog, now
+    connection, catalog, now, snapshot_at
         As for `read_lead`.
     lead_ids : sequence of str
         The leads.
@@ -118,7 +118,7 @@ def read_leads(
     leads, failed = {}, {}
     for lead_id in lead_ids:
         try:
-            lead = read_lead(connection, lead_id, catalog, now)
+            lead = read_lead(connection, lead_id, catalog, now, snapshot_at)
         except sa.exc.DBAPIError:
             raise
         except Exception as error:  # noqa: BLE001 whatever it is, the other leads are read

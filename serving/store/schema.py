@@ -12,10 +12,13 @@ __all__ = [
     "decisions",
     "leads",
     "metadata",
+    "open_lead_details",
+    "open_leads",
     "orders",
     "outbox",
     "outcomes",
     "rescore",
+    "sessions",
     "stage_changes",
     "tasks",
     "touchpoints",
@@ -135,6 +138,55 @@ decisions = sa.Table(
 )
 """The last known decision per lead, as JSON, whatever `models.answers.decision` puts into one; `sequence` counts its
 changes."""
+
+open_leads = sa.Table(
+    "open_leads",
+    metadata,
+    _text("lead_id", key=True),
+    _text("account_id", null=True),
+    _text("owner", null=True),
+    _text("stage", null=True),
+    sa.Column("probability", sa.Double, nullable=True),
+    sa.Column("low", sa.Double, nullable=True),
+    sa.Column("high", sa.Double, nullable=True),
+    sa.Column("rank", sa.Double, nullable=False),
+    _text("tier", null=True),
+    _whole("within_capacity", null=True),
+    _text("not_scored", null=True),
+    sa.Column("difference", sa.Double, nullable=False),
+    _whole("last_touchpoint_at"),
+    _text("last_touchpoint", null=True),
+    _whole("snapshot_at"),
+    _text("searched"),
+    sa.Index(None, "rank", "lead_id"),
+    sa.Index(None, "owner", "rank"),
+    sa.Index(None, "difference", "lead_id"),
+    sa.Index(None, "last_touchpoint_at", "lead_id"),
+)
+"""One row per open lead, as it was scored last: what a list is filtered, ranked and searched by, and nothing else, so that
+reading all of them is cheap. `rank` is less the probability, so the best come first, and 1 where there is none; `difference` is
+what the probability changed by in a week, 0 where that is not known; `last_touchpoint_at` is 0 where there is none. `searched`
+holds what a search looks in, case-folded."""
+
+open_lead_details = sa.Table(
+    "open_lead_details",
+    metadata,
+    _text("lead_id", key=True),
+    _whole("snapshot_at"),
+    _text("details"),
+)
+"""The rest of an open lead, which only the rows on a page need: reasons, what changed, decision; JSON."""
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    _text("session_hash", key=True),
+    _text("key_id"),
+    _whole("created_at"),
+    _whole("expires_at"),
+    sa.Index(None, "expires_at"),
+)
+"""One row per person who is logged in on the pages: the hash of what the cookie holds, and whose key it was."""
 
 rescore = sa.Table(
     "rescore",

@@ -3,17 +3,12 @@
 import numpy as np
 import pytest
 from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
 
 from features.errors import DataError, ParameterError
-from models.fitting.baselines import (
-    RFM,
-    Baseline,
-    BaseRate,
-    LogisticRegressionBaseline,
-    OdooFormula,
-    PointsTable,
-    UntunedLightGBM,
-)
+from models.fitting.baseline import Baseline
+from models.fitting.baselines import BaseRate, LogisticRegressionBaseline, UntunedLightGBM
+from models.fitting.scoring_rules import RFM, OdooFormula, PointsTable
 from models.params import PointsParams
 from models.quality.metrics import auc
 
@@ -87,6 +82,31 @@ def test_logistic_regression_ignores_constant_and_empty_columns() -> None:
     matrix[:, 0], matrix[:, 2] = -3.0, 5.0
     q = LogisticRegressionBaseline().fit(matrix, NAMES, CATEGORICAL, labels, weights).predict(matrix)
     assert p == pytest.approx(q, abs=1e-3)
+
+
+def test_logistic_regression_prepares_columns_as_it_says() -> None:
+    matrix, labels, weights = sample()
+    train, test = matrix[:1000].astype(np.float64), matrix[1000:].astype(np.float64)
+    train[:, 2] -= 1.0  # now and then negative: taken as it is
+
+    def prepared(x: np.ndarray) -> np.ndarray:
+        columns = []
+        for column in range(4):
+            of_training, values = train[:, column], x[:, column]
+            if (of_training[~np.isnan(of_training)] >= 0).all():
+                of_training, values = np.log1p(of_training), np.log1p(values)
+            median = np.nanmedian(of_training)
+            filled = np.where(np.isnan(of_training), median, of_training)
+            columns.append((np.where(np.isnan(values), median, values) - filled.mean()) / filled.std())
+            gap = np.isnan(of_training)
+            if gap.any():
+                columns.append((np.isnan(values) - gap.mean()) / gap.std())
+        codes = np.unique(train[~np.isnan(train[:, 4]), 4])
+        return np.column_stack([*columns, *(x[:, 4] == code for code in codes)])
+
+    model = LogisticRegression(solver="newton-cholesky").fit(prepared(train), labels[:1000], weights[:1000])
+    p = LogisticRegressionBaseline().fit(train, NAMES, CATEGORICAL, labels[:1000], weights[:1000]).predict(test)
+    assert p == pytest.approx(model.predict_proba(prepared(test))[:, 1], abs=1e-6)
 
 
 def test_weights_count_like_repeated_rows() -> None:

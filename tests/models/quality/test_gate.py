@@ -57,14 +57,15 @@ def test_worse_challenger_is_not() -> None:
     decision = gate(NOISE, TRUTH)
     assert not decision.promote
     assert list(results(decision).items())[:2] == [("positives", True), ("champion", False)]
-    assert "over the champion -" in decision.verdict
-    assert "not above -0.0020" in decision.verdict
+    assert "Worse than the champion: log-loss gain -" in decision.verdict
+    assert "; the lower bound must be above -0.0020." in decision.verdict
 
 
 def test_equal_challenger_passes_by_the_margin() -> None:
     decision = gate(TRUTH, TRUTH)
     assert decision.promote
     assert decision.checks[1].figures == {"value": 0.0, "low": 0.0, "high": 0.0, "bound": -0.002}
+    assert decision.checks[1].sentence.startswith("Not to be told apart from the champion: log-loss gain +0.0000")
 
 
 def test_without_a_champion_the_baselines_decide() -> None:
@@ -72,6 +73,7 @@ def test_without_a_champion_the_baselines_decide() -> None:
     assert decision.promote
     assert results(decision) == {"positives": True, "base_rate": True, "signal": True}
     assert decision.verdict.endswith("there was no champion.")
+    assert decision.checks[1].sentence.startswith("Better than the base rate: log-loss gain +")
     assert not gate(BASE, None).promote, "no better than the base rate"
 
 
@@ -79,7 +81,7 @@ def test_significantly_worse_than_a_baseline() -> None:
     assert results(gate(NOISE, None, logistic_regression=(TRUTH, True)))["logistic_regression"] is False
     decision = gate(NOISE, None, points=(TRUTH * 30, False))
     assert results(decision)["points"] is False
-    assert "AUC gain over baseline points -" in decision.verdict
+    assert "Worse than the baseline points: AUC gain -" in decision.verdict
     assert results(gate(TRUTH, None, points=(TRUTH * 30, False)))["points"] is True, "equal is not worse"
 
 
@@ -95,8 +97,8 @@ def test_with_few_positives_worse_than_the_base_rate_is_said() -> None:
     decision = gate(1.0 - TRUTH, NOISE, rows=100)
     assert not decision.promote
     assert not decision.checks[1].passed
-    assert "worse than the base rate: not promoted" in decision.verdict
-    assert "worse than the base rate" not in gate(TRUTH, NOISE, rows=100).verdict
+    assert "Worse than the base rate: log-loss gain -" in decision.verdict
+    assert "Worse than the base rate" not in gate(TRUTH, NOISE, rows=100).verdict
 
 
 def test_no_rows_are_too_few() -> None:

@@ -20,6 +20,7 @@ What it does besides, and who says so:
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import requests
@@ -56,8 +57,14 @@ def session() -> requests.Session:
     return made
 
 
+@cache
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(text.replace("'", "").split(", "))
+
+
 class FakeSalesforce(Fake):
     page = 40
+    history_from = 0.0  # the day on which somebody switched field history on
 
     def __init__(self) -> None:
         super().__init__()
@@ -183,7 +190,7 @@ class FakeSalesforce(Fake):
     @staticmethod
     def _holds(item: dict[str, Any], condition: str) -> bool:
         if found := re.fullmatch(r"(\w+) IN \((.+)\)", condition):
-            return item[found[1]] in found[2].replace("'", "").split(", ")
+            return item[found[1]] in _listed(found[2])
         field, operator, value = condition.split(" ")
         if value.startswith("'"):
             return bool(item[field] == value.strip("'"))

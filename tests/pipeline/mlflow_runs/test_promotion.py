@@ -101,7 +101,7 @@ def test_promotion_refusal_repetition_and_rollback(
     assert aliases(workspace) == {"champion": "2", "previous_champion": "1", "challenger": "3"}
     refused = tags(workspace, "3")
     assert refused["decision"] == "refused"
-    assert "Log-loss gain over the champion" in refused["verdict"]
+    assert "Worse than the champion: log-loss gain" in refused["verdict"]
     assert json.loads((target / "provenance.json").read_text())["version"] == "2"
 
     # Back to the first, once; it has no predecessor.

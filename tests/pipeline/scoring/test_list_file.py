@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.scoring.list_file import list_of, remember, write_list
+from models.presentation.list_file import write_list
+from pipeline.scoring.list_file import list_of, remember
 
 MOMENT = pd.Timestamp("2026-03-01", tz="UTC")
 HOSTILE = ["=HYPERLINK(1)", "+1", "-2+3", "@SUM(1)", "\t=1", "\r=1", " =1", "＝1", "\u00a0=1"]
@@ -52,6 +53,22 @@ def test_a_row_says_who_how_likely_and_what_to_do(canonical: Path) -> None:
     assert row["Decision"] == "not scored: too_many_touchpoints"
     assert pd.isna(row["Probability (%)"])
     assert list_of(scores(), canonical, "en", note="unpromoted")["Note"].iloc[0].startswith("refused by the gate")
+
+
+def test_a_merged_lead_is_compared_with_what_the_last_list_said_of_its_old_ids(canonical: Path) -> None:
+    merged = {"lead_id": ["old-0", "old-0b", "old-1"], "merged_into": ["L0", "L0", "L1"]}
+    pq.write_table(
+        pa.table({**merged, "merged_at": pa.nulls(3, pa.timestamp("us", "UTC"))}), canonical / "merged_leads.parquet"
+    )
+    former = pd.DataFrame(
+        {
+            "lead_id": ["old-0", "old-0b", "old-1", "L1"],
+            "probability": [0.2, 0.1, 0.9, 0.05],
+            "tier": ["B", "C", "A", "B"],
+        }
+    )
+    rows = list_of(scores(), canonical, "en", former=former).set_index("Lead")["Since the last list"]
+    assert rows[["L0", "L1", "L2"]].tolist() == ["7 points less", "8 points more", "new"]
 
 
 def test_no_cell_of_a_csv_is_a_formula(canonical: Path, tmp_path: Path) -> None:
