@@ -15,10 +15,7 @@ from models.fitting.side_by_side import side_by_side
 from models.params import TrainParams
 from models.trees.model_text import read_model_text
 
-__all__ = ["FoldData", "FoldFit", "cross_fit", "fit_folds", "fit_together", "fold_data", "mean_losses"]
-
-STEP = 20
-"""So many rounds of each fold, then their common loss is looked at."""
+__all__ = ["FoldData", "FoldFit", "cross_fit", "fit_folds", "fold_data", "mean_losses"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +76,7 @@ def fit_folds(prepared: Sequence[FoldData], params: TrainParams) -> Iterator[Fol
     for fold in prepared:
         history: dict[str, dict[str, list[float]]] = {}
         booster = lightgbm.train(
-            _settings(params),
+            {**booster_settings(params), **DETERMINISTIC, "metric": "binary_logloss"},
             fold.fit,
             num_boost_round=params.max_rounds,
             valid_sets=[fold.valid],
@@ -92,33 +89,7 @@ def fit_folds(prepared: Sequence[FoldData], params: TrainParams) -> Iterator[Fol
         yield FoldFit(booster, np.array(history["valid_0"]["binary_logloss"]))
 
 
-def fit_together(prepared: Sequence[FoldData], params: TrainParams) -> list[FoldFit]:
-    """Fit all folds to one number of rounds; they stop once their common loss has not improved for `early_stopping_rounds`."""
-    alone, workers = _settings(on_one_thread(params)), params.num_threads
-    mass = [fold.mass for fold in prepared]
-
-    def begun(fold: FoldData) -> Any:
-        return lightgbm.Booster(alone, fold.fit).add_valid(fold.valid, "valid")
-
-    def further(booster: Any, rounds: int) -> list[float]:
-        losses = []
-        for _ in range(rounds):
-            booster.update()
-            losses.append(booster.eval_valid()[0][2])
-        return losses
-
-    boosters = [begun(fold) for fold in prepared]
-    losses = np.empty((len(prepared), 0))
-    while losses.shape[1] < params.max_rounds:
-        rounds = min(STEP, params.max_rounds - losses.shape[1])
-        tasks = [partial(further, booster, rounds) for booster in reversed(boosters)]
-        losses = np.hstack([losses, np.array(side_by_side(tasks, workers)[::-1])])
-        if losses.shape[1] - 1 - int(np.argmin(mean_losses(losses, mass))) >= params.early_stopping_rounds:
-            break
-    return [FoldFit(booster.free_dataset(), loss) for booster, loss in zip(boosters, losses, strict=True)]
-
-
-def mean_losses(losses: Sequence[np.ndarray] | np.ndarray, mass: Sequence[float]) -> np.ndarray:
+def mean_losses(losses: Sequence[np.ndarray], mass: Sequence[float]) -> np.ndarray:
     """Average the folds' losses round by round; where a fold has stopped, its last loss counts on.
 
     Examples
@@ -144,9 +115,9 @@ def cross_fit(
     """Choose the number of rounds, and predict every validated row by a model that never saw it.
 
     All folds are predicted at one common number of rounds, the one with the smallest weighted log loss over all of them:
-    rounds chosen per fold would flatter the fold that they were chosen on. They are fitted until their common loss has not
-    improved for `early_stopping_rounds`. The refit has more rows than any fold had, but no more rounds: too few cost less than
-    too many.
+    rounds chosen per fold would flatter the fold that they were chosen on. A fold stops once its own loss has not improved
+    for two times `early_stopping_rounds`; from there on its last loss counts, and it predicts with the rounds it has. The
+    refit has more rows than any fold had, but no more rounds: too few cost less than too many.
 
     Parameters
     ----------
@@ -169,14 +140,19 @@ def cross_fit(
     DataError
         If the fit or the validation rows of a fold have one label only.
     """
-    workers = params.num_threads
+    alone, workers = on_one_thread(params), params.num_threads
     prepared = prepared or fold_data(matrix, labels, weights, folds, names, categorical, workers)
+
+    def fitted(fold: FoldData) -> FoldFit:
+        (fit,) = fit_folds([fold], alone)
+        fit.booster.free_dataset()
+        return fit
 
     def predicted(fit: FoldFit, valid: np.ndarray) -> np.ndarray:
         used = min(rounds, fit.booster.current_iteration())
         return np.asarray(fit.booster.predict(matrix[valid], raw_score=True, num_iteration=used, num_threads=1))
 
-    fits = fit_together(prepared, params)
+    fits = side_by_side([partial(fitted, fold) for fold in reversed(prepared)], workers)[::-1]
     rounds = int(np.argmin(mean_losses([fit.losses for fit in fits], [fold.mass for fold in prepared]))) + 1
     log_odds = np.full(len(matrix), np.nan)
     pairs = [(fit, valid) for fit, (_, valid) in zip(fits, folds, strict=True)]
@@ -184,10 +160,6 @@ def cross_fit(
     for (_, valid), answer in zip(pairs, answers, strict=True):
         log_odds[valid] = answer
     return log_odds, rounds
-
-
-def _settings(params: TrainParams) -> dict[str, Any]:
-    return {**booster_settings(params), **DETERMINISTIC, "metric": "binary_logloss"}
 
 
 def _check_fold(labels: np.ndarray, fit: np.ndarray, valid: np.ndarray, number: int) -> None:
