@@ -23,9 +23,9 @@ USES = {
     "labels": (),
     "split": (),
     "build_features": ("numba",),
-    "evaluate": ("numba",),
-    "segments": ("numba",),
-    "report": ("numba", "vl_convert"),
+    "evaluate": (),
+    "segments": (),
+    "report": ("vl_convert",),
 }
 
 
