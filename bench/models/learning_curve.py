@@ -3,10 +3,10 @@
     python -m bench.models.learning_curve [--quick]
     python -m bench.models.learning_curve --sets saas_logins olist ... [--as-is]
 
-The command draws 50 to 6,400 leads of a simulated company, or 200, 800 and all leads of real sets
-(`bench.models.short_histories`) or 50 to 400 and all of companies that come as an export (`bench.models.exports`), writes a table and a picture, names every target that is missed, and goes on where it was
-stopped: every draw is written as soon as it is measured. `--quick` stops after 20 minutes. How many hours the
-rest takes is reckoned from the draws measured so far.
+The command draws 50 to 6,400 leads of a simulated company; 200, 800 and all leads of real sets; or 50 to 400 and all of
+companies that come as an export (`bench.models.short_histories`, `bench.models.exports`). It writes a table and picture, names
+every target that is missed, and goes on where it was stopped: every draw is written as soon as it is measured. `--quick` stops
+after 20 minutes. How many hours the rest takes is reckoned from the draws measured so far.
 
 `curve` measures the product, logistic regression and the Odoo formula from 50 positive leads up.
 Leads are drawn from the rows before the test, several times per size; the test stays as it is. A small training has no room for
