@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from features.errors import LeadQualificationError
 from features.timeline import to_micros
+from features.vocabulary import TOUCHPOINT_FIELDS
 from serving.online.export_types import Declared, SetAside, bundle_with_types, declare, types_of
 from serving.store.connect import Store, store_url
 from serving.store.export import account_ids, rows_of
@@ -28,13 +29,10 @@ ROOT = Path(__file__).resolve().parent.parent
 TIME, TEXT, NUMBER = pa.timestamp("us", tz="UTC"), pa.string(), pa.float64()
 ENTITIES = {"leads": "lead", "accounts": "account"}
 
+_TYPES = {"text": TEXT, "moment": TIME, "number": NUMBER}
 _OCCURRED = [("occurred_at", TIME), ("recorded_at", TIME)]
 SCHEMAS = {
-    "touchpoints": pa.schema(
-        [("touchpoint_id", TEXT), ("lead_id", TEXT), *_OCCURRED]
-        + [(name, TEXT) for name in ("kind", "channel", "asset", "campaign")]
-        + [("value", NUMBER), ("by", TEXT)]
-    ),
+    "touchpoints": pa.schema([("lead_id", TEXT), *((field.name, _TYPES[field.type]) for field in TOUCHPOINT_FIELDS)]),
     "stage_changes": pa.schema(
         [("lead_id", TEXT), ("stage", TEXT), *_OCCURRED, *((name, TEXT) for name in ("reason", "owner", "team"))]
     ),

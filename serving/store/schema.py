@@ -5,7 +5,11 @@ one place that turns them into micro-units is `features.journeys`, and a second 
 texts are hashes, because PostgreSQL's indexes take rows of at most 2.7 kB.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
+
+from features.vocabulary import TOUCHPOINT_FIELDS, TouchpointField
 
 __all__ = [
     "attribute_changes",
@@ -36,6 +40,14 @@ def _text(name: str, *, key: bool = False, null: bool = False, index: bool = Fal
 
 def _whole(name: str, *, null: bool = False, default: str | None = None) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger, nullable=null, server_default=default)
+
+
+def _touchpoint_column(field: TouchpointField) -> sa.Column[Any]:
+    if field.type == "moment":
+        return _whole(field.name)
+    if field.type == "number":
+        return sa.Column(field.name, sa.Double, nullable=not field.required)
+    return _text(field.name, null=not field.required)
 
 
 leads = sa.Table(
@@ -69,15 +81,7 @@ touchpoints = sa.Table(
     metadata,
     _text("lead_id", key=True),
     _text("touchpoint_key", key=True),
-    _text("touchpoint_id", null=True),
-    _whole("occurred_at"),
-    _whole("recorded_at"),
-    _text("kind"),
-    _text("channel", null=True),
-    _text("asset", null=True),
-    _text("campaign", null=True),
-    sa.Column("value", sa.Double, nullable=True),
-    _text("by", null=True),
+    *(_touchpoint_column(field) for field in TOUCHPOINT_FIELDS),
     sa.Index(None, "lead_id", "occurred_at", "recorded_at"),
 )
 """One row per touchpoint. The key is the hash of its id, or without one of its content and a counter of equal ones."""
