@@ -17,11 +17,12 @@ from models.answers.requests.fields import parse_moment
 from models.answers.risk_set import CUSTOMERS
 from models.bundle import NO_CHAMPION, Bundle
 from models.monitoring.score_log import FOLDER, LogSettings
+from models.presentation.list_file import FORMATS, WORDS, write_list
 from pipeline.console import console, progress, run_main
 from pipeline.params import load_params
 from pipeline.population.risk_set import leads_at_risk
 from pipeline.scoring.files import score_file
-from pipeline.scoring.list_file import FORMATS, WORDS, list_of, remember, write_list
+from pipeline.scoring.list_file import list_of, remember
 from pipeline.scoring.log import log_snapshots, model_of
 from pipeline.scoring.snapshots import score_open_leads
 

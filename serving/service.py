@@ -18,6 +18,9 @@ from starlette.responses import Response
 from features.errors import LeadQualificationError
 from models.monitoring.score_log import LogSettings
 from serving.access import gate
+from serving.access.bind_address import listening_on
+from serving.access.user_header import user_header
+from serving.app import routes as pages
 from serving.contract.score import ScoreAnswer, ScoreRequest
 from serving.http import logs, timeouts
 from serving.http.answers import Answer, Receive, Scope
@@ -164,12 +167,12 @@ class _Service(bentoml.Service):  # type: ignore[misc, type-arg, unused-ignore]
         parent = os.environ.get(PARENT_PID)
         shutdown = GracefulShutdown(drain_seconds(os.environ), None if parent is None else int(parent))
         of_infrastructure = infrastructure.handlers(lambda: _process.worker.scorer, _described)
-        handlers = {"score": _score, **routes.HANDLERS, **of_infrastructure}
+        guard = gate.make_guard(ROOT)
+        of_pages = pages.handlers(guard, user_header(os.environ, listening_on()))
+        handlers = {"score": _score, **routes.HANDLERS, **of_infrastructure, **of_pages}
         inside = super().to_asgi(is_main)
         return shutdown.around(
-            Middleware(
-                inside, handlers, metrics.observe_request, gate.make_guard(ROOT), lambda: shutdown.is_shutting_down
-            )
+            Middleware(inside, handlers, metrics.observe_request, guard, lambda: shutdown.is_shutting_down)
         )
 
 

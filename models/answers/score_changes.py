@@ -17,7 +17,7 @@ from models.answers.requests import LeadRequest, build_inputs
 from models.answers.scoring import score
 from models.bundle import Bundle
 
-__all__ = ["Change", "change_reasons", "changes"]
+__all__ = ["Change", "Moment", "change_reasons", "changes", "not_yet"]
 
 # Two moments closer than this are told apart by the time of day
 TELL_THE_TIME_DAYS = 2.0
@@ -159,7 +159,7 @@ def changes(
         earlier, later = rows[2 * k], rows[2 * k + 1]
         if since is None or scores[2 * k + 1].not_scored:
             continue
-        missing = _not_yet(bundle, lead, since) or scores[2 * k].not_scored
+        missing = not_yet(bundle, lead, since) or scores[2 * k].not_scored
         if missing:
             answers[position] = Change(since, None, None, (), missing)
             continue
@@ -170,8 +170,18 @@ def changes(
     return answers
 
 
-def _not_yet(bundle: Bundle, lead: LeadRequest, since: int) -> str:
-    """Say why there was no such lead to score at an earlier moment; empty: there was."""
+def not_yet(bundle: Bundle, lead: LeadRequest, since: int) -> str:
+    """Say why there was no such lead to score at an earlier moment: ``not_yet_created``, ``not_yet_mql``; empty: there was.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        Its risk set decides whether an MQL is needed.
+    lead : LeadRequest
+        All that is known of it now.
+    since : int
+        UTC microseconds: the earlier moment.
+    """
     journey = lead.journey
     touchpoint_moments = [max(item.occurred_at, item.recorded_at or item.occurred_at) for item in journey.touchpoints]
     stages = [

@@ -1,46 +1,16 @@
-"""The list that people open: scores with account, owner and link, as an Excel file or as a CSV for a German Excel.
+"""The list that people open, from scores and canonical tables: account, owner, last touchpoint, what changed."""
 
-Names in a CRM are hostile input: no text of it may become a formula when the file is opened.
-"""
-
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pandas as pd
-import xlsxwriter
 
+from models.presentation.list_file import WORDS, ListedLead, change_words, list_frame
 from pipeline.tables.duckdb import connect, text_literal
 from pipeline.tables.merged_leads import merged_ids
 
-__all__ = ["FORMATS", "WORDS", "list_of", "remember", "write_list"]
-
-FORMATS = ("xlsx", "csv-de")
-REASONS = 3
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-BLANKS = " \u00a0\u2009\u202f\ufeff"
-WORDS = {
-    "en": {
-        "lead": "Lead", "account": "Account", "owner": "Owner", "link": "Link", "probability": "Probability (%)",
-        "low": "from (%)", "high": "to (%)", "tier": "Tier", "decision": "Decision", "reason": "Reason",
-        "touchpoint": "Last touchpoint", "touched": "Last touchpoint on", "change": "Since the last list",
-        "warnings": "Warnings",
-        "note": "Note", True: "within capacity", False: "beyond capacity", None: "not scored", "new": "new",
-        "tier_change": "tier {0} to {1}", "up": "{0} points more", "down": "{0} points less",
-        "unpromoted": "refused by the gate: for a look, not for decisions",
-    },
-    "de": {
-        "lead": "Lead", "account": "Firma", "owner": "Zuständig", "link": "Link", "probability": "Wahrscheinlichkeit (%)",
-        "low": "von (%)", "high": "bis (%)", "tier": "Stufe", "decision": "Entscheidung", "reason": "Grund",
-        "touchpoint": "Letzter Kontaktpunkt", "touched": "Letzter Kontaktpunkt am", "change": "Seit der letzten Liste",
-        "warnings": "Hinweise", "note": "Anmerkung", True: "innerhalb der Kapazität", False: "jenseits der Kapazität",
-        None: "nicht bewertet", "new": "neu", "tier_change": "Stufe {0} zu {1}",
-        "up": "{0} Punkte mehr", "down": "{0} Punkte weniger",
-        "unpromoted": "vom Gate abgelehnt: zum Ansehen, nicht zum Entscheiden",
-    },
-}  # fmt: skip
+__all__ = ["list_of", "remember"]
 
 
 def list_of(
@@ -70,35 +40,28 @@ def list_of(
     words = WORDS[language]
     people = scores[["lead_id"]].merge(_people(canonical), on="lead_id", how="left")
     before = {} if former is None else _by_lead(former, merged_ids(canonical))
-    rows = []
     scored_rows: list[Any] = list(scores.itertuples(index=False))
     persons: list[Any] = list(people.itertuples(index=False))
-    for score, person in zip(scored_rows, persons, strict=True):
-        scored = not pd.isna(score.probability)
-        reasons = [*str(score.reasons or "").split("; "), *[""] * REASONS][:REASONS] if scored else [""] * REASONS
-        decision = (
-            words[None] if not scored else "" if pd.isna(score.within_capacity) else words[bool(score.within_capacity)]
+    leads = [
+        ListedLead(
+            score.lead_id,
+            _text(person.account_id),
+            _text(person.owner),
+            _number(score.probability),
+            _number(score.low),
+            _number(score.high),
+            _text(score.tier),
+            _text(score.not_scored),
+            None if pd.isna(score.within_capacity) else bool(score.within_capacity),
+            _text(score.reasons).split("; "),
+            _text(person.kind),
+            _text(person.day),
+            "" if former is None else _change(score, before, words),
+            _text(score.warnings),
         )
-        rows.append(
-            {
-                words["lead"]: score.lead_id,
-                **({} if note is None else {words["note"]: words[note]}),
-                words["account"]: _text(person.account_id),
-                words["owner"]: _text(person.owner),
-                words["link"]: "" if link is None else link.replace("{lead_id}", quote(score.lead_id, safe="")),
-                words["probability"]: _percent(score.probability),
-                words["low"]: _percent(score.low),
-                words["high"]: _percent(score.high),
-                words["tier"]: _text(score.tier),
-                words["decision"]: decision if scored else f"{decision}: {_text(score.not_scored)}",
-                **{f"{words['reason']} {n}": reason for n, reason in enumerate(reasons, start=1)},
-                words["touchpoint"]: _text(person.kind),
-                words["touched"]: _text(person.day),
-                words["change"]: _change(score, before, words) if former is not None else "",
-                words["warnings"]: _text(score.warnings),
-            }
-        )
-    return pd.DataFrame(rows, columns=list(rows[0]) if rows else [words["lead"]])
+        for score, person in zip(scored_rows, persons, strict=True)
+    ]
+    return list_frame(leads, language, link, note)
 
 
 def _by_lead(former: pd.DataFrame, merged: Mapping[str, str]) -> dict[Any, Any]:
@@ -139,8 +102,8 @@ def _text(value: Any) -> str:
     return "" if value is None or pd.isna(value) else str(value)
 
 
-def _percent(share: Any) -> int | None:
-    return None if pd.isna(share) else round(100 * share)
+def _number(value: Any) -> float | None:
+    return None if pd.isna(value) else float(value)
 
 
 def _change(score: Any, before: Mapping[str, Any], words: Mapping[Any, str]) -> str:
@@ -148,13 +111,8 @@ def _change(score: Any, before: Mapping[str, Any], words: Mapping[Any, str]) -> 
     last = before.get(score.lead_id)
     if last is None:
         return words["new"]
-    now, then = _percent(score.probability), _percent(last.probability)
-    changes = []
-    if _text(score.tier) != _text(last.tier):
-        changes.append(words["tier_change"].format(_text(last.tier) or "-", _text(score.tier) or "-"))
-    if now is not None and then is not None and now != then:
-        changes.append(words["up" if now > then else "down"].format(abs(now - then)))
-    return ", ".join(changes)
+    now, then = ((_number(row.probability), _text(row.tier)) for row in (score, last))
+    return change_words(now, then, words)
 
 
 def remember(scores: pd.DataFrame, folder: Path) -> pd.DataFrame | None:
@@ -169,40 +127,3 @@ def remember(scores: pd.DataFrame, folder: Path) -> pd.DataFrame | None:
     earlier = sorted(path for path in folder.glob("*.parquet") if path.name < name)
     scores[["lead_id", "probability", "tier"]].to_parquet(folder / name, index=False)
     return pd.read_parquet(earlier[-1]) if earlier else None
-
-
-def _safe(text: str) -> str:
-    """Keep a text from being a formula in whatever opens a CSV (OWASP, CSV injection): an apostrophe stands before it."""
-    return f"'{text}" if text.lstrip(BLANKS).startswith(FORMULA_STARTS) or text.startswith(FORMULA_STARTS) else text
-
-
-def write_list(rows: pd.DataFrame, out: Path, form: str) -> None:
-    """Write a list as an Excel workbook (`xlsx`), or as `csv-de`: UTF-8 with its mark, semicolons, decimal commas."""
-    if form == "csv-de":
-        with out.open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file, delimiter=";", lineterminator="\r\n")
-            writer.writerow([_safe(str(name)) for name in rows.columns])
-            writer.writerows([_german(value) for value in row] for row in rows.astype(object).itertuples(index=False))
-        return
-    # Nothing is told apart by its looks: a text is a cell of text, whatever it begins with.
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(str(out), options) as book:
-        sheet, bold = book.add_worksheet("leads"), book.add_format({"bold": True})
-        for column, name in enumerate(rows.columns):
-            sheet.write_string(0, column, str(name), bold)
-            for number, value in enumerate(rows[name].astype(object), start=1):
-                if isinstance(value, str):
-                    sheet.write_string(number, column, value)
-                elif not pd.isna(value):
-                    sheet.write_number(number, column, value)
-        sheet.freeze_panes(1, 1)
-        sheet.autofilter(0, 0, len(rows), len(rows.columns) - 1)
-        sheet.autofit()
-
-
-def _german(value: Any) -> str:
-    if isinstance(value, str):
-        return _safe(value)
-    if pd.isna(value):
-        return ""
-    return str(int(value)) if float(value).is_integer() else str(float(value)).replace(".", ",")

@@ -10,6 +10,7 @@ from serving.access.bind_address import REQUIRE_KEYS, is_loopback, keys_needed, 
 from serving.access.guard import Guard
 from serving.access.key_file import keys_file, read_keys
 from serving.access.rate_limits import RateLimits
+from serving.access.user_header import user_header
 
 __all__ = ["make_guard", "prepare", "will_listen_on"]
 
@@ -53,6 +54,8 @@ def prepare(root: Path, place: Path) -> None:
     """
     host = _Start.host
     needed = keys_needed(os.environ, [] if host is None else [host])
+    if host is not None:
+        user_header(os.environ, [host])
     os.environ[LIMITS] = str(place / "rate_limits")
     if host is None:
         _log.info("The workers see themselves where they listen: beyond loopback they ask for API keys.")

@@ -21,6 +21,7 @@ KEY = "lead_qualification.key"
 """Where a request's scope holds the key it came with."""
 
 CHECK_SECONDS = 1.0
+LOG_INS_PER_MINUTE = 10
 _REALM = 'Bearer realm="lead-qualification"'
 _NOBODY = "0" * 64  # no text is known to hash to it
 _HOW = "Send the header Authorization: Bearer <key>; the operator makes one by python -m serving.keys create."
@@ -57,12 +58,10 @@ class Guard:
         """
         matched: Match | None = scope[MATCH]
         needed = "any" if matched is None else matched.route.needs
-        if needed == "open":
+        if needed == "open" or (matched is not None and matched.route.is_page):
             return None
         now = time.monotonic()
-        if now - self._looked >= CHECK_SECONDS:
-            self._looked = now
-            self._reload()
+        self._look(now)
         try:
             key = self._key(scope)
         except RequestError as error:
@@ -77,6 +76,43 @@ class Guard:
         if wait > 0.0:
             return error_answer(_too_many(key, wait), (b"retry-after", str(math.ceil(wait)).encode("ascii")))
         return None
+
+    def admit(self, text: str, client: str) -> Key:
+        """Find the key that a person logs in with.
+
+        Parameters
+        ----------
+        text : str
+            The key.
+        client : str
+            Where the request came from, whose attempts that fail are counted.
+
+        Raises
+        ------
+        RequestError
+            401 where it is not valid, 429 after too many attempts.
+        """
+        now = time.monotonic()
+        slot = digest(f"log-in {client}")[:12]
+        limits = {"requests_per_minute": LOG_INS_PER_MINUTE, "leads_per_minute": 1}
+        wait = self.limits.take(slot, 1, 0, now, **limits)
+        if wait > 0.0:
+            message = f"there were {LOG_INS_PER_MINUTE} attempts to log in within a minute."
+            raise RequestError(429, "too_many_requests", message, "key", f"Wait {math.ceil(wait)} s, and try again.")
+        self._look(now)
+        key = self._valid(text.strip())
+        self.limits.take(slot, -1, 0, now, **limits)
+        return key
+
+    def key(self, key_id: str) -> Key | None:
+        """Give a key as it stands in the file now, for who is logged in with it; None: it is not valid any more."""
+        self._look(time.monotonic())
+        key = self._keys.get(key_id)
+        return key if key is not None and key.state(dt.datetime.now(dt.UTC)) == "valid" else None
+
+    def count(self, key: Key) -> float:
+        """Count one request of somebody who is logged in; give the seconds to wait, 0 for none."""
+        return self._take(key, 1, 0, time.monotonic())
 
     def charge(self, scope: Scope, leads: int) -> None:
         """Count the leads of a request beyond the first, which was counted when it was admitted."""
@@ -107,16 +143,23 @@ class Guard:
         if len(given) > 1:
             raise RequestError(401, "invalid_key", "the request holds more than one key.", hint="Send one.")
         kind, _, text = given[0].decode("latin-1").partition(" ")
-        text = text.strip()
+        return self._valid(text.strip() if kind.lower() == "bearer" else "")
+
+    def _valid(self, text: str) -> Key:
         key = self._keys.get(key_id_of(text) or "")
         is_known = hmac.compare_digest(digest(text), key.sha256 if key else _NOBODY)
-        if kind.lower() != "bearer" or key is None or not is_known:
+        if key is None or not is_known:
             raise RequestError(401, "invalid_key", "the key is not one of this service.", hint=_HOW)
         state = key.state(dt.datetime.now(dt.UTC))
         if state != "valid":
             hint = "Send the key that took its place, or ask the operator for one."
             raise RequestError(401, "invalid_key", f"the key {key.id} is {state}.", hint=hint)
         return key
+
+    def _look(self, now: float) -> None:
+        if now - self._looked >= CHECK_SECONDS:
+            self._looked = now
+            self._reload()
 
     def _reload(self) -> None:
         """Read the file again, if it is another one than before."""

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
+from serving.contract.event_kinds import EVENT_KINDS
+
 __all__ = [
-    "EVENT_KINDS",
-    "KEY_SCOPES",
+    "APP_STATIC",
     "LEAD_SCORE",
     "MATCH",
     "OTHER",
@@ -23,15 +24,9 @@ __all__ = [
     "match",
 ]
 
-EVENT_KINDS = ("touchpoints", "leads", "stage_changes", "outcomes")
-"""The kinds of events that the online store takes; each names an event route, and the list in its body."""
-
 LEAD_SCORE = "/leads/{lead_id}/score"
 
-KEY_SCOPES = ("score", "write", "admin")
-"""What a key may be allowed; ``admin`` holds the others."""
-
-Need = Literal["score", "write", "any", "open"]
+Need = Literal["score", "write", "view", "decide", "any", "open"]
 """What a caller needs: a key with that scope, a key of any scope, or none."""
 
 MATCH = "lead_qualification.match"
@@ -39,6 +34,9 @@ MATCH = "lead_qualification.match"
 
 OTHER = "other"
 """How logs and metrics name what matches no route: a path can carry a name."""
+
+APP_STATIC = ("page.css", "app.css")
+"""What the pages load; nothing comes from elsewhere."""
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _ID = "{lead_id}"
@@ -77,6 +75,8 @@ class Route:
         While the service shuts down it answers 503.
     is_quiet : bool
         Asked all the time by machines: what goes well is not logged.
+    is_page : bool
+        A page for people: its caller is whoever is logged in there (`serving.app.visitors`), not the key of a header.
     """
 
     name: str
@@ -87,6 +87,7 @@ class Route:
     is_upstream: bool = False
     is_readiness: bool = False
     is_quiet: bool = False
+    is_page: bool = False
 
     def __post_init__(self) -> None:
         """Refuse an incomplete route.
@@ -120,12 +121,24 @@ def _upstream(name: str, template: str, **more: Any) -> Route:
     return Route(name=name, template=template, methods=_READ, needs="open", is_upstream=True, is_quiet=True, **more)
 
 
+def _page(name: str, template: str, needs: Need, *methods: str) -> Route:
+    return Route(name=f"app {name}", template=template, methods=methods or _READ, needs=needs, is_page=True)
+
+
 ROUTES = (
     Route(name="score", template="/score", methods=("POST",), needs="score", counts_leads=True),
     Route(name="lead_score", template=LEAD_SCORE, methods=_READ, needs="score", counts_leads=True),
-    *(Route(name=kind, template=f"/{kind}", methods=("POST",), needs="write") for kind in EVENT_KINDS),
+    *(Route(name=kind.name, template=kind.template, methods=("POST",), needs="write") for kind in EVENT_KINDS.values()),
     Route(name="metrics", template="/metrics", methods=_READ, needs="any", is_quiet=True),
     Route(name="index", template="/", methods=_READ, needs="open"),
+    _page("leads", "/app", "view"),
+    _page("lead", "/app/leads/{lead_id}", "view"),
+    _page("export", "/app/export", "view"),
+    _page("model", "/app/model", "view"),
+    _page("decide", "/app/decide", "decide", "POST"),
+    _page("log in", "/app/log_in", "open", *_READ, "POST"),
+    _page("log out", "/app/log_out", "open", "POST"),
+    *(_page(f"static {file}", f"/app/static/{file}", "open") for file in APP_STATIC),
     Route(name="docs", template="/docs.json", methods=_READ, needs="open"),
     Route(name="health", template="/health", methods=_READ, needs="open", is_quiet=True),
     Route(name="ready", template="/ready", methods=_READ, needs="open", is_quiet=True, is_readiness=True),

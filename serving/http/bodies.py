@@ -15,6 +15,7 @@ from serving.http.memory import MemoryTrimmer
 __all__ = ["BytesHeld", "bytes_held", "read_body", "skip_body"]
 
 Receive = Callable[[], Awaitable[Any]]
+JSON = "application/json"
 
 
 class BytesHeld:
@@ -93,31 +94,32 @@ bytes_held = BytesHeld()
 
 
 @contextlib.asynccontextmanager
-async def read_body(request: Request) -> AsyncIterator[bytes]:
-    """Read a JSON body; it counts among the bytes that the worker holds until the block ends.
+async def read_body(request: Request, expected: str = JSON) -> AsyncIterator[bytes]:
+    """Read a body of the expected media type; it counts among the bytes that the worker holds until the block ends.
 
     Raises
     ------
     RequestError
-        415 where it is not plain JSON, 413 where it is too large, 408 where it takes too long, 400 where the caller hung up,
-        503 where the worker holds too much already. Whoever is still sending is heard to the end, or would not see the error.
+        415 where it is of another type or compressed, 413 where it is too large, 408 where it takes too long, 400 where the
+        caller hung up, 503 where the worker holds too much already. Whoever is still sending is heard to the end, or would not
+        see the error.
     """
     with bytes_held.share() as share:
-        refusal = _refusal(request, share)
+        refusal = _refusal(request, share, expected)
         if refusal is not None:
             await skip_body(request.receive)
             raise refusal
         yield await _read(request.receive, share)
 
 
-def _refusal(request: Request, share: "_Share") -> RequestError | None:
+def _refusal(request: Request, share: "_Share", expected: str) -> RequestError | None:
     """Find what the head says against the body; what it announces counts from here on."""
-    content_type = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
-    if content_type != "application/json":
-        message = f"the content type is {content_type[:60]!r}; application/json is expected."
-        return RequestError(415, "unsupported_media_type", message, hint="Send Content-Type: application/json.")
+    content_type = request.headers.get("content-type", expected).split(";")[0].strip().lower()
+    if content_type != expected:
+        message = f"the content type is {content_type[:60]!r}; {expected} is expected."
+        return RequestError(415, "unsupported_media_type", message, hint=f"Send Content-Type: {expected}.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        return RequestError(415, "unsupported_media_type", "the body is compressed; only plain JSON is taken.")
+        return RequestError(415, "unsupported_media_type", "the body is compressed; only a plain one is taken.")
     announced = request.headers.get("content-length", "")  # the server has seen to it that it is a number, and kept
     try:
         share.announce(int(announced) if announced else 0)

@@ -1,4 +1,4 @@
-"""Scores leads again after writes, and sends webhooks about changed decisions: two threads per process.
+"""Scores leads again after writes, keeps the list of open leads, and sends webhooks about changed decisions.
 
 The work is queued in the store. Threads claim it with a lease, so that one of many processes does it, and another one if that
 process dies: a webhook is sent at least once, in each lead's order, and its id tells repeats apart.
@@ -9,13 +9,15 @@ import logging
 import random
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from features.errors import LeadQualificationError
 from features.timeline import DAY_US, from_micros
+from models.answers.lead_list import ListEntry
 from models.answers.requests import LeadRequest
-from models.answers.scoring import score_requests
+from serving.online.open_leads import CHANGED_US, entries_of, update_list
 from serving.online.store_score import decision_of, entry_of
 from serving.online.webhooks import Sender, WebhookSettings, retry_wait
 from serving.scoring import metrics
@@ -54,7 +56,7 @@ _log = logging.getLogger("bentoml.lead_qualification.dispatcher")
 
 
 class Dispatcher:
-    """Keeps decisions up to date, and sends webhooks about changes.
+    """Keeps decisions and the list of open leads up to date, and sends webhooks about changes; each on a thread of its own.
 
     Parameters
     ----------
@@ -62,23 +64,31 @@ class Dispatcher:
         Holds the queue and the outbox.
     scorer : callable
         Gives the scorer of the moment.
-    settings : WebhookSettings
-        Where to send webhooks.
+    settings : WebhookSettings or None
+        Where to send webhooks; None: nowhere.
+    sweep_minutes : float
+        Time between two sweeps, which score all open leads again; 0: never.
     clock : callable
         Gives the present moment in UTC microseconds.
     """
 
     def __init__(
-        self, store: Store, scorer: Callable[[], Scorer], settings: WebhookSettings, clock: Callable[[], int]
+        self,
+        store: Store,
+        scorer: Callable[[], Scorer],
+        settings: WebhookSettings | None,
+        sweep_minutes: float,
+        clock: Callable[[], int],
     ) -> None:
         self.store, self.scorer, self.settings, self.clock = store, scorer, settings, clock
-        self.sender = Sender(settings)
+        self.sweep_us = int(sweep_minutes * 60_000_000)
+        self.sender = None if settings is None else Sender(settings)
         self._counted_at = -COUNT_US
         self._stopping = threading.Event()
         self._news = threading.Event()
+        steps = [("lead-rescore", self.rescore), *([("lead-send", self.send)] if settings is not None else [])]
         self._threads = [
-            threading.Thread(target=self._repeat, args=(step,), name=name, daemon=True)
-            for name, step in (("lead-rescore", self.rescore), ("lead-send", self.send))
+            threading.Thread(target=self._repeat, args=(step,), name=name, daemon=True) for name, step in steps
         ]
 
     def start(self) -> None:
@@ -96,7 +106,8 @@ class Dispatcher:
         self._news.set()
         for thread in self._threads:
             thread.join(timeout=15.0)
-        self.sender.close()
+        if self.sender is not None:
+            self.sender.close()
 
     def _repeat(self, step: Callable[[], bool]) -> None:
         while not self._stopping.is_set():
@@ -117,7 +128,7 @@ class Dispatcher:
                 self._stopping.wait(PAUSE_SECONDS)
 
     def rescore(self) -> bool:
-        """Score some of the leads that are due, and queue the events of changed decisions.
+        """Score some of the leads that are due, write them into the list, and queue the events of changed decisions.
 
         Returns
         -------
@@ -125,7 +136,7 @@ class Dispatcher:
             Whether there was anything to do.
         """
         now = self.clock()
-        every_us = int(self.settings.sweep_minutes * 60_000_000)
+        every_us = self.sweep_us
         with self.store.read() as connection:
             waiting, is_time = leads_wait(connection, now), every_us and sweep_is_due(connection, now)
             if not 0 <= now - self._counted_at < COUNT_US:
@@ -142,9 +153,24 @@ class Dispatcher:
             taken = claim_leads(connection, now, LEASE_US, LEADS_AT_ONCE)
         if not taken:
             return False
+        self._score(taken, now)
+        self._news.set()
+        return True
+
+    def score_now(self, lead_ids: Sequence[str]) -> None:
+        """Score leads at once, with their colleagues where the model looks at them, for somebody who waits to see the list.
+
+        They stay in the queue, so that a failure here loses nothing.
+        """
+        self._score(dict.fromkeys(lead_ids, -1), self.clock())
+
+    def _score(self, taken: dict[str, int], now: int) -> None:
+        """Score leads that were claimed, and write what follows."""
         scorer = self.scorer()
-        leads, stored, failed = self._read(list(taken), scorer, now)
-        decided, unscored = self._decide(leads, stored, scorer, now)
+        leads, earlier, stored, failed = self._read(list(taken), scorer, now)
+        entries, unscored = entries_of(scorer.bundle, [(lead, earlier[lead_id]) for lead_id, lead in leads.items()])
+        decided, unwritten = self._decide(entries, leads, stored, scorer, now)
+        unscored |= unwritten
         failed = {lead_id: error for lead_id, error in {**failed, **unscored}.items() if lead_id in taken}
         if failed:
             # Not which leads: ids could be personal
@@ -153,45 +179,52 @@ class Dispatcher:
             )
         with self.store.write() as connection:
             stored_now = stored_decisions(connection, [item.lead_id for item, _ in decided], lock=True)
+            kept = []
             for item, entry in decided:
                 previous = stored_now.get(item.lead_id)
-                if item.decision != _decision(previous) and entry is None:
+                if item.decision != _decision(previous) and entry is None and self.settings is not None:
                     # another process changed it meanwhile; its lease ends, and it comes again
                     taken.pop(item.lead_id, None)
                     continue
                 apply_decision(connection, item, previous, now, _event(item, previous, entry, scorer, now))
+                if previous is None or previous.decided_at <= item.decided_at:
+                    kept.append(item.lead_id)
+            update_list(connection, scorer.bundle, leads, [item for item in entries if item.score.lead_id in {*kept}])
             finish_leads(connection, taken, failed, now)
-        self._news.set()
-        return True
 
     def _read(
         self, lead_ids: list[str], scorer: Scorer, now: int
-    ) -> tuple[dict[str, LeadRequest], dict[str, StoredDecision], dict[str, str]]:
+    ) -> tuple[dict[str, LeadRequest], dict[str, LeadRequest], dict[str, StoredDecision], dict[str, str]]:
         catalog = scorer.bundle.catalog
         with self.store.read() as connection:
             everyone = dict.fromkeys(lead_ids)
             if "account" in catalog.params.groups:  # what one does is news of its colleagues, too
                 everyone |= {other: None for lead_id in lead_ids for other in account_members(connection, lead_id)}
             leads, failed = read_leads(connection, list(everyone), catalog, now)
-            return leads, stored_decisions(connection, list(everyone)), failed
+            earlier, failed_then = read_leads(connection, list(leads), catalog, now, now - CHANGED_US)
+            leads = {lead_id: lead for lead_id, lead in leads.items() if lead_id in earlier}
+            return leads, earlier, stored_decisions(connection, list(everyone)), {**failed, **failed_then}
 
     def _decide(
-        self, leads: Mapping[str, LeadRequest], stored: Mapping[str, StoredDecision], scorer: Scorer, now: int
+        self,
+        entries: Sequence[ListEntry],
+        leads: Mapping[str, LeadRequest],
+        stored: Mapping[str, StoredDecision],
+        scorer: Scorer,
+        now: int,
     ) -> tuple[list[tuple[NewDecision, dict[str, Any] | None]], dict[str, str]]:
-        """Score leads, each on its own: give their decisions with the entries of those that changed, and what failed."""
+        """Give the decisions, with what a webhook says of those that changed, and what failed."""
         decided, failed = [], dict[str, str]()
-        for lead_id, lead in leads.items():
+        for score in (entry.score for entry in entries):
+            decision, entry = decision_of(score, scorer.bundle), None
             try:
-                (score,) = score_requests(scorer.bundle, [lead], n_reasons=0, explain=False)
-                decision = decision_of(score, scorer.bundle)
-                new, entry = NewDecision(lead_id, decision, score.not_scored, score.snapshot_at), None
-                if decision != _decision(stored.get(lead_id)):
-                    entry = entry_of(scorer, lead, "en", REASONS, now)
+                if self.settings is not None and decision != _decision(stored.get(score.lead_id)):
+                    entry = entry_of(scorer, leads[score.lead_id], "en", REASONS, now)
                     # What can't be written as JSON fails here, for this lead alone
                     json.dumps(entry, ensure_ascii=False, allow_nan=False).encode()
-                decided.append((new, entry))
+                decided.append((NewDecision(score.lead_id, decision, score.not_scored, score.snapshot_at), entry))
             except Exception as error:  # noqa: BLE001 whatever it is, the other leads are scored
-                failed[lead_id] = type(error).__name__
+                failed[score.lead_id] = type(error).__name__
         return decided, failed
 
     def send(self) -> bool:
@@ -202,6 +235,8 @@ class Dispatcher:
         bool
             Whether there was anything to do.
         """
+        if self.settings is None:
+            return False
         now = self.clock()
         with self.store.read() as connection:
             if not events_wait(connection, now):
@@ -224,6 +259,8 @@ class Dispatcher:
         return bool(events)
 
     def _send(self, event: Event) -> tuple[str | None, float]:
+        if self.sender is None:
+            raise LeadQualificationError("no webhooks are wanted: LEAD_WEBHOOK_URL is not set")
         return self.sender.send(event.event_id, event.body.encode(), self.clock() // 1_000_000)
 
 

@@ -15,18 +15,19 @@ from starlette.requests import Request
 
 from features.timeline import to_micros
 from serving.contract.errors import RequestError
-from serving.contract.routes import EVENT_KINDS, MATCH
+from serving.contract.event_kinds import EVENT_KINDS
+from serving.contract.routes import MATCH
 from serving.http.answers import Answer, Handler, Receive, Scope, error_answer
 from serving.http.bodies import read_body
 from serving.online.dispatcher import Dispatcher
 from serving.online.intake import accept
 from serving.online.store_score import score_lead
 from serving.online.store_state import StoreState
-from serving.online.webhooks import WebhookSettings
+from serving.online.webhooks import WebhookSettings, sweep_minutes
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError, store_url
 
-__all__ = ["HANDLERS", "connect", "prepare", "start", "stop", "store_state"]
+__all__ = ["HANDLERS", "Online", "connect", "online", "prepare", "start", "stop", "store_state"]
 
 RETRY_AFTER = b"5"
 THREADS = 4  # for writes, and as many for scores
@@ -35,18 +36,24 @@ MOST_WAITING = 256
 _log = logging.getLogger("bentoml.lead_qualification.store")
 
 
-class _StoreHandlers:
-    """What the handlers of one process share."""
+class Online:
+    """What the handlers of one process share; `pages` limits how many pages are made at once."""
 
     store: Store
     state: StoreState
     scorer: Callable[[], Scorer]
     writes: anyio.CapacityLimiter
     scores: anyio.CapacityLimiter
-    dispatcher: Dispatcher | None = None
+    pages: anyio.CapacityLimiter
+    dispatcher: Dispatcher
 
 
-_shared = _StoreHandlers()
+_shared = Online()
+
+
+def online() -> Online:
+    """Give what the handlers of this process share; the pages use it, too."""
+    return _shared
 
 
 def prepare(root: Path) -> None:
@@ -65,6 +72,7 @@ def prepare(root: Path) -> None:
         ``LEAD_STORE_URL`` or a setting of the webhooks can't be understood.
     """
     WebhookSettings.from_environ(os.environ)
+    sweep_minutes(os.environ)
     store = Store(store_url(root))
     store.close()
     if store.is_sqlite:
@@ -89,20 +97,19 @@ def connect(root: Path, scorer: Callable[[], Scorer]) -> None:
     _shared.store, _shared.scorer = Store(store_url(root)), scorer
     _shared.state = StoreState(_shared.store)
     settings = WebhookSettings.from_environ(os.environ)
-    _shared.dispatcher = None if settings is None else Dispatcher(_shared.store, scorer, settings, _now)
+    _shared.dispatcher = Dispatcher(_shared.store, scorer, settings, sweep_minutes(os.environ), _now)
 
 
 async def start() -> None:
-    """Make the limiters, and start the dispatcher of webhooks; to be called in the event loop that will answer."""
+    """Make the limiters, and start the dispatcher; to be called in the event loop that will answer."""
     _shared.writes, _shared.scores = anyio.CapacityLimiter(THREADS), anyio.CapacityLimiter(THREADS)
-    if _shared.dispatcher is not None:
-        _shared.dispatcher.start()
+    _shared.pages = anyio.CapacityLimiter(THREADS)
+    _shared.dispatcher.start()
 
 
 async def stop() -> None:
     """End what `start` began, and close the store."""
-    if _shared.dispatcher is not None:
-        await anyio.to_thread.run_sync(_shared.dispatcher.stop)
+    await anyio.to_thread.run_sync(_shared.dispatcher.stop)
     _shared.store.close()
 
 
@@ -115,9 +122,10 @@ async def _write(kind: str, scope: Scope, receive: Receive) -> Answer:
     async def answer() -> Any:
         async with read_body(Request(scope, receive)) as body:
             catalog = _shared.scorer().bundle.catalog
-            accepted = await _in_thread(_shared.writes, accept, _shared.store, kind, body, _now(), catalog)
-        if _shared.dispatcher is not None:
-            _shared.dispatcher.wake()
+            accepted = await _in_thread(
+                _shared.writes, accept, _shared.store, kind, body, _now(), catalog, scope[MATCH].lead_id
+            )
+        _shared.dispatcher.wake()
         return accepted
 
     return await _answered(answer)

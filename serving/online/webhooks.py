@@ -18,13 +18,14 @@ import httpx
 
 from features.errors import LeadQualificationError
 
-__all__ = ["SECRET", "URL", "Sender", "WebhookSettings", "retry_wait", "sign"]
+__all__ = ["SECRET", "URL", "Sender", "WebhookSettings", "retry_wait", "sign", "sweep_minutes"]
 
 URL = "LEAD_WEBHOOK_URL"
 SECRET = "LEAD_WEBHOOK_SECRET"
 FIRST_WAIT = "LEAD_WEBHOOK_RETRY_SECONDS"
 ATTEMPTS = "LEAD_WEBHOOK_ATTEMPTS"
 SWEEP = "LEAD_SWEEP_MINUTES"
+SWEEP_MINUTES = 60.0
 
 PREFIX = "whsec_"
 SHORTEST_SECRET = 24  # bytes
@@ -48,15 +49,12 @@ class WebhookSettings:
         Seconds until the second try; each further one takes twice as long, at most six hours.
     attempts : int
         After so many an event is parked as dead.
-    sweep_minutes : float
-        Time between two sweeps, which score all open leads again; 0: never.
     """
 
     url: str
     keys: tuple[bytes, ...]
     first_wait: float = 5.0
     attempts: int = 17
-    sweep_minutes: float = 60.0
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "WebhookSettings | None":
@@ -95,8 +93,18 @@ class WebhookSettings:
             keys,
             _number(environ, FIRST_WAIT, cls.first_wait, 0.01, LONGEST_WAIT),
             int(_number(environ, ATTEMPTS, cls.attempts, 1, 100)),
-            _number(environ, SWEEP, cls.sweep_minutes, 0, 100_000),
         )
+
+
+def sweep_minutes(environ: Mapping[str, str]) -> float:
+    """Read the minutes between two sweeps, which score all open leads again: ``LEAD_SWEEP_MINUTES``; 0: never.
+
+    Raises
+    ------
+    LeadQualificationError
+        It is no such number.
+    """
+    return _number(environ, SWEEP, SWEEP_MINUTES, 0, 100_000)
 
 
 _HOW = "Make one with: echo whsec_$(openssl rand -base64 32)"

@@ -1,18 +1,19 @@
 """The queue of leads to score again: filled with each write, emptied by dispatchers, of which there may be many."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from serving.store import schema
-from serving.store.writing import insert
+from serving.store.writing import chunks, insert
 
 __all__ = [
     "MOST_ATTEMPTS",
     "claim_leads",
     "count_leads",
     "finish_leads",
+    "forget_leads",
     "leads_wait",
     "list_given_up",
     "retry_leads",
@@ -100,6 +101,12 @@ def finish_leads(
             connection.execute(
                 sa.update(table).where(is_lead).values(lease_until=0, last_error=failed[lead_id], **again)
             )
+
+
+def forget_leads(connection: sa.Connection, lead_ids: Sequence[str]) -> None:
+    """Take leads out of the queue: nobody needs their scores until their next write."""
+    for chunk in chunks(lead_ids):
+        connection.execute(sa.delete(schema.rescore).where(schema.rescore.c.lead_id.in_(chunk)))
 
 
 def sweep_is_due(connection: sa.Connection, now: int) -> bool:

@@ -3,6 +3,8 @@
 Moments are UTC microseconds, as in journeys. A touchpoint's value and an order's amount are doubles, exactly as they came: the
 one place that turns them into micro-units is `features.journeys`, and a second one could round twice. Keys made of several
 texts are hashes, because PostgreSQL's indexes take rows of at most 2.7 kB.
+
+A table of an event kind that is written without code of its own names in `info` what makes two rows of a lead the ``same``.
 """
 
 from typing import Any
@@ -14,15 +16,23 @@ from features.vocabulary import TOUCHPOINT_FIELDS, TouchpointField
 __all__ = [
     "attribute_changes",
     "decisions",
+    "handovers",
+    "identities",
     "leads",
+    "merged_leads",
     "metadata",
+    "open_lead_details",
+    "open_leads",
     "orders",
     "outbox",
     "outcomes",
     "rescore",
+    "retractions",
+    "sessions",
     "stage_changes",
     "tasks",
     "touchpoints",
+    "visits",
 ]
 
 metadata = sa.MetaData(
@@ -72,19 +82,55 @@ attribute_changes = sa.Table(
     _whole("occurred_at"),
     _whole("recorded_at"),
     _text("value"),
+    _text("merged_from", null=True),
     sa.Index(None, "entity_id", "entity"),
 )
-"""One row per value that an attribute of a lead or account took; `value` is JSON."""
+"""One row per value that an attribute of a lead or account took; `value` is JSON. With `merged_from`: see `merged_leads`."""
+
+
+def _touchpoint() -> tuple[sa.Column[Any], ...]:
+    return _text("touchpoint_key", key=True), *(_touchpoint_column(field) for field in TOUCHPOINT_FIELDS)
+
 
 touchpoints = sa.Table(
     "touchpoints",
     metadata,
     _text("lead_id", key=True),
-    _text("touchpoint_key", key=True),
-    *(_touchpoint_column(field) for field in TOUCHPOINT_FIELDS),
+    *_touchpoint(),
+    _text("visitor_id", null=True),
+    _text("merged_from", null=True),
     sa.Index(None, "lead_id", "occurred_at", "recorded_at"),
+    sa.Index(None, "visitor_id"),
 )
-"""One row per touchpoint. The key is the hash of its id, or without one of its content and a counter of equal ones."""
+"""One row per touchpoint. The key is the hash of its id, or without one of its content and a counter of equal ones.
+
+With `visitor_id` it is a copy of a visit, with `merged_from` one of another lead's; what was sent stands where it was sent."""
+
+visits = sa.Table("visits", metadata, _text("visitor_id", key=True), *_touchpoint())
+"""One row per touchpoint of a visitor. Those of a visitor whom `identities` names are copied to the lead's touchpoints."""
+
+identities = sa.Table(
+    "identities",
+    metadata,
+    _text("lead_id", key=True),
+    _text("event_key", key=True),
+    _text("visitor_id"),
+    _whole("identified_at"),
+    _whole("recorded_at"),
+    sa.Index(None, "visitor_id"),
+    info={"same": ("visitor_id", "identified_at")},
+)
+"""Who a visitor turned out to be."""
+
+merged_leads = sa.Table(
+    "merged_leads",
+    metadata,
+    _text("lead_id", key=True),
+    _text("merged_into"),
+    _whole("recorded_at"),
+    sa.Index(None, "merged_into"),
+)
+"""Leads that became part of another one. What was and will be sent of them is copied to it."""
 
 stage_changes = sa.Table(
     "stage_changes",
@@ -97,9 +143,11 @@ stage_changes = sa.Table(
     _text("reason", null=True),
     _text("owner", null=True),
     _text("team", null=True),
+    _whole("retracted_at", null=True),
+    _text("merged_from", null=True),
     sa.Index(None, "lead_id", "occurred_at", "recorded_at"),
 )
-"""One row per transition, sales' verdicts among them."""
+"""One row per transition, sales' verdicts among them. From `retracted_at` on it is known to have been a mistake."""
 
 outcomes = sa.Table(
     "outcomes",
@@ -113,8 +161,36 @@ outcomes = sa.Table(
     _text("reason", null=True),
     _text("owner", null=True),
     _text("team", null=True),
+    *(_text(name, null=True) for name in ("need", "budget", "compatibility", "timing", "advice", "decided_by")),
+    _whole("retracted_at", null=True),
 )
-"""One row per verdict of sales, as it was given; each is a stage change, too."""
+"""One row per verdict of sales, as it was given, with what it was based on; each is a stage change, too."""
+
+retractions = sa.Table(
+    "retractions",
+    metadata,
+    _text("lead_id", key=True),
+    _text("outcome_key", key=True),
+    _text("retracts"),
+    _whole("recorded_at"),
+    _text("reason", null=True),
+    _text("decided_by", null=True),
+)
+"""One row per verdict that was taken back."""
+
+handovers = sa.Table(
+    "handovers",
+    metadata,
+    _text("lead_id", key=True),
+    _text("event_key", key=True),
+    _whole("queued_at"),
+    _whole("handed_over_at"),
+    _whole("first_contact_at", null=True),
+    _text("owner", null=True),
+    _whole("recorded_at"),
+    info={"same": ("queued_at", "handed_over_at")},
+)
+"""One row per hand-over to sales."""
 
 orders = sa.Table(
     "orders",
@@ -139,6 +215,55 @@ decisions = sa.Table(
 )
 """The last known decision per lead, as JSON, whatever `models.answers.decision` puts into one; `sequence` counts its
 changes."""
+
+open_leads = sa.Table(
+    "open_leads",
+    metadata,
+    _text("lead_id", key=True),
+    _text("account_id", null=True),
+    _text("owner", null=True),
+    _text("stage", null=True),
+    sa.Column("probability", sa.Double, nullable=True),
+    sa.Column("low", sa.Double, nullable=True),
+    sa.Column("high", sa.Double, nullable=True),
+    sa.Column("rank", sa.Double, nullable=False),
+    _text("tier", null=True),
+    _whole("within_capacity", null=True),
+    _text("not_scored", null=True),
+    sa.Column("difference", sa.Double, nullable=False),
+    _whole("last_touchpoint_at"),
+    _text("last_touchpoint", null=True),
+    _whole("snapshot_at"),
+    _text("searched"),
+    sa.Index(None, "rank", "lead_id"),
+    sa.Index(None, "owner", "rank"),
+    sa.Index(None, "difference", "lead_id"),
+    sa.Index(None, "last_touchpoint_at", "lead_id"),
+)
+"""One row per open lead, as it was scored last: what a list is filtered, ranked and searched by, and nothing else, so that
+reading all of them is cheap. `rank` is less the probability, so the best come first, and 1 where there is none; `difference` is
+what the probability changed by in a week, 0 where that is not known; `last_touchpoint_at` is 0 where there is none. `searched`
+holds what a search looks in, case-folded."""
+
+open_lead_details = sa.Table(
+    "open_lead_details",
+    metadata,
+    _text("lead_id", key=True),
+    _whole("snapshot_at"),
+    _text("details"),
+)
+"""The rest of an open lead, which only the rows on a page need: reasons, what changed, decision; JSON."""
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    _text("session_hash", key=True),
+    _text("key_id"),
+    _whole("created_at"),
+    _whole("expires_at"),
+    sa.Index(None, "expires_at"),
+)
+"""One row per person who is logged in on the pages: the hash of what the cookie holds, and whose key it was."""
 
 rescore = sa.Table(
     "rescore",

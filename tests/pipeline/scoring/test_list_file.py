@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.scoring.list_file import list_of, remember, write_list
+from models.presentation.list_file import write_list
+from pipeline.scoring.list_file import list_of, remember
 
 MOMENT = pd.Timestamp("2026-03-01", tz="UTC")
 HOSTILE = ["=HYPERLINK(1)", "+1", "-2+3", "@SUM(1)", "\t=1", "\r=1", " =1", "＝1", "\u00a0=1"]

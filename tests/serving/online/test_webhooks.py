@@ -21,14 +21,14 @@ from features.errors import LeadQualificationError
 from features.journeys import StageChangeRecord, TouchpointRecord
 from features.timeline import DAY_US
 from models.bundle import Bundle
-from serving.online import dispatcher as module
+from serving.contract.event_rows import ChangeRow, LeadRow, TouchpointRow
+from serving.online import open_leads
 from serving.online.dispatcher import Dispatcher
 from serving.online.webhooks import WebhookSettings
 from serving.scoring.scorer import Scorer
 from serving.store import schema
 from serving.store.connect import Store
 from serving.store.outbox import claim_events, list_events, retry_events
-from serving.store.records import ChangeRow, LeadRow, TouchpointRow
 from serving.store.rescoring import claim_leads, finish_leads, list_given_up
 from serving.store.writing import add_stage_changes, add_touchpoints
 from serving.store.writing_leads import put_leads
@@ -73,10 +73,12 @@ def dispatcher(store: Store, bundle: Bundle, crm: WebhookReceiver, clock: Clock)
     made.sender.close()
 
 
-def _dispatcher(store: Store, bundle: Bundle, crm: WebhookReceiver, clock: Clock, **settings: Any) -> Dispatcher:
-    wanted = WebhookSettings(crm.url, KEYS, attempts=3, **settings)
+def _dispatcher(
+    store: Store, bundle: Bundle, crm: WebhookReceiver, clock: Clock, sweep_minutes: float = 60.0
+) -> Dispatcher:
+    wanted = WebhookSettings(crm.url, KEYS, attempts=3)
     scorer = Scorer(bundle, "lead-qualification", "7")
-    return Dispatcher(store, lambda: scorer, wanted, clock)
+    return Dispatcher(store, lambda: scorer, wanted, sweep_minutes, clock)
 
 
 def _visit(store: Store, lead_id: str, now: int, count: int = 1, asset: str = "pricing") -> None:
@@ -306,14 +308,14 @@ BAD = "someone@example.org"
 def failing(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Let one lead's scores fail, as long as the list is not empty."""
     wanted = [True]
-    score = module.score_requests
+    score = open_leads.list_entries
 
-    def fails(bundle: Bundle, leads: Any, **options: Any) -> Any:
+    def fails(bundle: Bundle, leads: Any, earlier: Any, **options: Any) -> Any:
         if wanted and any(lead.journey.lead_id == BAD for lead in leads):
             raise ZeroDivisionError(BAD)
-        return score(bundle, leads, **options)
+        return score(bundle, leads, earlier, **options)
 
-    monkeypatch.setattr(module, "score_requests", fails)
+    monkeypatch.setattr(open_leads, "list_entries", fails)
     return wanted
 
 

@@ -1,0 +1,192 @@
+"""The list that people open, as an Excel file or as a CSV for a German Excel: its columns, and how they are written.
+
+Names in a CRM are hostile input: no text of it may become a formula when the file is opened.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+from urllib.parse import quote
+
+import pandas as pd
+import xlsxwriter
+
+__all__ = ["FORMATS", "REASONS", "WORDS", "ListedLead", "change_words", "list_frame", "write_list"]
+
+FORMATS = ("xlsx", "csv-de")
+REASONS = 3
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+BLANKS = " \u00a0\u2009\u202f\ufeff"
+WORDS = {
+    "en": {
+        "lead": "Lead", "account": "Account", "owner": "Owner", "link": "Link", "probability": "Probability (%)",
+        "low": "from (%)", "high": "to (%)", "tier": "Tier", "decision": "Decision", "reason": "Reason",
+        "touchpoint": "Last touchpoint", "touched": "Last touchpoint on", "change": "Since the last list",
+        "warnings": "Warnings",
+        "note": "Note", True: "within capacity", False: "beyond capacity", None: "not scored", "new": "new",
+        "tier_change": "tier {0} to {1}", "up": "{0} points more", "down": "{0} points less",
+        "unpromoted": "refused by the gate: for a look, not for decisions",
+    },
+    "de": {
+        "lead": "Lead", "account": "Firma", "owner": "Zuständig", "link": "Link", "probability": "Wahrscheinlichkeit (%)",
+        "low": "von (%)", "high": "bis (%)", "tier": "Stufe", "decision": "Entscheidung", "reason": "Grund",
+        "touchpoint": "Letzter Kontaktpunkt", "touched": "Letzter Kontaktpunkt am", "change": "Seit der letzten Liste",
+        "warnings": "Hinweise", "note": "Anmerkung", True: "innerhalb der Kapazität", False: "jenseits der Kapazität",
+        None: "nicht bewertet", "new": "neu", "tier_change": "Stufe {0} zu {1}",
+        "up": "{0} Punkte mehr", "down": "{0} Punkte weniger",
+        "unpromoted": "vom Gate abgelehnt: zum Ansehen, nicht zum Entscheiden",
+    },
+}  # fmt: skip
+
+
+class ListedLead(NamedTuple):
+    """What a list says of one lead.
+
+    Attributes
+    ----------
+    lead_id : str
+    account_id, owner : str
+        Empty: not known.
+    probability, low, high : float or None
+        In [0, 1]; None: not scored.
+    tier, not_scored : str
+        Empty: not scored; scored.
+    within_capacity : bool or None
+        None: no cut-off is known.
+    reasons : sequence of str
+        Strongest first; the first `REASONS` are shown.
+    touchpoint, touched : str
+        The last one, and its day as ISO 8601.
+    change : str
+        As `change_words` gives it; empty: nothing to compare with.
+    warnings : str
+        Codes.
+    """
+
+    lead_id: str
+    account_id: str
+    owner: str
+    probability: float | None
+    low: float | None
+    high: float | None
+    tier: str
+    not_scored: str
+    within_capacity: bool | None
+    reasons: Sequence[str]
+    touchpoint: str
+    touched: str
+    change: str
+    warnings: str
+
+
+def list_frame(
+    leads: Sequence[ListedLead], language: str, link: str | None = None, note: str | None = None
+) -> pd.DataFrame:
+    """Lay leads out for people; one row per lead, in their order, with headings in one language.
+
+    Parameters
+    ----------
+    leads : sequence of ListedLead
+    language : {"en", "de"}
+    link : str, optional
+        Address of a lead in the CRM, with ``{lead_id}`` in it.
+    note : str, optional
+        Of every row, one of the keys of `WORDS`: ``unpromoted``.
+    """
+    words, rows = WORDS[language], []
+    for lead in leads:
+        scored = lead.probability is not None
+        reasons = [*lead.reasons, *[""] * REASONS][:REASONS] if scored else [""] * REASONS
+        decision = "" if lead.within_capacity is None else words[lead.within_capacity]
+        rows.append(
+            {
+                words["lead"]: lead.lead_id,
+                **({} if note is None else {words["note"]: words[note]}),
+                words["account"]: lead.account_id,
+                words["owner"]: lead.owner,
+                words["link"]: "" if link is None else link.replace("{lead_id}", quote(lead.lead_id, safe="")),
+                words["probability"]: percent(lead.probability),
+                words["low"]: percent(lead.low),
+                words["high"]: percent(lead.high),
+                words["tier"]: lead.tier,
+                words["decision"]: decision if scored else f"{words[None]}: {lead.not_scored}",
+                **{f"{words['reason']} {n}": reason for n, reason in enumerate(reasons, start=1)},
+                words["touchpoint"]: lead.touchpoint,
+                words["touched"]: lead.touched,
+                words["change"]: lead.change,
+                words["warnings"]: lead.warnings,
+            }
+        )
+    return pd.DataFrame(rows, columns=list(rows[0]) if rows else [words["lead"]])
+
+
+def percent(share: float | None) -> int | None:
+    """Give whole percent, as the list shows them; None: not scored."""
+    return None if share is None else round(100 * share)
+
+
+def change_words(
+    now: tuple[float | None, str], before: tuple[float | None, str], words: Mapping[Any, str], *, tiers: bool = True
+) -> str:
+    """Say how a lead's tier and percent differ from before; empty: they don't.
+
+    Parameters
+    ----------
+    now, before : tuple of (float or None, str)
+        Probability and tier.
+    words : mapping
+        Of `WORDS`, in one language.
+    tiers : bool
+        False: the tier before is not known.
+    """
+    changes = []
+    if tiers and now[1] != before[1]:
+        changes.append(words["tier_change"].format(before[1] or "-", now[1] or "-"))
+    share, share_before = percent(now[0]), percent(before[0])
+    if share is not None and share_before is not None and share != share_before:
+        changes.append(words["up" if share > share_before else "down"].format(abs(share - share_before)))
+    return ", ".join(changes)
+
+
+def _safe(text: str) -> str:
+    """Keep a text from being a formula in whatever opens a CSV (OWASP, CSV injection): an apostrophe stands before it."""
+    return f"'{text}" if text.lstrip(BLANKS).startswith(FORMULA_STARTS) or text.startswith(FORMULA_STARTS) else text
+
+
+def write_list(rows: pd.DataFrame, out: Path | BinaryIO, form: str) -> None:
+    """Write a list as an Excel workbook (`xlsx`), or as `csv-de`: UTF-8 with its mark, semicolons, decimal commas."""
+    if form == "csv-de":
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
+        writer.writerow([_safe(str(name)) for name in rows.columns])
+        writer.writerows([_german(value) for value in row] for row in rows.astype(object).itertuples(index=False))
+        content = text.getvalue().encode("utf-8-sig")
+        if isinstance(out, Path):
+            out.write_bytes(content)
+        else:
+            out.write(content)
+        return
+    # Nothing is told apart by its looks: a text is a cell of text, whatever it begins with.
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    with xlsxwriter.Workbook(str(out) if isinstance(out, Path) else out, options) as book:
+        sheet, bold = book.add_worksheet("leads"), book.add_format({"bold": True})
+        for column, name in enumerate(rows.columns):
+            sheet.write_string(0, column, str(name), bold)
+            for number, value in enumerate(rows[name].astype(object), start=1):
+                if isinstance(value, str):
+                    sheet.write_string(number, column, value)
+                elif not pd.isna(value):
+                    sheet.write_number(number, column, value)
+        sheet.freeze_panes(1, 1)
+        sheet.autofilter(0, 0, len(rows), len(rows.columns) - 1)
+        sheet.autofit()
+
+
+def _german(value: Any) -> str:
+    if isinstance(value, str):
+        return _safe(value)
+    if pd.isna(value):
+        return ""
+    return str(int(value)) if float(value).is_integer() else str(float(value)).replace(".", ",")

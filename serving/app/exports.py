@@ -1,0 +1,71 @@
+"""Today's list as a file: the same leads in the same order as on the page, written as `pipeline.score` writes its lists."""
+
+import io
+from zoneinfo import ZoneInfo
+
+from features.timeline import from_micros
+from models.answers.warnings import LANGUAGES
+from models.presentation.list_file import WORDS, ListedLead, change_words, list_frame, write_list
+from serving.app.lead_list import filter_of
+from serving.app.web import Visit
+from serving.http.answers import Answer
+from serving.store.connect import Store
+from serving.store.open_leads import OpenLead, list_open_leads
+
+__all__ = ["MOST_ROWS", "export_answer"]
+
+MOST_ROWS = 10_000
+"""More than a person works; a list of that many takes seconds to write."""
+
+_TYPES = {
+    "xlsx": (b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"),
+    "csv": (b"text/csv; charset=utf-8", "csv-de"),
+}
+
+
+def export_answer(visit: Visit, store: Store, zone: ZoneInfo, link: str | None) -> Answer:
+    """Write the part of the list that the page shows, without its limit to one page.
+
+    Parameters
+    ----------
+    visit : Visit
+        Its query holds filter and order, and `format`: ``xlsx`` or ``csv``; anything else is ``xlsx``.
+    store : Store
+    zone : ZoneInfo
+        Of the days.
+    link : str or None
+        Address of a lead in the CRM, with ``{lead_id}`` in it.
+    """
+    wanted, _ = filter_of(visit.query)
+    ending = visit.query.get("format", "xlsx")
+    ending = ending if ending in _TYPES else "xlsx"
+    media_type, form = _TYPES[ending]
+    language = visit.language if visit.language in LANGUAGES else LANGUAGES[0]
+    with store.read() as connection:
+        leads = list_open_leads(connection, wanted, 0, MOST_ROWS).leads
+    file = io.BytesIO()
+    write_list(list_frame([_listed(lead, language, zone) for lead in leads], language, link), file, form)
+    name = f'attachment; filename="leads.{ending}"'.encode("ascii")
+    headers = ((b"content-disposition", name), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+    return Answer(file.getvalue(), headers=headers, media_type=media_type)
+
+
+def _listed(lead: OpenLead, language: str, zone: ZoneInfo) -> ListedLead:
+    now, before = (lead.probability, lead.tier or ""), (lead.probability_before, "")
+    touched = lead.last_touchpoint_at
+    return ListedLead(
+        lead.lead_id,
+        lead.account_id or "",
+        lead.owner or "",
+        lead.probability,
+        lead.low,
+        lead.high,
+        lead.tier or "",
+        lead.not_scored or "",
+        lead.within_capacity,
+        [reason["text"] for reason in lead.details["reasons"][language]],
+        lead.last_touchpoint or "",
+        "" if touched is None else from_micros(touched).astimezone(zone).date().isoformat(),
+        change_words(now, before, WORDS[language], tiers=False),
+        ";".join(lead.details["warnings"]),
+    )

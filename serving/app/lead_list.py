@@ -1,0 +1,229 @@
+"""The page of today's leads: which part of the list is asked for, and what each row says, in one language."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, get_args
+from zoneinfo import ZoneInfo
+
+from features.timeline import from_micros
+from models.presentation.catalogues import n_, words
+from serving.app.web import Visit, lead_address
+from serving.store.connect import Store
+from serving.store.open_leads import (
+    ORDERS,
+    ListFilter,
+    OpenLead,
+    Shown,
+    count_open_leads,
+    list_open_leads,
+    owners,
+)
+
+__all__ = ["ORDER_NAMES", "ROWS", "SHOWN_NAMES", "filter_of", "list_values", "row_of", "stage_name", "touchpoint_name"]
+
+ROWS = 25
+MOST_SEARCH = 200
+NOBODY = "-"
+"""Stands in an address for leads without an owner."""
+
+SHOWN_NAMES: Mapping[Shown, str] = {
+    "to_call": n_("To call"),
+    "accepted": n_("Accepted"),
+    "all": n_("All open leads"),
+}
+ORDER_NAMES = {
+    "probability": n_("Probability, highest first"),
+    "risen": n_("Risen most in a week"),
+    "fallen": n_("Fallen most in a week"),
+    "newest_touchpoint": n_("Last touchpoint, newest first"),
+    "oldest_touchpoint": n_("Last touchpoint, oldest first"),
+}
+NOT_SCORED = {
+    "too_little_data": n_("too little data for a number"),
+    "already_qualified": n_("already qualified"),
+    "disqualified": n_("disqualified"),
+    "objected": n_("objected to being scored"),
+    "not_yet_created": n_("new in the last 7 days"),
+    "not_yet_mql": n_("handed over in the last 7 days"),
+}
+STAGES = {
+    "inquiry": n_("inquiry"),
+    "mql": n_("marketing-qualified"),
+    "sal": n_("accepted by sales"),
+    "sales_qualified": n_("sales-qualified"),
+    "disqualified": n_("disqualified"),
+    "recycled": n_("recycled"),
+    "customer": n_("customer"),
+}
+KINDS = {
+    "page_view": n_("page view"),
+    "mail_open": n_("mail opened"),
+    "mail_click": n_("link in a mail clicked"),
+    "download": n_("download"),
+    "webinar": n_("webinar"),
+    "call": n_("call"),
+    "meeting": n_("meeting"),
+    "contact_form": n_("contact form"),
+    "trade_fair": n_("trade fair"),
+    "social_chat": n_("chat in social media"),
+    "form": n_("form"),
+    "chat": n_("chat"),
+}
+CHANNELS = {
+    "web": n_("website"),
+    "email": n_("email"),
+    "mail": n_("email"),
+    "phone": n_("phone"),
+    "event": n_("event"),
+    "social": n_("social media"),
+    "display": n_("display ads"),
+    "organic_search": n_("search engine"),
+    "paid_search": n_("paid search"),
+    "partner": n_("partner"),
+}
+
+
+def filter_of(query: Mapping[str, str]) -> tuple[ListFilter, int]:
+    """Read what part of the list is asked for; a value that is none of ours counts as not given.
+
+    Parameters
+    ----------
+    query : mapping of str to str
+
+    Returns
+    -------
+    filter : ListFilter
+    number : int
+        Of the page, from 1.
+
+    Examples
+    --------
+    >>> filter_of({"show": "all", "tier": "A", "page": "3", "order": "up"})
+    (ListFilter(shown='all', tier='A', owner=None, search='', order='probability'), 3)
+    """
+    number = query.get("page", "1")
+    shown: Any = query.get("show", "to_call")
+    owner = query.get("owner") or None
+    wanted = ListFilter(
+        shown=shown if shown in get_args(Shown) else "to_call",
+        tier=query["tier"] if query.get("tier") in ("A", "B", "C", "D") else None,
+        owner="" if owner == NOBODY else owner,
+        search=query.get("search", "").strip()[:MOST_SEARCH],
+        order=query["order"] if query.get("order") in ORDERS else "probability",
+    )
+    valid = number.isascii() and number.isdecimal() and len(number) < 7
+    return wanted, max(int(number), 1) if valid else 1
+
+
+def list_values(visit: Visit, store: Store, zone: ZoneInfo, link: str | None, now: int) -> dict[str, Any]:
+    """Give what the template of the list shows.
+
+    Parameters
+    ----------
+    visit : Visit
+        Its query holds filter, order and page.
+    store : Store
+    zone : ZoneInfo
+        Of the days.
+    link : str or None
+        Address of a lead in the CRM, with ``{lead_id}`` in it.
+    now : int
+        UTC microseconds.
+    """
+    wanted, number = filter_of(visit.query)
+    with store.read() as connection:
+        part = list_open_leads(connection, wanted, (number - 1) * ROWS, ROWS)
+        counts, people = count_open_leads(connection), owners(connection)
+    pages = max(-(-part.total // ROWS), 1)
+    return {
+        "rows": [row_of(lead, visit.language, zone, link, now) for lead in part.leads],
+        "total": part.total,
+        "first": (number - 1) * ROWS + 1,
+        "counts": counts,
+        "wanted": wanted,
+        "owners": people,
+        "nobody": NOBODY,
+        "shown_names": SHOWN_NAMES,
+        "order_names": ORDER_NAMES,
+        "shown_links": {name: visit.address(show=name, page=None, done=None, lang=None) for name in SHOWN_NAMES},
+        "previous": visit.address(page=number - 1, done=None, lang=None) if number > 1 else None,
+        "next": visit.address(page=number + 1, done=None, lang=None) if number < pages else None,
+        "number": number,
+        "pages": pages,
+        "today": from_micros(now).astimezone(zone).date(),
+        "exports": {
+            form: visit.address_of("/app/export", format=form, page=None, done=None) for form in ("xlsx", "csv")
+        },
+    }
+
+
+def row_of(lead: OpenLead, language: str, zone: ZoneInfo, link: str | None, now: int) -> dict[str, Any]:
+    """Give what is shown of one lead of the list."""
+    say = words(language)
+    details = lead.details
+    change = details["change"].get(language)
+    last = details["last_touchpoint"] or {}
+    return {
+        "lead_id": lead.lead_id,
+        "address": lead_address(lead.lead_id),
+        "account": lead.account_id,
+        "owner": lead.owner,
+        "link": None if link is None else crm_link(link, lead.lead_id),
+        "probability": lead.probability,
+        "low": lead.low,
+        "high": lead.high,
+        "tier": lead.tier,
+        "not_scored": None if lead.not_scored is None else say.say(NOT_SCORED.get(lead.not_scored, lead.not_scored)),
+        "decision": details["decision"],
+        "stage": lead.stage,
+        "reasons": details["reasons"].get(language, []),
+        "difference": _difference(lead),
+        "is_news": None if change is None or change["not_scored"] is None else _why_new(change["not_scored"], language),
+        "change": change["reasons"][:1] if change is not None and _difference(lead) not in (None, 0.0) else [],
+        "touched": None if lead.last_touchpoint_at is None else from_micros(lead.last_touchpoint_at).astimezone(zone),
+        "touched_days": None if lead.last_touchpoint_at is None else _days(lead.last_touchpoint_at, now, zone),
+        "touchpoint": touchpoint_name(lead.last_touchpoint, last.get("asset"), language),
+    }
+
+
+def crm_link(link: str, lead_id: str) -> str:
+    """Fill in a lead's id."""
+    from urllib.parse import quote
+
+    return link.replace("{lead_id}", quote(lead_id, safe="", errors="replace"))
+
+
+def touchpoint_name(kind: str | None, asset: str | None, language: str) -> str:
+    """Name a touchpoint as people do: what it was, and of which page or file."""
+    if kind is None:
+        return ""
+    name = words(language).say(KINDS[kind]) if kind in KINDS else kind.replace("_", " ")
+    return f"{name}: {asset.replace('_', ' ')}" if asset else name
+
+
+def stage_name(stage: str, language: str) -> str:
+    """Name a stage as people do."""
+    return words(language).say(STAGES[stage]) if stage in STAGES else stage
+
+
+def channel_name(channel: str | None, language: str) -> str:
+    """Name a channel as people do; empty: not known."""
+    if channel is None:
+        return ""
+    return words(language).say(CHANNELS[channel]) if channel in CHANNELS else channel.replace("_", " ")
+
+
+def _why_new(why: str, language: str) -> str:
+    return words(language).say(NOT_SCORED[why]) if why in NOT_SCORED else why
+
+
+def _difference(lead: OpenLead) -> float | None:
+    """Give the change in a week as far as whole points show it."""
+    if lead.probability is None or lead.probability_before is None:
+        return None
+    return (round(100 * lead.probability) - round(100 * lead.probability_before)) / 100
+
+
+def _days(at: int, now: int, zone: ZoneInfo) -> int:
+    days: dt.timedelta = from_micros(now).astimezone(zone).date() - from_micros(at).astimezone(zone).date()
+    return days.days

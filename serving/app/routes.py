@@ -1,0 +1,270 @@
+"""Handlers of the pages: who asks, what they may, and which page answers, on threads of their own."""
+
+import datetime as dt
+import logging
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import anyio
+from starlette.requests import Request
+
+from features.timeline import to_micros
+from models.presentation.catalogues import words
+from models.presentation.rendering import STATIC
+from serving.access.guard import KEY, Guard
+from serving.app import verdicts
+from serving.app.exports import export_answer
+from serving.app.lead_list import list_values
+from serving.app.lead_page import lead_values
+from serving.app.model_page import model_values
+from serving.app.visitors import Visitor, check_token, find_visitor, log_in, log_out
+from serving.app.web import STATIC_FOLDER, Visit, page, read_fields, redirect
+from serving.contract.errors import RequestError
+from serving.contract.routes import APP_STATIC, MATCH
+from serving.http.answers import Answer, Handler, Receive, Scope
+from serving.http.bodies import read_body
+from serving.online.routes import Online, online
+from serving.store.connect import StoreUnavailableError
+from serving.store.rescoring import count_leads
+
+__all__ = ["CRM_LINK", "handlers"]
+
+CRM_LINK = "LEAD_CRM_LINK"
+"""Address of a lead in the CRM, with ``{lead_id}`` in it."""
+
+FORM = "application/x-www-form-urlencoded"
+THREADS = 2
+_log = logging.getLogger("bentoml.lead_qualification.app")
+
+Work = Callable[["_Call"], Answer]
+
+
+class _Call:
+    """One admitted request: who asks for what, at which moment."""
+
+    def __init__(
+        self, visit: Visit, visitor: Visitor | None, fields: Mapping[str, str], parts: Online, now: int
+    ) -> None:
+        self.visit, self.visitor, self.fields, self.parts, self.now = visit, visitor, fields, parts, now
+        self.lead_id: str | None = None
+        self.client = ""
+
+    def page(self, name: str, **values: Any) -> Answer:
+        may_decide = self.visitor is not None and self.visitor.may("decide")
+        return page(self.visit, name, visitor=self.visitor, may_decide=may_decide, **values)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.parts.scorer().bundle.catalog.params.time_zone)
+
+
+def handlers(guard: Guard | None, header: str | None) -> dict[str, Handler]:
+    """Make them, by the names of `serving.contract.routes.ROUTES`.
+
+    Parameters
+    ----------
+    guard : Guard or None
+        Knows the keys; None: this service needs none.
+    header : str or None
+        In which a proxy names the user, as `serving.access.user_header.user_header` gives it.
+    """
+
+    def handler(work: Work) -> Handler:
+        async def handle(scope: Scope, receive: Receive) -> Answer:
+            return await _answer(scope, receive, work, guard, header)
+
+        return handle
+
+    def log_in_page(call: _Call) -> Answer:
+        return _log_in(call, guard)
+
+    made = {
+        "leads": handler(_leads),
+        "lead": handler(_lead),
+        "export": handler(_export),
+        "model": handler(_model),
+        "decide": handler(_decide),
+        "log in": handler(log_in_page),
+        "log out": handler(_log_out),
+        **{f"static {file}": _static(file) for file in APP_STATIC},
+    }
+    return {f"app {name}": handle for name, handle in made.items()}
+
+
+def _static(file: str) -> Handler:
+    folder = STATIC if (STATIC / file).exists() else STATIC_FOLDER
+    content = (folder / file).read_bytes()
+    headers = ((b"cache-control", b"max-age=300"), (b"x-content-type-options", b"nosniff"))
+
+    async def handle(scope: Scope, receive: Receive) -> Answer:
+        return Answer(content, headers=headers, media_type=b"text/css; charset=utf-8")
+
+    return handle
+
+
+async def _answer(scope: Scope, receive: Receive, work: Work, guard: Guard | None, header: str | None) -> Answer:
+    visit, needs = Visit(scope), scope[MATCH].route.needs
+    fields: Mapping[str, str] = {}
+    try:
+        if scope["method"] == "POST":
+            async with read_body(Request(scope, receive), FORM) as body:
+                fields = read_fields(body.decode("utf-8", "replace"))
+        return await _in_thread(lambda: _worked(scope, visit, fields, needs, work, guard, header))
+    except RequestError as error:
+        return _refused(visit, error)
+    except StoreUnavailableError as error:
+        _log.warning("%s", error)
+        return _refused(visit, RequestError(503, "store_unavailable", str(error)))
+
+
+def _worked(
+    scope: Scope,
+    visit: Visit,
+    fields: Mapping[str, str],
+    needs: str,
+    work: Work,
+    guard: Guard | None,
+    header: str | None,
+) -> Answer:
+    now, parts = to_micros(dt.datetime.now(dt.UTC)), online()
+    visitor = find_visitor(visit, parts.store, guard, header, now)
+    if scope["method"] == "POST":
+        check_token(visit, fields.get("token", ""))
+    if needs != "open":
+        if visitor is None:
+            return redirect(visit, "/app/log_in?" + _to(visit))
+        if visitor.key is not None and guard is not None:
+            scope[KEY] = visitor.key
+            if guard.count(visitor.key) > 0.0:
+                raise RequestError(429, "too_many_requests", "this key has used up what it may do in a minute.")
+        if not visitor.may(needs):
+            raise RequestError(403, "missing_scope", f"the key needs the scope {needs}.")
+    call = _Call(visit, visitor, fields, parts, now)
+    call.lead_id = scope[MATCH].lead_id
+    call.client = str((scope.get("client") or ("",))[0])
+    return work(call)
+
+
+def _to(visit: Visit) -> str:
+    from urllib.parse import urlencode
+
+    return urlencode({"to": visit.address()})
+
+
+async def _in_thread(work: Callable[[], Answer]) -> Answer:
+    limiter = online().pages
+    if limiter.statistics().tasks_waiting >= 256:
+        raise RequestError(503, "too_busy", "too many pages are asked for at once.")
+    return await anyio.to_thread.run_sync(work, limiter=limiter)
+
+
+def _leads(call: _Call) -> Answer:
+    link = os.environ.get(CRM_LINK) or None
+    values = list_values(call.visit, call.parts.store, call.zone, link, call.now)
+    with call.parts.store.read() as connection:
+        waiting = count_leads(connection, call.now)["waiting"]
+    notice = verdicts.notice(call.visit.query, call.visit.language)
+    label_days = call.parts.scorer().bundle.label_days
+    return call.page("leads.html", area="leads", notice=notice, waiting=waiting, label_days=label_days, **values)
+
+
+def _lead(call: _Call, error: RequestError | None = None, given: Mapping[str, str] | None = None) -> Answer:
+    lead_id = call.lead_id or ""
+    link = os.environ.get(CRM_LINK) or None
+    values = lead_values(call.parts.store, call.parts.scorer(), lead_id, call.visit.language, call.zone, link, call.now)
+    notice = verdicts.notice(call.visit.query, call.visit.language)
+    form = verdicts.form_values(given or {}, error, call.visit.language)
+    status = 200 if error is None else error.status
+    code = None if error is None else error.code
+    return call.page("lead.html", area="lead", status=status, code=code, notice=notice, form=form, **values)
+
+
+def _export(call: _Call) -> Answer:
+    return export_answer(call.visit, call.parts.store, call.zone, os.environ.get(CRM_LINK) or None)
+
+
+def _model(call: _Call) -> Answer:
+    return call.page(
+        "model.html", area="model", **model_values(call.parts.scorer(), call.parts.store, call.visit.language, call.now)
+    )
+
+
+def _decide(call: _Call) -> Answer:
+    name = "" if call.visitor is None else call.visitor.name
+    try:
+        done = verdicts.decide(call.parts, call.fields, name, call.now)
+    except RequestError as error:
+        if error.status >= 500 or not call.fields.get("lead_id"):
+            raise
+        call.lead_id = call.fields["lead_id"]
+        call.visit.path = f"/app/leads/{call.lead_id}"
+        return _lead(call, error, call.fields)
+    return redirect(call.visit, verdicts.address_after(call.fields.get("to", "/app"), done))
+
+
+def _log_in(call: _Call, guard: Guard | None) -> Answer:
+    to = call.fields.get("to") or call.visit.query.get("to") or "/app"
+    if guard is None or (call.visitor is not None and not call.fields):
+        return redirect(call.visit, "/app")
+    if not call.fields:
+        return call.page("log_in.html", area="log in", error=None, to=to)
+    say = words(call.visit.language)
+    try:
+        log_in(call.visit, call.parts.store, guard, call.fields.get("key", ""), call.client, call.now)
+    except RequestError as error:
+        texts = {
+            429: say.gettext("There were too many attempts. Wait a minute, and try again."),
+            403: say.gettext("This key may not look at these pages. Ask for one with the scope “view”."),
+        }
+        text = texts.get(error.status) or say.gettext("This key is not valid. Check that it was copied as a whole.")
+        return call.page("log_in.html", area="log in", status=error.status, code=error.code, error=text, to=to)
+    return redirect(call.visit, to)
+
+
+def _log_out(call: _Call) -> Answer:
+    log_out(call.visit, call.parts.store)
+    return redirect(call.visit, "/app/log_in", ends=True)
+
+
+def _refused(visit: Visit, error: RequestError) -> Answer:
+    """Say on a page what was refused, and what to do now."""
+    say = words(visit.language)
+    texts: dict[str, tuple[str, str]] = {
+        "not_local": (
+            say.gettext("Not from here"),
+            say.gettext(
+                "Without keys, these pages open only on the machine itself, at http://127.0.0.1. Whoever runs the service can "
+                "make keys, and require them with LEAD_REQUIRE_KEYS=always."
+            ),
+        ),
+        "wrong_form": (
+            say.gettext("This page was too old"),
+            say.gettext("Nothing was changed. Open the page again, and repeat what you did."),
+        ),
+        "missing_scope": (
+            say.gettext("Your key may not do this"),
+            say.gettext("Nothing was changed. Ask whoever runs this service for a key with the scope “decide”."),
+        ),
+        "too_many_requests": (
+            say.gettext("Too many requests"),
+            say.gettext("Your key has used up what it may do in a minute. Wait a little, and open the page again."),
+        ),
+        "unknown_lead": (
+            say.gettext("No such lead"),
+            say.gettext("Nothing is known of this lead. It may have been merged into another one, or deleted."),
+        ),
+        "store_unavailable": (
+            say.gettext("The list can’t be read at the moment"),
+            say.gettext(
+                "The store does not answer. Try again in a minute; if it persists, tell whoever runs this service."
+            ),
+        ),
+    }
+    other = (say.gettext("That did not work"), say.gettext("Nothing was changed. Go back, and try again."))
+    heading, text = texts.get(error.code, other)
+    return page(
+        visit, "message.html", status=error.status, code=error.code, heading=heading, text=text, area="",
+        next_address="/app", next_text=say.gettext("To today’s leads"),
+    )  # fmt: skip

@@ -1,0 +1,135 @@
+"""What sales decides on the pages: accept, reject, the check after a talk, undo; written as `POST /outcomes` would be."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from features.timeline import from_micros
+from models.presentation.catalogues import n_, words
+from serving.contract.errors import RequestError
+from serving.online.intake import accept
+from serving.online.routes import Online
+
+__all__ = ["QUESTIONS", "REASONS", "VERDICTS", "Done", "address_after", "decide", "form_values", "notice"]
+
+MOST_REASON = 200
+
+REASONS = {
+    "no_need": n_("no need"),
+    "no_budget": n_("no budget"),
+    "too_early": n_("too early"),
+    "no_decision_maker": n_("no decision-maker"),
+    "does_not_fit": n_("our product does not fit"),
+    "competitor": n_("bought elsewhere"),
+    "not_reached": n_("not reached"),
+    "no_real_lead": n_("no real lead"),
+}
+"""Why a lead is rejected: what is stored, and its words."""
+
+VERDICTS = {
+    "sales_qualified": n_("Qualified: there is a real need"),
+    "recycled": n_("Later: back to marketing"),
+    "disqualified": n_("Rejected: not worth another call"),
+}
+QUESTIONS = {
+    "need": n_("Is there a need that we can solve?"),
+    "budget": n_("Are cost and budget settled?"),
+    "compatibility": n_("Does our product fit their systems?"),
+    "timing": n_("Do they want it within our time frame?"),
+}
+ANSWERS = {"yes": n_("yes"), "no": n_("no"), "open": n_("open")}
+SAID = {
+    "sal": n_("Accepted: {lead}"),
+    "sales_qualified": n_("Qualified: {lead}"),
+    "disqualified": n_("Rejected: {lead}"),
+    "recycled": n_("Back to marketing: {lead}"),
+    "undone": n_("Taken back: {lead}"),
+}
+
+
+class Done(NamedTuple):
+    """What was decided about which lead, and under which id it can be taken back."""
+
+    what: str
+    lead_id: str
+    outcome_id: str
+
+
+def decide(parts: Online, fields: Mapping[str, str], name: str, now: int) -> Done:
+    """Write a verdict, and bring the list up to date at once.
+
+    Parameters
+    ----------
+    parts : Online
+        Store, scorer and dispatcher of this process.
+    fields : mapping of str to str
+        The form.
+    name : str
+        Of whoever decides; empty: not known.
+    now : int
+        UTC microseconds.
+
+    Raises
+    ------
+    RequestError
+        422, with the form's field that is wrong; or what `POST /outcomes` would answer.
+    """
+    lead_id, what = fields.get("lead_id", ""), fields.get("do", "")
+    if not lead_id:
+        raise RequestError(422, "missing_field", "no lead is named.", "lead_id")
+    outcome = "sal" if what == "sal" else fields.get("outcome", "")
+    if outcome not in SAID or outcome == "undone":
+        raise RequestError(422, "invalid_value", "no verdict is chosen.", "outcome")
+    verdict: dict[str, Any] = {
+        "lead_id": lead_id,
+        "outcome": outcome,
+        "outcome_id": f"page-{uuid.uuid4()}",
+        "occurred_at": from_micros(now).isoformat(),
+    }
+    if outcome in ("disqualified", "recycled"):
+        reason = fields.get("other", "").strip() or REASONS.get(fields.get("reason", ""), "")
+        if not reason:
+            raise RequestError(422, "missing_field", "no reason is given.", "reason")
+        verdict["reason"] = reason[:MOST_REASON]
+    if name:
+        verdict["owner"] = name
+    accept(parts.store, "outcomes", json.dumps({"outcomes": [verdict]}).encode(), now, parts.scorer().bundle.catalog)
+    parts.dispatcher.score_now([lead_id])
+    return Done(outcome, lead_id, verdict["outcome_id"])
+
+
+def address_after(to: str, done: Done) -> str:
+    """Give the page to go back to, with what was done in its query."""
+    path, _, query = to.partition("?")
+    said = urlencode({"done": done.what, "lead": done.lead_id, "undo": done.outcome_id}, errors="replace")
+    return f"{path}?{query}&{said}" if query else f"{path}?{said}"
+
+
+def notice(query: Mapping[str, str], language: str) -> dict[str, Any] | None:
+    """Give what a page says of the decision before; None: there was none."""
+    what, lead_id = query.get("done", ""), query.get("lead", "")
+    if what not in SAID or not lead_id:
+        return None
+    return {"text": words(language).say(SAID[what]).format(lead=lead_id), "lead_id": lead_id, "undo": None}
+
+
+def form_values(given: Mapping[str, str], error: RequestError | None, language: str) -> dict[str, Any]:
+    """Give the fields of the form of a lead's page, as they were filled in, and what is wrong with one of them."""
+    say = words(language)
+    texts = {
+        "outcome": say.gettext("Choose what became of the lead."),
+        "reason": say.gettext("Choose a reason, or write one: marketing learns from it."),
+    }
+    other = say.gettext("This was not accepted. Check what is filled in, and try again.")
+    field = None if error is None else error.field if error.field in texts else "outcome"
+    return {
+        "given": given,
+        "field": field,
+        "error": None if field is None else texts.get(error.field or "", other) if error is not None else None,
+        "reasons": {name: say.say(text) for name, text in REASONS.items()},
+        "verdicts": {name: say.say(text) for name, text in VERDICTS.items()},
+        "questions": {name: say.say(text) for name, text in QUESTIONS.items()},
+        "answers": {name: say.say(text) for name, text in ANSWERS.items()},
+    }

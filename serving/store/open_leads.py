@@ -1,0 +1,256 @@
+"""The list of open leads: one row per lead, kept up to date with each score, and read by pages."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import sqlalchemy as sa
+
+from serving.store import schema
+from serving.store.writing import chunks, insert
+
+__all__ = [
+    "ORDERS",
+    "ListFilter",
+    "ListPage",
+    "OpenLead",
+    "Shown",
+    "accounts_of",
+    "count_open_leads",
+    "drop_open_leads",
+    "list_open_leads",
+    "newest_owners",
+    "open_lead",
+    "owners",
+    "put_open_leads",
+]
+
+Shown = Literal["to_call", "accepted", "all"]
+MOST_OWNERS = 200
+
+_TABLE = schema.open_leads
+ORDERS: Mapping[str, tuple[sa.ColumnElement[Any], ...]] = {
+    "probability": (_TABLE.c.rank, _TABLE.c.lead_id),
+    "risen": (_TABLE.c.difference.desc(), _TABLE.c.lead_id.desc()),
+    "fallen": (_TABLE.c.difference, _TABLE.c.lead_id),
+    "newest_touchpoint": (_TABLE.c.last_touchpoint_at.desc(), _TABLE.c.lead_id.desc()),
+    "oldest_touchpoint": (_TABLE.c.last_touchpoint_at, _TABLE.c.lead_id),
+}
+"""By what a list may be ordered; each is an index."""
+
+
+class OpenLead(NamedTuple):
+    """One open lead, as it was scored last.
+
+    Attributes
+    ----------
+    lead_id : str
+    account_id, owner : str or None
+    stage : str or None
+        The newest stage that says where it stands with sales: ``mql`` or ``sal``.
+    probability, low, high : float or None
+        None: not scored.
+    tier, not_scored : str or None
+    within_capacity : bool or None
+        None: no cut-off is known, or it is not scored.
+    probability_before : float or None
+        A week before `snapshot_at`.
+    last_touchpoint_at : int or None
+        UTC microseconds.
+    last_touchpoint : str or None
+        What it was.
+    snapshot_at : int
+        UTC microseconds.
+    details : mapping
+        JSON values: ``reasons``, ``change``, ``decision``, ``warnings``.
+    """
+
+    lead_id: str
+    account_id: str | None
+    owner: str | None
+    stage: str | None
+    probability: float | None
+    low: float | None
+    high: float | None
+    tier: str | None
+    not_scored: str | None
+    within_capacity: bool | None
+    probability_before: float | None
+    last_touchpoint_at: int | None
+    last_touchpoint: str | None
+    snapshot_at: int
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ListFilter:
+    """Which open leads, and in which order.
+
+    Attributes
+    ----------
+    shown : str
+        ``to_call``: within capacity, or where no cut-off is known all that are scored; ``accepted``: those that sales took
+        over; ``all``.
+    tier, owner : str or None
+        Only these; None: any. An empty `owner`: those without one.
+    search : str
+        In lead, account or owner, whatever the case; empty: no search.
+    order : str
+        One of `ORDERS`.
+    """
+
+    shown: Shown = "to_call"
+    tier: str | None = None
+    owner: str | None = None
+    search: str = ""
+    order: str = "probability"
+
+
+class ListPage(NamedTuple):
+    """A part of the list, and how many leads the filter lets through."""
+
+    leads: list[OpenLead]
+    total: int
+
+
+def put_open_leads(connection: sa.Connection, leads: Sequence[OpenLead]) -> None:
+    """Write leads into the list, or bring them up to date there; what was scored for a later moment stays.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction of `Store.write`.
+    leads : sequence of OpenLead
+        Each once.
+    """
+    for chunk in chunks(sorted(leads, key=lambda lead: lead.lead_id)):
+        _put(connection, _TABLE, [_row(lead) for lead in chunk])
+        details = [
+            {"lead_id": lead.lead_id, "snapshot_at": lead.snapshot_at, "details": json.dumps(lead.details)}
+            for lead in chunk
+        ]
+        _put(connection, schema.open_lead_details, details)
+
+
+def _put(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    statement = insert(connection, table)
+    news = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
+    is_newer = statement.excluded.snapshot_at >= table.c.snapshot_at
+    connection.execute(statement.on_conflict_do_update(index_elements=["lead_id"], set_=news, where=is_newer), rows)
+
+
+def drop_open_leads(connection: sa.Connection, lead_ids: Sequence[str]) -> None:
+    """Take leads off the list: they are closed, or outside the model's population."""
+    for chunk in chunks(sorted(lead_ids)):
+        for table in (_TABLE, schema.open_lead_details):
+            connection.execute(sa.delete(table).where(table.c.lead_id.in_(chunk)))
+
+
+def _row(lead: OpenLead) -> dict[str, Any]:
+    before, now = lead.probability_before, lead.probability
+    row = {name: value for name, value in lead._asdict().items() if name in _TABLE.c}
+    return {
+        **row,
+        "rank": 1.0 if now is None else -now,
+        "within_capacity": None if lead.within_capacity is None else int(lead.within_capacity),
+        "difference": 0.0 if before is None or now is None else now - before,
+        "last_touchpoint_at": lead.last_touchpoint_at or 0,
+        "searched": _folded("\n".join(filter(None, (lead.lead_id, lead.account_id, lead.owner)))),
+    }
+
+
+def list_open_leads(connection: sa.Connection, wanted: ListFilter, first: int, most: int) -> ListPage:
+    """Read a part of the list.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction of `Store`.
+    wanted : ListFilter
+    first, most : int
+        0-based position of the first one, and how many at most.
+    """
+    where = _where(wanted)
+    total = int(connection.execute(sa.select(sa.func.count()).select_from(_TABLE).where(*where)).scalar_one())
+    keys = sa.select(_TABLE.c.lead_id).where(*where).order_by(*ORDERS[wanted.order]).offset(first).limit(most)
+    lead_ids = list(connection.execute(keys).scalars())
+    rows = {lead.lead_id: lead for chunk in chunks(lead_ids) for lead in _read(connection, chunk)}
+    return ListPage([rows[lead_id] for lead_id in lead_ids], total)
+
+
+def open_lead(connection: sa.Connection, lead_id: str) -> OpenLead | None:
+    """Read one lead of the list; None: it is not on it."""
+    return next(iter(_read(connection, [lead_id])), None)
+
+
+def count_open_leads(connection: sa.Connection) -> dict[str, int]:
+    """Count the list by what is shown of it."""
+    count = sa.select(sa.func.count()).select_from(_TABLE)
+    shown: tuple[Shown, ...] = ("to_call", "accepted", "all")
+    return {name: int(connection.execute(count.where(*_where(ListFilter(name)))).scalar_one()) for name in shown}
+
+
+def owners(connection: sa.Connection) -> list[str]:
+    """List who owns open leads, at most so many that a person can choose from; in alphabetical order."""
+    query = sa.select(_TABLE.c.owner).where(_TABLE.c.owner.is_not(None)).distinct().limit(MOST_OWNERS)
+    return sorted(connection.execute(query).scalars(), key=str.casefold)
+
+
+def newest_owners(connection: sa.Connection, lead_ids: Sequence[str]) -> dict[str, str]:
+    """Give the owner in the newest stage change of each lead that names one."""
+    table, people = schema.stage_changes, dict[str, str]()
+    for chunk in chunks(lead_ids):
+        query = sa.select(table.c.lead_id, table.c.owner).where(table.c.lead_id.in_(chunk), table.c.owner.is_not(None))
+        for lead_id, owner in connection.execute(query.order_by(table.c.occurred_at, table.c.recorded_at)):
+            people[lead_id] = owner
+    return people
+
+
+def accounts_of(connection: sa.Connection, lead_ids: Sequence[str]) -> dict[str, str]:
+    """Give the account of each lead that has one."""
+    table, accounts = schema.leads, dict[str, str]()
+    for chunk in chunks(lead_ids):
+        query = sa.select(table.c.lead_id, table.c.account_id).where(table.c.lead_id.in_(chunk))
+        accounts |= {
+            row.lead_id: row.account_id for row in connection.execute(query.where(table.c.account_id.is_not(None)))
+        }
+    return accounts
+
+
+def _where(wanted: ListFilter) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = []
+    if wanted.shown == "to_call":
+        # What a filter leaves out by capacity lies behind the cut-off, so the index by rank finds the first ones at once
+        conditions += [_TABLE.c.rank <= 0.0, _TABLE.c.within_capacity.is_distinct_from(0)]
+    elif wanted.shown == "accepted":
+        conditions.append(_TABLE.c.stage == "sal")
+    if wanted.tier is not None:
+        conditions.append(_TABLE.c.tier == wanted.tier)
+    if wanted.owner is not None:
+        conditions.append(_TABLE.c.owner == wanted.owner if wanted.owner else _TABLE.c.owner.is_(None))
+    if wanted.search:
+        conditions.append(_TABLE.c.searched.contains(_folded(wanted.search), autoescape=True))
+    return conditions
+
+
+def _folded(text: str) -> str:
+    return text.casefold()
+
+
+def _read(connection: sa.Connection, lead_ids: Sequence[str]) -> list[OpenLead]:
+    details = schema.open_lead_details
+    query = sa.select(_TABLE, details.c.details).join(details, details.c.lead_id == _TABLE.c.lead_id)
+    leads = []
+    for row in connection.execute(query.where(_TABLE.c.lead_id.in_(lead_ids))).mappings():
+        values: dict[str, Any] = {name: row.get(name) for name in OpenLead._fields}
+        content = json.loads(row["details"])
+        capacity = row["within_capacity"]
+        values |= {
+            "details": content,
+            "within_capacity": None if capacity is None else bool(capacity),
+            "probability_before": content.get("probability_before"),
+            "last_touchpoint_at": row["last_touchpoint_at"] or None,
+        }
+        leads.append(OpenLead(**values))
+    return leads
