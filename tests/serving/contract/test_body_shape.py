@@ -159,7 +159,7 @@ def test_the_bounds_are_those_of_the_schemas() -> None:
         depth=6,
         members=limits.MAX_ATTRIBUTES,
         text=limits.MAX_TEXT,
-        record=len('{"ordered_at":"2026-01-05T10:00Z"}'),
+        record=len('{"lead_id":"L"}'),  # a lead that is sent with nothing else
     )
 
 
