@@ -11,6 +11,7 @@ from models.presentation.catalogues import n_, words
 from serving.contract.errors import RequestError
 from serving.online.intake import accept
 from serving.online.routes import Online
+from serving.store.lead_record import is_known
 
 __all__ = ["QUESTIONS", "REASONS", "VERDICTS", "Done", "address_after", "decide", "form_values", "notice"]
 
@@ -79,6 +80,9 @@ def decide(parts: Online, fields: Mapping[str, str], name: str, now: int) -> Don
     lead_id, what = fields.get("lead_id", ""), fields.get("do", "")
     if not lead_id:
         raise RequestError(422, "missing_field", "no lead is named.", "lead_id")
+    with parts.store.read() as connection:
+        if not is_known(connection, lead_id):
+            raise RequestError(404, "unknown_lead", "nothing is known of this lead.", "lead_id")
     outcome = "sal" if what == "sal" else fields.get("outcome", "")
     if outcome not in SAID or outcome == "undone":
         raise RequestError(422, "invalid_value", "no verdict is chosen.", "outcome")

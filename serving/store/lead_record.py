@@ -12,7 +12,7 @@ from serving.store import schema
 from serving.store.reading import account_members
 from serving.store.writing import chunks
 
-__all__ = ["LeadRecord", "StageChange", "Verdict", "read_record"]
+__all__ = ["LeadRecord", "StageChange", "Verdict", "is_known", "read_record"]
 
 MOST = 200
 WITH_SALES = ("mql", "sal")
@@ -66,6 +66,12 @@ class LeadRecord:
     verdicts: Sequence[Verdict]
     colleague_titles: Mapping[str, Mapping[str, Any]]
     budget: Any
+
+
+def is_known(connection: sa.Connection, lead_id: str) -> bool:
+    """Tell whether anything is known of a lead."""
+    table = schema.leads
+    return connection.execute(sa.select(table.c.lead_id).where(table.c.lead_id == lead_id)).first() is not None
 
 
 def read_record(connection: sa.Connection, lead_id: str) -> LeadRecord:
