@@ -8,7 +8,7 @@ import argparse
 import datetime as dt
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,28 +20,35 @@ from features.errors import LeadQualificationError
 from features.timeline import to_micros
 from serving.online.export_types import Declared, SetAside, bundle_with_types, declare, types_of
 from serving.store.connect import Store, store_url
-from serving.store.export import account_ids, rows_of
+from serving.store.export import account_ids, columns_of, plain_tables, rows_of
+from serving.store.visits import identified_at
 
 __all__ = ["Exported", "export_store", "main"]
 
 ROOT = Path(__file__).resolve().parent.parent
 TIME, TEXT, NUMBER = pa.timestamp("us", tz="UTC"), pa.string(), pa.float64()
+PLAIN = ("stage_changes", "orders", "outcomes", *plain_tables())
+"""Tables that are exported as they are stored, but for keys and marks."""
+
 ENTITIES = {"leads": "lead", "accounts": "account"}
 
-_OCCURRED = [("occurred_at", TIME), ("recorded_at", TIME)]
+_INSIDE = ("change_key", "order_key", "outcome_key", "event_key", "retracted_at", "merged_from")
+
+
+def _columns(table: str, without: Sequence[str]) -> list[tuple[str, pa.DataType]]:
+    return [(name, kind) for name, kind in columns_of(table) if name not in without]
+
+
 SCHEMAS = {
     "touchpoints": pa.schema(
-        [("touchpoint_id", TEXT), ("lead_id", TEXT), *_OCCURRED]
-        + [(name, TEXT) for name in ("kind", "channel", "asset", "campaign")]
-        + [("value", NUMBER), ("by", TEXT)]
+        [("visitor_id", TEXT), *_columns("touchpoints", without=("touchpoint_key", "visitor_id", "merged_from"))]
     ),
-    "stage_changes": pa.schema(
-        [("lead_id", TEXT), ("stage", TEXT), *_OCCURRED, *((name, TEXT) for name in ("reason", "owner", "team"))]
-    ),
+    **{name: pa.schema(_columns(name, without=_INSIDE)) for name in PLAIN},
+    "merged_leads": pa.schema([("lead_id", TEXT), ("merged_into", TEXT), ("merged_at", TIME)]),
     "attribute_changes": pa.schema(
-        [(name, TEXT) for name in ("lead_id", "account_id", "attribute", "value")] + _OCCURRED
+        [(name, TEXT) for name in ("lead_id", "account_id", "attribute", "value")]
+        + [("occurred_at", TIME), ("recorded_at", TIME)]
     ),
-    "orders": pa.schema([("account_id", TEXT), ("ordered_at", TIME), ("amount", NUMBER), ("product", TEXT)]),
     "attributes": pa.schema([(name, TEXT) for name in ("entity", "attribute", "type", "known_at")]),
     "export": pa.schema([("exported_at", TIME), ("clock", TEXT)]),
     "set_aside": pa.schema(
@@ -99,16 +106,31 @@ def export_store(
             "attributes": _write(out, "attributes", [[_attribute(*item) for item in declared.types.items()]]),
             "export": _write(out, "export", [[{"exported_at": now, "clock": "real"}]]),
         }
-        for name in ("touchpoints", "stage_changes", "orders"):
-            written[name] = _write(out, name, (map(_with_unique_id, part) for part in rows_of(connection, name)))
+        events = (*rows_of(connection, "touchpoints"), *rows_of(connection, "visits"))
+        written["touchpoints"] = _write(out, "touchpoints", (map(_with_unique_id, part) for part in events))
+        for name in (*PLAIN, "merged_leads"):
+            as_read = _AS_READ.get(name, dict)
+            written[name] = _write(out, name, (map(as_read, part) for part in rows_of(connection, name)))
     _write(out, "set_aside", [[asdict(item) for item in declared.set_aside]])
     return Exported(written, declared.set_aside)
 
 
 def _with_unique_id(row: Row) -> Row:
-    """Make a touchpoint_id, unique within its lead, unique in the whole export."""
-    touchpoint_id = row.get("touchpoint_id")
-    return row if touchpoint_id is None else {**row, "touchpoint_id": f"{row['lead_id']}/{touchpoint_id}"}
+    """Make a touchpoint_id, unique within its lead or visitor, unique in the whole export."""
+    touchpoint_id, whose = row["touchpoint_id"], row.get("lead_id") or f"visitor {row['visitor_id']}"
+    return row if touchpoint_id is None else {**row, "touchpoint_id": f"{whose}/{touchpoint_id}"}
+
+
+def _identity(row: Row) -> Row:
+    """Let an identification count once it happened and was known, as in scores."""
+    return {**row, "identified_at": identified_at(row)}
+
+
+def _merge(row: Row) -> Row:
+    return {**row, "merged_at": row["recorded_at"]}
+
+
+_AS_READ: Mapping[str, Callable[[Row], Row]] = {"identities": _identity, "merged_leads": _merge}
 
 
 def _newest(changes: Iterable[Row]) -> dict[tuple[str, str, str], str]:

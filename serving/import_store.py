@@ -20,9 +20,9 @@ from features.errors import LeadQualificationError
 from features.journeys import OrderRecord, StageChangeRecord, TouchpointRecord
 from features.timeline import DAY_US, to_micros
 from models.answers.risk_set import ENDS
+from serving.contract.event_rows import ChangeRow, LeadRow, TouchpointRow
 from serving.store.connect import Store, store_url
 from serving.store.migrate import migrate
-from serving.store.records import ChangeRow, LeadRow, TouchpointRow
 from serving.store.rescoring import forget_leads
 from serving.store.writing import add_stage_changes, add_touchpoints
 from serving.store.writing_leads import put_leads

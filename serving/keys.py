@@ -20,7 +20,7 @@ from serving.access.key_file import (
     new_key,
     read_keys,
 )
-from serving.contract.routes import KEY_SCOPES
+from serving.contract.scopes import KEY_SCOPES
 
 __all__ = ["main"]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import LeadQualificationError
-from serving.contract.routes import KEY_SCOPES
+from serving.contract.scopes import KEY_SCOPES
 
 __all__ = [
     "API_KEYS",
@@ -59,7 +59,7 @@ class Key:
     name : str
         Of the client; several keys may share it.
     scopes : tuple of str
-        Of `serving.contract.routes.KEY_SCOPES`.
+        Of `serving.contract.scopes.KEY_SCOPES`.
     sha256 : str
         Of the whole key.
     created_at, expires_at, revoked_at : datetime or None

@@ -25,13 +25,13 @@ from serving.contract.body_scan import (
     scan,
 )
 from serving.contract.errors import RequestError
-from serving.contract.events import LeadsBody, OutcomesBody, StageChangesBody, TouchpointsBody
+from serving.contract.event_kinds import EVENT_KINDS
 from serving.contract.limits import MAX_LEADS
 from serving.contract.score import ScoreRequest
 
 __all__ = ["LONGEST_NUMBER", "Shape", "check_shape", "largest_shape", "not_finite", "not_json", "shape_of", "too_deep"]
 
-BODIES: tuple[type[BaseModel], ...] = (ScoreRequest, TouchpointsBody, StageChangesBody, OutcomesBody, LeadsBody)
+BODIES: tuple[type[BaseModel], ...] = (ScoreRequest, *(kind.body for kind in EVENT_KINDS.values()))
 LONGEST_NUMBER = 400  # digits; more than any double needs
 LONGEST_BLANK = 10_000  # bytes of white space; far more than any indentation
 LONGEST_ESCAPE = len(r"\ud83d\ude00")  # of one character

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["ACCEPTED", "ANSWER", "ERROR", "EVENT_BODIES", "LEAD_SCORE", "REQUEST"]
+__all__ = ["ACCEPTED", "ANSWER", "ERROR", "LEAD_SCORE", "REQUEST"]
 
 REQUEST: dict[str, Any] = {
     "leads": [
@@ -66,43 +66,6 @@ ERROR: dict[str, Any] = {
         "field": "leads[0].touchpoints[3].occurred_at",
         "hint": "Send an offset, such as +01:00 or Z.",
     }
-}
-
-EVENT_BODIES: dict[str, dict[str, Any]] = {
-    "touchpoints": {
-        "touchpoints": [
-            {
-                "lead_id": "L-1001",
-                "touchpoint_id": "T-5501",
-                "occurred_at": "2026-03-01T17:05:00+01:00",
-                "kind": "page_view",
-                "channel": "web",
-                "asset": "pricing",
-            }
-        ]
-    },
-    "leads": {
-        "leads": [
-            {
-                "lead_id": "L-1001",
-                "created_at": "2026-02-10T08:00:00Z",
-                "account": {"account_id": "A-17", "attributes": {}},
-            }
-        ]
-    },
-    "stage_changes": {
-        "stage_changes": [{"lead_id": "L-1001", "stage": "mql", "occurred_at": "2026-03-01T18:00:00+01:00"}]
-    },
-    "outcomes": {
-        "outcomes": [
-            {
-                "lead_id": "L-1002",
-                "outcome": "disqualified",
-                "reason": "no budget",
-                "occurred_at": "2026-03-09T15:00:00+01:00",
-            }
-        ]
-    },
 }
 
 ACCEPTED: dict[str, Any] = {"new": 1, "duplicate": 0, "recorded_at": "2026-03-02T09:00:00.000001Z"}

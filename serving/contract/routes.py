@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
+from serving.contract.event_kinds import EVENT_KINDS
+
 __all__ = [
     "APP_STATIC",
-    "EVENT_KINDS",
-    "KEY_SCOPES",
     "LEAD_SCORE",
     "MATCH",
     "OTHER",
@@ -24,13 +24,7 @@ __all__ = [
     "match",
 ]
 
-EVENT_KINDS = ("touchpoints", "leads", "stage_changes", "outcomes")
-"""The kinds of events that the online store takes; each names an event route, and the list in its body."""
-
 LEAD_SCORE = "/leads/{lead_id}/score"
-
-KEY_SCOPES = ("score", "write", "view", "decide", "admin")
-"""What a key may be allowed; ``admin`` holds the others, and ``decide`` holds ``view``."""
 
 Need = Literal["score", "write", "view", "decide", "any", "open"]
 """What a caller needs: a key with that scope, a key of any scope, or none."""
@@ -134,7 +128,7 @@ def _page(name: str, template: str, needs: Need, *methods: str) -> Route:
 ROUTES = (
     Route(name="score", template="/score", methods=("POST",), needs="score", counts_leads=True),
     Route(name="lead_score", template=LEAD_SCORE, methods=_READ, needs="score", counts_leads=True),
-    *(Route(name=kind, template=f"/{kind}", methods=("POST",), needs="write") for kind in EVENT_KINDS),
+    *(Route(name=kind.name, template=kind.template, methods=("POST",), needs="write") for kind in EVENT_KINDS.values()),
     Route(name="metrics", template="/metrics", methods=_READ, needs="any", is_quiet=True),
     Route(name="index", template="/", methods=_READ, needs="open"),
     _page("leads", "/app", "view"),

@@ -1,10 +1,10 @@
 """Warnings about the times of events: such events are accepted, but mostly mean that a clock is off."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from serving.contract.event_kinds import EventKind
 from serving.contract.limits import CLOCK_TOLERANCE_US
-from serving.store.records import LeadRow, OutcomeRow
 
 __all__ = ["clock_warnings"]
 
@@ -19,39 +19,32 @@ _MESSAGES = {
 }
 
 
-def clock_warnings(rows: Sequence[Any], kind: str, now: int) -> list[dict[str, Any]]:
+def clock_warnings(items: Sequence[Any], kind: EventKind, now: int) -> list[dict[str, Any]]:
     """List what is odd, one entry per code, with the field of the first.
 
     Parameters
     ----------
-    rows : sequence
-        As they were written.
-    kind : str
-        One of `serving.contract.routes.EVENT_KINDS`.
+    items : sequence
+        Entries as they were checked.
+    kind : EventKind
+        Theirs.
     now : int
         UTC microseconds; stands in for a missing `recorded_at`.
     """
     fields_by_code: dict[str, list[str]] = {}
-    for position, row in enumerate(rows):
-        for code, name in _odd(*_moments(row), now):
-            fields_by_code.setdefault(code, []).append(f"{kind}[{position}].{name}")
+    for position, item in enumerate(items):
+        for code, name in _odd({name: getattr(item, name) for name in kind.times}, item.recorded_at, now):
+            fields_by_code.setdefault(code, []).append(f"{kind.name}[{position}].{name}")
     return [
         {"code": code, "message": _MESSAGES[code].format(count=len(fields)), "field": fields[0]}
         for code, fields in fields_by_code.items()
     ]
 
 
-def _moments(row: Any) -> tuple[int | None, int | None]:
-    if isinstance(row, LeadRow):
-        return row.occurred_at, row.recorded_at
-    row = row.row if isinstance(row, OutcomeRow) else row
-    record = getattr(row, "touchpoint", None) or row.change
-    return record.occurred_at, record.recorded_at
-
-
-def _odd(occurred_at: int | None, recorded_at: int | None, now: int) -> Iterator[tuple[str, str]]:
+def _odd(times: Mapping[str, int | None], recorded_at: int | None, now: int) -> Iterator[tuple[str, str]]:
     known_at = now if recorded_at is None else recorded_at
-    if occurred_at is not None and occurred_at - known_at > CLOCK_TOLERANCE_US:
-        yield "recorded_before_occurred", "occurred_at"
+    late = [name for name, time in times.items() if time is not None and time - known_at > CLOCK_TOLERANCE_US]
+    if late:
+        yield "recorded_before_occurred", late[0]
     if known_at - now > CLOCK_TOLERANCE_US:
         yield "recorded_in_future", "recorded_at"

@@ -5,20 +5,19 @@ from typing import Any
 
 from features.attributes import AttributeSpec
 from features.catalog import Catalog
-from serving.store.records import LeadRow
 
 __all__ = ["type_warnings"]
 
 
-def type_warnings(rows: Sequence[Any], kind: str, catalog: Catalog) -> list[dict[str, Any]]:
+def type_warnings(items: Sequence[Any], kind: str, catalog: Catalog) -> list[dict[str, Any]]:
     """List the attributes with a value of another type than the model takes, one entry each, with the field of the first.
 
     Parameters
     ----------
-    rows : sequence
-        As they were written.
+    items : sequence
+        Entries as they were checked.
     kind : str
-        One of `serving.contract.routes.EVENT_KINDS`.
+        One of `serving.contract.event_kinds.EVENT_KINDS`.
     catalog : Catalog
         Of the served model.
 
@@ -32,24 +31,23 @@ def type_warnings(rows: Sequence[Any], kind: str, catalog: Catalog) -> list[dict
     if role is not None and role not in specs:  # colleagues' scores read it
         specs[role] = AttributeSpec("lead", role, "category", "creation")
     wrong_values: dict[tuple[str, str], list[tuple[int, Any]]] = {}
-    for position, row in enumerate(rows):
-        if isinstance(row, LeadRow):
-            for place, name, value in _values(row):
-                if name in specs and not specs[name].takes(value):
-                    wrong_values.setdefault((place, name), []).append((position, value))
+    for position, item in enumerate(items):
+        for place, name, value in _values(item):
+            if name in specs and not specs[name].takes(value):
+                wrong_values.setdefault((place, name), []).append((position, value))
     return [
         {
             "code": "attribute_type",
-            "message": _message(specs[name], [value for _, value in items]),
-            "field": f"{kind}[{items[0][0]}].{place}.{name}",
+            "message": _message(specs[name], [value for _, value in wrong]),
+            "field": f"{kind}[{wrong[0][0]}].{place}.{name}",
         }
-        for (place, name), items in wrong_values.items()
+        for (place, name), wrong in wrong_values.items()
     ]
 
 
-def _values(row: LeadRow) -> Iterator[tuple[str, str, Any]]:
-    for place, attributes in (("attributes", row.attributes), ("account.attributes", row.account_attributes)):
-        for name, value in attributes.items():
+def _values(item: Any) -> Iterator[tuple[str, str, Any]]:
+    for place, entity in (("attributes", item), ("account.attributes", getattr(item, "account", None))):
+        for name, value in (getattr(entity, "attributes", None) or {}).items():
             yield place, name, value
 
 

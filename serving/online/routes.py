@@ -15,7 +15,8 @@ from starlette.requests import Request
 
 from features.timeline import to_micros
 from serving.contract.errors import RequestError
-from serving.contract.routes import EVENT_KINDS, MATCH
+from serving.contract.event_kinds import EVENT_KINDS
+from serving.contract.routes import MATCH
 from serving.http.answers import Answer, Handler, Receive, Scope, error_answer
 from serving.http.bodies import read_body
 from serving.online.dispatcher import Dispatcher
@@ -121,7 +122,9 @@ async def _write(kind: str, scope: Scope, receive: Receive) -> Answer:
     async def answer() -> Any:
         async with read_body(Request(scope, receive)) as body:
             catalog = _shared.scorer().bundle.catalog
-            accepted = await _in_thread(_shared.writes, accept, _shared.store, kind, body, _now(), catalog)
+            accepted = await _in_thread(
+                _shared.writes, accept, _shared.store, kind, body, _now(), catalog, scope[MATCH].lead_id
+            )
         _shared.dispatcher.wake()
         return accepted
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from models.answers.decision import decision_of as decision_of_score
 from models.answers.requests import LeadRequest
+from models.answers.requests.fields import shown
 from models.answers.scoring import Score, score_requests
 from models.bundle import Bundle
 from serving.contract.errors import RequestError
@@ -13,6 +14,7 @@ from serving.contract.events import ScoreQuery
 from serving.contract.validation import read_envelope
 from serving.scoring.scorer import Scorer, score_entry, with_future_warning
 from serving.store.connect import Store
+from serving.store.merging import merged_into
 from serving.store.reading import read_lead
 
 __all__ = ["decision_of", "entry_of", "score_lead"]
@@ -42,7 +44,7 @@ def score_lead(store: Store, scorer: Scorer, lead_id: str, query: Mapping[str, s
     Raises
     ------
     RequestError
-        404 for a lead that nothing is known of, 422 for a query that is wrong.
+        404 for a lead that nothing is known of, or that became part of another one, 422 for a query that is wrong.
     StoreUnavailableError
         The store does not answer.
     """
@@ -51,6 +53,10 @@ def score_lead(store: Store, scorer: Scorer, lead_id: str, query: Mapping[str, s
     if "\0" not in lead_id:  # such an id was never accepted, and PostgreSQL can't be asked for it
         with store.read() as connection:
             lead = read_lead(connection, lead_id, scorer.bundle.catalog, now, snapshot_at)
+            remains = merged_into(connection, lead_id) if lead is None else None
+        if remains is not None:
+            message = f"this lead became part of {shown(remains)}."
+            raise RequestError(404, "merged_lead", message, "lead_id", "Ask for the lead that remains.")
     if lead is None:
         message = "nothing is known of this lead: no touchpoint, stage change, outcome or attribute was accepted."
         hint = "Check the lead_id, or send it by POST /leads or POST /touchpoints first."

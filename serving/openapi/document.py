@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from serving.contract import examples
-from serving.contract.events import Accepted, LeadsBody, LeadScore, OutcomesBody, StageChangesBody, TouchpointsBody
+from serving.contract.event_kinds import EVENT_KINDS
+from serving.contract.events import Accepted, LeadScore
 from serving.contract.score import ErrorAnswer, ScoreAnswer, ScoreRequest
 from serving.openapi.events import event_paths
 from serving.openapi.security import SCHEMES, secured
@@ -28,8 +30,6 @@ DESCRIPTION = """Scores leads from their journeys: how likely is each to become 
 
 Either send the whole journey to `/score`, which stores nothing; or send events as they happen, and ask for the lead's
 score. What lies at or after `snapshot_at` changes nothing but `warnings`."""
-
-BODIES = (TouchpointsBody, LeadsBody, StageChangesBody, OutcomesBody)
 
 _STATES = {
     f"/{name}": {
@@ -63,8 +63,9 @@ def openapi_document(base: Mapping[str, Any]) -> dict[str, Any]:
         An OpenAPI 3.1 document.
     """
     answers = (ScoreAnswer, Accepted, LeadScore, ErrorAnswer)
+    requests: list[type[BaseModel]] = [ScoreRequest, *(kind.body for kind in EVENT_KINDS.values())]
     _, defined = models_json_schema(
-        [(body, "validation") for body in (ScoreRequest, *BODIES)] + [(answer, "serialization") for answer in answers],
+        [*((body, "validation") for body in requests), *((answer, "serialization") for answer in answers)],
         ref_template=REF,
     )
     paths = {path: item for path, item in base.get("paths", {}).items() if path != "/score"}

@@ -4,16 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from serving.contract import examples
+from serving.contract.event_kinds import EVENT_KINDS, EventKind
 from serving.contract.events import ScoreQuery
 
 __all__ = ["event_paths"]
 
-EVENT_SCHEMAS = {
-    "touchpoints": ("TouchpointsBody", "Send touchpoints, in any order and as late as it may be."),
-    "leads": ("LeadsBody", "Send what the CRM knows of leads and their accounts; what is left out stays as it is."),
-    "stage_changes": ("StageChangesBody", "Send stage changes."),
-    "outcomes": ("OutcomesBody", "Send sales' verdicts; the next training learns from them."),
-}
 WRITE_ERRORS = {
     "400": "The body is not JSON, or JSON that takes liberties.",
     "408": "The body took too long to arrive.",
@@ -31,6 +26,7 @@ SCORE_ERRORS = {
     "500": "The service failed; its log says why.",
     "503": "The store does not answer. Try again after `Retry-After` seconds.",
 }
+_LEAD_ID = {"name": "lead_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 
 Content = Callable[[str, dict[str, Any]], dict[str, Any]]
 
@@ -43,19 +39,20 @@ def event_paths(content: Content) -> dict[str, Any]:
     content : callable
         Gives the content of a body from its schema's name and an example.
     """
-    paths: dict[str, Any] = {f"/{kind}": {"post": _event_operation(kind, content)} for kind in EVENT_SCHEMAS}
+    paths: dict[str, Any] = {kind.template: {"post": _event_operation(kind, content)} for kind in EVENT_KINDS.values()}
     paths["/leads/{lead_id}/score"] = {"get": _score(content)}
     return paths
 
 
-def _event_operation(kind: str, content: Content) -> dict[str, Any]:
-    schema, summary = EVENT_SCHEMAS[kind]
+def _event_operation(kind: EventKind, content: Content) -> dict[str, Any]:
+    body = content(kind.body.__name__, kind.example_body)
     return {
-        "operationId": f"tell_{kind}",
-        "summary": summary,
+        **({"parameters": [_LEAD_ID]} if kind.single is not None else {}),
+        "operationId": f"tell_{kind.name}",
+        "summary": kind.summary,
         "description": "All of a body is accepted, or nothing of it. Sent again, it changes nothing.",
         "tags": ["Service APIs"],
-        "requestBody": {"required": True, "content": content(schema, examples.EVENT_BODIES[kind])},
+        "requestBody": {"required": True, "content": body},
         "responses": {
             "200": {"description": "Accepted, and durable.", "content": content("Accepted", examples.ACCEPTED)},
             **_errors(WRITE_ERRORS, content),
@@ -65,7 +62,6 @@ def _event_operation(kind: str, content: Content) -> dict[str, Any]:
 
 def _score(content: Content) -> dict[str, Any]:
     properties = ScoreQuery.model_json_schema()["properties"]
-    path = {"name": "lead_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
     query = [
         {"name": name, "in": "query", "description": schema.get("description", ""), "schema": schema}
         for name, schema in properties.items()
@@ -75,7 +71,7 @@ def _score(content: Content) -> dict[str, Any]:
         "summary": "Score one lead as the store knows it.",
         "description": "The same entry as in `POST /score`, and the decision.",
         "tags": ["Service APIs"],
-        "parameters": [path, *query],
+        "parameters": [_LEAD_ID, *query],
         "responses": {
             "200": {"description": "The score.", "content": content("LeadScore", examples.LEAD_SCORE)},
             **_errors(SCORE_ERRORS, content),

@@ -78,7 +78,7 @@ def own_changes(connection: sa.Connection, lead_id: str, at: int) -> Read:
         UTC microseconds, of the snapshot. Which stage holds is decided by all that was known then, however old.
     """
     table = schema.stage_changes
-    there = sa.select(table.c.change_key, *_COLUMNS[table]).where(table.c.lead_id == lead_id)
+    there = sa.select(table.c.change_key, *_COLUMNS[table]).where(table.c.lead_id == lead_id, _stands(at))
     rows = connection.execute(there.limit(MAX_STAGE_CHANGES + 1)).all()
     cut = len(rows) > MAX_STAGE_CHANGES
     if cut:
@@ -116,8 +116,9 @@ def rows_of_leads(
     cut : bool
         Something older was left out.
     """
+    standing = [_stands(at)] if table is schema.stage_changes else []
     at += table is schema.stage_changes
-    where = [table.c.occurred_at >= begin, *_before(table, at)]
+    where = [table.c.occurred_at >= begin, *_before(table, at), *standing]
     there = sa.select(table.c.lead_id, *_COLUMNS[table]).where(*where)
     rows: list[Any] = []
     cut = False
@@ -196,6 +197,12 @@ def _more_than(connection: sa.Connection, query: sa.Select[Any], most: int) -> b
 
 def _before(table: sa.Table, at: int) -> tuple[sa.ColumnElement[bool], ...]:
     return table.c.occurred_at < at, table.c.recorded_at < at
+
+
+def _stands(at: int) -> sa.ColumnElement[bool]:
+    """Select what counts: a stage change does until it is known to have been a mistake; a snapshot before that sees it."""
+    retracted_at = schema.stage_changes.c.retracted_at
+    return sa.or_(retracted_at.is_(None), retracted_at >= at)
 
 
 def _newest_first(query: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:

@@ -16,6 +16,7 @@ from features.journeys import Journeys, LeadJourney, OrderRecord
 from features.timeline import DAY_US, before, window_start
 from models.answers.requests import LeadRequest, Note, drop_unfit_values
 from serving.store import schema
+from serving.store.merging import is_merged
 from serving.store.newest import own_changes, own_touchpoints, read_orders, rows_of_leads
 from serving.store.records import after_last
 from serving.store.writing import chunks
@@ -55,10 +56,11 @@ def read_lead(
     Returns
     -------
     LeadRequest or None
-        With notes of what was left out or counts as unknown. None: nothing is known of this lead.
+        With notes of what was left out or counts as unknown. None: nothing is known of this lead, or it is part of another one.
     """
     table = schema.leads
-    lead_row = connection.execute(sa.select(table).where(table.c.lead_id == lead_id)).mappings().one_or_none()
+    here = sa.select(table).where(table.c.lead_id == lead_id, ~is_merged(table.c.lead_id))
+    lead_row = connection.execute(here).mappings().one_or_none()
     if lead_row is None:
         return None
     at = after_last(now, lead_row["touched_at"]) if snapshot_at is None else snapshot_at
@@ -135,7 +137,7 @@ def account_members(connection: sa.Connection, lead_id: str, most: int = MAX_COL
     query = (
         sa.select(table.c.lead_id)
         .join(this_lead, table.c.account_id == this_lead.c.account_id)
-        .where(this_lead.c.lead_id == lead_id, table.c.lead_id != lead_id)
+        .where(this_lead.c.lead_id == lead_id, table.c.lead_id != lead_id, ~is_merged(table.c.lead_id))
     )
     return list(connection.execute(query.order_by(table.c.touched_at.desc(), table.c.lead_id).limit(most)).scalars())
 

@@ -1,62 +1,22 @@
-"""What is written: rows that were checked, and what makes two of them the same."""
+"""What makes two rows the same, and what can be wrong about one beside those that are stored."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from features.errors import LeadQualificationError
-from features.journeys import OrderRecord, StageChangeRecord, TouchpointRecord
+from serving.contract.event_rows import ChangeRow, TouchpointRow, VisitRow
 from serving.contract.limits import CLOCK_TOLERANCE_US
 
 __all__ = [
-    "ChangeRow",
     "ConflictError",
-    "LeadRow",
-    "OutcomeRow",
-    "TouchpointRow",
+    "UnknownOutcomeError",
     "after_last",
     "change_key",
     "key_of",
     "touchpoint_keys",
 ]
-
-
-class TouchpointRow(NamedTuple):
-    """A touchpoint of a lead; its `recorded_at` is None where it was not sent."""
-
-    lead_id: str
-    touchpoint: TouchpointRecord
-
-
-class ChangeRow(NamedTuple):
-    """A stage change of a lead; its `recorded_at` is None where it was not sent."""
-
-    lead_id: str
-    change: StageChangeRecord
-    reason: str | None
-    owner: str | None
-    team: str | None
-
-
-class OutcomeRow(NamedTuple):
-    """A verdict of sales, and the stage change that it is."""
-
-    outcome_id: str | None
-    row: ChangeRow
-
-
-class LeadRow(NamedTuple):
-    """What the CRM says of a lead and its account, as of `occurred_at`; what it does not say stays as it is."""
-
-    lead_id: str
-    created_at: int | None
-    account_id: str | None
-    attributes: Mapping[str, Any]
-    account_attributes: Mapping[str, Any]
-    orders: Sequence[OrderRecord]
-    occurred_at: int | None
-    recorded_at: int | None
 
 
 class ConflictError(LeadQualificationError):
@@ -74,6 +34,20 @@ class ConflictError(LeadQualificationError):
         super().__init__(f"row {position}: this {name} was accepted with other content before")
         self.position = position
         self.name = name
+
+
+class UnknownOutcomeError(LeadQualificationError):
+    """A verdict that is not stored is to be taken back.
+
+    Parameters
+    ----------
+    position : int
+        Of the row among those to write.
+    """
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"row {position}: no verdict with this outcome_id is stored of this lead")
+        self.position = position
 
 
 def after_last(now: int, last: int | None) -> int:
@@ -105,19 +79,20 @@ def key_of(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode("ascii")).hexdigest()
 
 
-def touchpoint_keys(rows: Sequence[TouchpointRow]) -> list[str]:
+def touchpoint_keys(rows: Sequence[TouchpointRow | VisitRow]) -> list[str]:
     """Give each touchpoint its key: its id, or without one its content and a counter of equal ones in `rows`.
 
     Equal touchpoints without an id may both have happened, and stand in one body; the same body sent again names the same ones.
 
     Examples
     --------
+    >>> from features.journeys import TouchpointRecord
     >>> row = TouchpointRow("L-1", TouchpointRecord("webinar", 5))
     >>> first, second = touchpoint_keys([row, row])
     >>> first == second, touchpoint_keys([row]) == [first]
     (False, True)
     """
-    seen: dict[TouchpointRow, int] = {}
+    seen: dict[TouchpointRow | VisitRow, int] = {}
     keys = []
     for row in rows:
         item = row.touchpoint

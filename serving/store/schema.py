@@ -3,14 +3,21 @@
 Moments are UTC microseconds, as in journeys. A touchpoint's value and an order's amount are doubles, exactly as they came: the
 one place that turns them into micro-units is `features.journeys`, and a second one could round twice. Keys made of several
 texts are hashes, because PostgreSQL's indexes take rows of at most 2.7 kB.
+
+A table of an event kind that is written without code of its own names in `info` what makes two rows of a lead the ``same``.
 """
+
+from typing import Any
 
 import sqlalchemy as sa
 
 __all__ = [
     "attribute_changes",
     "decisions",
+    "handovers",
+    "identities",
     "leads",
+    "merged_leads",
     "metadata",
     "open_lead_details",
     "open_leads",
@@ -18,10 +25,12 @@ __all__ = [
     "outbox",
     "outcomes",
     "rescore",
+    "retractions",
     "sessions",
     "stage_changes",
     "tasks",
     "touchpoints",
+    "visits",
 ]
 
 metadata = sa.MetaData(
@@ -63,27 +72,66 @@ attribute_changes = sa.Table(
     _whole("occurred_at"),
     _whole("recorded_at"),
     _text("value"),
+    _text("merged_from", null=True),
     sa.Index(None, "entity_id", "entity"),
 )
-"""One row per value that an attribute of a lead or account took; `value` is JSON."""
+"""One row per value that an attribute of a lead or account took; `value` is JSON. With `merged_from`: see `merged_leads`."""
+
+
+def _touchpoint() -> tuple[sa.Column[Any], ...]:
+    return (
+        _text("touchpoint_key", key=True),
+        _text("touchpoint_id", null=True),
+        _whole("occurred_at"),
+        _whole("recorded_at"),
+        _text("kind"),
+        _text("channel", null=True),
+        _text("asset", null=True),
+        _text("campaign", null=True),
+        sa.Column("value", sa.Double, nullable=True),
+        _text("by", null=True),
+    )
+
 
 touchpoints = sa.Table(
     "touchpoints",
     metadata,
     _text("lead_id", key=True),
-    _text("touchpoint_key", key=True),
-    _text("touchpoint_id", null=True),
-    _whole("occurred_at"),
-    _whole("recorded_at"),
-    _text("kind"),
-    _text("channel", null=True),
-    _text("asset", null=True),
-    _text("campaign", null=True),
-    sa.Column("value", sa.Double, nullable=True),
-    _text("by", null=True),
+    *_touchpoint(),
+    _text("visitor_id", null=True),
+    _text("merged_from", null=True),
     sa.Index(None, "lead_id", "occurred_at", "recorded_at"),
+    sa.Index(None, "visitor_id"),
 )
-"""One row per touchpoint. The key is the hash of its id, or without one of its content and a counter of equal ones."""
+"""One row per touchpoint. The key is the hash of its id, or without one of its content and a counter of equal ones.
+
+With `visitor_id` it is a copy of a visit, with `merged_from` one of another lead's; what was sent stands where it was sent."""
+
+visits = sa.Table("visits", metadata, _text("visitor_id", key=True), *_touchpoint())
+"""One row per touchpoint of a visitor. Those of a visitor whom `identities` names are copied to the lead's touchpoints."""
+
+identities = sa.Table(
+    "identities",
+    metadata,
+    _text("lead_id", key=True),
+    _text("event_key", key=True),
+    _text("visitor_id"),
+    _whole("identified_at"),
+    _whole("recorded_at"),
+    sa.Index(None, "visitor_id"),
+    info={"same": ("visitor_id", "identified_at")},
+)
+"""Who a visitor turned out to be."""
+
+merged_leads = sa.Table(
+    "merged_leads",
+    metadata,
+    _text("lead_id", key=True),
+    _text("merged_into"),
+    _whole("recorded_at"),
+    sa.Index(None, "merged_into"),
+)
+"""Leads that became part of another one. What was and will be sent of them is copied to it."""
 
 stage_changes = sa.Table(
     "stage_changes",
@@ -96,9 +144,11 @@ stage_changes = sa.Table(
     _text("reason", null=True),
     _text("owner", null=True),
     _text("team", null=True),
+    _whole("retracted_at", null=True),
+    _text("merged_from", null=True),
     sa.Index(None, "lead_id", "occurred_at", "recorded_at"),
 )
-"""One row per transition, sales' verdicts among them."""
+"""One row per transition, sales' verdicts among them. From `retracted_at` on it is known to have been a mistake."""
 
 outcomes = sa.Table(
     "outcomes",
@@ -112,8 +162,36 @@ outcomes = sa.Table(
     _text("reason", null=True),
     _text("owner", null=True),
     _text("team", null=True),
+    *(_text(name, null=True) for name in ("need", "budget", "compatibility", "timing", "advice", "decided_by")),
+    _whole("retracted_at", null=True),
 )
-"""One row per verdict of sales, as it was given; each is a stage change, too."""
+"""One row per verdict of sales, as it was given, with what it was based on; each is a stage change, too."""
+
+retractions = sa.Table(
+    "retractions",
+    metadata,
+    _text("lead_id", key=True),
+    _text("outcome_key", key=True),
+    _text("retracts"),
+    _whole("recorded_at"),
+    _text("reason", null=True),
+    _text("decided_by", null=True),
+)
+"""One row per verdict that was taken back."""
+
+handovers = sa.Table(
+    "handovers",
+    metadata,
+    _text("lead_id", key=True),
+    _text("event_key", key=True),
+    _whole("queued_at"),
+    _whole("handed_over_at"),
+    _whole("first_contact_at", null=True),
+    _text("owner", null=True),
+    _whole("recorded_at"),
+    info={"same": ("queued_at", "handed_over_at")},
+)
+"""One row per hand-over to sales."""
 
 orders = sa.Table(
     "orders",

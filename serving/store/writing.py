@@ -1,4 +1,4 @@
-"""Writing touchpoints, stage changes and verdicts. Each function is one part of a transaction, and writes all or raises."""
+"""Writing rows of leads, such as touchpoints. Each function is a part of a transaction, and writes all or raises."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -6,32 +6,30 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from serving.contract.event_rows import ChangeRow, TouchpointRow
 from serving.store import schema
-from serving.store.records import (
-    ChangeRow,
-    ConflictError,
-    OutcomeRow,
-    TouchpointRow,
-    change_key,
-    key_of,
-    touchpoint_keys,
-)
+from serving.store.records import ConflictError, change_key, key_of, touchpoint_keys
 
 __all__ = [
-    "add_outcomes",
+    "add_rows",
     "add_stage_changes",
     "add_touchpoints",
+    "change_columns",
     "chunks",
     "insert",
+    "insert_new",
     "last_write",
     "lock_leads",
     "mark",
+    "read_rows",
 ]
 
 AT_ONCE = 500
 
 
-def add_touchpoints(connection: sa.Connection, rows: Sequence[TouchpointRow], now: int) -> int:
+def add_touchpoints(
+    connection: sa.Connection, rows: Sequence[TouchpointRow], now: int, positions: Sequence[int] | None = None
+) -> int:
     """Write touchpoints, in any order of time; those already there change nothing.
 
     Parameters
@@ -42,6 +40,8 @@ def add_touchpoints(connection: sa.Connection, rows: Sequence[TouchpointRow], no
         Of any leads, known or not.
     now : int
         UTC microseconds; stands in for a missing `recorded_at`.
+    positions : sequence of int, optional
+        Of `rows` in the body, for messages.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def add_touchpoints(connection: sa.Connection, rows: Sequence[TouchpointRow], no
     wanted = []
     for row, key in zip(rows, touchpoint_keys(rows), strict=True):
         wanted.append({"lead_id": row.lead_id, "touchpoint_key": key, **row.touchpoint._asdict()})
-    return _add(connection, schema.touchpoints, "touchpoint_key", wanted, now, "touchpoint_id")
+    return len(insert_new(connection, schema.touchpoints, "touchpoint_key", wanted, now, "touchpoint_id", positions))
 
 
 def add_stage_changes(connection: sa.Connection, rows: Sequence[ChangeRow], now: int) -> int:
@@ -74,54 +74,110 @@ def add_stage_changes(connection: sa.Connection, rows: Sequence[ChangeRow], now:
     int
         How many are new.
     """
-    wanted = [{"lead_id": row.lead_id, "change_key": change_key(row), **_flat(row)} for row in rows]
-    return _add(connection, schema.stage_changes, "change_key", wanted, now, None)
+    wanted = [{"lead_id": row.lead_id, "change_key": change_key(row), **change_columns(row)} for row in rows]
+    return len(insert_new(connection, schema.stage_changes, "change_key", wanted, now, None))
 
 
-def add_outcomes(connection: sa.Connection, rows: Sequence[OutcomeRow], now: int) -> int:
-    """Write verdicts of sales, each as a stage change, too.
+def add_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], now: int) -> int:
+    """Write rows of any table of leads that says in its `info` what makes two of them the same.
+
+    What was missing may be sent later; what is there stays.
 
     Parameters
     ----------
     connection, now
         As for `add_touchpoints`.
-    rows : sequence of OutcomeRow
-        Of any leads, known or not.
+    table : Table
+        With a key of `lead_id` and `event_key`.
+    rows : sequence of mapping
+        Columns to values.
 
     Returns
     -------
     int
-        How many are new.
+        How many said something new.
 
     Raises
     ------
     ConflictError
-        An outcome_id of the same lead is there with other content.
+        Another value of a column is there.
     """
-    wanted = []
-    for outcome_id, row in rows:
-        flat = _flat(row)
-        content = {"outcome": flat.pop("stage"), **flat}
-        key = key_of("id", outcome_id) if outcome_id is not None else key_of("content", change_key(row))
-        wanted.append({"lead_id": row.lead_id, "outcome_key": key, "outcome_id": outcome_id, **content})
-    new = _add(connection, schema.outcomes, "outcome_key", wanted, now, "outcome_id")
-    add_stage_changes(connection, [row for _, row in rows], now)
-    return new
+    same = table.info["same"]
+    wanted = [{**row, "event_key": key_of(*(row[name] for name in same))} for row in rows]
+    lock_leads(connection, sorted({row["lead_id"] for row in wanted}), now)
+    there = {name: dict(row) for name, row in read_rows(connection, table, "event_key", wanted).items()}
+    news: dict[int, str] = {}
+    changed: dict[tuple[str, str], bool] = {}
+    for position, row in enumerate(wanted):
+        name = (row["lead_id"], row["event_key"])
+        former = there.get(name)
+        if former is None:
+            there[name] = {**row, "recorded_at": now if row["recorded_at"] is None else row["recorded_at"]}
+            changed[name], news[position] = True, row["lead_id"]
+            continue
+        for column, value in row.items():
+            if value is None or value == former[column]:
+                continue
+            if former[column] is not None:
+                raise ConflictError(position, column)
+            former[column] = value
+            changed.setdefault(name, False)
+            news[position] = row["lead_id"]
+    for name, is_new in changed.items():
+        if is_new:
+            connection.execute(sa.insert(table), there[name])
+        else:
+            found = sa.and_(table.c.lead_id == name[0], table.c.event_key == name[1])
+            connection.execute(sa.update(table).where(found).values(**there[name]))
+    mark(connection, sorted(set(news.values())), now)
+    return len(news)
 
 
-def _flat(row: ChangeRow) -> dict[str, Any]:
+def change_columns(row: ChangeRow) -> dict[str, Any]:
+    """Give the columns of a stage change, without whose it is."""
     return {**row.change._asdict(), "reason": row.reason, "owner": row.owner, "team": row.team}
 
 
-def _add(
-    connection: sa.Connection, table: sa.Table, key: str, wanted: list[dict[str, Any]], now: int, id_name: str | None
-) -> int:
-    """Insert what is not there; compare what is."""
-    lead_ids = sorted({row["lead_id"] for row in wanted})
-    lock_leads(connection, lead_ids, now)
-    there = _read(connection, table, key, wanted)
+def insert_new(
+    connection: sa.Connection,
+    table: sa.Table,
+    key: str,
+    wanted: Sequence[Mapping[str, Any]],
+    now: int,
+    id_name: str | None,
+    positions: Sequence[int] | None = None,
+) -> list[dict[str, Any]]:
+    """Insert what is not there, and compare what is.
+
+    Parameters
+    ----------
+    connection, now
+        As for `add_touchpoints`.
+    table : Table
+        Of leads.
+    key : str
+        Its second key column, beside `lead_id`.
+    wanted : sequence of mapping
+        Columns to values.
+    id_name : str or None
+        The column with the caller's id, for messages; None: equal keys are equal rows.
+    positions : sequence of int, optional
+        Of `wanted` in the body, for messages.
+
+    Returns
+    -------
+    list of dict
+        The rows that are new.
+
+    Raises
+    ------
+    ConflictError
+        The same key is there with other content, in the table or in `wanted`.
+    """
+    lock_leads(connection, sorted({row["lead_id"] for row in wanted}), now)
+    there = read_rows(connection, table, key, wanted)
     new: dict[tuple[str, str], dict[str, Any]] = {}
-    for position, row in enumerate(wanted):
+    for position, row in zip(range(len(wanted)) if positions is None else positions, wanted, strict=True):
         name = (row["lead_id"], row[key])
         former = there.get(name) or new.get(name)
         if former is None:
@@ -132,12 +188,13 @@ def _add(
         for chunk in chunks(list(new.values())):
             connection.execute(sa.insert(table), chunk)
         mark(connection, sorted({lead_id for lead_id, _ in new}), now)
-    return len(new)
+    return list(new.values())
 
 
-def _read(
-    connection: sa.Connection, table: sa.Table, key: str, wanted: list[dict[str, Any]]
+def read_rows(
+    connection: sa.Connection, table: sa.Table, key: str, wanted: Sequence[Mapping[str, Any]]
 ) -> dict[tuple[str, str], Mapping[Any, Any]]:
+    """Read the rows that have the keys of `wanted`, by lead and key."""
     rows: dict[tuple[str, str], Mapping[Any, Any]] = {}
     for chunk in chunks(sorted({(row["lead_id"], row[key]) for row in wanted})):
         # The pairs of both lists are more than those asked for, and found by the index

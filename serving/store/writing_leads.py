@@ -6,8 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from serving.contract.event_rows import LeadRow
 from serving.store import schema
-from serving.store.records import ConflictError, LeadRow, key_of
+from serving.store.records import ConflictError, key_of
 from serving.store.writing import chunks, insert, lock_leads, mark
 
 __all__ = ["put_leads"]

@@ -102,3 +102,106 @@ def test_an_operation_of_a_name_that_is_no_good(copy: Path, root: Path, name: st
     with pytest.raises(AssertionError, match=says):
         run(copy, "-m", "pipeline.new_operation", name, "--group", "engagement")
     assert changed(copy, root) == set()
+
+
+RATINGS = '''"""How content was rated."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field
+
+from models.answers.requests.fields import Moment, Text
+from serving.contract.event_kinds.kind import EventKind, OfLead, refuse_nul
+
+__all__ = ["RATINGS"]
+
+
+class Rating(OfLead):
+    """One rating."""
+
+    asset: Text
+    stars: Text | None = None
+    occurred_at: Moment
+    recorded_at: Moment | None = Field(None)
+
+
+def _rows(items: Sequence[Rating], path: str) -> list[dict[str, Any]]:
+    for position, item in enumerate(items):
+        refuse_nul(item, f"{path}[{position}]")
+    return [item.model_dump() for item in items]
+
+
+RATINGS = EventKind(
+    name="ratings",
+    item=Rating,
+    most=1_000,
+    rows=_rows,
+    summary="Send ratings of content.",
+    example={"lead_id": "L-1001", "asset": "ebook", "occurred_at": "2026-03-01T17:00:00Z"},
+    conflict_hint="Send the same content, or another moment.",
+)
+'''
+RATINGS_TABLE = '''
+ratings = sa.Table(
+    "ratings",
+    metadata,
+    _text("lead_id", key=True),
+    _text("event_key", key=True),
+    _text("asset"),
+    _text("stars", null=True),
+    _whole("occurred_at"),
+    _whole("recorded_at"),
+    info={"same": ("asset", "occurred_at")},
+)
+"""One row per rating."""
+'''
+TOLD = """
+import json
+from pathlib import Path
+import pyarrow.parquet as pq
+from serving.contract.body_shape import BODIES
+from serving.contract.event_kinds import EVENT_KINDS
+from serving.contract.errors import RequestError
+from serving.contract.routes import match
+from serving.export_store import export_store
+from serving.online.intake import accept
+from serving.openapi.document import openapi_document
+from serving.store.connect import Store
+from serving.store.migrate import migrate
+url = "sqlite:///store.db"
+migrate(url)
+store, now = Store(url), 1_800_000_000_000_000
+body = json.dumps(EVENT_KINDS["ratings"].example_body).encode()
+print(accept(store, "ratings", body, now)["new"], accept(store, "ratings", body, now)["duplicate"])
+print(match("/ratings").route.needs, "/ratings" in openapi_document({})["paths"])
+try:
+    accept(store, "ratings", b'{"ratings": [{"lead_id": "L", "asset": "a"}]}', now)
+except RequestError as error:
+    print(error.code, error.field)
+export_store(store, Path("out"), now)
+print(pq.read_table("out/ratings.parquet").select(["lead_id", "asset", "stars"]).to_pylist())
+"""
+
+
+def test_an_event_kind(copy: Path, root: Path) -> None:
+    kinds = copy / "serving/contract/event_kinds"
+    (kinds / "ratings.py").write_text(RATINGS, encoding="utf-8")
+    replace(
+        kinds / "__init__.py",
+        "from serving.contract.event_kinds.stage_changes import",
+        "from serving.contract.event_kinds.ratings import RATINGS\nfrom serving.contract.event_kinds.stage_changes import",
+    )
+    replace(kinds / "__init__.py", "IDENTITIES, MERGED_LEADS)", "IDENTITIES, MERGED_LEADS, RATINGS)")
+    with (copy / "serving/store/schema.py").open("a", encoding="utf-8") as file:
+        file.write(RATINGS_TABLE)
+    run(copy, "-m", "serving.store.migrate", "--new", "ratings")
+    files = changed(copy, root)
+    assert len({path for path in files if "/migrations/" not in path}) <= 4
+    assert sum("/migrations/" in path for path in files) == 1
+    assert run(copy, "-c", TOLD).splitlines() == [
+        "1 1",
+        "write True",
+        "missing_field ratings[0].occurred_at",
+        "[{'lead_id': 'L-1001', 'asset': 'ebook', 'stars': None}]",
+    ]

@@ -12,13 +12,17 @@ from typing import Any
 
 import pytest
 
-from serving.contract.routes import EVENT_KINDS, MATCH, ROUTES, Match, Need, Route, match
+from serving.contract.event_kinds import EVENT_KINDS
+from serving.contract.routes import MATCH, ROUTES, Match, Need, Route, match
 from serving.http.answers import Answer, Receive, Scope
 from serving.http.middleware import Middleware
 from tests.serving.keyed import Keyed, error_of
 
 LEAD = "L/1 ä"
 """An id that holds a slash, a blank and a letter beyond ASCII."""
+
+MERGED = "M/1 ä"
+"""One that may be merged, and then is not scored any more."""
 
 SCORED = json.dumps({"leads": [{"lead_id": "L-1"}]}).encode()
 TOUCH = {"lead_id": LEAD, "occurred_at": "2026-03-01T17:05:00Z", "kind": "page_view"}
@@ -32,6 +36,10 @@ BODIES = {
     "outcomes": json.dumps(
         {"outcomes": [{"lead_id": LEAD, "outcome": "sal", "occurred_at": "2026-03-01T17:07:00Z"}]}
     ).encode(),
+    **{
+        name: json.dumps(EVENT_KINDS[name].example_body).encode()
+        for name in ("handovers", "identities", "merged_leads")
+    },
 }
 OF_PROGRAMS = [route for route in ROUTES if not route.is_page]
 """Routes whose caller is the key of a header; who may look at pages is held by tests/serving/app/test_access.py."""
@@ -41,7 +49,8 @@ CONTROLS = [*range(0x20), 0x7F, *range(0x80, 0xA0)]
 
 def plain(route: Route) -> str:
     """Spell a route as the documentation does."""
-    return route.template.replace("{lead_id}", urllib.parse.quote(LEAD, safe=""))
+    lead_id = MERGED if route.name == "merged_leads" else LEAD
+    return route.template.replace("{lead_id}", urllib.parse.quote(lead_id, safe=""))
 
 
 def spellings(path: str) -> list[str]:
@@ -134,8 +143,9 @@ class Caller:
 def caller(keyed: Keyed) -> Caller:
     """Send what the routes of stored leads need, and keep a connection."""
     one = Caller(keyed)
-    for kind in EVENT_KINDS:
-        assert one.ask("POST", f"/{kind}", keyed.write, BODIES[kind])[0] == 200
+    for kind, record in EVENT_KINDS.items():
+        if record.single is None:
+            assert one.ask("POST", f"/{kind}", keyed.write, BODIES[kind])[0] == 200
     return one
 
 

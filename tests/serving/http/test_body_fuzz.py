@@ -12,12 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serving.contract import examples
+from serving.contract.event_kinds import EVENT_KINDS
 from tests.serving.keyed import Keyed, error_of
 from tests.serving.openapi.test_openapi_fuzz import assert_well
 
 BODIES: dict[str, Any] = {
     "/score": examples.REQUEST,
-    **{f"/{kind}": body for kind, body in examples.EVENT_BODIES.items()},
+    **{kind.template.format(lead_id="L-9"): kind.example_body for kind in EVENT_KINDS.values()},
 }
 BODIES["/score"] = copy.deepcopy(BODIES["/score"])
 BODIES["/score"]["leads"][0] |= {

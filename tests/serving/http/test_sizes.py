@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from serving.contract import examples
+from serving.contract.event_kinds import EVENT_KINDS
 from serving.contract.limits import MAX_BODY_BYTES, MAX_LEADS, MAX_ORDERS, SMALL_BYTES
 from tests.serving.contract.test_strict_json import HOSTILE, filled
 from tests.serving.running import Client, serve
@@ -77,7 +78,7 @@ def announce(client: Client, path: str) -> socket.socket:
 @pytest.mark.parametrize("path", ["/score", "/touchpoints"])
 def test_beyond_the_cap_large_bodies_are_put_off_and_small_ones_are_not(alone: Client, path: str) -> None:
     small, touchpoints = (
-        json.dumps(body).encode() for body in (examples.REQUEST, examples.EVENT_BODIES["touchpoints"])
+        json.dumps(body).encode() for body in (examples.REQUEST, EVENT_KINDS["touchpoints"].example_body)
     )
     large = small + b" " * SMALL_BYTES
     end = time.monotonic() + LONGEST

@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from serving.contract.event_rows import TouchpointRow
 from serving.store import schema
 from serving.store.connect import Store, StoreUnavailableError
 from serving.store.migrate import migrate
-from serving.store.records import TouchpointRow
 from tests.serving.running import Client
 from tests.serving.store.test_store import VISIT, _add
 

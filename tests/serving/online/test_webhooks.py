@@ -21,6 +21,7 @@ from features.errors import LeadQualificationError
 from features.journeys import StageChangeRecord, TouchpointRecord
 from features.timeline import DAY_US
 from models.bundle import Bundle
+from serving.contract.event_rows import ChangeRow, LeadRow, TouchpointRow
 from serving.online import open_leads
 from serving.online.dispatcher import Dispatcher
 from serving.online.webhooks import WebhookSettings
@@ -28,7 +29,6 @@ from serving.scoring.scorer import Scorer
 from serving.store import schema
 from serving.store.connect import Store
 from serving.store.outbox import claim_events, list_events, retry_events
-from serving.store.records import ChangeRow, LeadRow, TouchpointRow
 from serving.store.rescoring import claim_leads, finish_leads, list_given_up
 from serving.store.writing import add_stage_changes, add_touchpoints
 from serving.store.writing_leads import put_leads

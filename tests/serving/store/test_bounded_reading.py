@@ -10,11 +10,11 @@ from features.timeline import DAY_US
 from models.answers.requests import LeadRequest
 from models.answers.scoring import Score, score_requests
 from models.bundle import Bundle
+from serving.contract.event_rows import ChangeRow, LeadRow, TouchpointRow
 from serving.store import newest, reading, schema
 from serving.store.connect import Store
 from serving.store.newest import own_touchpoints
 from serving.store.reading import read_lead
-from serving.store.records import ChangeRow, LeadRow, TouchpointRow
 from serving.store.writing import add_stage_changes, add_touchpoints
 from serving.store.writing_leads import put_leads
 from tests.serving.store_events import NOW

@@ -20,12 +20,13 @@ from features.timeline import DAY_US
 from models.answers.requests import LeadRequest, parse_lead
 from models.answers.scoring import score_requests
 from models.bundle import Bundle
+from serving.contract.event_rows import ChangeRow, TouchpointRow
 from serving.online.intake import accept
 from serving.store import schema
 from serving.store.connect import Store, StoreUnavailableError, is_current
 from serving.store.migrate import migrate, write_migration
 from serving.store.reading import read_lead
-from serving.store.records import ChangeRow, ConflictError, TouchpointRow
+from serving.store.records import ConflictError
 from serving.store.writing import add_stage_changes, add_touchpoints
 from tests.serving.running import make_leads
 from tests.serving.store_events import NOW, Lead, events_of

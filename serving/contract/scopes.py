@@ -1,0 +1,6 @@
+"""What a key may be allowed to do."""
+
+__all__ = ["KEY_SCOPES"]
+
+KEY_SCOPES = ("score", "write", "view", "decide", "admin")
+"""``admin`` holds the others, and ``decide`` holds ``view``."""
