@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from features.kernels.buyers import count_journeys
 from features.kernels.structs import ProfileRatios, ProfileStates, SelectorMasks
 from features.kernels.structs_buyers import LabelledRows, Observed
 from features.params import BuyerProfileParams
@@ -195,6 +194,10 @@ class Counts:
         observation_days : int
             How far back a snapshot looks.
         """
+        from features.kernels.buyers import (
+            count_journeys,
+        )  # not above: only training counts, and numba takes long to import
+
         lead, at, outcome, rows_of_lead, fold = rows
         weight = (_WEIGHT / rows_of_lead).round().astype(np.int64)
         count_journeys(

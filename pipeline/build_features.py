@@ -1,4 +1,4 @@
-"""Stage `features`: what was known about each lead at each snapshot, as one matrix, and the catalog that names it."""
+"""Stage `features`: what was known of each lead at each snapshot and on the newest lists, as one matrix, and its catalog."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ import pandas as pd
 
 from features.errors import ParameterError
 from pipeline.console import console, progress, run_main
-from pipeline.matrix.build import fit_features, plan_matrix, training_outcomes, write_matrix
+from pipeline.matrix.build import fit_features, plan_matrix, training_outcomes, with_lists, write_matrix
 from pipeline.matrix.fit_catalog import FittedCatalog
 from pipeline.params import load_params
 from pipeline.tables.parquet import read_table
@@ -56,7 +56,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def main(since: Path | None = None) -> None:
-    """Read canonical tables, snapshots, slices and labels; write the folder `features`, taking from `since` what holds.
+    """Read canonical tables, snapshots, lists, slices and labels; write the folder `features`, taking from `since` what holds.
 
     `since` is a copy of a former such folder.
     """
@@ -64,6 +64,8 @@ def main(since: Path | None = None) -> None:
     data = params.paths.data_dir
     canonical = data / "canonical"
     snapshots = read_table(data / "snapshots.parquet", "snapshots").to_pandas()
+    lists = read_table(data / "lists.parquet", "lists").to_pandas()
+    count, snapshots = len(snapshots), with_lists(snapshots, lists)
     slices = read_table(data / "slices.parquet", "slices").to_pandas()
     labels = read_table(data / "labels.parquet", "labels").to_pandas()
     outcome = training_outcomes(snapshots, slices, labels)
@@ -78,8 +80,8 @@ def main(since: Path | None = None) -> None:
         computed = write_locally(canonical, snapshots, fitted, data / "features", since)
     taken = len(snapshots) - computed
     console.print(
-        f"features: {len(snapshots):,} snapshots x {len(fitted.catalog)} features, fingerprint "
-        f"{fitted.catalog.fingerprint[:12]}" + (f"; {taken:,} rows taken from {since}" if taken else "")
+        f"features: {count:,} snapshots and {len(snapshots) - count:,} more rows for lists x {len(fitted.catalog)} features, "
+        f"fingerprint {fitted.catalog.fingerprint[:12]}" + (f"; {taken:,} rows taken from {since}" if taken else "")
     )
 
 

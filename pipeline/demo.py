@@ -25,6 +25,7 @@ from pipeline.console import (
     signal_note,
     unseen_note,
 )
+from pipeline.demonstration.compiling import compiling
 from pipeline.demonstration.ending import ending
 from pipeline.demonstration.service import post_score, serve_bundle
 from pipeline.pages.target_words import WORDS
@@ -108,7 +109,8 @@ def demo(repository: Path, source: str | None, leads: int | None) -> None:
     os.environ["PATH"] = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"
 
     _step("1 Pipeline: dvc repro")
-    _run(workspace, "dvc", "repro", *([] if workspace == repository else ["tracking"]))
+    with compiling(workspace):
+        _run(workspace, "dvc", "repro", *([] if workspace == repository else ["tracking"]))
     sections = load_params(("paths", "ingest", "snapshots", "publish"))
     data = sections.paths.data_dir
     _step("2 Gate and registry: python -m pipeline.publish")
@@ -121,17 +123,17 @@ def demo(repository: Path, source: str | None, leads: int | None) -> None:
         )
     elif code == REFUSED:
         console.print("The gate kept the champion of an earlier run: this demonstration goes on with it.")
-    _step("3 Everyone at risk: python -m pipeline.score")
     leads_file = data / "leads.xlsx"
     outs = ("--out", f"{data}/scores.csv", "--out", str(leads_file))
-    _run(workspace, python, "-m", "pipeline.score", *outs, "--unpromoted")
-    _fill_store(workspace, data, sections.snapshots.risk_set)
-    _step("4 Service: POST /score")
-    request = _example_request(data, sections, Bundle.load(bundle_dir))
-    with console.status("starting the service") as status:
-        log = sections.paths.reports_dir.resolve() / "service.log"
-        with serve_bundle(workspace, bundle_dir, log, status.update) as address:
-            answer = post_score(address, request)
+    log = sections.paths.reports_dir.resolve() / "service.log"
+    _fill_store(workspace, data, sections.snapshots.risk_set)  # before the service makes an empty one
+    with serve_bundle(workspace, bundle_dir, log) as wait_for_address:  # it starts while the list is made
+        _step("3 Everyone at risk: python -m pipeline.score")
+        _run(workspace, python, "-m", "pipeline.score", *outs, "--unpromoted")
+        _step("4 Service: POST /score")
+        request = _example_request(data, sections, Bundle.load(bundle_dir))
+        with console.status("starting the service") as status:
+            answer = post_score(wait_for_address(status.update), request)
     console.print("request", style="bold")
     console.print_json(_shortened(request))
     console.print("answer", style="bold")

@@ -3,10 +3,8 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
-from models.answers.risk_set import RiskSet
 from models.fitting.packing import pack, training_facts
 from models.fitting.random_folds import headline_fold_probabilities
 from models.fitting.recipe import Product, bin_before_test, fit_baselines, fit_product
@@ -16,9 +14,9 @@ from models.params import SplitParams
 from pipeline.console import console, run_main
 from pipeline.leakage.finding import read_findings, refuse_leaks
 from pipeline.matrix.labelled_rows import LabelledRows, read_labelled_rows
+from pipeline.matrix.listed_rows import read_listed_rows
 from pipeline.params import load_params
-from pipeline.population.risk_set import open_until
-from pipeline.tables.parquet import read_table, write_table
+from pipeline.tables.parquet import write_table
 from pipeline.tables.split_file import read_split
 
 __all__ = ["SECTIONS", "main"]
@@ -62,10 +60,10 @@ def _question(params: Any, split: SplitParams, rows: LabelledRows) -> dict[str, 
 
 @on_one_blas_thread
 def _fitted(
-    params: Any, split: SplitParams, rows: LabelledRows, frame: pd.DataFrame
+    params: Any, split: SplitParams, rows: LabelledRows, listed: np.ndarray | None
 ) -> tuple[Product, dict[str, np.ndarray], np.ndarray]:
     """Fit the product, the baselines and the folds at random: together where no fit of the product has more than one thread."""
-    matrix, catalog, train = rows.matrix, rows.catalog, params.train
+    frame, matrix, catalog, train = rows.frame, rows.matrix, rows.catalog, params.train
     binned = bin_before_test(matrix, frame, catalog) if split.cross_fit_folds else None
 
     def product() -> Product:
@@ -81,6 +79,7 @@ def _fitted(
             recording_delay_days=params.labels.recording_delay_days,
             ordinal=rows.export.ordinal,
             capacity=params.capacity,
+            listed=listed,
             binned=binned,
         )
 
@@ -114,15 +113,11 @@ def main() -> None:
     refuse_leaks(read_findings(data / "audit" / "findings.json"))
     rows = read_labelled_rows(data)
     frame, matrix, catalog = rows.frame, rows.matrix, rows.catalog
-    risk_set = RiskSet(params.snapshots.risk_set, params.snapshots.expire_days)
-    periods = read_table(data / "risk_periods.parquet", "risk_periods").to_pandas()
     learned = int(frame["slice"].isin(FITTED).sum())
     console.print(
         f"train: {learned:,} rows to learn from and {len(frame) - learned:,} of the test, {matrix.shape[1]} features"
     )
-    product, baselines, promised = _fitted(
-        params, split, rows, frame.assign(open_until=open_until(frame, periods, risk_set))
-    )
+    product, baselines, promised = _fitted(params, split, rows, read_listed_rows(data))
     bundle, predicted = pack(
         product, matrix, frame, catalog, {**_question(params, split, rows), **training_facts(frame, product)}
     )

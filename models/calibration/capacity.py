@@ -9,10 +9,10 @@ period. A `share` is a share of the lists of leads at risk.
 import numpy as np
 import pandas as pd
 
-from models.calibration.day_lists import best_of_periods
+from models.fitting.time_cuts import micros
 from models.params import CapacityParams
 
-__all__ = ["capacity_cutoff", "capacity_rows", "fit_capacity_cutoff"]
+__all__ = ["best_of_periods", "capacity_cutoff", "capacity_rows", "fit_capacity_cutoff"]
 
 WEEK = pd.Timedelta(days=7)
 
@@ -52,7 +52,7 @@ def fit_capacity_cutoff(
     probabilities : ndarray of float64
         Calibrated, one per row.
     listed : ndarray of float64
-        As `models.calibration.day_lists.days_listed` counts them.
+        Calibrated probabilities of the rows of the newest lists.
     params : CapacityParams
         The `capacity` section.
 
@@ -62,12 +62,12 @@ def fit_capacity_cutoff(
         As `capacity_cutoff` gives it.
     """
     if params.share is not None:
-        return capacity_cutoff(probabilities, params.share * float(listed.sum()), listed)
+        return capacity_cutoff(listed, params.share * len(listed))
     headline = frame[frame["is_headline"].to_numpy(dtype=bool)]
     return capacity_cutoff(best_of_periods(frame, probabilities), capacity_rows(headline, params))
 
 
-def capacity_cutoff(probabilities: np.ndarray, wanted: float, weights: np.ndarray | None = None) -> float:
+def capacity_cutoff(probabilities: np.ndarray, wanted: float) -> float:
     """Find the lowest probability that capacity reaches, half-way to the next one, so that float32 does not move it.
 
     Parameters
@@ -75,9 +75,7 @@ def capacity_cutoff(probabilities: np.ndarray, wanted: float, weights: np.ndarra
     probabilities : ndarray of float64
         Of rows that ask for attention as future ones will; at least one.
     wanted : float
-        How many of them sales can work, as `capacity_rows` counts them; with weights: of their sum.
-    weights : ndarray of float64, optional
-        Not negative, one per row; rows of weight 0 do not count. None: all are 1.
+        How many of them sales can work, as `capacity_rows` counts them.
 
     Returns
     -------
@@ -89,10 +87,40 @@ def capacity_cutoff(probabilities: np.ndarray, wanted: float, weights: np.ndarra
     >>> round(capacity_cutoff(np.array([0.1, 0.4, 0.2]), 1), 3), capacity_cutoff(np.array([0.1, 0.4]), 2)
     (0.3, 0.0)
     """
-    p = np.asarray(probabilities, dtype=np.float64)
-    w = np.ones(len(p)) if weights is None else np.asarray(weights, dtype=np.float64)
-    order = np.argsort(-p[w > 0], kind="stable")
-    ranked, reached = p[w > 0][order], np.cumsum(w[w > 0][order])
-    edge = ranked[min(int(np.searchsorted(reached, wanted, "left")), len(ranked) - 1)]
+    ranked = np.sort(np.asarray(probabilities, dtype=np.float64))[::-1]
+    edge = ranked[min(max(int(np.ceil(wanted)) - 1, 0), len(ranked) - 1)]
     below = ranked[ranked < edge]
     return float((edge + below[0]) / 2.0) if len(below) else 0.0
+
+
+def best_of_periods(frame: pd.DataFrame, probabilities: np.ndarray) -> np.ndarray:
+    """Give, for each risk period that begins among the rows, the highest probability that it reaches.
+
+    So often would sales be handed a lead that is worked as soon as it reaches a cut-off: once per period, whether at its first
+    row or later.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        lead_id, snapshot_at, is_headline: the first row of a risk period, which lasts until the lead's next one.
+    probabilities : ndarray of float64
+        One per row.
+
+    Returns
+    -------
+    ndarray of float64, one per headline row, in their order
+
+    Examples
+    --------
+    >>> at = pd.date_range("2026-01-05", periods=4, freq="7D", tz="UTC")
+    >>> rows = pd.DataFrame({"lead_id": "L", "snapshot_at": at, "is_headline": [False, True, False, True]})
+    >>> best_of_periods(rows, np.array([0.9, 0.2, 0.4, 0.1])).tolist()
+    [0.4, 0.1]
+    """
+    leads = pd.factorize(frame["lead_id"])[0]
+    headline = frame["is_headline"].to_numpy(dtype=bool)
+    order = np.lexsort((micros(frame["snapshot_at"]), leads))
+    starts = np.flatnonzero(headline[order] | np.append(True, leads[order][1:] != leads[order][:-1]))
+    best = np.empty(len(frame))
+    best[order[starts]] = np.maximum.reduceat(np.asarray(probabilities, dtype=np.float64)[order], starts)
+    return np.asarray(best[headline])

@@ -1,4 +1,4 @@
-"""Tiers A to D: cut-offs fitted once on the lists of past days, then compared with one probability at a time."""
+"""Tiers A to D: cut-offs fitted once on the newest lists, then compared with one probability at a time."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ __all__ = ["TIERS", "fit_cutoffs", "tier"]
 TIERS = ("A", "B", "C", "D")
 
 
-def fit_cutoffs(probabilities: np.ndarray, weights: np.ndarray, params: TiersParams) -> dict[str, float]:
+def fit_cutoffs(probabilities: np.ndarray, params: TiersParams) -> dict[str, float]:
     """Find the probabilities above which tiers begin, so that each takes about its share of a day's list, best first.
 
     A cut-off lies half-way between two neighbouring probabilities, so that rounding a probability to float32 does not
@@ -22,9 +22,7 @@ def fit_cutoffs(probabilities: np.ndarray, weights: np.ndarray, params: TiersPar
     Parameters
     ----------
     probabilities : ndarray of float64
-        Calibrated, in [0, 1], of rows that the classifier had not seen.
-    weights : ndarray of float64
-        On how many lists each row stands (`models.calibration.day_lists`); not negative.
+        Calibrated, in [0, 1], of the rows of the newest lists (`pipeline.population.lists`); a lead stands on each day's.
     params : TiersParams
         Shares of A, B and C.
 
@@ -41,20 +39,18 @@ def fit_cutoffs(probabilities: np.ndarray, weights: np.ndarray, params: TiersPar
     Examples
     --------
     >>> p = np.array([0.1, 0.2, 0.3, 0.4])
-    >>> cutoffs = fit_cutoffs(p, np.ones(4), TiersParams(A=0.25, B=0.25, C=0.25))
+    >>> cutoffs = fit_cutoffs(p, TiersParams(A=0.25, B=0.25, C=0.25))
     >>> {name: round(value, 3) for name, value in cutoffs.items()}
     {'A': 0.35, 'B': 0.25, 'C': 0.15}
     """
     p = np.asarray(probabilities, dtype=np.float64)
     if not len(p) or not np.isfinite(p).all():
         raise DataError(
-            f"tiers: {len(p)} calibration rows, {int((~np.isfinite(p)).sum())} of them without a probability; "
-            "cut-offs need at least one row and a probability in each. Check the slice 'calibration'"
+            f"tiers: {len(p)} rows, {int((~np.isfinite(p)).sum())} of them without a probability; "
+            "cut-offs need at least one row and a probability in each. Use a longer history"
         )
-    w = np.asarray(weights, dtype=np.float64)
-    values, inverse = np.unique(-p[w > 0], return_inverse=True)
-    mass = np.bincount(inverse, weights=w[w > 0])
-    shares = np.append(0.0, np.cumsum(mass) / mass.sum())
+    values, counts = np.unique(-p, return_counts=True)
+    shares = np.append(0.0, np.cumsum(counts) / len(p))
     values = -values
     edges = np.concatenate([[1.0], (values[:-1] + values[1:]) / 2.0, [0.0]])
     targets = np.cumsum([params.A, params.B, params.C])

@@ -5,14 +5,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from features.errors import BundleError, DataError
 from models.trees.model_text import BINARY, ModelText, read_model_text
 from models.trees.read import Trees, flat_trees
-from models.trees.shap import TreeShap
+
+if TYPE_CHECKING:
+    from models.trees.shap import TreeShap
 
 __all__ = ["Classifier", "check_columns", "column_names", "warm_up"]
 
@@ -77,7 +79,9 @@ class Classifier:
         return flat_trees(self.model.trees)
 
     @cached_property
-    def _shap(self) -> TreeShap:
+    def _shap(self) -> "TreeShap":
+        from models.trees.shap import TreeShap  # not above: most stages explain nothing, and numba takes long to import
+
         return TreeShap(self._trees, len(self.names))
 
     def predict_log_odds(self, matrix: np.ndarray, threads: int | None = None) -> np.ndarray:

@@ -7,7 +7,9 @@ and the two upper rungs know how long ago a lead entered the funnel (`models.fit
 
 The weights are a posterior mode: a normal prior that halves between the logistic regression and the trees, and the
 out-of-fold likelihood, in which an account counts as one. So few leads get about the prior's mean, which shrinks the larger
-model towards the simpler one, and many leads get what their folds say.
+model towards the simpler one, and many leads get what their folds say. Few leads get strongly regularised trees, whose part may
+exceed 1. From `STACK_BELOW` positives on, the trees are LightGBM as it is set and the weights those of a mean: none below 0,
+together at most 1 (Breiman, Stacked regressions, 1996), as folds that end months before the test can't tell how bold to be.
 """
 
 from collections.abc import Sequence
@@ -15,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import LinearConstraint, minimize
 from scipy.special import expit, logit
 
 from models.fitting.additive import AdditiveModel, combined
@@ -37,10 +39,12 @@ LOOK_BELOW = 2_000
 """With so many positive accounts (leads without one), or more, LightGBM as it is set is the model; no other rung is fitted."""
 STACK_BELOW = 120
 """With fewer, the stack with strongly regularised trees is the model: so few can't tell how many rounds LightGBM as it is set
-should have. From there on LightGBM as it is set stays, unless a stack is better by the interval of the paired difference."""
+should have. From there on it is the mean of LightGBM as it is set and the logistic regression, unless LightGBM alone is better
+by the interval of the paired difference: a few hundred positives can't tell which of the two is better, and a mean need not."""
 STRONG_ROUNDS = 150
 PRIOR_MEAN = np.array([0.0, 0.5, 0.5])  # of `RUNGS`
 PRIOR_DEVIATION = 0.35
+MEAN_DEVIATION = 0.24  # of a weight that is drawn evenly from all means of three models
 MOST_WEIGHT = 1.5
 Z = 1.96
 
@@ -127,33 +131,26 @@ def climb(
         return Climb(full, rounds, None, False, {"positives": positives, "rule": "plenty"})
     out = np.full((5, len(labels)), np.nan)  # base, base by entry, segments, linear, strong trees
     tasks = [
-        partial(_rungs, rows, groups, *fold, params, names, categorical) for fold in zip(folds, prepared, strict=True)
+        partial(_rungs, rows, groups, *fold, params, names, categorical, is_few)
+        for fold in zip(folds, prepared, strict=True)
     ]
     for (_, valid), answers in zip(folds, side_by_side(tasks[::-1], params.num_threads)[::-1], strict=True):
         out[:, valid] = answers
+    if not is_few:
+        out[4] = full
     seen = np.isfinite(out[0])
     y, w, accounts = labels[seen], lead_weights(weights[seen], groups[seen]), groups[seen]
-    base, entry, segments, linear, strong = out[:, seen]
-    trees = full[seen]
-
-    def stacked(of_trees: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        steps = np.vstack([segments - base, linear - entry, of_trees - entry])
-        weighed = _weigh(steps, entry, y, w)
-        return weighed, entry + weighed @ steps
-
-    (weighed, stack), is_strong = stacked(strong), True
-    if not is_few:
-        other = stacked(trees)
-        gain, error = paired_gain(stack, other[1], y, w, accounts)
-        if gain > error:
-            (weighed, stack), is_strong = other, False
+    base, entry, segments, linear, trees = out[:, seen]
+    steps = np.vstack([segments - base, linear - entry, trees - entry])
+    weighed = _weigh(steps, entry, y, w) if is_few else np.append(0.0, _weigh_mean(steps[1:], entry, y, w))
+    stack = entry + weighed @ steps
     gain, error = paired_gain(base if is_few else trees, stack, y, w, accounts)
-    stays = not is_few and gain - Z * error <= 0.0
+    stays = not is_few and gain + Z * error < 0.0
     rungs = {
         "base_rate": base,
         "segments": segments,
         "linear": linear,
-        "strong_trees": strong,
+        "strong_trees" if is_few else "trees": trees,
         "stack": stack,
     }
     facts: dict[str, object] = {
@@ -162,15 +159,15 @@ def climb(
         "gain": gain,
         "low": gain - Z * error,
         "high": gain + Z * error,
-        "loss": {name: mean_loss(z, y, w) for name, z in (rungs if is_few else {**rungs, "trees": trees}).items()},
+        "loss": {name: mean_loss(z, y, w) for name, z in rungs.items()},
     }
     if stays:
         return Climb(full, rounds, None, False, facts)
     log_odds = np.full(len(labels), np.nan)
     log_odds[seen] = stack
     of_rungs = tuple(float(weight) for weight in weighed)
-    facts |= {"weights": dict(zip(RUNGS, of_rungs, strict=True)), "strong": is_strong}
-    return Climb(log_odds, STRONG_ROUNDS if is_strong else rounds, of_rungs, is_strong, facts)
+    facts |= {"weights": dict(zip(RUNGS, of_rungs, strict=True)), "strong": is_few}
+    return Climb(log_odds, rounds, of_rungs, is_few, facts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,7 +241,9 @@ def fit_stack(
     base = float(logit(np.average(labels, weights=weights[within])))
     of_entry = 1.0 - of_linear - (0.0 if decided.strong else of_trees)
     additive = combined([(of_entry, entry), (of_segments, segments), (of_linear, linear.model)], -of_segments * base)
-    return StackFit(Stack(trees, of_trees, additive), linear, (of_linear + of_trees) ** 2)
+    # Halves of strongly regularised trees agree more than they know; those of LightGBM as it is set do not
+    share = of_linear + (of_trees if decided.strong else 0.0)
+    return StackFit(Stack(trees, of_trees, additive), linear, share**2)
 
 
 def _additive(
@@ -263,39 +262,54 @@ def _rungs(
     params: TrainParams,
     names: Sequence[str],
     categorical: Sequence[int],
+    strong: bool,
 ) -> np.ndarray:
-    """Fit the simpler rungs on a fold; ndarray [5, validated rows]."""
+    """Fit the simpler rungs on a fold; ndarray [5, validated rows], the last one NaN unless strong trees are wanted."""
     fit, valid = fold
     matrix, labels, weights = (part[fit] for part in rows)
     entry, segments, linear = _additive((matrix, labels, weights), groups[fit], names, categorical)
-    trees: Classifier = train_part(
-        BinnedRows(prepared.fit, matrix, tuple(names)),
-        np.arange(len(fit)),
-        strong_params(params, len(fit)),
-        STRONG_ROUNDS,
-        entry.predict_log_odds(matrix),
-    )
     asked = rows[0][valid]
     base = np.full(len(valid), float(logit(np.average(labels, weights=weights))))
     begun = entry.predict_log_odds(asked)
-    answers = [
-        base,
-        begun,
-        segments.predict_log_odds(asked),
-        linear.model.predict_log_odds(asked),
-        begun + trees.predict_log_odds(asked, threads=1),
-    ]
-    return np.array(answers)
+    of_trees = np.full(len(valid), np.nan)
+    if strong:
+        trees: Classifier = train_part(
+            BinnedRows(prepared.fit, matrix, tuple(names)),
+            np.arange(len(fit)),
+            strong_params(params, len(fit)),
+            STRONG_ROUNDS,
+            entry.predict_log_odds(matrix),
+        )
+        of_trees = begun + trees.predict_log_odds(asked, threads=1)
+    return np.array([base, begun, segments.predict_log_odds(asked), linear.model.predict_log_odds(asked), of_trees])
 
 
 def _weigh(steps: np.ndarray, base: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
     """Find the posterior mode of the weights, each within [0, 1.5]."""
+    loss = partial(_posterior, steps, base, y, w, PRIOR_MEAN, PRIOR_DEVIATION)
+    bounds = [(0.0, MOST_WEIGHT)] * len(PRIOR_MEAN)
+    return np.asarray(minimize(loss, PRIOR_MEAN, jac=True, method="L-BFGS-B", bounds=bounds).x, dtype=np.float64)
 
-    def value(a: np.ndarray) -> tuple[float, np.ndarray]:
-        z = base + a @ steps
-        off = (a - PRIOR_MEAN) / PRIOR_DEVIATION
-        loss = w @ row_loss(z, y) + 0.5 * off @ off
-        return float(loss), steps @ (w * (expit(z) - y)) + off / PRIOR_DEVIATION
 
-    found = minimize(value, PRIOR_MEAN, jac=True, method="L-BFGS-B", bounds=[(0.0, MOST_WEIGHT)] * len(PRIOR_MEAN))
-    return np.asarray(found.x, dtype=np.float64)
+def _weigh_mean(steps: np.ndarray, base: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Find the posterior mode of the weights of a mean: none below 0, together at most 1; what they lack is the base's."""
+    prior = np.full(len(steps), 1.0 / len(steps))
+    loss = partial(_posterior, steps, base, y, w, prior, MEAN_DEVIATION)
+    whole = LinearConstraint(np.ones((1, len(steps))), 0.0, 1.0)
+    found = minimize(loss, prior, jac=True, method="SLSQP", bounds=[(0.0, 1.0)] * len(steps), constraints=[whole])
+    return np.asarray(np.clip(found.x, 0.0, 1.0), dtype=np.float64)
+
+
+def _posterior(
+    steps: np.ndarray,
+    base: np.ndarray,
+    y: np.ndarray,
+    w: np.ndarray,
+    prior: np.ndarray,
+    deviation: float,
+    a: np.ndarray,
+) -> tuple[float, np.ndarray]:
+    """Give minus the log posterior of weights, and its gradient."""
+    z = base + a @ steps
+    off = (a - prior) / deviation
+    return float(w @ row_loss(z, y) + 0.5 * off @ off), steps @ (w * (expit(z) - y)) + off / deviation

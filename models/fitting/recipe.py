@@ -11,7 +11,6 @@ import pandas as pd
 from features.catalog import Catalog
 from models.calibration.apply import Calibration
 from models.calibration.capacity import fit_capacity_cutoff
-from models.calibration.day_lists import days_listed
 from models.calibration.fits import fit_calibration
 from models.calibration.level_shift import month_blocks
 from models.calibration.tiers import fit_cutoffs
@@ -71,6 +70,7 @@ def fit_product(
     recording_delay_days: int,
     ordinal: bool,
     capacity: CapacityParams | None = None,
+    listed: np.ndarray | None = None,
     look_below: int = LOOK_BELOW,
     binned: BinnedRows | None = None,
 ) -> Product:
@@ -86,7 +86,7 @@ def fit_product(
     matrix : ndarray of float32 [rows, features]
         In catalog order.
     frame : DataFrame
-        Row for row: lead_id, account_id, snapshot_at, is_headline, slice, label (0 or 1), and open_until, as for `days_listed`.
+        Row for row: lead_id, account_id, snapshot_at, is_headline, slice and label (0 or 1).
     catalog : Catalog
         Names and kinds of the columns.
     train, split, calibration, tiers
@@ -97,6 +97,9 @@ def fit_product(
         Times are only an order; folds are not purged.
     capacity : CapacityParams, optional
         The `capacity` section, for the probability down to which sales' capacity reaches.
+    listed : ndarray of float32 [rows, features], optional
+        The rows of the newest lists, which tiers and a share of capacity are cut on; no outcome belongs to them. None: there
+        are no lists (times are only an order), and the rows that calibration is fitted on stand for them.
     look_below : int
         With so many positive accounts no simpler model than the trees is looked at; see `models.fitting.ladder`.
     binned : BinnedRows, optional
@@ -163,9 +166,10 @@ def fit_product(
     uncertainty = fit_uncertainty(binned, answers, train.seed, least)
     unseen = frame.iloc[calibration_rows]
     probability = calibrated.apply(log_odds)[0]
-    listed = days_listed(unseen, ordinal=ordinal)
-    cutoffs = fit_cutoffs(probability, listed, tiers)
-    reached = None if capacity is None else fit_capacity_cutoff(unseen, probability, listed, capacity)
+    # As the lists to come will be scored: by the refit, whose probabilities spread otherwise than those of its folds
+    on_lists = probability if listed is None else calibrated.apply(classifier.predict_log_odds(listed))[0]
+    cutoffs = fit_cutoffs(on_lists, tiers)
+    reached = None if capacity is None else fit_capacity_cutoff(unseen, probability, on_lists, capacity)
     return Product(classifier, calibrated, uncertainty, cutoffs, reached, rounds, ladder)
 
 

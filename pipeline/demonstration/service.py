@@ -36,8 +36,8 @@ class Patience(NamedTuple):
 
 
 @contextlib.contextmanager
-def serve_bundle(workspace: Path, bundle: Path, log: Path, say: Callable[[str], None]) -> Iterator[str]:
-    """Serve a bundle on a free loopback port; yields the address, stops the service at the end.
+def serve_bundle(workspace: Path, bundle: Path, log: Path) -> Iterator[Callable[[Callable[[str], None]], str]]:
+    """Serve a bundle on a free loopback port; yields what waits for the service, stops the service at the end.
 
     Parameters
     ----------
@@ -47,13 +47,12 @@ def serve_bundle(workspace: Path, bundle: Path, log: Path, say: Callable[[str], 
         The bundle to serve.
     log : Path
         Where the service's output goes.
-    say : callable
-        Hears while it starts what it is doing.
 
-    Raises
+    Yields
     ------
-    LeadQualificationError
-        The service ended, or it stands still.
+    callable
+        Waits until the service answers, and gives its address; takes who hears meanwhile what it is doing. Raises
+        LeadQualificationError if the service ended, or stands still.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -67,9 +66,13 @@ def serve_bundle(workspace: Path, bundle: Path, log: Path, say: Callable[[str], 
         service = subprocess.Popen(
             command, cwd=workspace, env=environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
         )
-        try:
+
+        def wait_for_address(say: Callable[[str], None]) -> str:
             wait_until_ready(service, address, log, say)
-            yield address
+            return address
+
+        try:
+            yield wait_for_address
         finally:
             _stop(service)
 

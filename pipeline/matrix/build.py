@@ -26,7 +26,15 @@ from pipeline.population.attribute_history import eligible_attributes, read_attr
 from pipeline.tables.matrix_file import MatrixWriter
 from pipeline.tables.parquet import read_table
 
-__all__ = ["MatrixPlan", "fit_features", "matrix_batches", "plan_matrix", "training_outcomes", "write_matrix"]
+__all__ = [
+    "MatrixPlan",
+    "fit_features",
+    "matrix_batches",
+    "plan_matrix",
+    "training_outcomes",
+    "with_lists",
+    "write_matrix",
+]
 
 
 def fit_features(
@@ -70,6 +78,27 @@ def training_outcomes(snapshots: pd.DataFrame, slices: pd.DataFrame, labels: pd.
     keys = ["lead_id", "snapshot_at"]
     joined = snapshots[keys].merge(slices, on=keys, how="left").merge(labels, on=keys, how="left")
     return joined["label"].astype("float64").where(joined["slice"] == "train").to_numpy(na_value=np.nan)
+
+
+def with_lists(snapshots: pd.DataFrame, lists: pd.DataFrame) -> pd.DataFrame:
+    """Append the rows of the newest lists to the snapshots; what is both stays once.
+
+    Parameters
+    ----------
+    snapshots : DataFrame
+        As the table of that name.
+    lists : DataFrame
+        As `pipeline.population.lists.newest_lists` gives them.
+
+    Returns
+    -------
+    DataFrame
+        lead_id, account_id, snapshot_at: first the snapshots, in their order.
+    """
+    columns = ["lead_id", "account_id", "snapshot_at"]
+    return pd.concat([snapshots[columns], lists[columns]]).drop_duplicates(
+        ["lead_id", "snapshot_at"], ignore_index=True
+    )
 
 
 def matrix_batches(

@@ -34,7 +34,6 @@ __all__ = [
     "micros",
     "mql_periods",
     "mql_snapshots",
-    "open_until",
     "outside_cut_months",
     "risk_periods",
 ]
@@ -251,43 +250,6 @@ def risk_periods(canonical: Path, risk_set: RiskSet) -> pd.DataFrame:
     table = pa.Table.from_pandas(periods, preserve_index=False)
     frame: pd.DataFrame = check_table(table, "risk_periods", f"risk periods of {canonical}").to_pandas()
     return frame
-
-
-def open_until(rows: pd.DataFrame, periods: pd.DataFrame, risk_set: RiskSet) -> pd.Series:
-    """Give the last moment at which each snapshot's lead is at risk in the snapshot's own risk period (missing: no end).
-
-    It says what became of the lead: lists of past days are made up with it, and nothing else.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        lead_id, risk_period, of `mql_snapshots` or `customer_snapshots`.
-    periods : DataFrame
-        As `risk_periods` gives them.
-    risk_set : RiskSet
-        Whose population; customers stay at risk for good.
-
-    Returns
-    -------
-    Series of datetime64[us, UTC]
-        In the order of `rows`. A lead that expires is at risk up to, and not at, its expiry.
-
-    Examples
-    --------
-    >>> day = pd.to_datetime(["2026-01-01", "2026-03-01"], utc=True).astype("datetime64[us, UTC]")
-    >>> periods = pd.DataFrame({"lead_id": "L", "risk_period": [0, 1], "started_at": day, "ended_at": [day[1], pd.NaT]})
-    >>> open_until(periods, periods, RiskSet("mql", 90)).dt.strftime("%d %b, %H:%M").tolist()
-    ['01 Mar, 00:00', '29 May, 23:59']
-    """
-    if risk_set.name == CUSTOMERS:
-        return pd.Series(pd.NaT, index=rows.index, dtype="datetime64[us, UTC]")
-    last = micros(periods["ended_at"].astype("datetime64[us, UTC]"), NEVER).astype(np.int64)
-    if risk_set.expire_us is not None:
-        last = np.minimum(last, micros(periods["started_at"]) + risk_set.expire_us - 1)
-    known = periods[["lead_id", "risk_period"]].assign(last=last)
-    found = rows[["lead_id", "risk_period"]].merge(known, on=["lead_id", "risk_period"], how="left")["last"]
-    ends = found.mask(found == NEVER).astype("Int64").set_axis(rows.index)
-    return pd.to_datetime(ends, unit="us", utc=True).astype("datetime64[us, UTC]")
 
 
 def outside_cut_months(periods: pd.DataFrame, canonical: Path) -> pd.DataFrame:

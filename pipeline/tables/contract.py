@@ -134,6 +134,8 @@ IS_HEADLINE = Column("is_headline", pa.bool_())
 ENDED_BY = ("mql", "sales_qualified", "disqualified", "recycled", "customer")  # mql: a new period took over
 BETWEEN: dict[str, TableSchema] = {
     "snapshots": TableSchema((*SNAPSHOT, MAYBE_ACCOUNT, RISK_PERIOD, IS_HEADLINE), SNAPSHOT_KEY),
+    # Who stands on the newest days' lists, at their midnights
+    "lists": TableSchema((*SNAPSHOT, MAYBE_ACCOUNT), SNAPSHOT_KEY),
     # With the risk set `customers` a lead has one period that never ends, and is at risk after its start, not at it.
     "risk_periods": TableSchema(
         (

@@ -24,9 +24,9 @@ USES = {
     "labels": (),
     "split": (),
     "build_features": ("numba",),
-    "evaluate": ("numba",),
-    "segments": ("numba",),
-    "report": ("matplotlib", "numba", "plotly"),
+    "evaluate": (),
+    "segments": (),
+    "report": ("matplotlib", "plotly"),
 }
 
 

@@ -20,7 +20,7 @@ from models.fitting.boosting import train_part
 from models.fitting.cross_fitting import cross_fit
 from models.fitting.folds import Fold
 from models.fitting.half_samples import draw_halves
-from models.fitting.ladder import climb, fit_stack
+from models.fitting.ladder import _weigh_mean, climb, fit_stack
 from models.fitting.linear import ENTRY, fit_base_rate, fit_entry, fit_linear, fit_segments, robust_columns
 from models.fitting.stack import Stack
 from models.params import TrainParams
@@ -104,6 +104,37 @@ def test_plenty_of_leads_get_the_trees_bit_for_bit() -> None:
     assert stack.predict_log_odds(matrix).tobytes() == plain.predict_log_odds(matrix).tobytes()
     assert stack.contributions(matrix[:5]).tobytes() == plain.contributions(matrix[:5]).tobytes()
     assert json.loads(stack.to_json()) == {"weight": 1.0, "additive": None}
+
+
+def test_some_hundred_positives_get_a_mean_of_two_models() -> None:
+    stack, facts, (matrix, labels) = fitted(1200, 1.0)
+    assert facts["rule"] == "better"
+    weights = facts["weights"]
+    assert weights["segments"] == 0.0
+    assert 0.2 < weights["trees"] < 0.8
+    assert weights["linear"] > 0.2
+    assert weights["linear"] + weights["trees"] <= 1.0 + 1e-9
+    later, outcome = drawn(6000, 1.0, seed=2)
+    rounds = cross_fit(matrix, labels, np.ones(1200), thirds(1200), PARAMS, NAMES, CATEGORICAL)[1]
+    trees = train_part(bin_rows(matrix, labels, np.ones(1200), NAMES, CATEGORICAL), np.arange(1200), PARAMS, rounds)
+    alone = trees.predict_log_odds(later)
+    assert log_loss(outcome, expit(stack.predict_log_odds(later))) < log_loss(outcome, expit(alone))
+    groups = np.arange(1200).astype(str)
+    linear = fit_linear(matrix, labels, np.ones(1200), groups, NAMES, CATEGORICAL).model.predict_log_odds(later)
+    base = fit_entry(matrix, labels, np.ones(1200), groups, NAMES).predict_log_odds(later)
+    expected = base + weights["linear"] * (linear - base) + weights["trees"] * (alone - base)
+    np.testing.assert_allclose(stack.predict_log_odds(later), expected, atol=1e-9)
+
+
+def test_folds_of_another_level_make_no_weights_above_a_mean() -> None:
+    """What two models of like mind say of folds can always be made bolder; a mean is never bolder than its parts."""
+    random = np.random.default_rng(8)
+    z = random.normal(size=4000)
+    y = (random.random(4000) < expit(3.0 * z - 1.0)).astype(np.float64)
+    base = np.full(4000, -1.0)
+    weights = _weigh_mean(np.vstack([z, z + random.normal(0, 0.1, 4000)]), base, y, np.ones(4000))
+    assert weights.sum() == pytest.approx(1.0, abs=1e-6)
+    assert (weights > 0.2).all()
 
 
 def test_contributions_are_exact_and_a_row_alone_has_the_same_bits(few) -> None:
