@@ -180,12 +180,17 @@ class CrmAttribute(Frozen):
 
 
 class CrmFields(Frozen):
-    """The fields of the CRM that scores are written to."""
+    """The fields of the CRM that scores are written to; `advice` is when to call."""
 
     probability: str
     tier: str
     decision: str
+    advice: str | None = None
     reasons: str
+
+    def by_role(self) -> dict[str, str]:
+        """Give the names by role, of those that have one."""
+        return {role: name for role, name in self.model_dump().items() if name is not None}
 
 
 class HubSpotParams(Frozen):
@@ -219,8 +224,9 @@ class SalesforceParams(Frozen):
 
 
 class CrmParams(Frozen):
-    """The `crm` section: what is read from and written to HubSpot and Salesforce."""
+    """The `crm` section: what is read from and written to HubSpot and Salesforce; `language` is that of its users."""
 
+    language: Literal["en", "de"] = "en"
     attempts: int = Field(default=6, ge=1)
     timeout_seconds: float = Field(default=60.0, gt=0.0)
     overlap_minutes: int = Field(default=60, ge=0)

@@ -1,4 +1,4 @@
-"""Command `push_crm`: probability, tier, decision and reasons into fields of HubSpot or Salesforce."""
+"""Command `push_crm`: probability, tier, decision, advice and reasons into fields of HubSpot or Salesforce."""
 
 import argparse
 from collections import Counter
@@ -65,7 +65,8 @@ def push_crm(
     CrmError
         If a field is missing, or the CRM is out of reach; what it acknowledged until then is not sent again.
     """
-    missing = crm.missing_fields()
+    used = {name for update in wanted for name in update.values}
+    missing = [name for name in crm.missing_fields() if name in used]
     if missing:
         raise CrmError(
             f"{crm.name}: no such writable field(s): {', '.join(missing)}. Run this command with --setup first."
@@ -132,7 +133,7 @@ def main() -> None:
     if arguments.setup:
         _setup(crm)
         return
-    wanted = updates(read_scores(arguments.scores), crm.fields)
+    wanted = updates(read_scores(arguments.scores), crm.fields, params.crm.language)
     retired = leads_retired(arguments.raw or Path(params.ingest.raw_dir))
     with Ledger.open(params.paths.data_dir / "crm" / f"{arguments.crm}.sqlite") as ledger:
         outcome = push_crm(

@@ -28,7 +28,7 @@ from pipeline.scoring.snapshots import score_open_leads
 
 __all__ = ["SECTIONS", "main"]
 
-SECTIONS = ("features", "paths", "publish", "snapshots")
+SECTIONS = ("crm", "features", "paths", "publish", "snapshots")
 ENDINGS = {None: (".csv", ".parquet", ".xlsx"), "xlsx": (".xlsx",), "csv-de": (".csv",)}
 UNPROMOTED = "unpromoted"
 
@@ -89,7 +89,7 @@ def _arguments() -> argparse.Namespace:
         action="store_true",
         help="without a champion, use the model that the gate refused, and mark every row so",
     )
-    parser.add_argument("--language", choices=["en", "de"], default="en", help="of the reasons")
+    parser.add_argument("--language", choices=["en", "de"], help="of the reasons (default: crm.language)")
     parser.add_argument("--engine", choices=get_args(Engine), help="where to compute (default: features.engine)")
     parser.add_argument("--log", type=Path, metavar="FOLDER", help="also write the scores to this score log")
     return parser.parse_args()
@@ -99,6 +99,7 @@ def main() -> None:
     """Score the open leads of a folder of canonical tables, or the leads of a file."""
     arguments = _arguments()
     params = load_params(SECTIONS)
+    language = arguments.language or params.crm.language
     for out in arguments.out:
         if out.suffix not in ENDINGS[arguments.format]:
             allowed = " or ".join(ENDINGS[arguments.format])
@@ -114,12 +115,12 @@ def main() -> None:
     if source.is_dir():
         leads = leads_at_risk(source, population)
         engine = arguments.engine or params.features.engine
-        scores = _score_folder(bundle, source, leads, arguments.language, engine)
+        scores = _score_folder(bundle, source, leads, language, engine)
     elif settings is not None:
         raise DataError(f"--log with --in {source}: only a folder of canonical tables can be logged. Leave --log out.")
     elif source.exists():
         at = parse_moment(arguments.snapshot_at or dt.datetime.now(dt.UTC), "--snapshot-at")
-        scores, who = score_file(bundle, source, at, arguments.language), "leads"
+        scores, who = score_file(bundle, source, at, language), "leads"
     else:
         raise DataError(
             f"--in {source}: there is no such folder or file. Name one, or run `make demo` for data/canonical."
@@ -135,10 +136,10 @@ def main() -> None:
     if lists:
         # Figures of a refused model and of a champion are no change of one another.
         former = remember(scores, params.paths.data_dir / "lists" / (note or ""))
-        rows = list_of(scores, source, arguments.language, params.publish.lead_link, former, note)
+        rows = list_of(scores, source, language, params.publish.lead_link, former, note)
         for out in lists:
             write_list(rows, out, arguments.format or "xlsx")
-    marked = scores if note is None else scores.assign(note=WORDS[arguments.language][note])
+    marked = scores if note is None else scores.assign(note=WORDS[language][note])
     for out in [out for out in arguments.out if out not in lists]:
         if out.suffix == ".csv":
             marked.to_csv(out, index=False)

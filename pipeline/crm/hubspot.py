@@ -237,11 +237,11 @@ class HubSpot:
     def missing_fields(self) -> list[str]:
         """Name the properties of contacts that scores go to and that are not there."""
         there = {item.name for item in self._call(self._client.crm.properties.core_api.get_all, "contacts").results}
-        return [name for name in self.fields.model_dump().values() if name not in there]
+        return [name for name in self.fields.by_role().values() if name not in there]
 
     def create_fields(self, names: Sequence[str]) -> list[str]:
         """Create properties of contacts; returns what an administrator must still do: nothing."""
-        for role, name in self.fields.model_dump().items():
+        for role, name in self.fields.by_role().items():
             if name in names:
                 number = role == "probability"
                 body = {
@@ -257,7 +257,7 @@ class HubSpot:
 
     def current(self, batch: Sequence[Update]) -> Current:
         """Read what the fields of contacts hold; an answer with another id than was asked for is a merge."""
-        names = list(self.fields.model_dump().values())
+        names = list(batch[0].values)
         asked = [item.lead_id for item in batch]
         found = self._read(asked, [*names, "hs_merged_object_ids"])
         values = {str(item.id): {name: item.properties.get(name) for name in names} for item in found}

@@ -31,7 +31,13 @@ DELETED_CODE = "ENTITY_IS_DELETED"
 DOMAIN, CONSUMER_KEY, CONSUMER_SECRET = "SALESFORCE_DOMAIN", "SALESFORCE_CONSUMER_KEY", "SALESFORCE_CONSUMER_SECRET"
 USERNAME, PRIVATE_KEY_FILE = "SALESFORCE_USERNAME", "SALESFORCE_PRIVATE_KEY_FILE"
 PASSWORD, SECURITY_TOKEN = "SALESFORCE_PASSWORD", "SALESFORCE_SECURITY_TOKEN"
-TYPES = {"probability": "Number(5, 4)", "tier": "Text(1)", "decision": "Text(80)", "reasons": "Text Area (Long)"}
+TYPES = {
+    "probability": "Number(5, 4)",
+    "tier": "Text(1)",
+    "decision": "Text(80)",
+    "advice": "Text(255)",
+    "reasons": "Text Area (Long)",
+}
 
 
 def credentials(environment: Mapping[str, str]) -> dict[str, str]:
@@ -208,20 +214,20 @@ class Salesforce:
         """Name the fields of Lead that scores go to and that are not there, or not writable for this user."""
         described = self._call(self._client.restful, "sobjects/Lead/describe")
         writable = {item["name"] for item in described["fields"] if item["updateable"]}
-        return [name for name in self.fields.model_dump().values() if name not in writable]
+        return [name for name in self.fields.by_role().values() if name not in writable]
 
     def create_fields(self, names: Sequence[str]) -> list[str]:
         """Say which fields an administrator must create: data users may not change the schema."""
         return [
             f"Setup > Object Manager > Lead > Fields & Relationships > New: {TYPES[role]}, API name {name}; "
             "edit access for the integration user's permission set"
-            for role, name in self.fields.model_dump().items()
+            for role, name in self.fields.by_role().items()
             if name in names
         ]
 
     def current(self, batch: Sequence[Update]) -> Current:
         """Read what the fields of leads hold; of the ones that are not there, what they were merged into."""
-        names = list(self.fields.model_dump().values())
+        names = list(batch[0].values)
         ids = [item.lead_id for item in batch]
         there = self._all(f"SELECT Id, {', '.join(names)} FROM Lead WHERE IsDeleted = false AND Id IN {among(ids)}")
         values = {item["Id"]: {name: item[name] for name in names} for item in there}

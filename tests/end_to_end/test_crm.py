@@ -211,7 +211,8 @@ def fill_salesforce(fake: FakeSalesforce) -> None:
                 IsClosed=True,
                 **times,
             )
-    fake.fields |= dict.fromkeys(("Lead_Probability__c", "Lead_Tier__c", "Lead_Decision__c", "Lead_Reasons__c"), True)
+    names = ("Lead_Probability__c", "Lead_Tier__c", "Lead_Decision__c", "Lead_Advice__c", "Lead_Reasons__c")
+    fake.fields |= dict.fromkeys(names, True)
 
 
 def test_salesforce(

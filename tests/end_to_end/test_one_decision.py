@@ -16,7 +16,7 @@ from models.answers.requests import parse_lead
 from models.answers.scoring import score_requests
 from models.bundle import Bundle
 from pipeline import push_crm, score
-from pipeline.crm.write import updates
+from pipeline.crm.updates import updates
 from pipeline.params import CrmFields, dump_yaml, read_yaml
 from pipeline.push_crm import read_scores
 from pipeline.scoring.files import score_file
@@ -166,7 +166,7 @@ def test_other_leads_of_the_file_decide_nothing(model: Bundle, leads: list[dict[
     def decisions(some: list[dict[str, Any]]) -> dict[str, Any]:
         file = tmp_path / "leads.jsonl"
         file.write_text("\n".join(json.dumps(lead) for lead in some), encoding="utf-8")
-        return {item.lead_id: item.values["d"] for item in updates(score_file(model, file), NAMES)}
+        return {item.lead_id: item.values["d"] for item in updates(score_file(model, file), NAMES, "en")}
 
     everyone = decisions(leads)
     for lead in leads[:12]:
@@ -180,7 +180,7 @@ def frame(**columns: list[Any]) -> pd.DataFrame:
 
 def test_a_file_of_an_earlier_version_is_to_be_written_anew() -> None:
     with pytest.raises(DataError, match=r"no column within_capacity; .* write it anew with `python -m pipeline\.score"):
-        updates(frame().drop(columns="within_capacity"), NAMES)
+        updates(frame().drop(columns="within_capacity"), NAMES, "en")
 
 
 @pytest.mark.parametrize(("value", "words"), [(True, "B, within capacity"), (False, "B, beyond capacity"), (None, "B")])
@@ -189,9 +189,9 @@ def test_what_the_file_says_is_what_is_written(value: bool | None, words: str, t
     scores.to_csv(tmp_path / "scores.csv", index=False)
     scores.to_parquet(tmp_path / "scores.parquet", index=False)
     for each in (scores, *(read_scores(tmp_path / f"scores.{ending}") for ending in ("csv", "parquet"))):
-        assert updates(each, NAMES)[0].values["d"] == words
+        assert updates(each, NAMES, "en")[0].values["d"] == words
 
 
 def test_a_decision_that_is_none_is_refused() -> None:
     with pytest.raises(DataError, match=r"within_capacity is 'perhaps'; allowed are True, False and empty"):
-        updates(frame(within_capacity=["perhaps"]), NAMES)
+        updates(frame(within_capacity=["perhaps"]), NAMES, "en")

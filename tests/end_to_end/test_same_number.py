@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 from features.errors import BundleError, DataError
 from models.answers.frames import COLUMNS
 from models.bundle import NO_CHAMPION, Bundle
-from pipeline.crm.write import updates
+from pipeline.crm.updates import updates
 from pipeline.matrix.feature_rows import feature_rows
 from pipeline.params import load_params
 from pipeline.score import main as score_main
@@ -182,7 +182,7 @@ def test_a_list_of_a_refused_model_is_marked_in_every_format(
         assert set(rows["Anmerkung"]) == {mark}
         assert rows["Lead"].tolist() == plain["lead_id"].tolist()
     with pytest.raises(DataError, match="vom Gate abgelehnt"):
-        updates(plain, load_params(("crm",)).crm.hubspot.fields)
+        updates(plain, load_params(("crm",)).crm.hubspot.fields, "en")
     shutil.copytree(way.folder, "data/champion")  # goes before what was refused
     assert "vom Gate" not in scored("--out", "u.csv")
     assert "note" not in pd.read_csv("u.csv").columns

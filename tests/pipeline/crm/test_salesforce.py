@@ -218,7 +218,7 @@ def test_push_writes_what_changed_and_reports_what_was_refused(
 
 
 def test_a_field_that_is_not_writable_is_missing(salesforce: Any) -> None:
-    salesforce.fake.fields |= dict.fromkeys(FIELDS, True) | {FIELDS[0]: False}
+    salesforce.fake.fields |= dict.fromkeys((*FIELDS, "Lead_Advice__c"), True) | {FIELDS[0]: False}
     assert salesforce.make().missing_fields() == [FIELDS[0]]
 
 
