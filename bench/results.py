@@ -93,9 +93,8 @@ def main() -> None:
     rows = {}
     for workspace in arguments.workspaces:
         evaluated = read_json(workspace / "metrics" / "evaluate.json", "evaluate")
-        rows[_name(workspace, evaluated)] = worth_row(
-            evaluated, read_json(workspace / "plots" / "gain.json", "evaluate")
-        )
+        gain = read_json(workspace / "plots" / "gain.json", "evaluate")
+        rows[_name(workspace, evaluated)] = worth_row(evaluated) | {"best_tenth": best_tenth(gain)}
     record("worth", rows)
     console.print(
         f"{FILE.relative_to(ROOT)}: {', '.join(rows) or 'unchanged'}; tables of {len(PAGES)} pages made from it"

@@ -3,10 +3,10 @@
     python -m bench.models.learning_curve [--quick]
     python -m bench.models.learning_curve --sets saas_logins olist ... [--as-is]
 
-The command draws 50 to 6,400 leads of a simulated company, or 200, 800 and all leads of real sets
-(`bench.models.short_histories`), writes a table and a picture, names every target that is missed, and goes on where it was
-stopped: every draw is written as soon as it is measured. `--quick` stops after 20 minutes. How many hours the
-rest takes is reckoned from the draws measured so far.
+The command draws 50 to 6,400 leads of a simulated company; 200, 800 and all leads of real sets; or 50 to 400 and all of
+companies that come as an export (`bench.models.short_histories`, `bench.models.exports`). It writes a table and picture, names
+every target that is missed, and goes on where it was stopped: every draw is written as soon as it is measured. `--quick` stops
+after 20 minutes. How many hours the rest takes is reckoned from the draws measured so far.
 
 `curve` measures the product, logistic regression and the Odoo formula from 50 positive leads up.
 Leads are drawn from the rows before the test, several times per size; the test stays as it is. A small training has no room for
@@ -178,8 +178,11 @@ def curve_table(name: str, points: list[dict[str, Any]]) -> Table:
 def main() -> None:
     """Measure the draws that are missing, then print, write and draw what there is."""
     # What `curve` needs no simulated company for must not import one
+    from bench.models.exports import EXPORTS, load_export
     from bench.models.short_histories import (
         DRAWS,
+        EXPORT_DRAWS,
+        EXPORT_QUICK,
         QUICK,
         SET_DRAWS,
         SET_QUICK,
@@ -192,7 +195,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(prog="python -m bench.models.learning_curve")
     parser.add_argument("--quick", action="store_true", help="few draws, at most 20 minutes")
-    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=[], help="draws of real sets instead")
+    parser.add_argument("--sets", nargs="+", choices=[*SETS, *EXPORTS], default=[], help="draws of real sets instead")
     parser.add_argument("--as-is", action="store_true", help="of sets: take the features that are there; run no stage")
     arguments = parser.parse_args()
     begin = time.monotonic()
@@ -200,13 +203,18 @@ def main() -> None:
     file = RESULTS / f"{name}.json"
     done: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["draws"] if file.exists() else []
     there = {(one["set"], one["leads"], one["draw"]) for one in done}
-    few, many = (SET_QUICK, SET_DRAWS) if arguments.sets else (QUICK, DRAWS)
-    plan: dict[int, int] = few if arguments.quick else many
     late = False
     with progress() as bar:
         task = bar.add_task("draws")
         for of_set in arguments.sets or [SIMULATED]:
-            some = load_set(Path.cwd(), of_set, arguments.as_is) if arguments.sets else simulated_company(Path.cwd())
+            few, many = (EXPORT_QUICK, EXPORT_DRAWS) if of_set in EXPORTS else (SET_QUICK, SET_DRAWS)
+            if of_set == SIMULATED:
+                some, few, many = simulated_company(Path.cwd()), QUICK, DRAWS
+            elif of_set in EXPORTS:
+                some = load_export(Path.cwd(), of_set)
+            else:
+                some = load_set(Path.cwd(), of_set, arguments.as_is)
+            plan: dict[int, int] = few if arguments.quick else many
             leads_there = some.frame["lead_id"].iloc[some.fitted].nunique()
             plan_of_set = {size: times for size, times in plan.items() if size < leads_there}
             if arguments.sets:

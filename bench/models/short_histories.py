@@ -35,6 +35,8 @@ from pipeline.workspaces.workspace import overlay
 __all__ = [
     "CONTENDERS",
     "DRAWS",
+    "EXPORT_DRAWS",
+    "EXPORT_QUICK",
     "QUICK",
     "SET_DRAWS",
     "SET_QUICK",
@@ -48,6 +50,8 @@ DRAWS = {50: 100, 100: 100, 200: 100, 400: 100, 800: 20, 1600: 20, 6400: 20}
 QUICK = {50: 12, 100: 12, 200: 12, 400: 12, 800: 3, 1600: 3, 6400: 1}
 SET_DRAWS = {200: 10, 800: 10}
 SET_QUICK = {200: 3, 800: 2}
+EXPORT_DRAWS = {50: 20, 100: 20, 200: 20, 400: 20}
+EXPORT_QUICK = {50: 3, 100: 3, 200: 3, 400: 3}
 """Leads to how many draws."""
 
 CONTENDERS = ("product", "trees", "logistic_regression", "odoo_formula", "base_rate")
