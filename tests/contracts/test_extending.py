@@ -87,7 +87,7 @@ def test_an_operation(copy: Path, root: Path) -> None:
         copy / "features/operations/engagement.py", 'en="{label}, paid {window}: {n}"', 'en="{n} paid {label} {window}"'
     )
     said = run(copy, "-W", "ignore::RuntimeWarning", "-c", AGREES)
-    assert said == "3 paid all in the last 7 days | all, paid in den letzten 7 Tagen: 1\n"
+    assert said == "3 paid touchpoints in the last 7 days | Kontaktpunkte, paid in den letzten 7 Tagen: 1\n"
     assert len(changed(copy, root)) == 3
 
 
