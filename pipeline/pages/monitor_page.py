@@ -14,7 +14,7 @@ from pipeline.pages.page_values import TEMPLATES
 from pipeline.pages.pictures import picture_of
 from pipeline.pages.target_words import WORDS
 
-__all__ = ["monitor_page"]
+__all__ = ["machine_values", "monitor_page"]
 
 FEATURES = 20
 BUSIEST = 20
@@ -38,11 +38,6 @@ def monitor_page(result: Result) -> str:
 
 
 def _values(result: Result, language: str) -> dict[str, Any]:
-    traffic = result["machine_traffic"]
-    busy = traffic["leads"]
-    sentences = mail_sentences(traffic["mails"], language)
-    if busy:
-        sentences.insert(0, busy_sentence(len(busy), sum(lead["touchpoints"] for lead in busy), language))
     scored = [item for item in result["months"] if "score" in item]
     return {
         "result": result,
@@ -59,6 +54,24 @@ def _values(result: Result, language: str) -> dict[str, Any]:
         "metric_cell": lambda metric, digits: metric_cell(metric, digits, language),
         "left_out": LEFT_OUT,
         "unknown": UNKNOWN,
+        **machine_values(result["machine_traffic"], language),
+    }
+
+
+def machine_values(traffic: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """Give what `machine_traffic.html` shows: leads with a machine's volume, and what machines did with mails.
+
+    Parameters
+    ----------
+    traffic : mapping
+        The fields of `pipeline.population.machine_traffic.MachineTraffic`.
+    language : str
+    """
+    busy = traffic["leads"]
+    sentences = mail_sentences(traffic["mails"], language)
+    if busy:
+        sentences.insert(0, busy_sentence(len(busy), sum(lead["touchpoints"] for lead in busy), language))
+    return {
         "machine_sentences": sentences,
         "busy_leads": busy[:BUSIEST],
         "more_busy": max(len(busy) - BUSIEST, 0),

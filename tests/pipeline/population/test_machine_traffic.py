@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from markupsafe import escape
 
 from models.answers.limits import MAX_TOUCHPOINTS
+from models.presentation.rendering import render
 from pipeline.pages.machine_traffic_words import mail_sentences, traffic_lines
-from pipeline.pages.monitor_machine_section import machine_section
+from pipeline.pages.monitor_page import machine_values
+from pipeline.pages.page_values import TEMPLATES
 from pipeline.population.machine_traffic import DAY_VOLUME, MachineTraffic, machine_traffic
 from pipeline.tables.ingested import ingest
 from pipeline.tables.parquet import write_table
@@ -177,16 +180,17 @@ def test_words_name_the_leads_and_metrics_do_not(judge: Judge) -> None:
     lines = traffic_lines(asdict(found))
     assert lines[0] == "1 lead has more touchpoints than people make (3,000): bots?"
     assert lines[1] == "  BOT<1>: 3,000 touchpoints, 3,000 of them on 2026-03-02"
-    assert "3 of 3 (100.0 %)" in lines[2]
+    assert "3 of 3 (100.0%)" in lines[2]
     assert "BOT" not in json.dumps(found.counts())
     for language, title in (("en", "Machines?"), ("de", "Maschinen?")):
-        section = machine_section({"machine_traffic": asdict(found)}, language)
+        section = render(TEMPLATES, "machine_traffic.html", language, **machine_values(asdict(found), language))
         assert title in section
         assert "BOT&lt;1&gt;" in section
         for sentence in mail_sentences(asdict(found.mails), language):
-            assert sentence in section
+            assert escape(sentence) in section
     calm = asdict(judge(people(60)))
-    assert "No lead has a machine" in machine_section({"machine_traffic": calm}, "en")
+    shown = render(TEMPLATES, "machine_traffic.html", "en", **machine_values(calm, "en"))
+    assert "No lead has a machine&#39;s volume." in shown
 
 
 @pytest.mark.parametrize("source", ["saas_logins", "online_retail", "olist", "xeducation"])
