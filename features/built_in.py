@@ -135,7 +135,7 @@ def automatic_selectors(
     configured : mapping of str to SelectorParams
         Those of `params.yaml`.
     """
-    taken = {(rule.kind, rule.channel, rule.asset, rule.campaign, rule.by) for rule in configured.values()}
+    taken = {rule.picks for rule in configured.values()}
     rules: dict[str, SelectorParams] = {}
     for field, field_values, words in (
         ("kind", kinds, ("touchpoints of kind “{}”", "Kontaktpunkte der Art „{}“")),
@@ -148,7 +148,7 @@ def automatic_selectors(
         for name, values in alike.items():
             label = Label(en=words[0].format(values[0]), de=words[1].format(values[0]))
             rule = SelectorParams.model_validate({field: tuple(values), "label": label})
-            if (rule.kind, rule.channel, rule.asset, rule.campaign, rule.by) not in taken and name not in configured:
+            if rule.picks not in taken and name not in configured:
                 rules[name] = rule
     return rules
 

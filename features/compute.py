@@ -215,7 +215,7 @@ def _fold(
     order, snapshot_offsets = _by_time(lead, at, len(journeys))
     if order is not None:
         at, row = at[order], row[order]
-    selectors = matcher.compile(journeys.kinds, journeys.channels, journeys.assets, journeys.campaigns)
+    selectors = matcher.compile(journeys.vocabulary)
     offsets, columns, needed = journeys.offsets, journeys.columns, lookups(catalog, of_catalog, journeys)
     snapshots, empty, features = SortedSnapshots(snapshot_offsets, at, row), of_catalog.empty, len(plan.features)
 

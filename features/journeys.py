@@ -129,6 +129,11 @@ class Journeys:
             self.value,
         )
 
+    @property
+    def vocabulary(self) -> tuple[tuple[str, ...], ...]:
+        """The values of the coded fields, in the order of `features.vocabulary.CODED_FIELDS`."""
+        return self.kinds, self.channels, self.assets, self.campaigns
+
     @classmethod
     def from_arrow(
         cls,

@@ -14,6 +14,7 @@ from features.records import CREATED, MAX_VALUE, MICRO_UNITS, MQL, ORDER, STAGE_
 from features.selectors import BY
 from features.threads import WORTH_A_THREAD, available, run_all
 from features.timeline import ALWAYS, seen_at_once
+from features.vocabulary import CODED_FIELDS, optional_text_fields
 
 __all__ = ["read_membership", "read_orders", "read_tables"]
 
@@ -120,17 +121,9 @@ def _touchpoint_rows(table: pa.Table, wanted: pa.Array, unknown_leads: str) -> R
             return _no_ids(rows)
         return _coded(table.column("touchpoint_id").take(pa.array(rows)), "touchpoints", "touchpoint_id").codes
 
-    return Rows(
-        lead,
-        occurred,
-        _recorded(table, "touchpoints", occurred),
-        kind,
-        _text(table, "touchpoints", "channel"),
-        _text(table, "touchpoints", "asset"),
-        _text(table, "touchpoints", "campaign"),
-        _values(table),
-        by,
-        ranked,
+    texts = [_text(table, "touchpoints", name) for name in optional_text_fields()]
+    return Rows._make(
+        [lead, occurred, _recorded(table, "touchpoints", occurred), kind, *texts, _values(table), by, ranked]
     )
 
 
@@ -156,9 +149,8 @@ def _system_rows(lead: np.ndarray, occurred: np.ndarray, recorded: np.ndarray, k
     missing = Coded(np.full(len(lead), -1, dtype=np.int32), ())
     by = np.full(len(lead), BY.index("system"), dtype=np.int8)
     zero = np.zeros(len(lead), dtype=np.int64)
-    return Rows(
-        lead, occurred, recorded, kind, missing, missing, missing, zero, by, lambda rows: np.full(len(rows), -1)
-    )
+    texts = [missing] * len(optional_text_fields())
+    return Rows._make([lead, occurred, recorded, kind, *texts, zero, by, lambda rows: np.full(len(rows), -1)])
 
 
 def _no_ids(rows: np.ndarray) -> np.ndarray:
@@ -186,9 +178,10 @@ def _stack(parts: list[Rows]) -> Rows:
     def plain(name: str) -> np.ndarray:
         return np.concatenate([getattr(part, name) for part in parts])
 
-    names = ("lead", "occurred_at", "recorded_at", "kind", "channel", "asset", "campaign", "value", "by")
-    texts = ("kind", "channel", "asset", "campaign")
-    stacked: list[Any] = run_all([partial(coded if name in texts else plain, name) for name in names], int(ends[-1]))
+    names = Rows._fields[:-1]
+    stacked: list[Any] = run_all(
+        [partial(coded if name in CODED_FIELDS else plain, name) for name in names], int(ends[-1])
+    )
     return Rows._make([*stacked, ranked])
 
 

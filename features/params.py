@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from features.operations import SELECTOR_OPERATIONS, Group
-from features.vocabulary import By
+from features.vocabulary import CODED_FIELDS, By
 
 __all__ = ["BuyerProfileParams", "ContentParams", "Engine", "FeaturesParams", "Label", "SelectorParams", "TimeZone"]
 
@@ -69,6 +69,11 @@ class SelectorParams(Frozen):
     label: Label | None = None
     did: Label | None = None
     operations: tuple[SelectorOperation, ...] | None = None
+
+    @property
+    def picks(self) -> tuple[tuple[str, ...] | None, ...]:
+        """What the rule says of which touchpoints it picks, without its words: equal for rules that pick the same."""
+        return (*(getattr(self, field) for field in CODED_FIELDS), self.by)
 
 
 class ContentParams(Frozen):

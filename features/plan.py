@@ -136,7 +136,7 @@ def account_masks(catalog: Catalog, journeys: Journeys) -> SelectorMasks:
 
     Row 0 of that table, a missing role, holds the selectors that ask for none.
     """
-    tables = catalog.account_matcher.compile(journeys.kinds, journeys.channels, journeys.assets, journeys.campaigns)
+    tables = catalog.account_matcher.compile(journeys.vocabulary)
     position = {name: bit for bit, name in enumerate(catalog.account_selectors)}
     # roles that differ only in capitals or signs share a selector
     bits_of_role = {role: 1 << position[role_selector(role)] for role in catalog.known_roles}

@@ -11,11 +11,11 @@ import numpy as np
 
 from features.kernels.structs import SelectorMasks
 from features.params import SelectorParams
-from features.vocabulary import BY
+from features.vocabulary import BY, CODED_FIELDS
 
 __all__ = ["BY", "FIELDS", "Selectors"]
 
-FIELDS = ("kind", "channel", "asset", "campaign")
+FIELDS = CODED_FIELDS
 """The fields that patterns look at."""
 
 _WORD = 64
@@ -87,19 +87,17 @@ class Selectors:
             masks[value] = mask
         return mask
 
-    def compile(
-        self, kinds: Sequence[str], channels: Sequence[str], assets: Sequence[str], campaigns: Sequence[str]
-    ) -> SelectorMasks:
+    def compile(self, vocabulary: Sequence[Sequence[str]]) -> SelectorMasks:
         """Look up every value of a vocabulary.
 
         Parameters
         ----------
-        kinds, channels, assets, campaigns : sequence of str
-            The values in code order.
+        vocabulary : sequence of sequence of str
+            For each of `FIELDS` its values in code order, as `Journeys.vocabulary` has them.
         """
         rows: list[tuple[int, ...]] = []
         starts = []
-        for field, values in zip(FIELDS, (kinds, channels, assets, campaigns), strict=True):
+        for field, values in zip(FIELDS, vocabulary, strict=True):
             rows.append(self._missing[field])
             starts.append(len(rows))
             if self._rules[field]:

@@ -67,10 +67,7 @@ class Topics:
 def topics(catalog: Catalog) -> Topics:
     """Sort a catalog's columns by topic; selectors with equal rules are one."""
     rules: dict[tuple[object, ...], str] = {}
-    first_alike = {
-        name: rules.setdefault((rule.kind, rule.channel, rule.asset, rule.campaign, rule.by), name)
-        for name, rule in catalog.selectors.items()
-    }
+    first_alike = {name: rules.setdefault(rule.picks, name) for name, rule in catalog.selectors.items()}
     names: dict[tuple[str, str], int] = {}
     of: list[int] = []
     measures: dict[str, list[int]] = {}

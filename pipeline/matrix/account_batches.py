@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.errors import DataError
+from features.vocabulary import CODED_FIELDS, TOUCHPOINT_FIELDS
 from pipeline.matrix.account_order import write_in_account_order
 from pipeline.population.attribute_history import History, history_of
 from pipeline.tables.parquet import read_table
@@ -23,8 +24,8 @@ COST_PER_BATCH = 4_000_000
 COST_OF_A_ROW = 8  # a feature row takes about as much memory as so many touchpoints
 ROWS_AT_ONCE = 8_000_000
 
-TEXT = ("lead_id", "kind", "channel", "asset", "campaign", "by")
-TOUCHPOINTS = (*TEXT, "touchpoint_id", "occurred_at", "recorded_at", "value")
+TEXT = ("lead_id", *CODED_FIELDS, "by")
+TOUCHPOINTS = ("lead_id", *(field.name for field in TOUCHPOINT_FIELDS))
 SMALL: dict[str, tuple[str, ...] | None] = {
     "stage_changes": ("lead_id", "stage", "occurred_at", "recorded_at"),
     "attribute_changes": ("lead_id", "account_id", "attribute", "value", "occurred_at", "recorded_at"),

@@ -135,7 +135,7 @@ def _count(
     rows_of_lead = lead.map(lead.value_counts()).to_numpy()
     for batch, rows in snapshot_batches(canonical, training):
         journeys = journeys_of(batch.tables, batch.lead_ids)
-        tables = catalog.matcher.compile(journeys.kinds, journeys.channels, journeys.assets, journeys.campaigns)
+        tables = catalog.matcher.compile(journeys.vocabulary)
         looks = snapshots_of(batch.lead_ids, training.iloc[rows])
         chosen = (looks.lead_index, looks.snapshot_at, outcome[rows], rows_of_lead[rows], part[rows])
         counts.add(journeys, tables, chosen, catalog.observation_days)

@@ -15,6 +15,7 @@ from features.catalog import Catalog
 from features.compute import Snapshots, compute_features
 from features.errors import DataError, ParameterError
 from features.journeys import Journeys
+from features.vocabulary import CODED_FIELDS, TOUCHPOINT_FIELDS
 from pipeline.matrix.account_order import write_in_account_order
 from pipeline.tables.matrix_file import MatrixWriter
 
@@ -23,8 +24,8 @@ __all__ = ["MEMORY", "features_from_parquet"]
 MEMORY = 2 * 2**30
 """Bytes that the touchpoints in memory may take."""
 
-TEXT = ("lead_id", "kind", "channel", "asset", "campaign", "by")
-OPTIONAL = ("recorded_at", "channel", "asset", "campaign", "value", "by", "touchpoint_id")
+TEXT = ("lead_id", *CODED_FIELDS, "by")
+OPTIONAL = tuple(field.name for field in TOUCHPOINT_FIELDS if not field.required)
 ELSEWHERE = ("account", "orders", "stages", "attributes")  # groups that look at other tables
 _Part: TypeAlias = tuple[pa.Table, str | None]
 """Touchpoints of whole leads, and the lead that they come before; None: there is no other."""

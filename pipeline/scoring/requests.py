@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.catalog import Catalog
+from features.vocabulary import TOUCHPOINT_FIELDS
 from pipeline.population.attribute_history import first_known, read_attribute_values
 from pipeline.tables.duckdb import connect
 from pipeline.tables.json_files import records
@@ -14,17 +15,7 @@ from pipeline.tables.parquet import read_table
 
 __all__ = ["lead_requests"]
 
-TOUCHPOINT_FIELDS = (
-    "touchpoint_id",
-    "occurred_at",
-    "recorded_at",
-    "kind",
-    "channel",
-    "asset",
-    "campaign",
-    "value",
-    "by",
-)
+TOUCHPOINT_NAMES = tuple(field.name for field in TOUCHPOINT_FIELDS)
 STAGE_FIELDS = ("stage", "occurred_at", "recorded_at")
 ORDER_FIELDS = ("ordered_at", "amount", "product")
 
@@ -69,7 +60,7 @@ def lead_requests(canonical: Path, snapshots: pd.DataFrame, catalog: Catalog) ->
             "snapshot_at": _iso(row["snapshot_at"]),
             "created_at": _iso(created[row["lead_id"]]),
             "attributes": {name: _plain(value) for name, value in known.items() if name in of_lead},
-            "touchpoints": [_record(item, TOUCHPOINT_FIELDS) for item in touchpoints.get(row["lead_id"], [])],
+            "touchpoints": [_record(item, TOUCHPOINT_NAMES) for item in touchpoints.get(row["lead_id"], [])],
             "stage_changes": [_record(item, STAGE_FIELDS) for item in stages.get(row["lead_id"], [])],
         }
         if not pd.isna(row["account_id"]):
@@ -78,7 +69,7 @@ def lead_requests(canonical: Path, snapshots: pd.DataFrame, catalog: Catalog) ->
                 "account_id": row["account_id"],
                 "attributes": {name: _plain(value) for name, value in known.items() if name not in of_lead},
                 "touchpoints": [
-                    {**_record(item, TOUCHPOINT_FIELDS), **_identity(person, row["snapshot_at"])}
+                    {**_record(item, TOUCHPOINT_NAMES), **_identity(person, row["snapshot_at"])}
                     for person in others
                     for item in touchpoints.get(person["lead_id"], [])
                 ],

@@ -60,7 +60,7 @@ def points_table(points: PointsParams, features: FeaturesParams) -> PointsTable:
     vocabulary = (world.KINDS, world.CHANNELS, world.ASSETS, world.CAMPAIGNS)
     chosen = {name: features.selectors[name] for name in points.interactions}
     selectors = Selectors(chosen)
-    tables = selectors.compile(*vocabulary)
+    tables = selectors.compile(vocabulary)
     total = np.zeros(tuple(len(names) + 1 for names in vocabulary), dtype=np.int64)
     by_lead = tables.masks[tables.starts[-1] + BY.index("lead")]
     for word in range(selectors.words):

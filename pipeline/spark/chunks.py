@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.errors import DataError
+from features.vocabulary import CODED_FIELDS
 from pipeline.population.attribute_history import History
 
 __all__ = ["SHARED", "WholeAccounts", "cut_at_keys", "whole_accounts"]
@@ -20,7 +21,7 @@ _COMMON = {name: name for name in ("lead_id", "occurred_at", "recorded_at")}
 SHARED: dict[str, dict[str, str]] = {
     "touchpoints": {
         **_COMMON,
-        **{name: name for name in ("kind", "channel", "asset", "campaign", "value", "by", "touchpoint_id")},
+        **{name: name for name in (*CODED_FIELDS, "value", "by", "touchpoint_id")},
     },
     "stage_changes": {**_COMMON, "stage": "kind"},
     "leads": {"lead_id": "lead_id", "account_id": "account_id", "created_at": "occurred_at"},

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from features.vocabulary import BY, STAGES
+from features.vocabulary import BY, STAGES, TOUCHPOINT_FIELDS, TouchpointField
 
 __all__ = [
     "ATTRIBUTE_TYPES",
@@ -64,10 +64,20 @@ def _maybe(kind: pa.DataType, *names: str) -> tuple[Column, ...]:
     return tuple(Column(name, kind, required=False, optional=True) for name in names)
 
 
+def _touchpoint_column(field: TouchpointField) -> Column:
+    kind = {"text": TEXT, "moment": TIME, "number": NUMBER}[field.type]
+    return Column(
+        field.name,
+        kind,
+        required=field.required,
+        optional=not field.required,
+        allowed=BY if field.name == "by" else (),
+    )
+
+
 LEAD = Column("lead_id", TEXT)
 ACCOUNT = Column("account_id", TEXT)
 OCCURRED = (Column("occurred_at", TIME), *_maybe(TIME, "recorded_at"))
-ACTED_BY = Column("by", TEXT, required=False, optional=True, allowed=BY)
 
 CANONICAL: dict[str, TableSchema] = {
     "export": TableSchema(
@@ -93,11 +103,7 @@ CANONICAL: dict[str, TableSchema] = {
         (
             Column("touchpoint_id", TEXT, optional=True),
             *_maybe(TEXT, "lead_id", "visitor_id"),
-            *OCCURRED,
-            Column("kind", TEXT),
-            *_maybe(TEXT, "channel", "asset", "campaign"),
-            *_maybe(NUMBER, "value"),
-            ACTED_BY,
+            *(_touchpoint_column(field) for field in TOUCHPOINT_FIELDS if field.name != "touchpoint_id"),
             *_maybe(TEXT, "consent"),
         ),
         ("touchpoint_id",),

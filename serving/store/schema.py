@@ -11,6 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from features.vocabulary import TOUCHPOINT_FIELDS, TouchpointField
+
 __all__ = [
     "attribute_changes",
     "decisions",
@@ -50,6 +52,14 @@ def _whole(name: str, *, null: bool = False, default: str | None = None) -> sa.C
     return sa.Column(name, sa.BigInteger, nullable=null, server_default=default)
 
 
+def _touchpoint_column(field: TouchpointField) -> sa.Column[Any]:
+    if field.type == "moment":
+        return _whole(field.name)
+    if field.type == "number":
+        return sa.Column(field.name, sa.Double, nullable=not field.required)
+    return _text(field.name, null=not field.required)
+
+
 leads = sa.Table(
     "leads",
     metadata,
@@ -79,18 +89,7 @@ attribute_changes = sa.Table(
 
 
 def _touchpoint() -> tuple[sa.Column[Any], ...]:
-    return (
-        _text("touchpoint_key", key=True),
-        _text("touchpoint_id", null=True),
-        _whole("occurred_at"),
-        _whole("recorded_at"),
-        _text("kind"),
-        _text("channel", null=True),
-        _text("asset", null=True),
-        _text("campaign", null=True),
-        sa.Column("value", sa.Double, nullable=True),
-        _text("by", null=True),
-    )
+    return _text("touchpoint_key", key=True), *(_touchpoint_column(field) for field in TOUCHPOINT_FIELDS)
 
 
 touchpoints = sa.Table(

@@ -41,7 +41,7 @@ def test_patterns_mean_what_the_oracle_says(pattern: str, text: str) -> None:
 
 def test_tables_hold_one_bit_per_selector_beyond_one_word() -> None:
     rules = Selectors({f"s{index}": SelectorParams(kind=(f"k{index}",)) for index in range(130)})
-    tables = rules.compile(["k0", "k64", "k129", "other"], ["web"], [], [])
+    tables = rules.compile([["k0", "k64", "k129", "other"], ["web"], [], []])
     assert tables.masks.shape == ((1 + 4) + (1 + 1) + 1 + 1 + 3, 3)
     words = [[int(word) for word in tables.masks[tables.starts[0] + code]] for code in range(-1, 4)]
     assert words == [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 2], [0, 0, 0]]
@@ -50,6 +50,6 @@ def test_tables_hold_one_bit_per_selector_beyond_one_word() -> None:
 def test_remembered_values_are_bounded(monkeypatch) -> None:
     monkeypatch.setattr("features.selectors._REMEMBERED_VALUES", 10)
     rules = Selectors({"rule": SelectorParams(asset=("a1*",))})
-    tables = rules.compile([], [], [f"a{index}" for index in range(100)], [])
+    tables = rules.compile([[], [], [f"a{index}" for index in range(100)], []])
     assert int(tables.masks[tables.starts[2] :][:100].sum()) == 11
     assert len(rules._known["asset"]) <= 10
