@@ -57,6 +57,7 @@ format: env-dev ## develop: format and fix what can be fixed
 	ruff check --fix .
 
 serve: env ## use: the scoring service on http://127.0.0.1:3000
+	@echo "Today's leads: http://127.0.0.1:3000/app"
 	@exec python -m serving --host 127.0.0.1 --port 3000
 
 ui: env ## look: the MLflow pages on http://127.0.0.1:5000

@@ -14,7 +14,7 @@ import pyarrow as pa
 from features.catalog import Catalog
 from models.calibration.capacity import capacity_rows
 from models.fitting.recipe import fit_baselines, fit_product
-from models.fitting.splits import assign_slices
+from models.fitting.splits import FITTED, assign_slices
 from models.params import SplitParams
 from models.quality.evaluation import evaluate_rows
 from pipeline.console import calibration_note, console, metrics_table, run_main
@@ -92,6 +92,8 @@ def main() -> None:
     result = evaluate_rows(rows, np.ones(len(rows)), capacity_rows(rows, params.capacity), params.evaluate)
     difference = result["gain_over"]["untuned_lightgbm"]["auc"]
     result["floor"] = floor
+    before = frame[frame["slice"].isin(FITTED) & frame["is_headline"]]
+    result["train_base_rate"] = float(before["label"].mean())
     write_json(params.paths.metrics_dir / "published.json", result)
     purged = "purged" if split.label_purge else "not purged"
     title = f"published split (labels {purged}): {result['rows']:,} test leads, base rate {result['base_rate']:.1%}"

@@ -13,6 +13,7 @@ import pandas as pd
 from rich.rule import Rule
 
 from features.errors import DataError, LeadQualificationError
+from models.answers.risk_set import CUSTOMERS
 from models.bundle import Bundle
 from pipeline.console import (
     REFUSED,
@@ -74,6 +75,14 @@ def _shortened(request: dict[str, Any]) -> str:
     return json.dumps({**request, "leads": [lead]}, ensure_ascii=False)
 
 
+def _fill_store(workspace: Path, data: Path, risk_set: str) -> None:
+    """Give the service's pages something to show; a store that is there already is somebody's, and is left alone."""
+    if os.environ.get("LEAD_STORE_URL") or (workspace / "store.db").exists() or risk_set == CUSTOMERS:
+        return
+    options = ("--until-now", "--only-open")  # the data of a demonstration ends in the past
+    _run(workspace, sys.executable, "-m", "serving.import_store", str(data / "canonical"), *options)
+
+
 def _workspace(repository: Path, source: str | None, leads: int | None) -> Path:
     if leads is not None:
         return resized_workspace(repository, leads)
@@ -117,6 +126,7 @@ def demo(repository: Path, source: str | None, leads: int | None) -> None:
     leads_file = data / "leads.xlsx"
     outs = ("--out", f"{data}/scores.csv", "--out", str(leads_file))
     log = sections.paths.reports_dir.resolve() / "service.log"
+    _fill_store(workspace, data, sections.snapshots.risk_set)  # before the service makes an empty one
     with serve_bundle(workspace, bundle_dir, log) as wait_for_address:  # it starts while the list is made
         _step("3 Everyone at risk: python -m pipeline.score")
         _run(workspace, python, "-m", "pipeline.score", *outs, "--unpromoted")

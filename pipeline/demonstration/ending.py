@@ -4,11 +4,13 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["ending"]
+__all__ = ["PAGES", "ending"]
+
+PAGES = "http://127.0.0.1:3000/app"
 
 
 def ending(repository: Path, workspace: Path, report: Path, leads: tuple[Path, Path], seconds: float) -> list[str]:
-    """Say where the report and the leads are, and three commands to go on with.
+    """Say where the report and the leads are, three commands to go on with, and where people see today's leads.
 
     Parameters
     ----------
@@ -59,4 +61,5 @@ def ending(repository: Path, workspace: Path, report: Path, leads: tuple[Path, P
         *(f"  {name:<19} {(workspace / file).as_uri()}" for name, file in looked_at),
         "Go on with:",
         *(line for command, meaning in commands for line in (f"  {command}", f"      {meaning}")),
+        f"Today's leads, with a page for each: {commands[0][0]}, then open {PAGES}",
     ]

@@ -20,6 +20,7 @@ from serving.online.store_score import entry_of
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store
 from serving.store.lead_record import LeadRecord, read_record
+from serving.store.merging import merged_into
 from serving.store.reading import read_lead
 
 __all__ = ["lead_values"]
@@ -65,7 +66,7 @@ def lead_values(
     """
     catalog = scorer.bundle.catalog
     with store.read() as connection:
-        lead = read_lead(connection, lead_id, catalog, now)
+        lead = None if merged_into(connection, lead_id) else read_lead(connection, lead_id, catalog, now)
         if lead is None:
             raise RequestError(404, "unknown_lead", "nothing is known of this lead.", "lead_id")
         weeks = [

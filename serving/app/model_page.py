@@ -59,7 +59,7 @@ def model_values(scorer: Scorer, store: Store, language: str, now: int, root: Pa
         "queue": queue,
         "rows": evaluation.get("rows"),
         "capacity": evaluation.get("capacity"),
-        "quality_head": ["", *(say.say(text) for text in METRICS.values())],
+        "quality_head": [say.gettext("Model"), *(say.say(text) for text in METRICS.values())],
         "quality": _quality(evaluation, language),
         "quarantine": _quarantine(_json(root / "metrics" / "ingest.json")),
     }

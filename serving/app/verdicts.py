@@ -1,6 +1,5 @@
 """What sales decides on the pages: accept, reject, the check after a talk, undo; written as `POST /outcomes` would be."""
 
-import json
 import uuid
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -9,8 +8,11 @@ from urllib.parse import urlencode
 from features.timeline import from_micros
 from models.presentation.catalogues import n_, words
 from serving.contract.errors import RequestError
-from serving.online.intake import accept
+from serving.online.intake import accept_parsed
 from serving.online.routes import Online
+from serving.store.connect import Store
+from serving.store.lead_record import is_known
+from serving.store.open_leads import open_lead
 
 __all__ = ["QUESTIONS", "REASONS", "VERDICTS", "Done", "address_after", "decide", "form_values", "notice"]
 
@@ -79,6 +81,13 @@ def decide(parts: Online, fields: Mapping[str, str], name: str, now: int) -> Don
     lead_id, what = fields.get("lead_id", ""), fields.get("do", "")
     if not lead_id:
         raise RequestError(422, "missing_field", "no lead is named.", "lead_id")
+    with parts.store.read() as connection:
+        if not is_known(connection, lead_id):
+            raise RequestError(404, "unknown_lead", "nothing is known of this lead.", "lead_id")
+    by = {"decided_by": name} if name else {}
+    if what == "undo":
+        _tell(parts, {"lead_id": lead_id, "retracts": fields.get("retracts", ""), **by}, now)
+        return Done("undone", lead_id, "")
     outcome = "sal" if what == "sal" else fields.get("outcome", "")
     if outcome not in SAID or outcome == "undone":
         raise RequestError(422, "invalid_value", "no verdict is chosen.", "outcome")
@@ -93,11 +102,30 @@ def decide(parts: Online, fields: Mapping[str, str], name: str, now: int) -> Don
         if not reason:
             raise RequestError(422, "missing_field", "no reason is given.", "reason")
         verdict["reason"] = reason[:MOST_REASON]
-    if name:
+    if name and outcome == "sal":
         verdict["owner"] = name
-    accept(parts.store, "outcomes", json.dumps({"outcomes": [verdict]}).encode(), now, parts.scorer().bundle.catalog)
-    parts.dispatcher.score_now([lead_id])
+    check = {question: fields[question] for question in QUESTIONS if fields.get(question) in ANSWERS}
+    advice = _advice(parts.store, lead_id)
+    verdict |= {**by, **({"check": check} if check else {}), **({} if advice is None else {"advice": advice})}
+    _tell(parts, verdict, now)
     return Done(outcome, lead_id, verdict["outcome_id"])
+
+
+def _tell(parts: Online, verdict: dict[str, Any], now: int) -> None:
+    accept_parsed(parts.store, "outcomes", {"outcomes": [verdict]}, now, parts.scorer().bundle.catalog)
+    parts.dispatcher.score_now([verdict["lead_id"]])
+
+
+def _advice(store: Store, lead_id: str) -> str | None:
+    """Give the advice that the list showed of a lead; None: it was not on the list, or there was none."""
+    with store.read() as connection:
+        lead = open_lead(connection, lead_id)
+    decision = None if lead is None else lead.details["decision"]
+    if decision is None:
+        return None
+    within = decision.get("within_capacity")
+    advice: str | None = decision.get("advice") or {True: "hand_over_now", False: "later"}.get(within)
+    return advice
 
 
 def address_after(to: str, done: Done) -> str:
@@ -112,7 +140,11 @@ def notice(query: Mapping[str, str], language: str) -> dict[str, Any] | None:
     what, lead_id = query.get("done", ""), query.get("lead", "")
     if what not in SAID or not lead_id:
         return None
-    return {"text": words(language).say(SAID[what]).format(lead=lead_id), "lead_id": lead_id, "undo": None}
+    return {
+        "text": words(language).say(SAID[what]).format(lead=lead_id),
+        "lead_id": lead_id,
+        "undo": query.get("undo") or None,
+    }
 
 
 def form_values(given: Mapping[str, str], error: RequestError | None, language: str) -> dict[str, Any]:

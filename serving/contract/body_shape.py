@@ -4,6 +4,7 @@ Python's scanner holds the interpreter's lock, and all that it has built, until 
 seconds and a gigabyte. The pass looks at bytes only, keeps nothing, and holds no lock.
 """
 
+import sys
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
@@ -69,9 +70,9 @@ def largest_shape() -> Shape:
 
 
 def shape_of(schema: type[BaseModel]) -> Shape:
-    """Read the bounds from a schema whose arrays hold objects only."""
+    """Read the bounds from a schema whose arrays hold objects only; without an array, no entry is too short."""
     document = schema.model_json_schema()
-    named = document["$defs"]
+    named = document.get("$defs", {})
     records = [
         _shortest(alternative["items"], named)
         for holder in (document, *named.values())
@@ -79,7 +80,7 @@ def shape_of(schema: type[BaseModel]) -> Shape:
         for alternative in value.get("anyOf", (value,))
         if "items" in alternative and name != "leads"
     ]
-    return Shape(*_bounds(document, named), record=min(records))
+    return Shape(*_bounds(document, named), record=min(records, default=sys.maxsize))
 
 
 def _resolved(schema: Mapping[str, Any], named: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -12,10 +12,11 @@ from serving.store import schema
 from serving.store.reading import account_members
 from serving.store.writing import chunks
 
-__all__ = ["LeadRecord", "StageChange", "Verdict", "read_record"]
+__all__ = ["LeadRecord", "StageChange", "Verdict", "is_known", "read_record"]
 
 MOST = 200
 WITH_SALES = ("mql", "sal")
+QUESTIONS = ("need", "budget", "compatibility", "timing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +31,15 @@ class StageChange:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One verdict of sales; `outcome_id` is None where it came without one."""
+    """One verdict of sales; `outcome_id` is None where it came without one, `check` holds the answers that were given."""
 
     outcome: str
     outcome_id: str | None
     occurred_at: int
     reason: str | None
-    owner: str | None
+    decided_by: str | None
+    retracted_at: int | None
+    check: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,12 @@ class LeadRecord:
     budget: Any
 
 
+def is_known(connection: sa.Connection, lead_id: str) -> bool:
+    """Tell whether anything is known of a lead."""
+    table = schema.leads
+    return connection.execute(sa.select(table.c.lead_id).where(table.c.lead_id == lead_id)).first() is not None
+
+
 def read_record(connection: sa.Connection, lead_id: str) -> LeadRecord:
     """Read it; a lead that nothing is known of has an empty one.
 
@@ -80,13 +89,12 @@ def read_record(connection: sa.Connection, lead_id: str) -> LeadRecord:
     account = connection.execute(sa.select(schema.leads.c.account_id).where(schema.leads.c.lead_id == lead_id)).scalar()
     table = schema.stage_changes
     columns = [table.c[name] for name in ("stage", "occurred_at", "reason", "owner")]
-    query = sa.select(*columns).where(table.c.lead_id == lead_id)
+    query = sa.select(*columns).where(table.c.lead_id == lead_id, table.c.retracted_at.is_(None))
     rows = connection.execute(query.order_by(table.c.occurred_at.desc(), table.c.recorded_at.desc()).limit(MOST)).all()
     changes = [StageChange(*row) for row in reversed(rows)]
     given = schema.outcomes
-    columns = [given.c[name] for name in ("outcome", "outcome_id", "occurred_at", "reason", "owner")]
-    query = sa.select(*columns).where(given.c.lead_id == lead_id).order_by(given.c.occurred_at.desc()).limit(MOST)
-    verdicts = [Verdict(*row) for row in connection.execute(query)]
+    query = sa.select(given).where(given.c.lead_id == lead_id).order_by(given.c.occurred_at.desc()).limit(MOST)
+    verdicts = [_verdict(row) for row in connection.execute(query).mappings()]
     standing = [item.stage for item in changes if item.stage in (*WITH_SALES, *ENDS)]
     attributes = _newest_attributes(connection, [lead_id, *account_members(connection, lead_id, MOST)])
     own = attributes.pop(lead_id, {})
@@ -98,6 +106,19 @@ def read_record(connection: sa.Connection, lead_id: str) -> LeadRecord:
         verdicts,
         attributes,
         next((value for name, value in own.items() if "budget" in name.lower() and value is not None), None),
+    )
+
+
+def _verdict(row: Mapping[Any, Any]) -> Verdict:
+    answers = {name: row[name] for name in QUESTIONS if row[name] is not None}
+    return Verdict(
+        row["outcome"],
+        row["outcome_id"],
+        row["occurred_at"],
+        row["reason"],
+        row["decided_by"] or row["owner"],
+        row["retracted_at"],
+        answers,
     )
 
 

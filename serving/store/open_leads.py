@@ -202,6 +202,7 @@ def newest_owners(connection: sa.Connection, lead_ids: Sequence[str]) -> dict[st
     table, people = schema.stage_changes, dict[str, str]()
     for chunk in chunks(lead_ids):
         query = sa.select(table.c.lead_id, table.c.owner).where(table.c.lead_id.in_(chunk), table.c.owner.is_not(None))
+        query = query.where(table.c.retracted_at.is_(None))
         for lead_id, owner in connection.execute(query.order_by(table.c.occurred_at, table.c.recorded_at)):
             people[lead_id] = owner
     return people

@@ -13,7 +13,9 @@ LISTS = (Path("data/leads.xlsx"), Path("data/scores.csv"))
 
 
 @pytest.mark.parametrize("name", [None, "simulated_60000"])
-def test_it_ends_with_three_files_and_three_commands(name: str | None, tmp_path: Path, monkeypatch) -> None:
+def test_it_ends_with_files_commands_and_the_address_of_the_leads(
+    name: str | None, tmp_path: Path, monkeypatch
+) -> None:
     repository = tmp_path / "a folder, größer"
     workspace = repository if name is None else repository / "runs" / name
     (workspace / "reports").mkdir(parents=True)
@@ -25,7 +27,9 @@ def test_it_ends_with_three_files_and_three_commands(name: str | None, tmp_path:
     assert files == [workspace / file for file in (Path("reports/report.html"), *LISTS)]
     assert files[0].exists()
     assert not any(" " in address for address in addresses)
-    commands = [line.strip() for line in lines[lines.index("Go on with:") + 1 :] if not line.startswith("      ")]
+    assert lines[-1].endswith("/app")
+    commands = [line.strip() for line in lines[lines.index("Go on with:") + 1 : -1] if not line.startswith("      ")]
+    assert commands[0] in lines[-1]
     assert len(commands) == 3
     assert "make ui" in commands
     if name is not None:

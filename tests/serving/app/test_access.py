@@ -115,6 +115,14 @@ def test_view_reads_and_decide_decides(served: Keyed) -> None:
     assert "Ümit <b>" not in text
 
 
+def test_a_lead_nobody_knows_gets_no_verdict(served: Keyed) -> None:
+    browser = Browser(served.client.address)
+    browser.log_in(served.admin)
+    form = {"token": browser.token("/app"), "lead_id": "nobody", "do": "sal", "to": "/app"}
+    assert browser.ask("/app/decide", form)[0] == 404
+    assert browser.ask("/app/leads/nobody")[0] == 404
+
+
 def test_a_form_of_another_visit_changes_nothing(served: Keyed) -> None:
     browser, other = Browser(served.client.address), Browser(served.client.address)
     browser.log_in(served.admin)
