@@ -42,6 +42,7 @@ window_start = numba.njit(inline="always")(timeline.window_start)
 
 LONGEST_WAIT = 600.0
 """Seconds that a process waits for another one that compiles; after that it compiles for itself."""
+_SWITCHED_OFF = "compilation disabled"  # numba says it so
 _WORTH_A_LINE = 2  # seconds of compiling that nobody wonders about
 
 _NUMBAS_LOCATORS = (
@@ -145,6 +146,10 @@ class Kernel:
         except TypeError:
             # arrays of another layout: numba compiles nothing by itself here
             if tuple(numba.typeof(argument) for argument in arguments) in self._dispatcher.signatures:
+                raise
+        except RuntimeError as error:
+            # numba began to compile while another thread made this layout ready, and found that done and switched off
+            if str(error) != _SWITCHED_OFF:
                 raise
         return self._first_call(*arguments)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import grimp
 import numpy as np
 import pytest
+from numba.core.compiler_lock import global_compiler_lock
 
 from features.kernels import cache, compiled
 from features.kernels.compiled import Kernel
@@ -110,6 +112,24 @@ def test_a_kernels_own_type_error_is_not_hidden(tmp_path: Path) -> None:
     kernel(NUMBERS)
     with pytest.raises(TypeError):
         kernel()
+
+
+def test_a_thread_that_finds_compiling_switched_off_meanwhile_makes_the_layout_ready(tmp_path: Path) -> None:
+    """Numba sees that it may compile, waits for its lock, and then may not: another thread has made its layout ready."""
+    kernel = kernel_in(tmp_path / "a")
+    kernel(NUMBERS)
+    dispatcher = kernel._dispatcher
+    results: list[float] = []
+    waiting = threading.Thread(target=lambda: results.append(kernel(NUMBERS.astype(np.float64))))
+    with global_compiler_lock:
+        dispatcher.disable_compile(False)
+        compile_now, began = dispatcher.compile, threading.Event()
+        dispatcher.compile = lambda types: (began.set(), compile_now(types))[1]
+        waiting.start()
+        assert began.wait(60)
+        dispatcher.disable_compile()
+    waiting.join(60)
+    assert results == [6.0]
 
 
 @pytest.mark.parametrize("ending", [".nbc", ".nbi", ".json"])
