@@ -118,7 +118,7 @@ def test_a_source_can_leave_machines_out(company: Path, capsys: pytest.CaptureFi
     printed = capsys.readouterr().out
     assert "1 lead has more touchpoints than people make" in printed
     assert "P4: 1,501 touchpoints, 1,500 of them on 2026-03-06" in printed
-    assert "rather a scanner made: 3 of 4 (75.0 %)" in " ".join(printed.split())
+    assert "rather a scanner made: 3 of 4 (75.0%)" in " ".join(printed.split())
     source = company / "pipeline" / "sources" / "acme.sql"
     every = source.read_text(encoding="utf-8").replace("CREATE VIEW touchpoints", "CREATE VIEW all_touchpoints")
     people = (company / "people_only.sql").read_text(encoding="utf-8")
