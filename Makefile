@@ -23,7 +23,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUTF8 := 1
 
-.PHONY: help init demo test soak spark-test check format serve ui words catalog score monitor retrain bento bench bench-peers bench-models bench-serving bench-timing lock env env-all $(GROUPS:%=env-%) java postgresql system clean
+.PHONY: help init demo test soak spark-test check format serve ui words catalog score monitor retrain bento bench bench-peers bench-models bench-serving bench-timing lock env env-all $(GROUPS:%=env-%) java postgresql chromium system clean
 
 # A target's group stands before its words; `help` prints the groups in this order.
 help: ## develop: list the commands
@@ -36,7 +36,7 @@ init: env ## use: a source and a preset for your own exports: FILES="exports/*",
 demo: env ## use: the main job end to end; SOURCE=saas_logins|online_retail|olist|xeducation on real files, simulated_upsell; LEADS=60000
 	@python -m pipeline.demo $(if $(SOURCE),--source $(SOURCE)) $(if $(LEADS),--leads $(LEADS))
 
-test: env-all java postgresql ## develop: all tests, in two processes; a file's tests share theirs
+test: env-all java postgresql chromium ## develop: all tests, in two processes; a file's tests share theirs
 	@OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
 
 soak: env-all postgresql ## develop: faults and fuzzing, at length
@@ -161,13 +161,16 @@ java: # Spark's tests need one; anything else does not
 postgresql: # the online store's tests start a server of their own
 	@command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || $(MAKE) --no-print-directory system
 
+chromium: # the pages' tests drive a real browser
+	@test -x /usr/bin/chromium || $(MAKE) --no-print-directory system
+
 # Spark 4 runs on Java 17 and newer; which of them there is depends on the release of the system.
 system: ## develop: what only the system's packages give (needs root or sudo)
 	@if [ "$$(id -u)" = 0 ]; then run=""; elif sudo -n true 2>/dev/null; then run="sudo"; else \
-		echo "Missing system packages. Install them as root: apt-get install $(SYSTEM_PACKAGES) postgresql wrk openjdk-17-jre-headless"; exit 1; fi; \
+		echo "Missing system packages. Install them as root: apt-get install $(SYSTEM_PACKAGES) postgresql chromium wrk openjdk-17-jre-headless"; exit 1; fi; \
 	$$run apt-get update -qq && \
 	java=$$(apt-cache pkgnames openjdk | grep -E '^openjdk-(17|21|25)-jre-headless$$' | sort | head -n 1) && \
-	$$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(SYSTEM_PACKAGES) postgresql wrk $${java:-default-jre-headless}
+	$$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(SYSTEM_PACKAGES) postgresql chromium wrk $${java:-default-jre-headless}
 
 clean: ## develop: remove everything the pipeline made (not the environment, not the MLflow store)
 	rm -rf data runs reports
