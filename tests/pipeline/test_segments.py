@@ -80,9 +80,9 @@ def test_a_tracker_gets_short_names_a_table_and_a_sentence(measured: dict[str, A
     assert metrics["auc/it"] == next(cell["auc"]["value"] for cell in cells if cell["value"] == "it")
     assert not [name for name in metrics if "rare" in name]
     described = segments_description("role", cells, 25)
-    assert "| rare |" in described
-    assert "too few: fewer than 25 positives or negatives" in described
-    assert "**beyond chance** |" in described
+    assert "| rare&emsp; | 19&emsp; | 12&emsp; | too few&emsp; |" in described
+    assert "Too few: fewer than 25 positives or negatives." in described
+    assert "**beyond chance**&emsp; |" in described
     assert "role sales (+" in segments_sentence(measured)
     nothing = {**measured, "compared": 0, "by": {}}
     assert "none was measured" in segments_sentence(nothing)

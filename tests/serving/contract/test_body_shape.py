@@ -168,7 +168,13 @@ def drawn_from(schema: Mapping[str, Any], named: Mapping[str, Any]) -> st.Search
     if "$ref" in schema:
         return drawn_from(named[schema["$ref"].rpartition("/")[2]], named)
     if "anyOf" in schema:
-        return st.one_of(*(drawn_from(one, named) for one in schema["anyOf"]))
+        shared = {name: value for name, value in schema.items() if name != "anyOf"}
+        needed = shared.get("required", [])
+        alternatives = [
+            {**shared, **one, "required": [*needed, *one.get("required", [])]} if "properties" in shared else one
+            for one in schema["anyOf"]
+        ]
+        return st.one_of(*(drawn_from(one, named) for one in alternatives))
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     kind = schema.get("type")
@@ -197,7 +203,7 @@ def test_whatever_the_schemas_take_passes(schema: type[BaseModel]) -> None:
 
     @settings(max_examples=80, deadline=None)
     @given(
-        value=drawn_from(document, document["$defs"]),
+        value=drawn_from(document, document.get("$defs", {})),
         indent=st.sampled_from([None, 2, 40]),
         is_ascii=st.booleans(),
     )
