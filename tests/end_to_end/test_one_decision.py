@@ -146,7 +146,7 @@ def test_the_service_a_score_file_and_the_crm_decide_alike(
         if mine["decision"] is None:
             assert pd.isna(row["probability"])
             assert pd.isna(row["within_capacity"])
-            assert decision == f"not scored: {whole['not_scored']}"
+            assert decision == f"not scored: {whole['not_scored'].replace('_', ' ')}"
             continue
         assert row["probability"] == whole["probability"]
         assert row["within_capacity"] == mine["decision"]["within_capacity"]

@@ -123,7 +123,7 @@ def _file(*entries: Any, **changes: Any) -> str:
         (_file(_entry(), _entry()), "holds one key id twice"),
         (_file("x"), "keys[0] is no entry of a key"),
         (_file(_entry(secret="x")), "known fields are"),
-        (_file(_entry(scopes=[])), "keys[0].scopes is []; allowed are score, write, admin, at least one"),
+        (_file(_entry(scopes=[])), "keys[0].scopes is []; allowed are score, write, view, decide, admin, at least one"),
         (_file(_entry(scopes=["root"])), "keys[0].scopes is ['root']"),
         (_file(_entry(id="A" * 12)), "keys[0].id is 'AAAAAAAAAAAA'"),
         (_file(_entry(sha256="lq_x")), "keys[0].sha256 is"),

@@ -108,7 +108,13 @@ ERRORS: dict[str, tuple[str, Any, int, str, str | None]] = {
         "wrong_type",
         "touchpoints[1].lead_id",
     ),
-    "no lead at all": ("touchpoints", {"touchpoints": [{"kind": "x"}]}, 422, "missing_field", "touchpoints[0].lead_id"),
+    "no lead at all": (
+        "touchpoints",
+        {"touchpoints": [{"kind": "x", "occurred_at": T["occurred_at"]}]},
+        422,
+        "missing_field",
+        "touchpoints[0].lead_id",
+    ),
     "no entry": ("touchpoints", {"touchpoints": ["x"]}, 422, "wrong_type", "touchpoints[0]"),
     "no zone": (
         "touchpoints",

@@ -24,7 +24,7 @@ from models.bundle import Bundle
 from serving.contract.event_rows import ChangeRow, LeadRow, TouchpointRow
 from serving.online import open_leads
 from serving.online.dispatcher import Dispatcher
-from serving.online.webhooks import WebhookSettings
+from serving.online.webhooks import WebhookSettings, sweep_minutes
 from serving.scoring.scorer import Scorer
 from serving.store import schema
 from serving.store.connect import Store
@@ -441,15 +441,17 @@ def test_the_service_tells_and_its_log_does_not(crm: WebhookReceiver, new_url: A
         ({"LEAD_WEBHOOK_URL": "crm"}, "LEAD_WEBHOOK_URL is no address"),
         ({"LEAD_WEBHOOK_URL": "https://crm.example"}, "LEAD_WEBHOOK_SECRET must hold"),
         ({"LEAD_WEBHOOK_URL": "https://crm.example", "LEAD_WEBHOOK_SECRET": "secret"}, "at least 24 bytes in base64"),
-        (
-            {"LEAD_WEBHOOK_URL": "https://crm.example", "LEAD_WEBHOOK_SECRET": SECRETS, "LEAD_SWEEP_MINUTES": "often"},
-            "LEAD_SWEEP_MINUTES is 'often'",
-        ),
     ],
 )
 def test_settings_that_cannot_work_are_refused(settings: dict[str, str], words: str) -> None:
     with pytest.raises(LeadQualificationError, match=words):
         WebhookSettings.from_environ(settings)
+
+
+@pytest.mark.parametrize("minutes", ["often", "-1", "100001", "nan"])
+def test_sweeps_that_cannot_be_are_refused(minutes: str) -> None:
+    with pytest.raises(LeadQualificationError, match=f"LEAD_SWEEP_MINUTES is '{minutes}'"):
+        sweep_minutes({"LEAD_SWEEP_MINUTES": minutes})
 
 
 def test_the_service_does_not_start_with_them(root: Path, bundle_folder: Path) -> None:
