@@ -71,10 +71,11 @@ def test_a_session_begins_with_a_key_and_ends_with_it(served: Keyed) -> None:
     assert stale.ask("/app")[0] == 303
     key_id = key.split("_")[1]
     assert served.keys.run("revoke", key_id).returncode == 0
-    deadline = time.monotonic() + 20
-    while browser.ask("/app")[0] == 200 and time.monotonic() < deadline:
+    deadline, answers = time.monotonic() + 20, [200]
+    while 200 in answers and time.monotonic() < deadline:  # each worker looks at the file of keys by itself
+        answers = [browser.ask("/app")[0] for _ in range(20)]
         time.sleep(0.2)
-    assert browser.ask("/app")[0] == 303
+    assert set(answers) == {303}
 
 
 def test_log_out_ends_the_session_for_whoever_holds_the_cookie(served: Keyed) -> None:
