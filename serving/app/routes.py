@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import anyio
@@ -58,6 +59,10 @@ class _Call:
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.parts.scorer().bundle.catalog.params.time_zone)
+
+    @property
+    def crm_link(self) -> str | None:
+        return os.environ.get(CRM_LINK) or None
 
 
 def handlers(guard: Guard | None, header: str | None) -> dict[str, Handler]:
@@ -134,7 +139,7 @@ def _worked(
         check_token(visit, fields.get("token", ""))
     if needs != "open":
         if visitor is None:
-            return redirect(visit, "/app/log_in?" + _to(visit))
+            return redirect(visit, "/app/log_in?" + urlencode({"to": visit.address()}))
         if visitor.key is not None and guard is not None:
             scope[KEY] = visitor.key
             if guard.count(visitor.key) > 0.0:
@@ -147,12 +152,6 @@ def _worked(
     return work(call)
 
 
-def _to(visit: Visit) -> str:
-    from urllib.parse import urlencode
-
-    return urlencode({"to": visit.address()})
-
-
 async def _in_thread(work: Callable[[], Answer]) -> Answer:
     limiter = online().pages
     if limiter.statistics().tasks_waiting >= 256:
@@ -161,8 +160,7 @@ async def _in_thread(work: Callable[[], Answer]) -> Answer:
 
 
 def _leads(call: _Call) -> Answer:
-    link = os.environ.get(CRM_LINK) or None
-    values = list_values(call.visit, call.parts.store, call.zone, link, call.now)
+    values = list_values(call.visit, call.parts.store, call.zone, call.crm_link, call.now)
     with call.parts.store.read() as connection:
         waiting = count_leads(connection, call.now)["waiting"]
     notice = verdicts.notice(call.visit.query, call.visit.language)
@@ -172,8 +170,9 @@ def _leads(call: _Call) -> Answer:
 
 def _lead(call: _Call, error: RequestError | None = None, given: Mapping[str, str] | None = None) -> Answer:
     lead_id = call.lead_id or ""
-    link = os.environ.get(CRM_LINK) or None
-    values = lead_values(call.parts.store, call.parts.scorer(), lead_id, call.visit.language, call.zone, link, call.now)
+    values = lead_values(
+        call.parts.store, call.parts.scorer(), lead_id, call.visit.language, call.zone, call.crm_link, call.now
+    )
     notice = verdicts.notice(call.visit.query, call.visit.language)
     form = verdicts.form_values(given or {}, error, call.visit.language)
     status = 200 if error is None else error.status
@@ -182,7 +181,7 @@ def _lead(call: _Call, error: RequestError | None = None, given: Mapping[str, st
 
 
 def _export(call: _Call) -> Answer:
-    return export_answer(call.visit, call.parts.store, call.zone, os.environ.get(CRM_LINK) or None)
+    return export_answer(call.visit, call.parts.store, call.zone, call.crm_link)
 
 
 def _model(call: _Call) -> Answer:
