@@ -24,7 +24,6 @@ ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "docs" / "results.json"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
 BLOCK = re.compile(r"(<!-- results: (\w+) -->)(.*?)(<!-- /results -->)", flags=re.DOTALL)
-DEFAULT = "simulated"
 METRICS = ("auc", "average_precision", "lift_at_capacity", "ece", "log_loss")
 BESIDE = ("untuned_lightgbm", "logistic_regression")
 
@@ -94,7 +93,11 @@ def main() -> None:
     for workspace in arguments.workspaces:
         evaluated = read_json(workspace / "metrics" / "evaluate.json", "evaluate")
         gain = read_json(workspace / "plots" / "gain.json", "evaluate")
-        rows[_name(workspace, evaluated)] = worth_row(evaluated) | {"best_tenth": best_tenth(gain)}
+        name = _name(workspace, evaluated)
+        rows[name] = worth_row(evaluated) | {"best_tenth": best_tenth(gain)}
+        published = workspace / "metrics" / "published.json"
+        if published.exists():
+            rows[f"{name}_published"] = worth_row(read_json(published, "evaluate"))
     record("worth", rows)
     console.print(
         f"{FILE.relative_to(ROOT)}: {', '.join(rows) or 'unchanged'}; tables of {len(PAGES)} pages made from it"

@@ -190,7 +190,7 @@ def count_open_leads(connection: sa.Connection) -> dict[str, int]:
 
 
 def _counted(connection: sa.Connection, *filters: ListFilter) -> list[int]:
-    """Count the leads of each filter in one pass over the table; looking each up by an index takes SQLite nine times as long."""
+    """Count the leads of each filter in one pass over the table; lookups by an index take SQLite nine times as long."""
     counts = [sa.func.count().filter(sa.true(), *_where(wanted)) for wanted in filters]
     return [int(count) for count in connection.execute(sa.select(*counts).select_from(_TABLE)).one()]
 

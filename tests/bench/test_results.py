@@ -1,6 +1,7 @@
 """The documents' tables are made from `docs/results.json`, and what the repository itself measures stands there."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,24 @@ def test_a_bench_writes_its_rows_and_the_pages_follow(tmp_path: Path, monkeypatc
     assert {name: kept["contenders"][name] for name in FIGURES["contenders"] if name != "olist"} == {
         name: found for name, found in FIGURES["contenders"].items() if name != "olist"
     }
+
+
+def test_a_workspace_gives_its_row_and_that_of_its_published_split(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = tmp_path / "olist"
+    for file in ("metrics/evaluate.json", "plots/gain.json"):
+        (workspace / file).parent.mkdir(parents=True)
+        (workspace / file).write_bytes((root / file).read_bytes())
+    (workspace / "metrics" / "published.json").write_bytes((root / "metrics" / "evaluate.json").read_bytes())
+    recorded: dict[str, dict[str, object]] = {}
+    monkeypatch.setattr(results, "record", lambda section, figures: recorded.update({section: figures}))
+    monkeypatch.setattr(sys, "argv", ["results", str(workspace)])
+    results.main()
+    simulated = dict(FIGURES["worth"]["simulated"])
+    assert recorded["worth"]["olist"] == simulated
+    simulated.pop("best_tenth")
+    assert recorded["worth"]["olist_published"] == simulated
 
 
 def test_a_group_is_worth_what_is_lost_without_it() -> None:
