@@ -13,10 +13,10 @@ import numpy as np
 
 from features.errors import BundleError
 
-__all__ = ["BINARY", "GAMMA", "ModelText", "Tree", "read_model_text"]
+__all__ = ["BINARY", "CROSS_ENTROPY", "GAMMA", "OBJECTIVES", "ModelText", "Tree", "read_model_text"]
 
-BINARY, GAMMA = "binary sigmoid:1", "gamma"
-"""Objectives, as LightGBM writes them, of the classifier and of its uncertainty."""
+BINARY, GAMMA, CROSS_ENTROPY = OBJECTIVES = "binary sigmoid:1", "gamma", "cross_entropy"
+"""Objectives, as LightGBM writes them, of the classifier, of its uncertainty and of hand-over timing."""
 
 MOST_BYTES = 64 * 2**20
 MOST_COLUMNS = 20_000
@@ -171,8 +171,8 @@ def read_model_text(text: str) -> ModelText:
                 f"{name} is {_short(header[name])}, expected {expected}: only boosted trees with one output, which are not "
                 "averaged, can be explained"
             )
-    if header["objective"] not in (BINARY, GAMMA):
-        _refuse(f"objective is {_short(header['objective'])}, expected {BINARY!r} or {GAMMA!r}")
+    if header["objective"] not in OBJECTIVES:
+        _refuse(f"objective is {_short(header['objective'])}, expected {' or '.join(map(repr, OBJECTIVES))}")
     columns = tuple(_words(header["feature_names"], _NAMES, "feature_names"))
     infos = _words(header["feature_infos"], _INFOS, "feature_infos")
     if not len(columns) == len(infos) == _whole(header, "max_feature_idx", "header") + 1 <= MOST_COLUMNS:

@@ -16,7 +16,15 @@ from pipeline.params import CrmFields
 __all__ = ["Answer", "Ledger", "Refusal", "Update", "changed", "push", "updates"]
 
 Value = float | str | None
-COLUMNS = ("lead_id", "probability", "tier", "within_capacity", "reasons", "not_scored")
+COLUMNS = ("lead_id", "probability", "tier", "within_capacity", "advice", "advice_until", "reasons", "not_scored")
+ADVICE_WORDS = {
+    "hand_over_now": ", call now",
+    "wait_until": ", wait until {until}",
+    "later": ", call later",
+    "too_little_data": "",
+    "unknown": "",
+}
+"""What is written of the advice; nothing where nothing is advised."""
 DIGITS = 4  # a smaller change of a probability is no news to a salesperson
 ROUNDS = 3
 
@@ -77,11 +85,11 @@ def updates(scores: pd.DataFrame, fields: CrmFields) -> list[Update]:
         raise DataError("scores: a lead_id is there twice; push the scores of one moment.")
     rows = []
     for row in scores[list(COLUMNS)].itertuples(index=False, name=None):
-        lead_id, probability, tier, within_capacity, reasons, not_scored = row
+        lead_id, probability, tier, within_capacity, advice, until, reasons, not_scored = row
         if pd.isna(probability):
             values: list[Value] = [None, None, f"not scored: {not_scored}", None]
         else:
-            decision = f"{tier}{_capacity_words(within_capacity)}"
+            decision = f"{tier}{_capacity_words(within_capacity)}{_advice_words(advice, until)}"
             values = [round(float(probability), DIGITS), tier, decision, None if pd.isna(reasons) else reasons or None]
         names = (fields.probability, fields.tier, fields.decision, fields.reasons)
         rows.append(Update(str(lead_id), dict(zip(names, values, strict=True))))
@@ -98,6 +106,16 @@ def _capacity_words(within_capacity: Any) -> str:
             "`python -m pipeline.score --out ...`."
         )
     return ", within capacity" if within_capacity else ", beyond capacity"
+
+
+def _advice_words(advice: Any, until: Any) -> str:
+    """Say what the file's decision says about when to call."""
+    if advice not in ADVICE_WORDS:
+        raise DataError(
+            f"scores: advice is {advice!r}; allowed are {', '.join(ADVICE_WORDS)}. Write the file anew with "
+            "`python -m pipeline.score --out ...`."
+        )
+    return ADVICE_WORDS[advice].format(until=until)
 
 
 class Ledger:

@@ -6,6 +6,7 @@ import pandas as pd
 from features.errors import DataError
 from features.records import MICRO_UNITS
 from features.timeline import DAY_US
+from models.timing.rows import CALLED, CUT, LEFT, STAYED
 from pipeline.params import LabelsParams
 from pipeline.population.risk_set import micros
 
@@ -16,6 +17,7 @@ __all__ = [
     "order_outcomes",
     "period_outcomes",
     "purchase_outcomes",
+    "week_outcomes",
 ]
 
 
@@ -225,3 +227,43 @@ def label_snapshots(
             "label_window_end": end.astype("datetime64[us, UTC]"),
         }
     )
+
+
+def week_outcomes(
+    looks: pd.DataFrame, periods: pd.DataFrame, contacts: pd.Series, exported_at: pd.Timestamp
+) -> tuple[np.ndarray, np.ndarray]:
+    """Say what became of each lead in the queue within [look, look + 7 days).
+
+    A week that ends after the export is `CUT`, also where something happened in it: counting it would choose by outcome.
+
+    Parameters
+    ----------
+    looks : DataFrame
+        As returned by `queue.queue_looks`.
+    periods : DataFrame
+        The risk periods that they were laid over.
+    contacts : Series
+        First contacts in the order of `periods`.
+    exported_at : Timestamp
+        The moment of the export.
+
+    Returns
+    -------
+    became : ndarray of int8
+        `STAYED`, `CALLED`, `LEFT` or `CUT` of `models.timing.rows`. A contact counts when it is not after the period's end.
+    value : ndarray of float64
+        Of a lead that left without a call: 1 if it qualified, else 0; NaN of all others.
+    """
+    period = looks["period"].to_numpy()
+    at = looks["snapshot_at"]
+    end = at + pd.Timedelta(7, unit="D")
+    contact, over = (
+        moments.astype("datetime64[us, UTC]").iloc[period].set_axis(looks.index)
+        for moments in (contacts, periods["ended_at"])
+    )
+    called = (contact >= at) & (contact < end) & ~(over < contact)
+    left = (over >= at) & (over < end) & ~called
+    cut = end > exported_at
+    became = np.select([cut, called, left], [CUT, CALLED, LEFT], STAYED).astype(np.int8)
+    won = (periods["ended_by"] == "sales_qualified").to_numpy()[period]
+    return became, np.where(became == LEFT, won.astype(np.float64), np.nan)

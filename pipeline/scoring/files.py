@@ -68,7 +68,7 @@ def score_file(bundle: Bundle, file: Path, snapshot_at: int | None = None, langu
 
 def _scores(bundle: Bundle, leads: list[Any], language: str) -> pa.Table:
     scores = score_requests(bundle, leads, n_reasons=REASONS, language=language)
-    return score_table(bundle, scores)
+    return score_table(bundle, scores, language)
 
 
 def _leads(file: Path) -> Iterator[tuple[str, Any]]:

@@ -23,7 +23,8 @@ BLANKS = " \u00a0\u2009\u202f\ufeff"
 WORDS = {
     "en": {
         "lead": "Lead", "account": "Account", "owner": "Owner", "link": "Link", "probability": "Probability (%)",
-        "low": "from (%)", "high": "to (%)", "tier": "Tier", "decision": "Decision", "reason": "Reason",
+        "low": "from (%)", "high": "to (%)", "tier": "Tier", "decision": "Decision",
+        "advice": "When to call", "reason": "Reason",
         "touchpoint": "Last touchpoint", "touched": "Last touchpoint on", "change": "Since the last list",
         "warnings": "Warnings",
         "note": "Note", True: "within capacity", False: "beyond capacity", None: "not scored", "new": "new",
@@ -32,7 +33,8 @@ WORDS = {
     },
     "de": {
         "lead": "Lead", "account": "Firma", "owner": "Zuständig", "link": "Link", "probability": "Wahrscheinlichkeit (%)",
-        "low": "von (%)", "high": "bis (%)", "tier": "Stufe", "decision": "Entscheidung", "reason": "Grund",
+        "low": "von (%)", "high": "bis (%)", "tier": "Stufe", "decision": "Entscheidung",
+        "advice": "Wann anrufen", "reason": "Grund",
         "touchpoint": "Letzter Kontaktpunkt", "touched": "Letzter Kontaktpunkt am", "change": "Seit der letzten Liste",
         "warnings": "Hinweise", "note": "Anmerkung", True: "innerhalb der Kapazität", False: "jenseits der Kapazität",
         None: "nicht bewertet", "new": "neu", "tier_change": "Stufe {0} zu {1}",
@@ -90,6 +92,7 @@ def list_of(
                 words["high"]: _percent(score.high),
                 words["tier"]: _text(score.tier),
                 words["decision"]: decision if scored else f"{decision}: {_text(score.not_scored)}",
+                words["advice"]: _text(score.advice_text),
                 **{f"{words['reason']} {n}": reason for n, reason in enumerate(reasons, start=1)},
                 words["touchpoint"]: _text(person.kind),
                 words["touched"]: _text(person.day),

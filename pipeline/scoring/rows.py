@@ -25,6 +25,11 @@ SCORES = pa.schema(
         *((name, pa.float64()) for name in ("fit", "engagement")),
         *((name, pa.string()) for name in ("reasons", "not_scored")),
         ("within_capacity", pa.bool_()),
+        *((name, pa.string()) for name in ("advice", "advice_until")),
+        *((name, pa.float64()) for name in ("if_now", "if_now_low", "if_now_high")),
+        ("waiting_days", pa.int64()),
+        *((name, pa.float64()) for name in ("if_waiting", "if_waiting_low", "if_waiting_high")),
+        ("advice_text", pa.string()),
         ("warnings", pa.string()),
     ]
 )
@@ -60,10 +65,10 @@ def score_rows(
     values = attributes_of(tables, snapshots, catalog, recorded)
     looks = snapshots_of(lead_ids, snapshots)
     scores = score(bundle, journeys, looks, values, n_reasons=REASONS, language=language)
-    return score_table(bundle, scores)
+    return score_table(bundle, scores, language)
 
 
-def score_table(bundle: Bundle, scores: Sequence[Score]) -> pa.Table:
+def score_table(bundle: Bundle, scores: Sequence[Score], language: str) -> pa.Table:
     """Write scores as rows of `SCORES`, each with the decision that the service gives for it.
 
     Parameters
@@ -71,12 +76,15 @@ def score_table(bundle: Bundle, scores: Sequence[Score]) -> pa.Table:
     bundle : Bundle
         The model that made them; its stored cut-off decides about capacity.
     scores : sequence of Score
+    language : {"en", "de"}
+        Of the advice.
     """
-    return pa.Table.from_pylist([_row_of(item, bundle) for item in scores], SCORES)
+    return pa.Table.from_pylist([_row_of(item, bundle, language) for item in scores], SCORES)
 
 
-def _row_of(item: Score, bundle: Bundle) -> dict[str, Any]:
-    decision = decision_of(item.probability, item.tier, bundle.metadata)
+def _row_of(item: Score, bundle: Bundle, language: str) -> dict[str, Any]:
+    decision = decision_of(item, bundle, language)
+    now, later = (None, None) if decision is None else (decision.if_now, decision.if_waiting)
     return {
         "lead_id": item.lead_id,
         "snapshot_at": pd.Timestamp(item.snapshot_at, unit="us", tz="UTC").isoformat(),
@@ -89,5 +97,16 @@ def _row_of(item: Score, bundle: Bundle) -> dict[str, Any]:
         "reasons": "; ".join(reason.text for reason in item.reasons),
         "not_scored": item.not_scored,
         "within_capacity": None if decision is None else decision.within_capacity,
+        "advice": None if decision is None else decision.advice,
+        "advice_until": None if decision is None else decision.until,
+        **_chance("if_now", now),
+        "waiting_days": None if later is None else later["days"],
+        **_chance("if_waiting", later),
+        "advice_text": None if decision is None else decision.text,
         "warnings": short_codes(item.warnings),
     }
+
+
+def _chance(name: str, chance: dict[str, Any] | None) -> dict[str, float | None]:
+    low, high = (None, None) if chance is None else chance["interval"]
+    return {name: None if chance is None else chance["probability"], f"{name}_low": low, f"{name}_high": high}

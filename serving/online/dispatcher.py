@@ -14,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from features.timeline import DAY_US, from_micros
+from models.answers.decision import decision_of, gist
 from models.answers.requests import LeadRequest
 from models.answers.scoring import score_requests
-from serving.online.store_score import decision_of, entry_of
+from serving.online.store_score import entry_of
 from serving.online.webhooks import Sender, WebhookSettings, retry_wait
 from serving.scoring import metrics
 from serving.scoring.scorer import Scorer
@@ -183,7 +184,7 @@ class Dispatcher:
         for lead_id, lead in leads.items():
             try:
                 (score,) = score_requests(scorer.bundle, [lead], n_reasons=0, explain=False)
-                decision = decision_of(score, scorer.bundle)
+                decision = gist(decision_of(score, scorer.bundle))
                 new, entry = NewDecision(lead_id, decision, score.not_scored, score.snapshot_at), None
                 if decision != _decision(stored.get(lead_id)):
                     entry = entry_of(scorer, lead, "en", REASONS, now)

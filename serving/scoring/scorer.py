@@ -12,6 +12,7 @@ import numpy as np
 from features.compute import warm_up as warm_up_features
 from features.errors import JourneyError
 from features.timeline import from_micros
+from models.answers.decision import decision_json, decision_of
 from models.answers.reasons import Reason
 from models.answers.requests import LeadRequest, parse_lead
 from models.answers.score_changes import Change, changes
@@ -144,7 +145,7 @@ class Scorer:
         ]
         self.record(now, leads, scores)
         names = self.bundle.catalog.names if options.debug else None
-        entries = [score_entry(item, names) for item in scores]
+        entries = [score_entry(item, names, self.bundle, options.language) for item in scores]
         for entry, lead, change in zip(entries, leads, changed, strict=True):
             if lead.changed_since is not None:
                 entry["change"] = None if change is None else _change(change)
@@ -192,8 +193,8 @@ def with_future_warning(score: Score, path: str, now: int, language: str) -> Sco
     return replace(score, warnings=(*score.warnings, future_snapshot(path, score.snapshot_at, language)))
 
 
-def score_entry(item: Score, names: tuple[str, ...] | None) -> dict[str, Any]:
-    """Write one lead's part of the answer."""
+def score_entry(item: Score, names: tuple[str, ...] | None, bundle: Bundle, language: str) -> dict[str, Any]:
+    """Write one lead's part of the answer, with the decision of the one place that decides."""
     interval = None if item.low is None else [item.low, item.high]
     entry: dict[str, Any] = {
         "lead_id": item.lead_id,
@@ -206,6 +207,7 @@ def score_entry(item: Score, names: tuple[str, ...] | None) -> dict[str, Any]:
         "reasons": _reasons(item.reasons),
         "warnings": [warning_entry(warning) for warning in item.warnings],
         "not_scored": item.not_scored,
+        "decision": decision_json(decision_of(item, bundle, language)),
     }
     if names is not None and item.vector is not None:
         values = item.vector.astype(np.float64).tolist()

@@ -1,0 +1,1 @@
+"""What the stage `timing` does: from hand-overs to models of when to call."""
