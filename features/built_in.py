@@ -9,6 +9,7 @@ from features.vocabulary import STAGES, Stage
 
 __all__ = [
     "ACCOUNT",
+    "ACCOUNT_OPERATIONS",
     "ORDERS",
     "ORDER_OPERATIONS",
     "SALES",
@@ -22,6 +23,9 @@ __all__ = [
 ]
 
 SALES, ACCOUNT, ORDERS = "sales_touchpoints", "account", "orders"
+ACCOUNT_OPERATIONS = ("count", "days_since_last", "decayed_count", "active_leads")
+"""What the fold over an account's other leads measures, in column order."""
+
 ORDER_OPERATIONS = (
     "count",
     "decayed_count",

@@ -1,6 +1,7 @@
 """The change of a feature between two moments: its words and their polarity."""
 
 from features.feature import Feature
+from features.operations import OPERATIONS
 from features.polarity import polarity
 from features.wording.attribute import attribute_value
 from features.wording.change import (
@@ -11,7 +12,6 @@ from features.wording.change import (
     time_passed,
     unchanged,
 )
-from features.wording.counted import COUNTED
 
 __all__ = ["change_polarity", "change_text", "is_same"]
 
@@ -54,7 +54,7 @@ def change_text(
         if words[0] == words[1]:  # numbers that differ in decimals that are not said
             return unchanged(now, more, language)
         return attribute_change(label, words[0], words[1], language)
-    if feature.operation in (*COUNTED, "decayed_count"):
+    if OPERATIONS[feature.operation].change == "count":
         return count_change(now, before, after, since, language)
     again = _again(feature, before, after, elapsed_days)
     if again or (again is False and feature.operation == "days_since_last" and feature.group not in _HAPPEN_ONCE):
@@ -76,13 +76,13 @@ def change_polarity(feature: Feature, before: float, after: float, elapsed_days:
         neutral = feature.group in (*_HAPPEN_ONCE, "sales") or feature.operation == "days_since_first"
         return 0 if neutral else 1 if again else -1
     first, second = polarity(feature, before), polarity(feature, after)
-    if first == second != 0 and feature.operation in (*COUNTED, "decayed_count"):
+    if first == second != 0 and OPERATIONS[feature.operation].change == "count":
         return 1 if after > before else -1
     return (second > first) - (second < first)
 
 
 def _again(feature: Feature, before: float, after: float, elapsed_days: float) -> bool | None:
     """Tell whether something happened again since; None: the feature does not measure that."""
-    if feature.operation not in ("days_since_last", "days_since_first") or before != before or after != after:
+    if OPERATIONS[feature.operation].change != "recency" or before != before or after != after:
         return None
     return after < elapsed_days

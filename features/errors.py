@@ -41,12 +41,15 @@ class JourneyError(DataError):
         Path of the offending field, such as ``touchpoints[3].occurred_at``; empty when it is not one field.
     hint : str
         The next step for the caller.
+    code : str
+        For programs; stays the same when messages are reworded. Empty: a rule that has no code of its own.
     """
 
-    def __init__(self, message: str, field: str = "", hint: str = "") -> None:
+    def __init__(self, message: str, field: str = "", hint: str = "", code: str = "") -> None:
         super().__init__(message)
         self.field = field
         self.hint = hint
+        self.code = code
 
 
 class LeakageError(DataError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from features.attributes import AttributeSpec
 from features.built_in import (
     ACCOUNT,
+    ACCOUNT_OPERATIONS,
     ORDER_OPERATIONS,
     ORDERS,
     SALES,
@@ -15,18 +16,17 @@ from features.built_in import (
     stage_selectors,
 )
 from features.errors import ParameterError
-from features.meaning import MEANINGS
-from features.operations import ACCOUNT_OPERATIONS, GROUPS, OPERATIONS, SELECTOR_OPERATIONS, Group
+from features.operations import GROUPS, OPERATIONS, SELECTOR_OPERATIONS, Group
 from features.params import FeaturesParams, Label, SelectorParams
 from features.records import CREATED
-from features.wording.attribute import attribute_text, attribute_value, default_label, missing_text
-from features.wording.journey import journey_text
+from features.wording.attribute import default_label
+from features.wording.phrases import FeatureValue, Pair
+from features.wording.units import check_language
 
 __all__ = ["Feature", "list_features", "operations_of"]
 
 MOST_FEATURES = 20_000
-_CONTENT = ("deepest_content", "mean_content", "step_backs")
-_LIKENESS = tuple(name for name, operation in OPERATIONS.items() if operation.group == "buyer_profile")
+_LATELY = Pair("in the last {days} days", "in den letzten {days} Tagen")
 
 
 @dataclass(frozen=True)
@@ -91,20 +91,20 @@ class Feature:
         language : {"en", "de"}
             Of the answer.
         """
-        label = self._label(self.label, language)
-        if self.operation == "attribute":
-            return attribute_text(self.selector, self.unit, self.categories, float(value), language)
-        if self.operation == "missing":
-            return missing_text(self.selector, float(value), language)
-        if self.unit == "category" and value == value:
-            which = {"en": ("first", "latest"), "de": ("erster", "letzter")}[language][self.operation == "last_channel"]
-            channel = {"en": "channel", "de": "Kanal"}[language]
-            return f"{label}, {which} {channel}: {attribute_value('category', self.categories, float(value), language)}"
-        days = self.window_days or self.observation_days
-        other = self._label(self.other_label, language) if self.other_label else ""
-        did = self._label(self.did, language) if self.did else ""
-        return journey_text(
-            self.operation, self.selector, label, days, self.observation_days, float(value), language, other, did
+        check_language(language)
+        return OPERATIONS[self.operation].words(
+            FeatureValue(
+                value=float(value),
+                language=language,
+                label=self._label(self.label, language),
+                did=self._label(self.did, language) if self.did else "",
+                selector=self.selector,
+                days=self.window_days or self.observation_days,
+                seen_days=self.observation_days,
+                other=self._label(self.other_label, language) if self.other_label else "",
+                unit=self.unit,
+                categories=self.categories,
+            )
         )
 
     def meaning(self, language: str = "en") -> str:
@@ -122,12 +122,18 @@ class Feature:
         >>> feature.meaning("de")
         'Aufrufe der Preisseite: Anzahl in den letzten 7 Tagen'
         """
-        text = MEANINGS[self.operation][language == "de"].format(
-            label=self._label(self.label, language),
-            days=self.window_days or self.observation_days,
-            other=self._label(self.other_label, language) if self.other_label else "",
-            selector=self.selector,
-            **self.settings,
+        days = self.window_days or self.observation_days
+        text = (
+            OPERATIONS[self.operation]
+            .meaning.of(language)
+            .format(
+                label=self._label(self.label, language),
+                lately=_LATELY.of(language).format(days=days),
+                days=days,
+                other=self._label(self.other_label, language) if self.other_label else "",
+                selector=self.selector,
+                **self.settings,
+            )
         )
         return text[0].upper() + text[1:]
 
@@ -191,11 +197,10 @@ def _all_features(
     for name, rule in selectors.items():
         for operation in operations_of(name, rule, params):
             yield from _spanned(params, operation, name, rule, OPERATIONS[operation].group)
-        if name == "all":
-            more = ("first_channel", "last_channel", *(_CONTENT if content else ()), *_LIKENESS)
-            for operation in more:
-                categories = channels if OPERATIONS[operation].unit == "category" else ()
-                yield from _spanned(params, operation, name, rule, OPERATIONS[operation].group, categories)
+        for operation, record in OPERATIONS.items() if name == "all" else ():
+            if record.asked_by == "all" and (content or record.kernel != "content"):
+                categories = channels if record.unit == "category" else ()
+                yield from _spanned(params, operation, name, rule, record.group, categories)
     for first, second in params.sequences:
         yield _sequence(params, first, second, selectors)
     basics = ("count", "decayed_count", "days_since_last")
@@ -215,12 +220,12 @@ def _all_features(
     for entity in ("lead", "account"):
         if sum(spec.entity == entity for spec in attributes) > 1:
             words = Label(en="attributes", de="Merkmale")
-            record = (f"missing__{entity}", "missing", entity, None, OPERATIONS["missing"].unit)
-            yield Feature(*record, "attributes", 0.0, params.observation_days, words)
+            start = (f"missing__{entity}", "missing", entity, None, OPERATIONS["missing"].unit)
+            yield Feature(*start, "attributes", 0.0, params.observation_days, words)
     for spec in attributes:
         label = Label(en=default_label(spec.name), de=default_label(spec.name))
-        record = (f"attribute__{spec.name}", "attribute", spec.name, None, spec.type)
-        yield Feature(*record, "attributes", nan, params.observation_days, label, spec.categories)
+        begin = (f"attribute__{spec.name}", "attribute", spec.name, None, spec.type)
+        yield Feature(*begin, "attributes", nan, params.observation_days, label, spec.categories)
 
 
 def _spanned(

@@ -1,14 +1,14 @@
 """Parameters of the features: what `params.yaml` may say under `features`, and what a bundle stores of it."""
 
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from features.operations import Group, SelectorOperation
+from features.operations import SELECTOR_OPERATIONS, Group
 from features.vocabulary import By
 
-__all__ = ["BuyerProfileParams", "ContentParams", "Engine", "FeaturesParams", "Label", "SelectorParams"]
+__all__ = ["BuyerProfileParams", "ContentParams", "Engine", "FeaturesParams", "Label", "SelectorParams", "TimeZone"]
 
 
 Engine = Literal["local", "spark"]
@@ -16,6 +16,28 @@ Engine = Literal["local", "spark"]
 
 
 MOST_DAYS = 36_600
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is not a time zone; use a name such as Europe/Berlin or UTC") from error
+    return name
+
+
+TimeZone: TypeAlias = Annotated[str, AfterValidator(_known_zone)]
+"""A name of the IANA time zone database."""
+
+
+def _selector_operation(name: str) -> str:
+    if name not in SELECTOR_OPERATIONS:
+        raise ValueError(f"{name!r} is no operation of a selector; allowed are {', '.join(SELECTOR_OPERATIONS)}")
+    return name
+
+
+SelectorOperation = Annotated[str, AfterValidator(_selector_operation)]
+"""One of `SELECTOR_OPERATIONS`."""
 
 
 class Frozen(BaseModel):
@@ -86,7 +108,7 @@ class FeaturesParams(Frozen):
     min_category_rows: int = Field(default=20, ge=1)
     selectors: dict[str, SelectorParams]
     automatic_min_leads: int | None = Field(default=None, ge=1)
-    time_zone: str = "UTC"
+    time_zone: TimeZone = "UTC"
     working_hours: tuple[int, int] = (8, 18)
     visit_minutes: int = Field(default=30, ge=1, le=1440)
     pause_days: int = Field(default=14, ge=1, le=MOST_DAYS)
@@ -102,15 +124,6 @@ class FeaturesParams(Frozen):
             raise ValueError(
                 "the engine of this machine is called local, no longer duckdb; write features.engine: local"
             )
-        return name
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"{name!r} is not a time zone; use a name such as Europe/Berlin or UTC") from error
         return name
 
     @model_validator(mode="after")

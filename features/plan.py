@@ -1,6 +1,5 @@
 """A catalog in the kernels' terms: flat tables of what to write where."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from features.journeys import Journeys
 from features.kernels.structs import Lookups, Plan, Rules, SelectorMasks, Zone
 from features.kernels.windows import HALF_LIVES_SEEN
 from features.local_time import offsets
-from features.operations import ACCOUNT_OPERATIONS, JOURNEY_OPERATIONS
+from features.operations import OPERATIONS
 from features.selectors import Selectors
 from features.timeline import DAY_US
 
@@ -73,11 +72,11 @@ def plan_of(catalog: Catalog) -> CatalogPlan:
     account_columns = [(c, f) for c, f in columns if f.group == "account"]
     order_columns = [(c, f) for c, f in columns if f.group == "orders"]
     return CatalogPlan(
-        own=_plan(lead_columns, bit, JOURNEY_OPERATIONS, params.observation_days),
-        account=_plan(account_columns, list(catalog.account_selectors), ACCOUNT_OPERATIONS, params.observation_days)
+        own=_plan(lead_columns, bit, params.observation_days),
+        account=_plan(account_columns, list(catalog.account_selectors), params.observation_days)
         if account_columns
         else None,
-        orders=_plan(order_columns, [ORDERS], JOURNEY_OPERATIONS, params.observation_days) if order_columns else None,
+        orders=_plan(order_columns, [ORDERS], params.observation_days) if order_columns else None,
         empty=np.array([feature.empty for _, feature in columns], dtype=np.float32),
         rules=Rules(params.visit_minutes * 60_000_000, params.pause_days * DAY_US),
         zone=Zone(*offsets(params.time_zone), work),
@@ -90,12 +89,13 @@ def plan_of(catalog: Catalog) -> CatalogPlan:
     )
 
 
-def _plan(columns: list[tuple[int, Feature]], selectors: Any, operations: Sequence[str], observation_days: int) -> Plan:
+def _plan(columns: list[tuple[int, Feature]], selectors: Any, observation_days: int) -> Plan:
     bit = {name: position for position, name in enumerate(selectors)}
     halves = sorted({f.window_days or 0 for _, f in columns if f.operation == "decayed_count"})
     windows = {f.window_days for _, f in columns if f.operation != "decayed_count" and f.window_days}
     # the longest window is all that is seen, and stands last
     lengths = [*sorted(windows - {observation_days}), observation_days]
+    operations = tuple(OPERATIONS)
     rows: list[tuple[int, int, int, int]] = []
     for column, feature in columns:
         days = feature.window_days or observation_days

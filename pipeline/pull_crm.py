@@ -10,7 +10,7 @@ from features.errors import ParameterError
 from pipeline.console import console, progress, run_main
 from pipeline.crm.connect import CRMS, Crm, connect
 from pipeline.crm.paging import Pull
-from pipeline.crm.records import merge
+from pipeline.crm.raw_files import LAYOUT, write_raw_tables
 from pipeline.params import load_params
 from pipeline.tables.json_files import write_json
 
@@ -28,10 +28,18 @@ def since_moment(text: str | None, state: Path, overlap_minutes: int) -> str | N
     ParameterError
         If it is neither. `last` without an earlier pull means all.
     """
-    if text is None or (text == LAST and not state.exists()):
+    if text is None:
         return None
-    if text == LAST:
-        text = str(json.loads(state.read_text(encoding="utf-8"))["began_at"])
+    last = json.loads(state.read_text(encoding="utf-8")) if state.exists() else None
+    if text == LAST and last is None:
+        return None
+    if last is not None and last.get("layout") != LAYOUT:
+        raise ParameterError(
+            f"--since {text}: {state.parent} holds files of an earlier version, which can't be brought up to date. Pull "
+            "everything once, without --since."
+        )
+    if text == LAST and last is not None:
+        text = str(last["began_at"])
         return (datetime.fromisoformat(text) - timedelta(minutes=overlap_minutes)).isoformat()
     try:
         moment = datetime.fromisoformat(text)
@@ -74,10 +82,13 @@ def pull_crm(crm: Crm, out: Path, began_at: str, since: str | None) -> dict[str,
             bar.update(tasks[kind], completed=counts[kind])  # type: ignore[arg-type]
 
         crm.pull(pull, seen)
+    tables = crm.rows(pull)
+    crm.notes += pull.notes()
     for note in crm.notes:
-        console.print(f"[yellow]{note}[/yellow]")
-    rows = merge(out, crm.rows(pull), crm.attributes, pull.began_at, keep=pull.since is not None)
-    write_json(out / f"{crm.name}.json", {"began_at": pull.began_at, "since": pull.since, "rows": rows})
+        console.print(note, style="yellow", markup=False)
+    rows = write_raw_tables(out, tables, crm.attributes, pull.began_at, keep=pull.since is not None)
+    state = {"began_at": pull.began_at, "since": pull.since, "rows": rows, "layout": LAYOUT, "notes": crm.notes}
+    write_json(out / f"{crm.name}.json", state)
     pull.finish()
     return rows
 

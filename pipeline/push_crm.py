@@ -2,7 +2,9 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 from rich.table import Table
@@ -10,12 +12,15 @@ from rich.table import Table
 from features.errors import CrmError, DataError
 from pipeline.console import console, progress, run_main
 from pipeline.crm.connect import CRMS, Crm, connect
-from pipeline.crm.write import Ledger, Refusal, Update, changed, push, updates
+from pipeline.crm.ledger import Ledger
+from pipeline.crm.raw_files import leads_retired
+from pipeline.crm.updates import updates
+from pipeline.crm.write import Outcome, Update, push, select
 from pipeline.params import load_params
 
 __all__ = ["main", "push_crm", "read_scores"]
 
-SECTIONS = ("crm", "paths")
+SECTIONS = ("crm", "ingest", "paths")
 SHOWN = 20
 
 
@@ -26,8 +31,17 @@ def read_scores(path: Path) -> pd.DataFrame:
     return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype={"lead_id": str})
 
 
-def push_crm(crm: Crm, wanted: list[Update], ledger: Ledger, again: bool = False) -> tuple[int, dict[str, Refusal]]:
-    """Write what changed; returns how many records were sent, and what the CRM refused of them.
+def push_crm(
+    crm: Crm,
+    wanted: list[Update],
+    ledger: Ledger,
+    retired: Mapping[str, str | None] = MappingProxyType({}),
+    *,
+    again: bool = False,
+    overwrite_edited: bool = False,
+    dry_run: bool = False,
+) -> Outcome:
+    """Write what changed; returns what became of it.
 
     Parameters
     ----------
@@ -37,24 +51,33 @@ def push_crm(crm: Crm, wanted: list[Update], ledger: Ledger, again: bool = False
         Of all leads.
     ledger : Ledger
         Of this CRM.
+    retired : mapping
+        Ids that the last pull found to stand for no record any more, and what each was merged into.
     again : bool
-        Also what was acknowledged already: somebody may have changed the fields by hand.
+        Also what was acknowledged already.
+    overwrite_edited : bool
+        Also fields that a person edited.
+    dry_run : bool
+        Only look at what would be sent.
 
     Raises
     ------
     CrmError
         If a field is missing, or the CRM is out of reach; what it acknowledged until then is not sent again.
     """
-    todo = wanted if again else changed(wanted, ledger.read())
     missing = crm.missing_fields()
     if missing:
         raise CrmError(
             f"{crm.name}: no such writable field(s): {', '.join(missing)}. Run this command with --setup first."
         )
     with progress() as bar:
-        task = bar.add_task("leads", total=len(todo))
-        refused = push(todo, crm.batch_size, crm.send, ledger, crm.pause, lambda n: bar.advance(task, n))
-    return len(todo), refused
+        looking = bar.add_task("fields as they are", total=len(wanted))
+        options = {"again": again, "overwrite_edited": overwrite_edited}
+        outcome = select(wanted, crm, ledger, retired, **options, seen=lambda n: bar.advance(looking, n))
+        if not dry_run:
+            sending = bar.add_task("leads", total=len(outcome.todo))
+            push(outcome, crm, ledger, lambda n: bar.advance(sending, n))
+    return outcome
 
 
 def _setup(crm: Crm) -> None:
@@ -72,31 +95,63 @@ def _show(todo: list[Update]) -> None:
     console.print(table)
 
 
+def _left_alone(outcome: Outcome) -> None:
+    """Say which records are left as they are, and why."""
+    if outcome.retired:
+        merged = sum(into is not None for into in outcome.retired.values())
+        console.print(
+            f"push_crm: {merged:,} id(s) were merged into others and {len(outcome.retired) - merged:,} deleted: not written. "
+            "Pull, ingest and score again, and the surviving ones get their own scores."
+        )
+    if outcome.edited:
+        console.print(
+            f"push_crm: {len(outcome.edited):,} lead(s) hold values that were not written from here: left as they are. "
+            "--overwrite-edited writes them, too."
+        )
+        for lead_id in list(outcome.edited)[:SHOWN]:
+            console.print(f"  {lead_id}", markup=False)
+
+
 def main() -> None:
     """Push; see docs/crm-adapters.md."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.push_crm", description=__doc__)
     parser.add_argument("--crm", choices=CRMS, required=True)
     parser.add_argument("--scores", type=Path, help=".parquet or .csv of `python -m pipeline.score`")
+    parser.add_argument(
+        "--raw", type=Path, help="folder of `pull_crm`, which knows merged ids (default: ingest.raw_dir)"
+    )
     parser.add_argument("--setup", action="store_true", help="create the fields (Salesforce: say what to create)")
     parser.add_argument("--dry-run", action="store_true", help="show what would change, send nothing")
     parser.add_argument("--again", action="store_true", help="send also what was acknowledged already")
+    parser.add_argument("--overwrite-edited", action="store_true", help="write also fields that a person edited")
     arguments = parser.parse_args()
     if not arguments.setup and arguments.scores is None:
         parser.error("one of --scores, --setup is needed")
     params = load_params(SECTIONS)
+    crm = connect(arguments.crm, params.crm)
     if arguments.setup:
-        _setup(connect(arguments.crm, params.crm))
+        _setup(crm)
         return
-    fields = getattr(params.crm, arguments.crm).fields
-    wanted = updates(read_scores(arguments.scores), fields)
+    wanted = updates(read_scores(arguments.scores), crm.fields)
+    retired = leads_retired(arguments.raw or Path(params.ingest.raw_dir))
     with Ledger.open(params.paths.data_dir / "crm" / f"{arguments.crm}.sqlite") as ledger:
-        if arguments.dry_run:
-            _show(wanted if arguments.again else changed(wanted, ledger.read()))
-            return
-        sent, refused = push_crm(connect(arguments.crm, params.crm), wanted, ledger, arguments.again)
-    console.print(
-        f"push_crm: {sent - len(refused):,} lead(s) written, {len(wanted) - sent:,} unchanged, {len(refused):,} refused"
-    )
+        outcome = push_crm(
+            crm,
+            wanted,
+            ledger,
+            retired,
+            again=arguments.again,
+            overwrite_edited=arguments.overwrite_edited,
+            dry_run=arguments.dry_run,
+        )
+    _left_alone(outcome)
+    if arguments.dry_run:
+        _show(outcome.todo)
+        return
+    refused = outcome.refused
+    written = sum(update.lead_id not in refused and update.lead_id not in outcome.retired for update in outcome.todo)
+    unchanged = len(wanted) - len({*(update.lead_id for update in outcome.todo), *outcome.retired, *outcome.edited})
+    console.print(f"push_crm: {written:,} lead(s) written, {unchanged:,} unchanged, {len(refused):,} refused")
     if refused:
         for lead_id, refusal in list(refused.items())[:SHOWN]:
             console.print(f"  {lead_id}: {refusal.reason}")

@@ -8,6 +8,7 @@ from pipeline.leakage.finding import read_findings
 from pipeline.mlflow_runs.provenance import bundle_hash, data_hashes
 from pipeline.pages.charts import read_plots
 from pipeline.pages.model_card import model_card
+from pipeline.pages.pictures import write_pictures
 from pipeline.pages.report_page import figures_page, report_page, top_features
 from pipeline.pages.report_parts import Trained
 from pipeline.params import load_params
@@ -19,7 +20,7 @@ SECTIONS = ("paths", "snapshots")
 
 
 def main() -> None:
-    """Read the bundle, metrics and plot rows; write `model_card.html`, `report.html` and `figures.html`."""
+    """Read the bundle, metrics and plot rows; write `model_card.html`, `report.html`, `figures.html` and `pictures/`."""
     params = load_params(SECTIONS)
     paths = params.paths
     folder = paths.data_dir / "bundle"
@@ -45,6 +46,7 @@ def main() -> None:
     pages = {"model_card": model_card(trained), "report": report_page(trained), "figures": figures_page(trained)}
     for name, text in pages.items():
         (paths.reports_dir / f"{name}.html").write_text(text, encoding="utf-8")
+    write_pictures(trained, paths.reports_dir / "pictures")
     console.print(f"report: {', '.join(f'{paths.reports_dir}/{name}.html' for name in pages)}")
 
 

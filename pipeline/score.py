@@ -13,7 +13,7 @@ import pandas as pd
 
 from features.errors import BundleError, DataError
 from features.params import Engine
-from models.answers.request_fields import parse_moment
+from models.answers.requests.fields import parse_moment
 from models.answers.risk_set import CUSTOMERS
 from models.bundle import NO_CHAMPION, Bundle
 from models.monitoring.score_log import FOLDER, LogSettings

@@ -59,6 +59,7 @@ def main() -> None:
             read_plots(paths.plots_dir),
             params,
             sorted(paths.reports_dir.glob("*.html")),
+            sorted((paths.reports_dir / "pictures").glob("*.png")),
             segments=read_json(data / "segments.json", "segments"),
             slices=read_json(paths.metrics_dir / "split.json", "split")["slices"],
             comparison=comparison,

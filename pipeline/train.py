@@ -4,12 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from models.answers.risk_set import RiskSet
 from models.fitting.packing import pack, training_facts
 from models.fitting.random_folds import headline_fold_probabilities
-from models.fitting.recipe import fit_baselines, fit_product
+from models.fitting.recipe import Product, bin_before_test, fit_baselines, fit_product
+from models.fitting.side_by_side import on_one_blas_thread, together
 from models.fitting.splits import FITTED
 from models.params import SplitParams
 from models.timing.model import read_timing
@@ -61,6 +63,52 @@ def _question(params: Any, split: SplitParams, rows: LabelledRows) -> dict[str, 
     }
 
 
+@on_one_blas_thread
+def _fitted(
+    params: Any, split: SplitParams, rows: LabelledRows, frame: pd.DataFrame
+) -> tuple[Product, dict[str, np.ndarray], np.ndarray]:
+    """Fit the product, the baselines and the folds at random: together where no fit of the product has more than one thread."""
+    matrix, catalog, train = rows.matrix, rows.catalog, params.train
+    binned = bin_before_test(matrix, frame, catalog) if split.cross_fit_folds else None
+
+    def product() -> Product:
+        return fit_product(
+            matrix,
+            frame,
+            catalog,
+            train=train,
+            split=split,
+            calibration=params.calibration,
+            tiers=params.tiers,
+            label_days=params.labels.label_days,
+            recording_delay_days=params.labels.recording_delay_days,
+            ordinal=rows.export.ordinal,
+            capacity=params.capacity,
+            binned=binned,
+        )
+
+    def baselines() -> dict[str, np.ndarray]:
+        return fit_baselines(
+            matrix,
+            frame,
+            catalog,
+            points=params.points,
+            observation_days=params.features.observation_days,
+            predict=np.arange(len(frame)),
+            population_rate=train.population_rate,
+            workers=train.num_threads,
+            binned=binned,
+        )
+
+    def promised() -> np.ndarray:
+        return headline_fold_probabilities(frame, matrix, catalog.categorical, train.seed, train.num_threads)
+
+    if split.cross_fit_folds:
+        fitted, measured, told = together(product, baselines, promised)
+        return fitted, measured, told
+    return product(), baselines(), promised()
+
+
 def main() -> None:
     """Read features, labels and slices; write `bundle/` and `predictions.parquet`."""
     params = load_params(SECTIONS)
@@ -68,25 +116,15 @@ def main() -> None:
     split = read_split(params.paths.metrics_dir)
     refuse_leaks(read_findings(data / "audit" / "findings.json"))
     rows = read_labelled_rows(data)
-    frame, matrix, catalog, train = rows.frame, rows.matrix, rows.catalog, params.train
+    frame, matrix, catalog = rows.frame, rows.matrix, rows.catalog
     risk_set = RiskSet(params.snapshots.risk_set, params.snapshots.expire_days)
     periods = read_table(data / "risk_periods.parquet", "risk_periods").to_pandas()
     learned = int(frame["slice"].isin(FITTED).sum())
     console.print(
         f"train: {learned:,} rows to learn from and {len(frame) - learned:,} of the test, {matrix.shape[1]} features"
     )
-    product = fit_product(
-        matrix,
-        frame.assign(open_until=open_until(frame, periods, risk_set)),
-        catalog,
-        train=train,
-        split=split,
-        calibration=params.calibration,
-        tiers=params.tiers,
-        label_days=params.labels.label_days,
-        recording_delay_days=params.labels.recording_delay_days,
-        ordinal=rows.export.ordinal,
-        capacity=params.capacity,
+    product, baselines, promised = _fitted(
+        params, split, rows, frame.assign(open_until=open_until(frame, periods, risk_set))
     )
     bundle, predicted = pack(
         product, matrix, frame, catalog, {**_question(params, split, rows), **training_facts(frame, product)}
@@ -95,17 +133,6 @@ def main() -> None:
     missing = read_json(params.paths.metrics_dir / "timing.json", "timing")["missing"]
     bundle = replace(bundle, timing=timing, metadata={**bundle.metadata, "no_timing": missing})
     bundle.save(data / "bundle")
-    baselines = fit_baselines(
-        matrix,
-        frame,
-        catalog,
-        points=params.points,
-        observation_days=params.features.observation_days,
-        predict=np.arange(len(frame)),
-        population_rate=train.population_rate,
-        workers=train.num_threads,
-    )
-    promised = headline_fold_probabilities(frame, matrix, catalog.categorical, train.seed, train.num_threads)
     predictions = frame.drop(columns="risk_period").assign(**predicted, random_folds=promised, **baselines)
     table = pa.Table.from_pandas(predictions, preserve_index=False)
     write_table(data / "predictions.parquet", "predictions", table)

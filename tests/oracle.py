@@ -1,7 +1,8 @@
 """The features by their definition: plain loops over one journey, nothing shared with the engine, no care for speed."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from features.catalog import Catalog, Feature
 from features.journeys import LeadJourney, OrderRecord, TouchpointRecord
-from features.params import FeaturesParams, SelectorParams
+from features.params import SelectorParams
 
 DAY = 24 * 60 * 60 * 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -104,96 +105,255 @@ def matches(pattern: str, text: str) -> bool:
     return bool(text) and pattern[0] in ("?", text[0]) and matches(pattern[1:], text[1:])
 
 
+@dataclass(frozen=True)
+class Look:
+    """What one feature looks at: the selector's touchpoints in its window, in order, and from when."""
+
+    items: list[TouchpointRecord]
+    snapshot_at: int
+    days: int
+    catalog: Catalog
+
+    @property
+    def times(self) -> list[int]:
+        return [item.occurred_at for item in self.items]
+
+    @property
+    def gaps(self) -> list[int]:
+        return [later - earlier for earlier, later in pairwise(self.times)]
+
+    @property
+    def visit_begins(self) -> list[int]:
+        longest = self.catalog.params.visit_minutes * 60_000_000
+        return self.times[:1] + [self.times[j + 1] for j, gap in enumerate(self.gaps) if gap > longest]
+
+    @property
+    def returns(self) -> list[int]:
+        return [self.times[j + 1] for j, gap in enumerate(self.gaps) if gap > self.catalog.params.pause_days * DAY]
+
+    @property
+    def clocks(self) -> list[datetime]:
+        zone = ZoneInfo(self.catalog.params.time_zone)
+        return [(EPOCH + timedelta(microseconds=time)).astimezone(zone) for time in self.times]
+
+    @property
+    def channels(self) -> list[str]:
+        return [item.channel for item in self.items if item.channel is not None]
+
+    @property
+    def levels(self) -> list[int]:
+        return [level for level in (level_of(item, self.catalog) for item in self.items) if level]
+
+
+DEFINITIONS: dict[str, Callable[[Look], float]] = {}
+
+
+def defines(name: str) -> Callable[[Callable[[Look], float]], Callable[[Look], float]]:
+    def keep(definition: Callable[[Look], float]) -> Callable[[Look], float]:
+        DEFINITIONS[name] = definition
+        return definition
+
+    return keep
+
+
 def journey_value(feature: Feature, picked: list[TouchpointRecord], snapshot_at: int, catalog: Catalog) -> float:
-    """Measure touchpoints, given in order."""
-    params = catalog.params
-    ages = [snapshot_at - item.occurred_at for item in picked]
+    """Measure touchpoints, given in order. The window of a decayed count is its half-life: it looks at all that is seen."""
+    days = feature.window_days or catalog.params.observation_days
     if feature.operation == "decayed_count":
-        half_life = feature.window_days * DAY
-        return math.fsum(2.0 ** (-age / half_life) for age in ages if age <= 32 * half_life)
-    if feature.operation == "days_since_last":
-        return min(ages) / DAY if ages else math.nan
-    if feature.operation == "days_since_first":
-        return max(ages) / DAY if ages else math.nan
-    days = feature.window_days or params.observation_days
+        return decayed_count(picked, snapshot_at, days)
     inside = [item for item in picked if snapshot_at - days * DAY <= item.occurred_at]
-    if feature.operation == "count":
-        return float(len(inside))
-    if feature.operation == "sum_value":
-        return sum(round((item.value or 0.0) * 1_000_000) for item in inside) / 1_000_000
-    if feature.operation == "distinct_days":
-        return float(len({date_of(item) for item in inside}))
-    if feature.operation == "distinct_channels":
-        return float(len({item.channel for item in inside} - {None}))
-    if feature.operation == "distinct_assets":
-        return float(len({item.asset for item in inside} - {None}))
-    if feature.group in ("rhythm", "orders"):
-        return rhythm(feature.operation, inside, snapshot_at, days, params)
-    if feature.group == "path":
-        return path(feature.operation, inside, catalog)
-    return likeness(feature.operation, inside, catalog)
+    return DEFINITIONS[feature.operation](Look(inside, snapshot_at, days, catalog))
+
+
+def decayed_count(items: list[TouchpointRecord], snapshot_at: int, half_life_days: int) -> float:
+    ages = [snapshot_at - item.occurred_at for item in items]
+    half_life = half_life_days * DAY
+    return math.fsum(2.0 ** (-age / half_life) for age in ages if age <= 32 * half_life)
+
+
+@defines("count")
+def count(look: Look) -> float:
+    return float(len(look.items))
+
+
+@defines("days_since_last")
+def days_since_last(look: Look) -> float:
+    return (look.snapshot_at - max(look.times)) / DAY if look.items else math.nan
+
+
+@defines("days_since_first")
+def days_since_first(look: Look) -> float:
+    return (look.snapshot_at - min(look.times)) / DAY if look.items else math.nan
+
+
+@defines("distinct_days")
+def distinct_days(look: Look) -> float:
+    return float(len({date_of(item) for item in look.items}))
+
+
+@defines("distinct_channels")
+def distinct_channels(look: Look) -> float:
+    return float(len(set(look.channels)))
+
+
+@defines("distinct_assets")
+def distinct_assets(look: Look) -> float:
+    return float(len({item.asset for item in look.items} - {None}))
+
+
+@defines("sum_value")
+def sum_value(look: Look) -> float:
+    return sum(round((item.value or 0.0) * 1_000_000) for item in look.items) / 1_000_000
+
+
+@defines("visits")
+def visits(look: Look) -> float:
+    return float(len(look.visit_begins))
+
+
+def usual_gap(look: Look) -> float:
+    begins = look.visit_begins
+    return (begins[-1] - begins[0]) / (len(begins) - 1) if len(begins) > 1 else math.nan
+
+
+@defines("mean_gap")
+def mean_gap(look: Look) -> float:
+    return usual_gap(look) / DAY
+
+
+@defines("gap_ratio")
+def gap_ratio(look: Look) -> float:
+    return (look.snapshot_at - look.times[-1]) / usual_gap(look) if look.items else math.nan
+
+
+@defines("longest_gap")
+def longest_gap(look: Look) -> float:
+    return max(look.gaps) / DAY if look.gaps else math.nan
+
+
+@defines("returns")
+def returns(look: Look) -> float:
+    return float(len(look.returns))
+
+
+@defines("pauses")
+def pauses(look: Look) -> float:
+    away = bool(look.items) and look.snapshot_at - look.times[-1] > look.catalog.params.pause_days * DAY
+    return float(len(look.returns) + away)
+
+
+@defines("days_since_return")
+def days_since_return(look: Look) -> float:
+    return (look.snapshot_at - look.returns[-1]) / DAY if look.returns else math.nan
+
+
+@defines("busiest_day")
+def busiest_day(look: Look) -> float:
+    dates = [date_of(item) for item in look.items]
+    return float(max((dates.count(date) for date in dates), default=0))
+
+
+@defines("trend")
+def trend(look: Look) -> float:
+    late = sum(time >= look.snapshot_at - look.days * DAY // 4 for time in look.times)
+    return 3 * late / (3 * late + len(look.items) - late) if look.items else math.nan
+
+
+@defines("acceleration")
+def acceleration(look: Look) -> float:
+    late = sum(time >= look.snapshot_at - look.days * DAY // 2 for time in look.times)
+    return (2 * late - len(look.items)) / (0.5 * look.days)
+
+
+@defines("weekend_share")
+def weekend_share(look: Look) -> float:
+    return sum(clock.weekday() >= 5 for clock in look.clocks) / len(look.clocks) if look.clocks else math.nan
+
+
+@defines("working_hours_share")
+def working_hours_share(look: Look) -> float:
+    begin, end = look.catalog.params.working_hours
+    working = [clock.weekday() < 5 and begin <= clock.hour < end for clock in look.clocks]
+    return sum(working) / len(working) if working else math.nan
+
+
+@defines("channel_switches")
+def channel_switches(look: Look) -> float:
+    return float(sum(one != other for one, other in pairwise(look.channels)))
+
+
+def code_of(channel: str, catalog: Catalog) -> float:
+    known = catalog.known_channels
+    return float(known.index(channel) if channel in known else len(known))
+
+
+@defines("first_channel")
+def first_channel(look: Look) -> float:
+    return code_of(look.channels[0], look.catalog) if look.channels else math.nan
+
+
+@defines("last_channel")
+def last_channel(look: Look) -> float:
+    return code_of(look.channels[-1], look.catalog) if look.channels else math.nan
+
+
+@defines("deepest_content")
+def deepest_content(look: Look) -> float:
+    return float(max(look.levels, default=0))
+
+
+@defines("mean_content")
+def mean_content(look: Look) -> float:
+    return sum(look.levels) / len(look.levels) if look.levels else math.nan
+
+
+@defines("step_backs")
+def step_backs(look: Look) -> float:
+    return float(sum(pair == (3, 1) for pair in pairwise(look.levels)))
+
+
+def states_of(look: Look) -> list[int]:
+    pairs = list(look.catalog.buyer_profile.states.pairs)
+    states = [(item.kind, item.channel) for item in look.items]
+    return [pairs.index(state) if state in pairs else len(pairs) for state in states]
+
+
+@defines("progress")
+def progress(look: Look) -> float:
+    milestone = look.catalog.buyer_profile.milestone
+    whole = sum(milestone)
+    return float(sum(milestone[state] for state in set(states_of(look)))) / float(whole) if whole else 0.0
+
+
+def transition_terms(look: Look) -> list[int]:
+    transition = look.catalog.buyer_profile.transition
+    return [transition[before + 1][now] for before, now in pairwise([-1, *states_of(look)])]
+
+
+def mix_terms(look: Look) -> list[int]:
+    return [look.catalog.buyer_profile.mix[state] for state in states_of(look)]
+
+
+def pace_terms(look: Look) -> list[int]:
+    bounds = [30 * 60 * 1_000_000, 3 * 60 * 60 * 1_000_000, *(days * DAY for days in (1, 3, 7, 14, 30, 60))]
+    return [look.catalog.buyer_profile.pace[sum(gap >= bound for bound in bounds)] for gap in look.gaps]
+
+
+def total(terms: list[int]) -> float:
+    return float(sum(terms)) / 1e6
+
+
+def mean(terms: list[int]) -> float:
+    return float(sum(terms)) / (1e6 * len(terms)) if terms else math.nan
+
+
+for ratio, terms_of in (("transition", transition_terms), ("mix", mix_terms), ("pace", pace_terms)):
+    defines(f"{ratio}_likeness")(lambda look, terms_of=terms_of: total(terms_of(look)))
+    defines(f"mean_{ratio}_likeness")(lambda look, terms_of=terms_of: mean(terms_of(look)))
 
 
 def date_of(item: TouchpointRecord) -> Any:
     return (EPOCH + timedelta(microseconds=item.occurred_at)).date()
-
-
-def rhythm(operation: str, items: list[TouchpointRecord], snapshot_at: int, days: int, params: FeaturesParams) -> float:
-    times = [item.occurred_at for item in items]
-    gaps = [later - earlier for earlier, later in pairwise(times)]
-    begins = times[:1] + [times[j + 1] for j, gap in enumerate(gaps) if gap > params.visit_minutes * 60_000_000]
-    long = [j for j, gap in enumerate(gaps) if gap > params.pause_days * DAY]
-    if operation == "visits":
-        return float(len(begins))
-    if operation in ("mean_gap", "gap_ratio"):
-        if len(begins) < 2:
-            return math.nan
-        usual = (begins[-1] - begins[0]) / (len(begins) - 1)
-        return usual / DAY if operation == "mean_gap" else (snapshot_at - times[-1]) / usual
-    if operation == "longest_gap":
-        return max(gaps) / DAY if gaps else math.nan
-    if operation == "returns":
-        return float(len(long))
-    if operation == "pauses":
-        return float(len(long) + bool(times and snapshot_at - times[-1] > params.pause_days * DAY))
-    if operation == "days_since_return":
-        return (snapshot_at - times[long[-1] + 1]) / DAY if long else math.nan
-    if operation == "busiest_day":
-        dates = [date_of(item) for item in items]
-        return float(max((dates.count(date) for date in dates), default=0))
-    if operation == "trend":
-        late = sum(time >= snapshot_at - days * DAY // 4 for time in times)
-        return 3 * late / (3 * late + len(times) - late) if times else math.nan
-    if operation == "acceleration":
-        late = sum(time >= snapshot_at - days * DAY // 2 for time in times)
-        return (2 * late - len(times)) / (0.5 * days)
-    clocks = [(EPOCH + timedelta(microseconds=time)).astimezone(ZoneInfo(params.time_zone)) for time in times]
-    if operation == "weekend_share":
-        return sum(clock.weekday() >= 5 for clock in clocks) / len(clocks) if clocks else math.nan
-    if operation == "working_hours_share":
-        begin, end = params.working_hours
-        working = [clock.weekday() < 5 and begin <= clock.hour < end for clock in clocks]
-        return sum(working) / len(working) if working else math.nan
-    raise NotImplementedError(operation)
-
-
-def path(operation: str, items: list[TouchpointRecord], catalog: Catalog) -> float:
-    channels = [item.channel for item in items if item.channel is not None]
-    if operation == "channel_switches":
-        return float(sum(one != other for one, other in pairwise(channels)))
-    if operation in ("first_channel", "last_channel"):
-        if not channels:
-            return math.nan
-        channel, known = channels[0 if operation == "first_channel" else -1], catalog.known_channels
-        return float(known.index(channel) if channel in known else len(known))
-    levels = [level for level in (level_of(item, catalog) for item in items) if level]
-    if operation == "deepest_content":
-        return float(max(levels, default=0))
-    if operation == "mean_content":
-        return sum(levels) / len(levels) if levels else math.nan
-    if operation == "step_backs":
-        return float(sum(pair == (3, 1) for pair in pairwise(levels)))
-    raise NotImplementedError(operation)
 
 
 def level_of(item: TouchpointRecord, catalog: Catalog) -> int:
@@ -202,28 +362,6 @@ def level_of(item: TouchpointRecord, catalog: Catalog) -> int:
         if any(picks(catalog.selectors[name], item) for name in names):
             return level
     return 0
-
-
-def likeness(operation: str, items: list[TouchpointRecord], catalog: Catalog) -> float:
-    profile = catalog.buyer_profile
-    pairs = list(profile.states.pairs)
-    states = [
-        pairs.index((item.kind, item.channel)) if (item.kind, item.channel) in pairs else len(pairs) for item in items
-    ]
-    if operation == "progress":
-        whole = sum(profile.milestone)
-        return float(sum(profile.milestone[state] for state in set(states))) / float(whole) if whole else 0.0
-    if "transition" in operation:
-        terms = [profile.transition[before + 1][now] for before, now in pairwise([-1, *states])]
-    elif "mix" in operation:
-        terms = [profile.mix[state] for state in states]
-    else:
-        bounds = [30 * 60 * 1_000_000, 3 * 60 * 60 * 1_000_000, *(days * DAY for days in (1, 3, 7, 14, 30, 60))]
-        gaps = [later.occurred_at - earlier.occurred_at for earlier, later in pairwise(items)]
-        terms = [profile.pace[sum(gap >= bound for bound in bounds)] for gap in gaps]
-    if operation.startswith("mean_"):
-        return float(sum(terms)) / (1e6 * len(terms)) if terms else math.nan
-    return float(sum(terms)) / 1e6
 
 
 def account_value(feature: Feature, colleagues: Sequence[LeadJourney], snapshot_at: int, catalog: Catalog) -> float:

@@ -9,12 +9,7 @@ import numpy as np
 
 from features.kernels.account_lists import active_visible, first_from, first_own, list_own, list_pending, sort_by_time
 from features.kernels.compiled import before, compiled, entry, pasted, window_start
-from features.kernels.sections import (
-    ACCOUNT_ACTIVE_LEADS,
-    ACCOUNT_COUNT,
-    ACCOUNT_DAYS_SINCE_LAST,
-    ACCOUNT_DECAYED_COUNT,
-)
+from features.kernels.sections import code
 from features.kernels.selection import common_bits
 from features.kernels.structs_account import AccountScratch, AccountTouchpoints, OwnPositions, Pending
 from features.kernels.structs_fold import Moments
@@ -30,6 +25,11 @@ from features.kernels.windows import (
 )
 
 __all__ = ["fold_accounts"]
+
+_ACTIVE_LEADS = code("active_leads")
+_COUNT = code("count")
+_DAYS_SINCE_LAST = code("days_since_last")
+_DECAYED_COUNT = code("decayed_count")
 
 _BY_TOUCHPOINT, _BY_MOMENT, _BY_LEAD = 13, 3, 3  # rows of scratch
 
@@ -52,7 +52,7 @@ def _write_selector(k, leads, touchpoints, moments, lead_of, own, late, plan, sc
     if late.begin[moments.n] > len(late.position):
         return False
 
-    for f in range(sections[k, ACCOUNT_COUNT], sections[k, ACCOUNT_COUNT + 1]):
+    for f in range(sections[k, _COUNT], sections[k, _COUNT + 1]):
         column, lo = features[f, 0], start[features[f, 1]]
         for c in range(moments.n):
             me = lead_of[c]
@@ -60,7 +60,7 @@ def _write_selector(k, leads, touchpoints, moments, lead_of, own, late, plan, sc
             for q in range(late.begin[c], late.begin[c + 1]):
                 count -= late.position[q] >= lo[c] and who[late.position[q]] != me
             out[moments.row[c], column] = count
-    for f in range(sections[k, ACCOUNT_DAYS_SINCE_LAST], sections[k, ACCOUNT_DAYS_SINCE_LAST + 1]):
+    for f in range(sections[k, _DAYS_SINCE_LAST], sections[k, _DAYS_SINCE_LAST + 1]):
         column, lo = features[f, 0], start[len(plan.windows) - 1]
         other = scratch.by_touchpoint[0]  # the newest one before that is another lead's
         for j in range(n):
@@ -71,7 +71,7 @@ def _write_selector(k, leads, touchpoints, moments, lead_of, own, late, plan, sc
                 j = other[j] if who[j] == lead_of[c] else j - 1
             if j >= lo[c]:
                 out[moments.row[c], column] = float(moments.at[c] - when[j]) / float(DAY)
-    for f in range(sections[k, ACCOUNT_DECAYED_COUNT], sections[k, ACCOUNT_DECAYED_COUNT + 1]):
+    for f in range(sections[k, _DECAYED_COUNT], sections[k, _DECAYED_COUNT + 1]):
         h = features[f, 1]
         _write_decayed(
             touchpoints,
@@ -86,7 +86,7 @@ def _write_selector(k, leads, touchpoints, moments, lead_of, own, late, plan, sc
             features[f, 0],
             out,
         )
-    if sections[k, ACCOUNT_ACTIVE_LEADS] < sections[k, ACCOUNT_ACTIVE_LEADS + 1]:
+    if sections[k, _ACTIVE_LEADS] < sections[k, _ACTIVE_LEADS + 1]:
         previous, following, every = scratch.by_touchpoint[0], scratch.by_touchpoint[1], scratch.by_touchpoint[2]
         active, newest, seen_at = scratch.by_moment[1], scratch.by_lead[1], scratch.by_lead[2]
         for j in range(n):
@@ -94,7 +94,7 @@ def _write_selector(k, leads, touchpoints, moments, lead_of, own, late, plan, sc
         for i in range(leads):
             newest[i] = -1
         code_links(every, n, who, newest, previous, following)
-        for f in range(sections[k, ACCOUNT_ACTIVE_LEADS], sections[k, ACCOUNT_ACTIVE_LEADS + 1]):
+        for f in range(sections[k, _ACTIVE_LEADS], sections[k, _ACTIVE_LEADS + 1]):
             column, lo = features[f, 0], start[features[f, 1]]
             distinct(previous, following, lo, end, moments.n, active)
             for i in range(leads):

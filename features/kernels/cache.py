@@ -23,13 +23,15 @@ from pathlib import Path
 
 import llvmlite.binding
 
+from features.kernels.sections import codes_and_kernels
+
 __all__ = ["CacheError", "cache_folder", "drop", "environment_key", "kept_signatures", "locked", "record"]
 
 MOST_KEYS = 8
 """So many keys are kept: those used last."""
 _MANIFEST = "manifest.json"
 _HARMLESS = {"NUMBA_CACHE_DIR", "NUMBA_CACHE_LOCATOR_CLASSES", "NUMBA_NUM_THREADS", "NUMBA_DEBUG_CACHE"}
-_SOURCES = ("operations.py", "timeline.py")  # what kernels import from outside their own folder
+_SOURCES = ("timeline.py",)  # what kernels import from outside their own folder, but for the operations' codes
 
 
 class CacheError(Exception):
@@ -55,6 +57,7 @@ def environment_key(source: bytes) -> str:
         llvmlite.binding.get_host_cpu_name(),
         llvmlite.binding.get_host_cpu_features().flatten(),
         *settings,
+        codes_and_kernels(),
     ]
     parts = [*(fact.encode() for fact in facts), *(file.read_bytes() for file in files), source]
     return hashlib.sha256(b"".join(len(part).to_bytes(8, "little") + part for part in parts)).hexdigest()[:16]

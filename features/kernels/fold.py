@@ -19,22 +19,7 @@ import numpy as np
 from features.kernels.compiled import before, compiled, entry, pasted, window_start
 from features.kernels.path import content_levels, profile_states, write_likeness, write_path
 from features.kernels.rhythm import local_hours, write_rhythm
-from features.kernels.sections import (
-    CONTENT,
-    COUNT,
-    COUNTS,
-    DAYS_SINCE_FIRST,
-    DAYS_SINCE_LAST,
-    DECAYED_COUNT,
-    DISTINCT_ASSETS,
-    DISTINCT_CHANNELS,
-    DISTINCT_DAYS,
-    LIKENESS,
-    LOCAL_HOURS,
-    PATH,
-    RHYTHM,
-    SUM_VALUE,
-)
+from features.kernels.sections import CONTENT, COUNTS, LIKENESS, LOCAL_HOURS, PATH, RHYTHM, code
 from features.kernels.selection import gather, list_members, select
 from features.kernels.structs_fold import Decay, Members, Moments, Picked, Scratch, Selected, Spans
 from features.kernels.windows import (
@@ -51,6 +36,15 @@ from features.kernels.windows import (
 
 __all__ = ["fold"]
 
+_COUNT = code("count")
+_DAYS_SINCE_FIRST = code("days_since_first")
+_DAYS_SINCE_LAST = code("days_since_last")
+_DECAYED_COUNT = code("decayed_count")
+_DISTINCT_ASSETS = code("distinct_assets")
+_DISTINCT_CHANNELS = code("distinct_channels")
+_DISTINCT_DAYS = code("distinct_days")
+_SUM_VALUE = code("sum_value")
+
 _WORK = 9  # scratch rows of touchpoints or moments
 _NEVER = np.int64(-(2**63))
 _FOREVER = np.int64(2**62)
@@ -62,38 +56,38 @@ def _write_counts(k, selected, spans, picked, moments, plan, decay, scratch, out
     features, sections, end, row = plan.features, plan.sections, spans.end, moments.row
     position, when, n, n_moments = selected.position, selected.when, selected.n, moments.n
     work, seen = scratch.work, spans.seen
-    for f in range(sections[k, COUNT], sections[k, COUNT + 1]):
+    for f in range(sections[k, _COUNT], sections[k, _COUNT + 1]):
         column, start = features[f, 0], spans.start[features[f, 1]]
         for c in range(n_moments):
             out[row[c], column] = end[c] - start[c]
-    if sections[k, SUM_VALUE] < sections[k, SUM_VALUE + 1]:
+    if sections[k, _SUM_VALUE] < sections[k, _SUM_VALUE + 1]:
         sums = work[0]
         sums[0] = 0
         for j in range(n):
             sums[j + 1] = sums[j] + picked.value[position[j]]
-        for f in range(sections[k, SUM_VALUE], sections[k, SUM_VALUE + 1]):
+        for f in range(sections[k, _SUM_VALUE], sections[k, _SUM_VALUE + 1]):
             column, start = features[f, 0], spans.start[features[f, 1]]
             for c in range(n_moments):
                 out[row[c], column] = float(sums[end[c]] - sums[start[c]]) / 1e6
-    for f in range(sections[k, DAYS_SINCE_LAST], sections[k, DAYS_SINCE_LAST + 1]):
+    for f in range(sections[k, _DAYS_SINCE_LAST], sections[k, _DAYS_SINCE_LAST + 1]):
         for c in range(n_moments):
             if seen[c] < end[c]:
                 out[row[c], features[f, 0]] = float(moments.at[c] - when[end[c] - 1]) / float(DAY)
-    for f in range(sections[k, DAYS_SINCE_FIRST], sections[k, DAYS_SINCE_FIRST + 1]):
+    for f in range(sections[k, _DAYS_SINCE_FIRST], sections[k, _DAYS_SINCE_FIRST + 1]):
         for c in range(n_moments):
             if seen[c] < end[c]:
                 out[row[c], features[f, 0]] = float(moments.at[c] - when[seen[c]]) / float(DAY)
-    for f in range(sections[k, DECAYED_COUNT], sections[k, DECAYED_COUNT + 1]):
+    for f in range(sections[k, _DECAYED_COUNT], sections[k, _DECAYED_COUNT + 1]):
         h = features[f, 1]
         decayed(selected, moments, end, decay, h, plan.reach[h], scratch.ring, features[f, 0], out)
-    for operation in (DISTINCT_DAYS, DISTINCT_CHANNELS, DISTINCT_ASSETS):
+    for operation in (_DISTINCT_DAYS, _DISTINCT_CHANNELS, _DISTINCT_ASSETS):
         if sections[k, operation] == sections[k, operation + 1]:
             continue
         previous, following, count = work[0], work[1], work[2]
-        if operation == DISTINCT_DAYS:
+        if operation == _DISTINCT_DAYS:
             day_links(when, n, previous, following)
         else:
-            codes = picked.channel if operation == DISTINCT_CHANNELS else picked.asset
+            codes = picked.channel if operation == _DISTINCT_CHANNELS else picked.asset
             code_links(position, n, codes, scratch.newest, previous, following)
         for f in range(sections[k, operation], sections[k, operation + 1]):
             distinct(previous, following, spans.start[features[f, 1]], end, n_moments, count)

@@ -3,26 +3,24 @@
 import numpy as np
 
 from features.kernels.compiled import compiled
-from features.kernels.sections import (
-    CHANNEL_PATH,
-    CHANNEL_SWITCHES,
-    CONTENT,
-    DEEPEST_CONTENT,
-    FIRST_CHANNEL,
-    LAST_CHANNEL,
-    MEAN_CONTENT,
-    MEAN_MIX_LIKENESS,
-    MEAN_PACE_LIKENESS,
-    MEAN_TRANSITION_LIKENESS,
-    MIX_LIKENESS,
-    PACE_LIKENESS,
-    PROGRESS,
-    STEP_BACKS,
-    TRANSITION_LIKENESS,
-)
+from features.kernels.sections import CHANNEL_PATH, CONTENT, code
 from features.kernels.windows import code_links, weighted_distinct
 
 __all__ = ["content_levels", "profile_states", "write_likeness", "write_path"]
+
+_CHANNEL_SWITCHES = code("channel_switches")
+_DEEPEST_CONTENT = code("deepest_content")
+_FIRST_CHANNEL = code("first_channel")
+_LAST_CHANNEL = code("last_channel")
+_MEAN_CONTENT = code("mean_content")
+_MEAN_MIX_LIKENESS = code("mean_mix_likeness")
+_MEAN_PACE_LIKENESS = code("mean_pace_likeness")
+_MEAN_TRANSITION_LIKENESS = code("mean_transition_likeness")
+_MIX_LIKENESS = code("mix_likeness")
+_PACE_LIKENESS = code("pace_likeness")
+_PROGRESS = code("progress")
+_STEP_BACKS = code("step_backs")
+_TRANSITION_LIKENESS = code("transition_likeness")
 
 _AWARENESS, _DECISION = 1, 3
 _MICRO = 1e6  # likeness is kept in millionths of a nat
@@ -70,16 +68,16 @@ def write_path(k, selected, spans, picked, moments, plan, category, work, out): 
         for j in range(n - 1, -1, -1):
             last = j if channel[position[j]] >= 0 else last
             following[j] = last
-        for f in range(sections[k, CHANNEL_SWITCHES], sections[k, CHANNEL_SWITCHES + 1]):
+        for f in range(sections[k, _CHANNEL_SWITCHES], sections[k, _CHANNEL_SWITCHES + 1]):
             column, start = features[f, 0], spans.start[features[f, 1]]
             for c in range(moments.n):
                 if start[c] < end[c] and following[start[c]] < end[c]:
                     out[row[c], column] = switches[end[c] - 1] - switches[following[start[c]]]
-        for operation in (FIRST_CHANNEL, LAST_CHANNEL):
+        for operation in (_FIRST_CHANNEL, _LAST_CHANNEL):
             for f in range(sections[k, operation], sections[k, operation + 1]):
                 for c in range(moments.n):
                     if seen[c] < end[c] and following[seen[c]] < end[c]:
-                        j = following[seen[c]] if operation == FIRST_CHANNEL else newest_known[end[c] - 1]
+                        j = following[seen[c]] if operation == _FIRST_CHANNEL else newest_known[end[c] - 1]
                         out[row[c], features[f, 0]] = category[channel[position[j]]]
     if plan.asked[k] & CONTENT:
         _write_content(k, selected, spans, picked, moments, plan, work, out)
@@ -104,7 +102,7 @@ def _write_content(k, selected, spans, picked, moments, plan, work, out):  # typ
     for j in range(n - 1, -1, -1):
         nearest = j if level[position[j]] > 0 else nearest
         following[j] = nearest
-    for f in range(sections[k, DEEPEST_CONTENT], sections[k, DEEPEST_CONTENT + 1]):
+    for f in range(sections[k, _DEEPEST_CONTENT], sections[k, _DEEPEST_CONTENT + 1]):
         column, start = features[f, 0], spans.start[features[f, 1]]
         for c in range(n_moments):
             if start[c] < end[c]:
@@ -112,13 +110,13 @@ def _write_content(k, selected, spans, picked, moments, plan, work, out):  # typ
                     if newest[depth - 1, end[c] - 1] >= start[c]:
                         out[row[c], column] = depth
                         break
-    for f in range(sections[k, MEAN_CONTENT], sections[k, MEAN_CONTENT + 1]):
+    for f in range(sections[k, _MEAN_CONTENT], sections[k, _MEAN_CONTENT + 1]):
         column, start = features[f, 0], spans.start[features[f, 1]]
         for c in range(n_moments):
             if count[end[c]] > count[start[c]]:
                 depths, contents = total[end[c]] - total[start[c]], count[end[c]] - count[start[c]]
                 out[row[c], column] = float(depths) / float(contents)
-    for f in range(sections[k, STEP_BACKS], sections[k, STEP_BACKS + 1]):
+    for f in range(sections[k, _STEP_BACKS], sections[k, _STEP_BACKS + 1]):
         column, start = features[f, 0], spans.start[features[f, 1]]
         for c in range(n_moments):
             # the first content of the window has nothing before it to step back from
@@ -141,12 +139,12 @@ def write_likeness(k, selected, spans, picked, moments, plan, ratios, scratch, o
             gap = np.searchsorted(ratios.pace_bounds, when[j] - when[j - 1], side="right")
             pace[j] = pace[j - 1] + ratios.pace[gap]
     for operation, is_mean in (
-        (TRANSITION_LIKENESS, False),
-        (MEAN_TRANSITION_LIKENESS, True),
-        (MIX_LIKENESS, False),
-        (MEAN_MIX_LIKENESS, True),
-        (PACE_LIKENESS, False),
-        (MEAN_PACE_LIKENESS, True),
+        (_TRANSITION_LIKENESS, False),
+        (_MEAN_TRANSITION_LIKENESS, True),
+        (_MIX_LIKENESS, False),
+        (_MEAN_MIX_LIKENESS, True),
+        (_PACE_LIKENESS, False),
+        (_MEAN_PACE_LIKENESS, True),
     ):
         for f in range(sections[k, operation], sections[k, operation + 1]):
             column, start = features[f, 0], spans.start[features[f, 1]]
@@ -155,9 +153,9 @@ def write_likeness(k, selected, spans, picked, moments, plan, ratios, scratch, o
                 if first > last:
                     continue
                 terms = last - first + 1
-                if operation in (TRANSITION_LIKENESS, MEAN_TRANSITION_LIKENESS):
+                if operation in (_TRANSITION_LIKENESS, _MEAN_TRANSITION_LIKENESS):
                     total = transition[last] - transition[first] + ratios.transition[0, state[position[first]]]
-                elif operation in (MIX_LIKENESS, MEAN_MIX_LIKENESS):
+                elif operation in (_MIX_LIKENESS, _MEAN_MIX_LIKENESS):
                     total = mix[last + 1] - mix[first]
                 else:
                     total = pace[last] - pace[first]
@@ -166,7 +164,7 @@ def write_likeness(k, selected, spans, picked, moments, plan, ratios, scratch, o
                     out[row[c], column] = float(total) / _MICRO
                 elif terms > 0:
                     out[row[c], column] = float(total) / (_MICRO * float(terms))
-    for f in range(sections[k, PROGRESS], sections[k, PROGRESS + 1]):
+    for f in range(sections[k, _PROGRESS], sections[k, _PROGRESS + 1]):
         previous, following, weight, done = work[3], work[4], work[5], work[6]
         code_links(position, n, state, scratch.newest, previous, following)
         for j in range(n):

@@ -3,24 +3,23 @@
 import numpy as np
 
 from features.kernels.compiled import before, compiled, window_start
-from features.kernels.sections import (
-    ACCELERATION,
-    BUSIEST_DAY,
-    DAYS_SINCE_RETURN,
-    GAP_RATIO,
-    GAPS,
-    LONGEST_GAP,
-    MEAN_GAP,
-    PAUSES,
-    RETURNS,
-    TREND,
-    VISITS,
-    WEEKEND_SHARE,
-    WORKING_HOURS_SHARE,
-)
+from features.kernels.sections import GAPS, code
 from features.kernels.windows import DAY, largest, pointers
 
 __all__ = ["local_hours", "write_rhythm"]
+
+_ACCELERATION = code("acceleration")
+_BUSIEST_DAY = code("busiest_day")
+_DAYS_SINCE_RETURN = code("days_since_return")
+_GAP_RATIO = code("gap_ratio")
+_LONGEST_GAP = code("longest_gap")
+_MEAN_GAP = code("mean_gap")
+_PAUSES = code("pauses")
+_RETURNS = code("returns")
+_TREND = code("trend")
+_VISITS = code("visits")
+_WEEKEND_SHARE = code("weekend_share")
+_WORKING_HOURS_SHARE = code("working_hours_share")
 
 _HOUR = DAY // 24
 _WEEK = 7 * DAY
@@ -49,20 +48,20 @@ def write_rhythm(k, selected, spans, picked, moments, plan, rules, work, out):  
     features, sections, end, row = plan.features, plan.sections, spans.end, moments.row
     if plan.asked[k] & GAPS:
         _write_gaps(k, selected, spans, moments, plan, rules, work, out)
-    if sections[k, BUSIEST_DAY] < sections[k, BUSIEST_DAY + 1]:
+    if sections[k, _BUSIEST_DAY] < sections[k, _BUSIEST_DAY + 1]:
         _write_busiest_day(k, selected, spans, moments, plan, work, out)
-    for operation, parts in ((TREND, 4), (ACCELERATION, 2)):
+    for operation, parts in ((_TREND, 4), (_ACCELERATION, 2)):
         for f in range(sections[k, operation], sections[k, operation + 1]):
             column, w = features[f, 0], features[f, 1]
             recent, length = work[0], plan.windows[w]
             pointers(selected.when, length // parts, moments, end, recent)
             for c in range(moments.n):
                 late, early = end[c] - recent[c], recent[c] - spans.start[w, c]
-                if operation == ACCELERATION:
+                if operation == _ACCELERATION:
                     out[row[c], column] = float(late - early) / (0.5 * (float(length) / float(DAY)))
                 elif late + early > 0:
                     out[row[c], column] = float(3 * late) / float(3 * late + early)
-    for operation, flag in ((WORKING_HOURS_SHARE, picked.working), (WEEKEND_SHARE, picked.weekend)):
+    for operation, flag in ((_WORKING_HOURS_SHARE, picked.working), (_WEEKEND_SHARE, picked.weekend)):
         if sections[k, operation] == sections[k, operation + 1]:
             continue
         sums = work[0]
@@ -88,12 +87,12 @@ def _write_gaps(k, selected, spans, moments, plan, rules, work, out):  # type: i
         new, away = gap[j] > rules.session, gap[j] > rules.pause
         visit[j], begun[j] = visit[j - 1] + new, j if new else begun[j - 1]
         long[j], back[j] = long[j - 1] + away, j if away else back[j - 1]
-    for f in range(sections[k, VISITS], sections[k, VISITS + 1]):
+    for f in range(sections[k, _VISITS], sections[k, _VISITS + 1]):
         column, start = features[f, 0], spans.start[features[f, 1]]
         for c in range(n_moments):
             if start[c] < end[c]:
                 out[row[c], column] = 1 + visit[end[c] - 1] - visit[start[c]]
-    for operation in (MEAN_GAP, GAP_RATIO):
+    for operation in (_MEAN_GAP, _GAP_RATIO):
         for f in range(sections[k, operation], sections[k, operation + 1]):
             column, start = features[f, 0], spans.start[features[f, 1]]
             for c in range(n_moments):
@@ -102,11 +101,11 @@ def _write_gaps(k, selected, spans, moments, plan, rules, work, out):  # type: i
                     continue
                 gaps = float(visit[newest] - visit[start[c]])
                 usual = float(when[begun[newest]] - when[start[c]]) / gaps
-                if operation == MEAN_GAP:
+                if operation == _MEAN_GAP:
                     out[row[c], column] = usual / float(DAY)
                 else:
                     out[row[c], column] = float(at[c] - when[newest]) / usual
-    for f in range(sections[k, LONGEST_GAP], sections[k, LONGEST_GAP + 1]):
+    for f in range(sections[k, _LONGEST_GAP], sections[k, _LONGEST_GAP + 1]):
         column, start = features[f, 0], spans.start[features[f, 1]]
         # a gap lies between two touchpoints of the window, so its first touchpoint brings none
         inside = work[7]
@@ -116,19 +115,19 @@ def _write_gaps(k, selected, spans, moments, plan, rules, work, out):  # type: i
         for c in range(n_moments):
             if best[c] >= 0:
                 out[row[c], column] = float(best[c]) / float(DAY)
-    for f in range(sections[k, PAUSES], sections[k, PAUSES + 1]):
+    for f in range(sections[k, _PAUSES], sections[k, _PAUSES + 1]):
         column, start = features[f, 0], spans.start[features[f, 1]]
         for c in range(n_moments):
             if start[c] < end[c]:
                 newest = end[c] - 1
                 still = before(when[newest], window_start(at[c], rules.pause))
                 out[row[c], column] = long[newest] - long[start[c]] + still
-    for f in range(sections[k, RETURNS], sections[k, RETURNS + 1]):
+    for f in range(sections[k, _RETURNS], sections[k, _RETURNS + 1]):
         column, start = features[f, 0], spans.start[features[f, 1]]
         for c in range(n_moments):
             if start[c] < end[c]:
                 out[row[c], column] = long[end[c] - 1] - long[start[c]]
-    for f in range(sections[k, DAYS_SINCE_RETURN], sections[k, DAYS_SINCE_RETURN + 1]):
+    for f in range(sections[k, _DAYS_SINCE_RETURN], sections[k, _DAYS_SINCE_RETURN + 1]):
         column, start = features[f, 0], spans.start[features[f, 1]]
         for c in range(n_moments):
             if start[c] < end[c] and back[end[c] - 1] > start[c]:
@@ -152,7 +151,7 @@ def _write_busiest_day(k, selected, spans, moments, plan, work, out):  # type: i
             runs += 1
         size[runs - 1] += 1
         run[j] = runs - 1
-    for f in range(sections[k, BUSIEST_DAY], sections[k, BUSIEST_DAY + 1]):
+    for f in range(sections[k, _BUSIEST_DAY], sections[k, _BUSIEST_DAY + 1]):
         column, start = features[f, 0], spans.start[features[f, 1]]
         for c in range(n_moments):
             if start[c] < end[c]:

@@ -6,21 +6,17 @@ It is advice: nobody is rejected by it.
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 from features.timeline import from_micros
+from models.answers.advice import Advice
 from models.answers.contact import Contact
 from models.answers.scoring import Score
 from models.bundle import Bundle
 from models.presentation.catalogues import n_, words
 from models.presentation.numbers import date, percent
 
-__all__ = ["ADVICE", "Advice", "Decision", "decide", "decision_json", "decision_of", "gist"]
-
-Advice = Literal["hand_over_now", "wait_until", "later", "too_little_data", "unknown"]
-ADVICE: tuple[Advice, ...] = get_args(Advice)
-"""What a decision may advise. `hand_over_now`: sales speaks next. `wait_until`: marketing, until the date, for waiting raises
-the chance. `later`: sales, but others come first this week. The other two: nothing is advised."""
+__all__ = ["Decision", "decide", "decision_json", "decision_of", "gist"]
 
 _SILENT = {
     "no_timing": n_("When to call can't be told: this model learned from no hand-overs."),
@@ -41,7 +37,7 @@ class Decision:
     within_capacity : bool or None
         Whether sales' capacity reaches down to this probability; None where no capacity cut-off is known.
     advice : str
-        Of `ADVICE`.
+        Of `models.answers.advice`.
     until : str or None
         With `wait_until` the day to look again, in ISO 8601, UTC.
     if_now, if_waiting : dict or None

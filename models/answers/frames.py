@@ -13,7 +13,7 @@ from models.answers.scoring import score_requests
 from models.answers.warnings import warning_entry
 from models.bundle import Bundle
 
-__all__ = ["COLUMNS", "example_frame", "lead_of_row", "score_frame"]
+__all__ = ["ANSWERED", "COLUMNS", "NUMBERS", "example_frame", "lead_of_row", "score_frame"]
 
 COLUMNS = (
     "lead_id",
@@ -27,6 +27,9 @@ COLUMNS = (
     "account_stage_changes",
     "account_orders",
 )
+NUMBERS = ("probability", "low", "high", "fit", "engagement", "base_value")
+ANSWERED = ("lead_id", "snapshot_at", *NUMBERS, "tier", "not_scored", "reasons", "warnings")
+"""Columns of an answer; those of `NUMBERS` are float64, all others text."""
 EXAMPLE_AT = "2026-03-02T09:00:00+00:00"
 
 
@@ -58,7 +61,7 @@ def score_frame(bundle: Bundle, requests: pd.DataFrame, *, n_reasons: int = 3, l
     """
     leads = [parse_lead(lead_of_row(row, f"row {i}"), f"row {i}") for i, row in enumerate(requests.to_dict("records"))]
     if not leads:
-        return pd.DataFrame([], columns=[*_row_of_nothing()])
+        return pd.DataFrame([], columns=[*ANSWERED])
     scores = score_requests(bundle, leads, n_reasons=n_reasons, language=language)
     return pd.DataFrame(
         [
@@ -79,11 +82,6 @@ def score_frame(bundle: Bundle, requests: pd.DataFrame, *, n_reasons: int = 3, l
             for item in scores
         ]
     )
-
-
-def _row_of_nothing() -> tuple[str, ...]:
-    numbers = ("probability", "low", "high", "fit", "engagement", "base_value")
-    return ("lead_id", "snapshot_at", *numbers, "tier", "not_scored", "reasons", "warnings")
 
 
 def example_frame(bundle: Bundle) -> pd.DataFrame:

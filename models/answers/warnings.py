@@ -10,8 +10,8 @@ from features.catalog import Catalog
 from features.compute import Snapshots, ignored_touchpoints, unknown_categories, unknown_values
 from features.journeys import Journeys
 from features.timeline import from_micros
-from models.answers.request_fields import shown
 from models.answers.requests import LeadRequest, unread_attributes
+from models.answers.requests.fields import shown
 
 __all__ = [
     "CODES",

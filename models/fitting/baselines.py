@@ -13,7 +13,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from features.errors import DataError, ParameterError
-from models.fitting.binned_rows import bin_rows
+from models.fitting.binned_rows import BinnedRows, bin_rows
 from models.fitting.boosting import train_untuned
 from models.params import PointsParams
 
@@ -328,7 +328,16 @@ class OdooFormula:
 
 
 class UntunedLightGBM:
-    """LightGBM with 200 trees and its defaults otherwise: what tuning and calibration have to beat."""
+    """LightGBM with 200 trees and its defaults otherwise: what tuning and calibration have to beat.
+
+    Parameters
+    ----------
+    binned : BinnedRows, optional
+        The rows that `fit` will be given, where they are binned already.
+    """
+
+    def __init__(self, binned: BinnedRows | None = None) -> None:
+        self._binned = binned
 
     def fit(
         self,
@@ -340,7 +349,8 @@ class UntunedLightGBM:
     ) -> Self:
         """Train on the same rows as the other baselines."""
         y = _check(matrix, names, labels, weights)
-        self._model = train_untuned(bin_rows(matrix, y, np.asarray(weights, dtype=np.float64), names, categorical))
+        rows = self._binned or bin_rows(matrix, y, np.asarray(weights, dtype=np.float64), names, categorical)
+        self._model = train_untuned(rows)
         return self
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:

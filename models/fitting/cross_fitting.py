@@ -10,6 +10,7 @@ import numpy as np
 
 from models.fitting.binned_rows import DETERMINISTIC, check_both_labels, make_dataset
 from models.fitting.boosting import booster_settings, on_one_thread
+from models.fitting.folds import Fold
 from models.fitting.side_by_side import side_by_side
 from models.params import TrainParams
 from models.trees.model_text import read_model_text
@@ -19,7 +20,7 @@ __all__ = ["FoldData", "FoldFit", "cross_fit", "fit_folds", "fold_data", "mean_l
 
 @dataclass(frozen=True, eq=False)
 class FoldData:
-    """Rows of one fold as LightGBM takes them, binned once for many fits; `mass` is the weight that validates."""
+    """Rows of one fold as LightGBM's `Dataset`, binned once for many fits; `mass` is the weight that validates."""
 
     fit: Any
     valid: Any
@@ -43,12 +44,12 @@ def fold_data(
     matrix: np.ndarray,
     labels: np.ndarray,
     weights: np.ndarray,
-    folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    folds: Sequence[Fold],
     names: Sequence[str],
     categorical: Sequence[int],
-    threads: int = 0,
+    workers: int = 1,
 ) -> list[FoldData]:
-    """Prepare the rows of each fold; parameters as for `cross_fit`, and how many threads may bin (0: as many as there are).
+    """Bin the rows of each fold; parameters as for `cross_fit`, and how many folds are binned at once.
 
     A fold has bins of its own, from what it is fitted on: what comes later is as new to it as live rows are to the product.
 
@@ -57,13 +58,17 @@ def fold_data(
     DataError
         If the fit or the validation rows of a fold have one label only.
     """
-    prepared = []
     for number, (fit, valid) in enumerate(folds, 1):
         _check_fold(labels, fit, valid, number)
-        data = make_dataset((matrix[fit], labels[fit], weights[fit]), names, categorical, threads)
-        after = make_dataset((matrix[valid], labels[valid], weights[valid]), names, categorical, threads, data)
-        prepared.append(FoldData(data, after, float(weights[valid].sum())))
-    return prepared
+
+    def binned(fold: Fold) -> FoldData:
+        fit, valid = fold
+        data = make_dataset((matrix[fit], labels[fit], weights[fit]), names, categorical, 1, None, True)
+        after = make_dataset((matrix[valid], labels[valid], weights[valid]), names, categorical, 1, data, True)
+        return FoldData(data.construct(), after.construct(), float(weights[valid].sum()))
+
+    # The last fold has the most rows
+    return side_by_side([partial(binned, fold) for fold in reversed(folds)], workers)[::-1]
 
 
 def fit_folds(prepared: Sequence[FoldData], params: TrainParams) -> Iterator[FoldFit]:
@@ -101,10 +106,11 @@ def cross_fit(
     matrix: np.ndarray,
     labels: np.ndarray,
     weights: np.ndarray,
-    folds: Sequence[tuple[np.ndarray, np.ndarray]],
+    folds: Sequence[Fold],
     params: TrainParams,
     names: Sequence[str],
     categorical: Sequence[int],
+    prepared: Sequence[FoldData] | None = None,
 ) -> tuple[np.ndarray, int]:
     """Choose the number of rounds, and predict every validated row by a model that never saw it.
 
@@ -119,6 +125,8 @@ def cross_fit(
         As for `models.fitting.boosting.train`.
     folds : sequence of (ndarray, ndarray)
         Positions of fit and validation rows, as `models.fitting.splits.time_folds` returns them.
+    prepared : sequence of FoldData, optional
+        What `fold_data` made of these folds, where others need it, too.
 
     Returns
     -------
@@ -132,26 +140,23 @@ def cross_fit(
     DataError
         If the fit or the validation rows of a fold have one label only.
     """
-    for number, (fit, valid) in enumerate(folds, 1):
-        _check_fold(labels, fit, valid, number)
-    alone = on_one_thread(params)
+    alone, workers = on_one_thread(params), params.num_threads
+    prepared = prepared or fold_data(matrix, labels, weights, folds, names, categorical, workers)
 
-    def fitted(fold: tuple[np.ndarray, np.ndarray]) -> FoldFit:
-        (found,) = fit_folds(fold_data(matrix, labels, weights, [fold], names, categorical, 1), alone)
-        found.booster.free_dataset()
-        return found
+    def fitted(fold: FoldData) -> FoldFit:
+        (fit,) = fit_folds([fold], alone)
+        fit.booster.free_dataset()
+        return fit
 
-    def predicted(found: FoldFit, valid: np.ndarray) -> np.ndarray:
-        used = min(rounds, found.booster.current_iteration())
-        return np.asarray(found.booster.predict(matrix[valid], raw_score=True, num_iteration=used, num_threads=1))
+    def predicted(fit: FoldFit, valid: np.ndarray) -> np.ndarray:
+        used = min(rounds, fit.booster.current_iteration())
+        return np.asarray(fit.booster.predict(matrix[valid], raw_score=True, num_iteration=used, num_threads=1))
 
-    # The last fold has the most rows
-    fits = side_by_side([partial(fitted, fold) for fold in reversed(folds)], params.num_threads)[::-1]
-    mass = [float(weights[valid].sum()) for _, valid in folds]
-    rounds = int(np.argmin(mean_losses([found.losses for found in fits], mass))) + 1
+    fits = side_by_side([partial(fitted, fold) for fold in reversed(prepared)], workers)[::-1]
+    rounds = int(np.argmin(mean_losses([fit.losses for fit in fits], [fold.mass for fold in prepared]))) + 1
     log_odds = np.full(len(matrix), np.nan)
-    pairs = [(found, valid) for found, (_, valid) in zip(fits, folds, strict=True)]
-    answers = side_by_side([partial(predicted, *pair) for pair in pairs], params.num_threads)
+    pairs = [(fit, valid) for fit, (_, valid) in zip(fits, folds, strict=True)]
+    answers = side_by_side([partial(predicted, *pair) for pair in pairs], workers)
     for (_, valid), answer in zip(pairs, answers, strict=True):
         log_odds[valid] = answer
     return log_odds, rounds

@@ -19,12 +19,12 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit
 
 from models.fitting.additive import AdditiveModel, combined
-from models.fitting.binned_rows import BinnedRows, Rows, bin_rows
+from models.fitting.binned_rows import BinnedRows, Rows
 from models.fitting.boosting import train_part
 from models.fitting.classifier import Classifier
-from models.fitting.cross_fitting import cross_fit
+from models.fitting.cross_fitting import FoldData, cross_fit, fold_data
 from models.fitting.folds import Fold
-from models.fitting.linear import fit_entry, fit_linear, fit_segments, lead_weights
+from models.fitting.linear import LinearFit, fit_entry, fit_linear, fit_segments, lead_weights
 from models.fitting.paired import mean_loss, paired_gain, row_loss
 from models.fitting.side_by_side import side_by_side
 from models.fitting.stack import Stack
@@ -120,14 +120,17 @@ def climb(
     positives = len(np.unique(groups[labels == 1].astype(str)))
     is_few = positives < min(STACK_BELOW, look_below)
     full, rounds = np.full(len(labels), np.nan), STRONG_ROUNDS
+    prepared = fold_data(matrix, labels, weights, folds, names, categorical, params.num_threads)
     if not is_few:
-        full, rounds = cross_fit(matrix, labels, weights, folds, params, names, categorical)
+        full, rounds = cross_fit(matrix, labels, weights, folds, params, names, categorical, prepared)
     if positives >= look_below:
         return Climb(full, rounds, None, False, {"positives": positives, "rule": "plenty"})
     out = np.full((5, len(labels)), np.nan)  # base, base by entry, segments, linear, strong trees
-    tasks = [partial(_rungs, rows, groups, fold, params, names, categorical) for fold in folds]
-    for (_, valid), found in zip(folds, side_by_side(tasks, params.num_threads), strict=True):
-        out[:, valid] = found
+    tasks = [
+        partial(_rungs, rows, groups, *fold, params, names, categorical) for fold in zip(folds, prepared, strict=True)
+    ]
+    for (_, valid), answers in zip(folds, side_by_side(tasks[::-1], params.num_threads)[::-1], strict=True):
+        out[:, valid] = answers
     seen = np.isfinite(out[0])
     y, w, accounts = labels[seen], lead_weights(weights[seen], groups[seen]), groups[seen]
     base, entry, segments, linear, strong = out[:, seen]
@@ -177,12 +180,25 @@ class StackFit:
     Attributes
     ----------
     stack : Stack
-    variance : ndarray of float64 or None
-        Of the log-odds of each row it was fitted on, by the logistic regression's own account; None: the trees are alone.
+    linear : LinearFit or None
+        Its logistic regression; None: the trees are alone.
+    share : float
+        Of the variance of the logistic regression that is the stack's, too.
     """
 
     stack: Stack
-    variance: np.ndarray | None
+    linear: LinearFit | None = None
+    share: float = 1.0
+
+    def variance(self) -> np.ndarray | None:
+        """Give the variance of the log-odds of each row it was fitted on, by the logistic regression's own account.
+
+        Returns
+        -------
+        ndarray of float64 [rows] or None
+            None: the trees are alone.
+        """
+        return None if self.linear is None else self.share * self.linear.variance()
 
 
 def fit_stack(
@@ -218,36 +234,42 @@ def fit_stack(
         used = strong_params(params, len(within))
         used = used.model_copy(update={"learning_rate": used.learning_rate * decided.rounds / rounds})
     if decided.weights is None:
-        return StackFit(Stack(train_part(binned, within, used, rounds)), None)
+        return StackFit(Stack(train_part(binned, within, used, rounds)))
     labels, names = binned.labels[within], binned.names
     matrix = binned.matrix[within]
-    entry, segments, linear, variance = _additive((matrix, labels, weights[within]), groups[within], names, categorical)
+    entry, segments, linear = _additive((matrix, labels, weights[within]), groups[within], names, categorical)
     of_segments, of_linear, of_trees = decided.weights
     start = entry.predict_log_odds(matrix) if decided.strong else None  # the strong trees add to the base rate by entry
     trees = train_part(binned, within, used, rounds, start)
     base = float(logit(np.average(labels, weights=weights[within])))
     of_entry = 1.0 - of_linear - (0.0 if decided.strong else of_trees)
-    additive = combined([(of_entry, entry), (of_segments, segments), (of_linear, linear)], -of_segments * base)
-    return StackFit(Stack(trees, of_trees, additive), (of_linear + of_trees) ** 2 * variance)
+    additive = combined([(of_entry, entry), (of_segments, segments), (of_linear, linear.model)], -of_segments * base)
+    return StackFit(Stack(trees, of_trees, additive), linear, (of_linear + of_trees) ** 2)
 
 
 def _additive(
     rows: Rows, groups: np.ndarray, names: Sequence[str], categorical: Sequence[int]
-) -> tuple[AdditiveModel, AdditiveModel, AdditiveModel, np.ndarray]:
+) -> tuple[AdditiveModel, AdditiveModel, LinearFit]:
     entry = fit_entry(*rows, groups, names)
     segments = fit_segments(*rows, groups, names, categorical)
-    return (entry, segments, *fit_linear(*rows, groups, names, categorical))
+    return entry, segments, fit_linear(*rows, groups, names, categorical)
 
 
 def _rungs(
-    rows: Rows, groups: np.ndarray, fold: Fold, params: TrainParams, names: Sequence[str], categorical: Sequence[int]
+    rows: Rows,
+    groups: np.ndarray,
+    fold: Fold,
+    prepared: FoldData,
+    params: TrainParams,
+    names: Sequence[str],
+    categorical: Sequence[int],
 ) -> np.ndarray:
     """Fit the simpler rungs on a fold; ndarray [5, validated rows]."""
     fit, valid = fold
     matrix, labels, weights = (part[fit] for part in rows)
-    entry, segments, linear, _ = _additive((matrix, labels, weights), groups[fit], names, categorical)
+    entry, segments, linear = _additive((matrix, labels, weights), groups[fit], names, categorical)
     trees: Classifier = train_part(
-        bin_rows(matrix, labels, weights, names, categorical),
+        BinnedRows(prepared.fit, matrix, tuple(names)),
         np.arange(len(fit)),
         strong_params(params, len(fit)),
         STRONG_ROUNDS,
@@ -260,7 +282,7 @@ def _rungs(
         base,
         begun,
         segments.predict_log_odds(asked),
-        linear.predict_log_odds(asked),
+        linear.model.predict_log_odds(asked),
         begun + trees.predict_log_odds(asked, threads=1),
     ]
     return np.array(answers)

@@ -15,7 +15,16 @@ from scipy.special import betaln, expit, log1p, logit
 from models.fitting.additive import AdditiveModel, CategoryTerm, NumberTerm
 from models.fitting.paired import row_loss
 
-__all__ = ["ENTRY", "fit_base_rate", "fit_entry", "fit_linear", "fit_segments", "lead_weights", "robust_columns"]
+__all__ = [
+    "ENTRY",
+    "LinearFit",
+    "fit_base_rate",
+    "fit_entry",
+    "fit_linear",
+    "fit_segments",
+    "lead_weights",
+    "robust_columns",
+]
 
 ENTRY = "days_since_last__stage_mql"
 """How long a lead has been marketing-qualified: of all columns the one that every rung knows, because the rate falls with it in
@@ -30,6 +39,9 @@ CATEGORY_SCALE = 0.5  # rare categories move less
 PSEUDO_LEADS = (5.0, 10.0, 20.0, 50.0, 100.0)
 MOST_SEGMENTS = 30
 WHOLE_WINDOW = ("count", "distinct_days", "sum_value")
+MOST_STEPS = 50
+ENOUGH = 1e-7  # of log-likelihood: a step that gains less is the last
+SLOWER = 0.1  # of the gain of the step before: a step that gains more shows that its Hessian is too old
 
 
 def robust_columns(names: Sequence[str]) -> list[int]:
@@ -140,6 +152,28 @@ def fit_segments(
 
 
 @dataclass(frozen=True, eq=False)
+class LinearFit:
+    """A logistic regression, and what its rows leave open of it.
+
+    Attributes
+    ----------
+    model : AdditiveModel
+    design : ndarray of float64 [rows, coefficients]
+        Standardised columns, the intercept first.
+    hessian : ndarray of float64 [coefficients, coefficients]
+        Of the negative logarithm of the posterior, at its mode.
+    """
+
+    model: AdditiveModel
+    design: np.ndarray
+    hessian: np.ndarray
+
+    def variance(self) -> np.ndarray:
+        """Give the variance of each row's log-odds after the labels were seen (Laplace's approximation); float64 [rows]."""
+        return np.asarray(np.einsum("ij,ij->i", self.design @ np.linalg.inv(self.hessian), self.design))
+
+
+@dataclass(frozen=True, eq=False)
 class _Column:
     """One standardised column of the design, and what it stands for."""
 
@@ -157,7 +191,7 @@ def fit_linear(
     groups: np.ndarray,
     names: Sequence[str],
     categorical: Sequence[int],
-) -> tuple[AdditiveModel, np.ndarray]:
+) -> LinearFit:
     """Fit the regularised logistic regression.
 
     Parameters
@@ -166,12 +200,6 @@ def fit_linear(
         As for `models.fitting.classifier.train`.
     groups : ndarray
         Account or lead of each row: how many there are says how much evidence the rows are.
-
-    Returns
-    -------
-    model : AdditiveModel
-    variance : ndarray of float64 [rows]
-        Of each row's log-odds, after the labels were seen (Laplace's approximation).
     """
     w = lead_weights(np.asarray(weights, dtype=np.float64), groups)
     y = np.asarray(labels, dtype=np.float64)
@@ -185,13 +213,12 @@ def fit_linear(
             design.extend(_number(column, values, w, numbers))
     if not design:
         rate = float(np.average(y, weights=w))
-        return fit_base_rate(y, w, names), np.full(len(y), 1.0 / (w.sum() * rate * (1.0 - rate)))
+        return LinearFit(fit_base_rate(y, w, names), np.ones((len(y), 1)), np.array([[w.sum() * rate * (1.0 - rate)]]))
     x = _columns(design, len(y))
     beta, hessian = _most_plausible(
         x, y, w, np.array([names[part.column] == ENTRY and part.code == -1 for part in design])
     )
-    variance = np.einsum("ij,ji->i", x, np.linalg.solve(hessian, x.T))
-    return _terms(design, numbers, beta, tuple(names)), variance
+    return LinearFit(_terms(design, numbers, beta, tuple(names)), x, hessian)
 
 
 def _number(
@@ -233,49 +260,103 @@ def _columns(design: list[_Column], rows: int) -> np.ndarray:
 
 
 def _most_plausible(x: np.ndarray, y: np.ndarray, w: np.ndarray, entry: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Fit with each prior variance, from the smallest on, and keep the most plausible; `entry` has a prior of its own."""
+    """Fit with each prior variance, from the smallest on, and keep the most plausible; `entry` has a prior of its own.
+
+    Returns
+    -------
+    beta : ndarray of float64 [columns of x]
+    hessian : ndarray of float64 [columns of x, columns of x]
+        Of the negative logarithm of the posterior.
+    """
     shared = ~entry
     # What unit coefficients would give log-odds
     variance = np.average((x[:, 1:][:, shared]) ** 2, axis=0, weights=w).sum()
     beta = np.zeros(x.shape[1])
     beta[0] = logit(np.average(y, weights=w))
+    curvature = None
     best, found = -np.inf, (beta, np.eye(len(beta)))
     for total in TOTALS:
         precision = variance / total
-        beta, hessian, evidence = _mode(x, y, w, np.array([1e-9, *np.where(entry, ENTRY_PRECISION, precision)]), beta)
+        ridge = np.array([1e-9, *np.where(entry, ENTRY_PRECISION, precision)])
+        beta, curvature, evidence = _mode(x, y, w, ridge, beta, curvature)
         evidence += 0.5 * int(shared.sum()) * float(np.log(max(precision, 1e-9)))
         evidence -= 0.5 * ((np.log(total / USUAL)) / SPREAD) ** 2
         if evidence > best:
-            best, found = evidence, (beta, hessian)
+            best, found = evidence, (beta, curvature + np.diag(ridge))
     return found
 
 
+def _curvature(x: np.ndarray, w: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Give the Hessian of the negative log-likelihood where the log-odds are `z`."""
+    p = expit(z)
+    scaled = x * np.sqrt(w * p * (1.0 - p))[:, None]
+    return np.asarray(scaled.T @ scaled)  # of one array with itself: half of the products
+
+
 def _mode(
-    x: np.ndarray, y: np.ndarray, w: np.ndarray, ridge: np.ndarray, start: np.ndarray
+    x: np.ndarray,
+    y: np.ndarray,
+    w: np.ndarray,
+    ridge: np.ndarray,
+    start: np.ndarray,
+    curvature: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Find the posterior mode by Newton's method with step halving, and Laplace's evidence but for the prior's own constant."""
+    """Find the posterior mode by Newton's method with step halving, and Laplace's evidence but for the prior's own constant.
 
-    def value(beta: np.ndarray) -> float:
-        return float(-(w @ row_loss(x @ beta, y)) - 0.5 * ridge @ beta**2)
+    A Hessian costs as much as several gradients, so a step takes the last one, here the one that a neighbouring prior ended
+    with, for as long as each step gains far less than the one before.
 
-    beta, current = start, value(start)
-    for _ in range(50):
-        p = expit(x @ beta)
-        hessian = (x * (w * p * (1.0 - p))[:, None]).T @ x + np.diag(ridge)
-        step = np.linalg.solve(hessian, x.T @ (w * (y - p)) - ridge * beta)
-        size = 1.0
-        while size > 1e-4 and value(beta + size * step) < current:
+    Parameters
+    ----------
+    x : ndarray of float64 [rows, columns]
+    y, w : ndarray of float64 [rows]
+        Labels and weights.
+    ridge : ndarray of float64 [columns]
+        The prior's precision of each coefficient.
+    start : ndarray of float64 [columns]
+        Coefficients to begin with.
+    curvature : ndarray of float64 [columns, columns], optional
+        Hessian of the negative log-likelihood near the start.
+
+    Returns
+    -------
+    beta : ndarray of float64 [columns]
+    curvature : ndarray of float64 [columns, columns]
+        At the mode.
+    evidence : float
+    """
+
+    def value(beta: np.ndarray, z: np.ndarray) -> float:
+        return float(-(w @ row_loss(z, y)) - 0.5 * ridge @ beta**2)
+
+    def newton(beta: np.ndarray, z: np.ndarray, curvature: np.ndarray) -> np.ndarray:
+        return np.linalg.solve(curvature + np.diag(ridge), x.T @ (w * (y - expit(z))) - ridge * beta)
+
+    beta, z = start, x @ start
+    current, is_fresh = value(beta, z), curvature is None
+    curvature = _curvature(x, w, z) if curvature is None else curvature
+    gained = np.inf
+    for _ in range(MOST_STEPS):
+        step = newton(beta, z, curvature)
+        along = x @ step
+        size, reached = 1.0, value(beta + step, z + along)
+        while size > 1e-4 and reached < current:
             size /= 2.0
-        new = value(beta + size * step)
-        if new <= current:
+            reached = value(beta + size * step, z + size * along)
+        before, gained = gained, reached - current
+        if gained > 0.0:
+            beta, z, current = beta + size * step, z + size * along, reached
+        elif is_fresh:
             break
-        beta, gained, current = beta + size * step, new - current, new
-        if gained < 1e-7:
+        if 0.0 < gained < ENOUGH:
             break
-    p = expit(x @ beta)
-    hessian = (x * (w * p * (1.0 - p))[:, None]).T @ x + np.diag(ridge)
-    determinant = float(np.linalg.slogdet(hessian)[1])
-    return beta, hessian, current - 0.5 * determinant
+        is_fresh = gained <= 0.0 or size < 1.0 or gained > SLOWER * before
+        if is_fresh:
+            curvature = _curvature(x, w, z)
+    curvature = _curvature(x, w, z)
+    beta = beta + newton(beta, z, curvature)  # so near the mode, one step of Newton's with its Hessian ends there
+    determinant = float(np.linalg.slogdet(curvature + np.diag(ridge))[1])
+    return beta, curvature, value(beta, x @ beta) - 0.5 * determinant
 
 
 def _terms(

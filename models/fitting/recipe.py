@@ -41,6 +41,7 @@ from models.params import CalibrationParams, CapacityParams, PointsParams, Split
 
 __all__ = [
     "Product",
+    "bin_before_test",
     "fit_baselines",
     "fit_product",
 ]
@@ -77,6 +78,7 @@ def fit_product(
     ordinal: bool,
     capacity: CapacityParams | None = None,
     look_below: int = LOOK_BELOW,
+    binned: BinnedRows | None = None,
 ) -> Product:
     """Fit the classifier, its calibration and its tiers on rows that lie before the test.
 
@@ -103,6 +105,8 @@ def fit_product(
         The `capacity` section, for the probability down to which sales' capacity reaches.
     look_below : int
         With so many positive accounts no simpler model than the trees is looked at; see `models.fitting.ladder`.
+    binned : BinnedRows, optional
+        The rows of the slice `train`, from `bin_before_test`, where the baselines are fitted on the same.
     """
     labels = frame["label"].to_numpy(dtype=np.float64)
     weights = snapshot_weights(frame)
@@ -118,11 +122,17 @@ def fit_product(
 
     fit_rows = rows("train")
     fitted = taken(fit_rows)
-    binned = bin_rows(*fitted, names, categorical)
+    binned = binned or bin_rows(*fitted, names, categorical)
     halves = draw_halves(groups[fit_rows], calibration.halves, train.seed, labels[fit_rows])
 
     def judged_by_halves(rounds: int, fit: Fit) -> list[Callable[[], Any]]:
         return [partial(answer_of_half, binned, half, train, rounds, fit) for half in halves]
+
+    def calibrated_on(part: np.ndarray, log_odds: np.ndarray, how: CalibrationParams) -> Calibration:
+        at = frame["snapshot_at"].dt.tz_convert(None).to_numpy()[part]
+        offset = prior_offset(sample_rate(frame), train.population_rate)
+        of_part = labels[part], weights[part], groups[part]
+        return fit_calibration(log_odds, *of_part, how, train.seed, month_blocks(at, ordinal), offset)
 
     if split.cross_fit_folds:
         folds = decided_folds(
@@ -135,32 +145,27 @@ def fit_product(
         def fit_half(rows: BinnedRows, within: np.ndarray, faster: TrainParams, few: int) -> Stack:
             return fit_stack(rows, within, *of_part[:3], faster, categorical, few).stack
 
-        refit: Callable[[], Any] = partial(fit_stack, binned, np.arange(len(fit_rows)), *of_part)
-        whole, *answers = side_by_side([refit, *judged_by_halves(rounds, fit_half)], train.num_threads)
-        classifier, least = whole.stack, whole.variance
         if decided.weights is not None and calibration.method == "auto":
             # The weights were fitted on these very rows: a map would count them twice, and take the level of earlier months
             # for one that the refit has, too
             calibration = calibration.model_copy(update={"method": "identity"})
         seen = np.isfinite(decided.log_odds)
         calibration_rows, log_odds = fit_rows[seen], decided.log_odds[seen]
+        refit = partial(fit_stack, binned, np.arange(len(fit_rows)), *of_part)
+        fits: list[Callable[[], Any]] = [
+            refit,
+            partial(calibrated_on, calibration_rows, log_odds, calibration),
+            *judged_by_halves(rounds, fit_half),
+        ]
+        whole, calibrated, *answers = side_by_side(fits, train.num_threads)
+        classifier, least = whole.stack, whole.variance()
     else:
         classifier = Stack(train_classifier(*fitted, train, names, categorical, valid=taken(rows("early_stopping"))))
         rounds, ladder, least = classifier.rounds, {"rule": "slices"}, None
         answers = side_by_side(judged_by_halves(rounds, train_part), train.num_threads)
         calibration_rows = rows("calibration")
         log_odds = classifier.predict_log_odds(matrix[calibration_rows])
-    at = frame["snapshot_at"].dt.tz_convert(None).to_numpy()
-    calibrated = fit_calibration(
-        log_odds,
-        labels[calibration_rows],
-        weights[calibration_rows],
-        groups[calibration_rows],
-        calibration,
-        train.seed,
-        month_blocks(at[calibration_rows], ordinal),
-        prior_offset(sample_rate(frame), train.population_rate),
-    )
+        calibrated = calibrated_on(calibration_rows, log_odds, calibration)
     uncertainty = fit_uncertainty(binned, answers, train.seed, least)
     unseen = frame.iloc[calibration_rows]
     probability = calibrated.apply(log_odds)[0]
@@ -168,6 +173,21 @@ def fit_product(
     cutoffs = fit_cutoffs(probability, listed, tiers)
     reached = None if capacity is None else fit_capacity_cutoff(unseen, probability, listed, capacity)
     return Product(classifier, calibrated, uncertainty, cutoffs, reached, rounds, ladder)
+
+
+def bin_before_test(matrix: np.ndarray, frame: pd.DataFrame, catalog: Catalog) -> BinnedRows:
+    """Bin the rows of all slices before the test, once for the product and for the baselines.
+
+    With cross-fitting (`split.cross_fit_folds`) these are the rows of the slice `train`.
+
+    Parameters
+    ----------
+    matrix, frame, catalog
+        As for `fit_product`.
+    """
+    rows = np.flatnonzero(frame["slice"].isin(FITTED).to_numpy())
+    labels = frame["label"].to_numpy(dtype=np.float64)[rows]
+    return bin_rows(matrix[rows], labels, snapshot_weights(frame)[rows], catalog.names, catalog.categorical)
 
 
 @on_one_blas_thread
@@ -181,6 +201,7 @@ def fit_baselines(
     predict: np.ndarray,
     population_rate: float | None = None,
     workers: int = 1,
+    binned: BinnedRows | None = None,
 ) -> dict[str, np.ndarray]:
     """Fit what the product is measured against on the rows of all slices before the test; predict `predict`.
 
@@ -200,7 +221,9 @@ def fit_baselines(
     population_rate : float, optional
         As in the section `train`; moves the baselines' probabilities like the product's.
     workers : int
-        How many baselines are fitted at once, each on one thread.
+        How many fits run at once, each on one thread; those of `fit_product` go first.
+    binned : BinnedRows, optional
+        From `bin_before_test`.
 
     Returns
     -------
@@ -214,7 +237,7 @@ def fit_baselines(
     categorical = catalog.categorical
     models: dict[str, Baseline] = {
         "logistic_regression": LogisticRegressionBaseline(),
-        "untuned_lightgbm": UntunedLightGBM(),
+        "untuned_lightgbm": UntunedLightGBM(binned),
         "base_rate": BaseRate(),
         "odoo_formula": OdooFormula(),
     }
@@ -229,7 +252,7 @@ def fit_baselines(
         return model.fit(fitted, names, categorical, labels, weights).predict(asked)
 
     tasks = [partial(values_of, model) for model in models.values()]
-    predicted = dict(zip(models, side_by_side(tasks, workers), strict=True))
+    predicted = dict(zip(models, side_by_side(tasks, workers, later=True), strict=True))
     # A constant must not look bad for rows of another kind: moments that the headline figures look at have a rate of their own
     is_headline = frame["is_headline"].to_numpy(dtype=bool)
     for kind in (True, False):

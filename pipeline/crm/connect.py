@@ -5,7 +5,7 @@ from typing import Protocol
 
 from pipeline.crm.paging import Pull
 from pipeline.crm.records import Rows
-from pipeline.crm.write import Answer, Update
+from pipeline.crm.write import Receiver
 from pipeline.params import CrmAttribute, CrmFields, CrmParams
 
 __all__ = ["CRMS", "Crm", "connect"]
@@ -13,18 +13,19 @@ __all__ = ["CRMS", "Crm", "connect"]
 CRMS = ("hubspot", "salesforce")
 
 
-class Crm(Protocol):
-    """What the commands need of a CRM."""
+class Crm(Receiver, Protocol):
+    """What the commands need of a CRM. Whoever writes another adapter starts at `tests/pipeline/crm/adapter_contract.py`."""
 
     name: str
-    batch_size: int
     attributes: dict[str, CrmAttribute]
     fields: CrmFields
     notes: list[str]
-    pause: Callable[..., None]
 
     def pull(self, pull: Pull, seen: Callable[[str, int], None]) -> None:
-        """Fetch the pages of every object; `seen` hears of an object and how many of its records came."""
+        """Fetch the pages of every object, of an incremental pull also what was merged and deleted.
+
+        `seen` hears of an object and how many of its records came.
+        """
 
     def rows(self, pull: Pull) -> Rows:
         """Turn the fetched pages into rows of the raw tables."""
@@ -34,9 +35,6 @@ class Crm(Protocol):
 
     def create_fields(self, names: Sequence[str]) -> list[str]:
         """Create fields; returns what an administrator must do by hand."""
-
-    def send(self, batch: Sequence[Update]) -> Answer:
-        """Update records in one call."""
 
 
 def connect(crm: str, params: CrmParams) -> Crm:

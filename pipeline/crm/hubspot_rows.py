@@ -1,30 +1,32 @@
 """HubSpot's records as rows of the raw tables. Pure: no network, no clock.
 
-A record here is what `pipeline.crm.hubspot` keeps of one: {"id", "properties", "history": {property: [[value, moment], ..]
-oldest first}, "links": {object: [id, ..]}}; an event is {"id", "type", "lead_id", "occurred_at", "properties"}.
+A record here is what `pipeline.crm.hubspot_records` keeps of one: {"id", "properties", "history": {property: [[value, moment],
+..] oldest first}, "links": {object: [id, ..]}}; an event is {"id", "type", "lead_id", "occurred_at", "asset"}.
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from pipeline.crm.records import Rows, pseudonym
+from pipeline.crm.hubspot_history import corrected, entered
+from pipeline.crm.hubspot_records import ENTITIES, MERGED_IDS, Record, old_ids
+from pipeline.crm.records import RETIRED_IDS, RETIRED_ROWS, Rows, pseudonym, value_text
+from pipeline.crm.retired import OF_A_DEAL
 from pipeline.params import CrmAttribute, HubSpotParams
 
-__all__ = ["OBJECTS", "Record", "event_rows", "history_properties", "properties", "rows"]
+__all__ = ["OBJECTS", "archived_rows", "event_rows", "history_properties", "properties", "rows"]
 
-Record = dict[str, Any]
-LIFECYCLE, LEAD_STATUS = "lifecyclestage", "hs_lead_status"
+LIFECYCLE, LEAD_STATUS, COMPANY = "lifecyclestage", "hs_lead_status", "associatedcompanyid"
 
 # Nothing else is asked for: no names, addresses, numbers, subjects or bodies.
 OBJECTS: dict[str, tuple[str, ...]] = {
-    "companies": ("createdate",),
-    "contacts": ("createdate", "hubspot_owner_id", LIFECYCLE, LEAD_STATUS),
+    "companies": ("createdate", MERGED_IDS),
+    "contacts": ("createdate", "hubspot_owner_id", LIFECYCLE, LEAD_STATUS, COMPANY, MERGED_IDS),
     "emails": ("hs_timestamp", "hs_createdate", "hs_email_direction"),
     "calls": ("hs_timestamp", "hs_createdate", "hs_call_direction"),
     "meetings": ("hs_timestamp", "hs_createdate", "hs_meeting_outcome"),
     "notes": ("hs_timestamp", "hs_createdate"),
-    "deals": ("createdate", "closedate", "amount", "hs_is_closed_won"),
+    "deals": ("createdate", "closedate", "amount", "hs_is_closed_won", MERGED_IDS),
 }
 KINDS = {"emails": "mail", "calls": "call", "meetings": "meeting", "notes": "note"}
 DIRECTIONS = ("hs_email_direction", "hs_call_direction")
@@ -33,7 +35,7 @@ NOT_HELD = ("CANCELED", "NO_SHOW", "RESCHEDULED")
 
 
 def _attributes(kind: str, params: HubSpotParams) -> dict[str, CrmAttribute]:
-    entity = {"contacts": "lead", "companies": "account"}.get(kind)
+    entity = ENTITIES.get(kind)
     return {name: item for name, item in params.attributes.items() if item.entity == entity}
 
 
@@ -44,7 +46,7 @@ def properties(kind: str, params: HubSpotParams) -> list[str]:
 
 def history_properties(kind: str, params: HubSpotParams) -> list[str]:
     """List the properties whose earlier values are asked for, too."""
-    own = [LIFECYCLE, LEAD_STATUS, *params.history_kinds] if kind == "contacts" else []
+    own = [LIFECYCLE, LEAD_STATUS, COMPANY, *params.history_kinds] if kind == "contacts" else []
     return sorted({*own, *(item.field for item in _attributes(kind, params).values())})
 
 
@@ -58,15 +60,46 @@ def rows(kind: str, records: Iterable[Record], params: HubSpotParams) -> Rows:
     for record in records:
         if kind == "contacts":
             _contact(record, params, add)
+            _retire(record, kind, add)
         elif kind == "companies":
+            _retire(record, kind, add)
             add("accounts", {"id": record["id"], **_attribute_values(record, kind, params)})
             _attribute_changes(record, kind, params, add)
         elif kind == "deals":
             _deal(record, params, add)
+            for old in old_ids(record["properties"]):
+                _retire_deal(old, add)
         else:
             for row in _engagement(kind, record):
                 add("touchpoints", row)
     return tables
+
+
+def archived_rows(kind: str, records: Iterable[Record]) -> Rows:
+    """Say of archived records which ids, or which rows, are no more."""
+    tables: Rows = {}
+
+    def add(table: str, row: dict[str, str | None]) -> None:
+        tables.setdefault(table, []).append(row)
+
+    for record in records:
+        if kind in ENTITIES:
+            add(RETIRED_IDS, {"entity": ENTITIES[kind], "id": record["id"], "into": None})
+        elif kind == "deals":
+            _retire_deal(record["id"], add)
+        else:
+            add(RETIRED_ROWS, {"table": "touchpoints", "id": f"{kind}-{record['id']}"})
+    return tables
+
+
+def _retire(record: Record, kind: str, add: Any) -> None:
+    for old in old_ids(record["properties"]):
+        add(RETIRED_IDS, {"entity": ENTITIES[kind], "id": old, "into": record["id"]})
+
+
+def _retire_deal(deal_id: str, add: Any) -> None:
+    for table in ("orders", "stage_changes"):
+        add(RETIRED_ROWS, {"table": table, "id": f"{OF_A_DEAL}{deal_id}"})
 
 
 def event_rows(events: Iterable[Record], params: HubSpotParams) -> Rows:
@@ -88,38 +121,57 @@ def event_rows(events: Iterable[Record], params: HubSpotParams) -> Rows:
 
 
 def _attribute_values(record: Record, kind: str, params: HubSpotParams) -> dict[str, str | None]:
-    return {name: record["properties"].get(item.field) or None for name, item in _attributes(kind, params).items()}
+    return {
+        name: value_text(record["properties"].get(item.field), item.type)
+        for name, item in _attributes(kind, params).items()
+    }
 
 
 def _attribute_changes(record: Record, kind: str, params: HubSpotParams, add: Any) -> None:
     key = "lead_id" if kind == "contacts" else "account_id"
     for name, item in _attributes(kind, params).items():
-        for value, moment in record["history"].get(item.field, []):
-            change = {key: record["id"], "attribute": name, "value": value or None, "occurred_at": moment}
-            add("attribute_changes", {"id": f"{kind}-{record['id']}-{name}-{moment}", **change})
+        entries, mistakes = corrected(
+            record["history"].get(item.field, []), params.mistake_minutes, clearing_counts=True
+        )
+        for value, moment in entries:
+            change = {
+                key: record["id"],
+                "attribute": name,
+                "value": value_text(value, item.type),
+                "occurred_at": moment,
+            }
+            add("attribute_changes", {"id": f"{record['id']}-{name}-{moment}", **change})
+        for _, moment in mistakes:
+            add(RETIRED_ROWS, {"table": "attribute_changes", "id": f"{record['id']}-{name}-{moment}"})
 
 
 def _contact(record: Record, params: HubSpotParams, add: Any) -> None:
     lead_id, values, history = record["id"], record["properties"], record["history"]
-    account_id = next(iter(record["links"].get("companies", [])), None)
-    lead = {"id": lead_id, "account_id": account_id, "created_at": values.get("createdate")}
+    lead = {"id": lead_id, "account_id": values.get(COMPANY) or None, "created_at": values.get("createdate")}
     add("leads", {**lead, **_attribute_values(record, "contacts", params)})
     _attribute_changes(record, "contacts", params, add)
+    links, mistakes = corrected(history.get(COMPANY, []), params.mistake_minutes, clearing_counts=True)
+    for value, moment in links:
+        change = {"lead_id": lead_id, "attribute": "account_id", "value": value or None, "occurred_at": moment}
+        add("attribute_changes", {"id": f"{lead_id}-{COMPANY}-{moment}", **change})
+    for _, moment in mistakes:
+        add(RETIRED_ROWS, {"table": "attribute_changes", "id": f"{lead_id}-{COMPANY}-{moment}"})
     for source, stages in ((LIFECYCLE, params.lifecycle_stages), (LEAD_STATUS, params.lead_statuses)):
-        before = None
-        for value, moment in history.get(source, []):
-            stage = stages.get(value)
-            if stage is not None and value != before:
-                change = {"lead_id": lead_id, "stage": stage, "occurred_at": moment}
+        entries, mistakes = corrected(history.get(source, []), params.mistake_minutes)
+        for value, moment in entered(entries):
+            if value in stages:
+                change = {"lead_id": lead_id, "stage": stages[value], "occurred_at": moment}
                 owner = pseudonym(values.get("hubspot_owner_id"))
                 add("stage_changes", {"id": f"{lead_id}-{source}-{moment}-{value}", "owner": owner, **change})
-            before = value
+        for value, moment in mistakes:
+            add(RETIRED_ROWS, {"table": "stage_changes", "id": f"{lead_id}-{source}-{moment}-{value}"})
     for name, kind in params.history_kinds.items():
         for value, moment in history.get(name, []):
             if value:
                 touchpoint = {"lead_id": lead_id, "occurred_at": moment, "kind": kind, "by": "lead"}
                 channel = "email" if kind.startswith("mail") else "web"
-                add("touchpoints", {"id": f"{lead_id}-{name}-{moment}", "channel": channel, **touchpoint})
+                # Without the contact's id: the record that it is merged into tells the same
+                add("touchpoints", {"id": f"{name}-{moment}", "channel": channel, **touchpoint})
 
 
 def _engagement(kind: str, record: Record) -> Iterator[dict[str, str | None]]:
@@ -130,7 +182,7 @@ def _engagement(kind: str, record: Record) -> Iterator[dict[str, str | None]]:
     by_lead = any(values.get(name) in BY_LEAD for name in DIRECTIONS)
     for lead_id in record["links"].get("contacts", []):
         yield {
-            "id": f"{kind}-{record['id']}-{lead_id}",
+            "id": f"{kind}-{record['id']}",
             "lead_id": lead_id,
             "occurred_at": occurred_at,
             "recorded_at": _later(occurred_at, created_at),  # a meeting is entered before it takes place
@@ -150,8 +202,8 @@ def _deal(record: Record, params: HubSpotParams, add: Any) -> None:
     if params.deal_created is not None:
         for lead_id in links.get("contacts", []):
             change = {"lead_id": lead_id, "stage": params.deal_created, "occurred_at": values.get("createdate")}
-            add("stage_changes", {"id": f"deal-{record['id']}-{lead_id}", **change})
+            add("stage_changes", {"id": f"{OF_A_DEAL}{record['id']}", **change})
     account_id = next(iter(links.get("companies", [])), None)
     if values.get("hs_is_closed_won") == "true" and account_id and values.get("amount"):
         order = {"account_id": account_id, "ordered_at": values.get("closedate"), "amount": values["amount"]}
-        add("orders", {"id": f"deal-{record['id']}", **order})
+        add("orders", {"id": f"{OF_A_DEAL}{record['id']}", **order})

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ DONE = ""
 
 @dataclass(frozen=True)
 class Page:
-    """Some records of one object of the CRM, and the cursor of the next page; None: there is none."""
+    """Some records of one object of the CRM, the cursor of the next page (None: there is none), and what is missing in it."""
 
     records: list[dict[str, Any]]
     next: str | None
+    notes: list[str] = field(default_factory=list)
 
 
 class Pull:
@@ -69,7 +70,7 @@ class Pull:
             while cursor != DONE:
                 got = page(cursor)
                 cursor = DONE if got.next is None else got.next
-                file.write(json.dumps({"next": cursor, "records": got.records}).encode() + b"\n")
+                file.write(json.dumps({"next": cursor, "records": got.records, "notes": got.notes}).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
                 seen(len(got.records))
@@ -78,6 +79,11 @@ class Pull:
         """Give the records of one object in the order they came."""
         for _, kept in _whole_lines(self._folder / f"{name}.jsonl"):
             yield from kept["records"]
+
+    def notes(self) -> list[str]:
+        """List what the pages say is missing in them, also those that an interrupted run fetched."""
+        kept = (line for path in sorted(self._folder.glob("*.jsonl")) for _, line in _whole_lines(path))
+        return list(dict.fromkeys(note for line in kept for note in line.get("notes", [])))
 
     def finish(self) -> None:
         """Forget the pages: they are merged."""

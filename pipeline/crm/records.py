@@ -1,34 +1,36 @@
-"""What a pull leaves for ingest: one Parquet file per canonical table, all text, merged by id; no direct identifiers."""
+"""The rows of a pull: one raw table per canonical table, all text; no direct identifiers."""
 
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from features.errors import ParameterError
 from pipeline.params import CrmAttribute
 
 __all__ = [
     "COLUMNS",
+    "KEY",
     "KEY_VARIABLE",
+    "RETIRED_IDS",
+    "RETIRED_ROWS",
     "Rows",
+    "add_rows",
     "clean_asset",
     "declared_attributes",
-    "merge",
     "pseudonym",
     "refuse_identifiers",
+    "value_text",
 ]
 
 KEY_VARIABLE = "LEAD_PSEUDONYM_KEY"
 Rows = dict[str, list[dict[str, str | None]]]
 
-# `id` is what a row is merged by. Leads and accounts have a column per attribute besides.
+# `id` names the record of the CRM that a row comes from; one record may say something of several leads. Leads and accounts
+# have a column per attribute besides.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "leads": ("id", "account_id", "created_at", "contact_id", "opportunity_id", "crm_account_id"),
     "accounts": ("id",),
@@ -36,8 +38,21 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "stage_changes": ("id", "lead_id", "stage", "occurred_at", "recorded_at", "reason", "owner"),
     "attribute_changes": ("id", "lead_id", "account_id", "attribute", "value", "occurred_at"),
     "orders": ("id", "account_id", "lead_id", "ordered_at", "amount"),
+    # Since when changes of a field are known (the earliest moment stays), and whether leads from before are left out
+    "history_begins": ("id", "began_at", "before"),
 }
+# By what a row is found again, as far as its table has it. Leads, accounts and orders: by the id alone.
+KEY = ("id", "lead_id", "account_id")
 
+# Two more tables that an adapter gives. Ids that stand for no record any more: `into` is the record that they were merged into,
+# missing: deleted. And rows of the other tables that are no more, by table and id: their record was deleted.
+RETIRED_IDS, RETIRED_ROWS = "retired_ids", "retired_rows"
+
+# Numbers as text with separators; a plain one is none of these, whatever the style.
+GROUPED = {
+    ",": r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?",
+    ".": r"[+-]?(\d{1,3}(\.\d{3})+(,\d+)?|\d+,\d+)",
+}
 # Parts of field names that hold people's names, addresses, numbers or free text about them.
 IDENTIFIERS = ("email", "firstname", "lastname", "fullname", "phone", "fax", "street", "address", "salutation", "ip_", "_ip",
                "birth", "twitter", "linkedin", "facebook", "description", "body", "subject", "message", "note")  # fmt: skip
@@ -85,51 +100,51 @@ def clean_asset(url: str | None) -> str | None:
     return "/".join("-" if "@" in part or "%40" in part else part for part in parts) or "/"
 
 
+def add_rows(tables: Rows, more: Rows) -> None:
+    """Add rows to those that are there."""
+    for table, rows in more.items():
+        tables.setdefault(table, []).extend(rows)
+
+
+def value_text(value: Any, kind: str, thousands: str = ",") -> str | None:
+    """Write a value so that its history and its current value read the same: booleans as true and false, numbers plainly.
+
+    What does not fit the type stays as it is: ingest counts it as missing, with its reason.
+
+    Parameters
+    ----------
+    value : object
+        As the CRM gives it: text, number, boolean, or None.
+    kind : {"number", "category", "boolean"}
+        The attribute's declared type.
+    thousands : {",", "."}
+        What separates thousands where a number is written as text; the other one is the decimal sign.
+
+    Examples
+    --------
+    >>> value_text("True", "boolean"), value_text("1,250.50", "number"), value_text(420.0, "number"), value_text("", "category")
+    ('true', '1250.50', '420', None)
+    >>> value_text("1.250,50", "number", "."), value_text("0.5", "number", "."), value_text("many", "number")
+    ('1250.50', '0.5', 'many')
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return repr(int(value)) if value.is_integer() else repr(value)
+    text = str(value).strip()
+    if kind == "boolean":
+        return text.lower() if text.lower() in ("true", "false") else text
+    if kind == "number" and re.fullmatch(GROUPED[thousands], text):
+        plain = text.replace(thousands, "")
+        return plain.replace(",", ".") if thousands == "." else plain
+    return text or None
+
+
 def declared_attributes(attributes: Mapping[str, CrmAttribute]) -> list[dict[str, str | None]]:
     """List the attributes as the view `attributes` wants them."""
     return [
         {"entity": item.entity, "attribute": name, "type": item.type, "known_at": item.known_at}
         for name, item in attributes.items()
     ]
-
-
-def merge(
-    folder: Path, rows: Rows, attributes: Mapping[str, CrmAttribute], began_at: str, keep: bool
-) -> dict[str, int]:
-    """Write the tables, each file replaced in one step; returns the rows that each now has.
-
-    Parameters
-    ----------
-    folder : Path
-        As `ingest.raw_dir`.
-    rows : dict of str to list of dict
-        By table; of rows with the same id the last one stays.
-    attributes : mapping
-        The declared attributes; they are the further columns of leads and accounts.
-    began_at : str
-        When the pull began, ISO 8601: what is known is known until then.
-    keep : bool
-        Whether rows of earlier pulls stay, unless one with their id came. A full pull drops them.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    counts = {}
-    for table, columns in COLUMNS.items():
-        entity = {"leads": "lead", "accounts": "account"}.get(table)
-        names = [*columns, *(name for name, item in attributes.items() if item.entity == entity)]
-        path = folder / f"{table}.parquet"
-        by_id: dict[Any, dict[str, Any]] = {}
-        if keep and path.exists():
-            by_id = {row["id"]: row for row in pq.read_table(path).to_pylist()}
-        by_id |= {row["id"]: row for row in rows.get(table, [])}
-        _write(path, by_id.values(), names)
-        counts[table] = len(by_id)
-    _write(folder / "attributes.parquet", declared_attributes(attributes), ["entity", "attribute", "type", "known_at"])
-    _write(folder / "export.parquet", [{"exported_at": began_at, "clock": "real"}], ["exported_at", "clock"])
-    return counts
-
-
-def _write(path: Path, rows: Iterable[Mapping[str, Any]], names: list[str]) -> None:
-    schema = pa.schema([(name, pa.string()) for name in names])
-    temporary = path.with_suffix(".tmp")
-    pq.write_table(pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows], schema), temporary)
-    os.replace(temporary, path)

@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from features.errors import CrmError, ParameterError
 from pipeline.crm.paging import Page, Pull
-from pipeline.crm.rates import Caller, Failure
+from pipeline.crm.rates import Caller
 from pipeline.crm.records import KEY_VARIABLE, Rows, pseudonym, refuse_identifiers
-from pipeline.crm.salesforce_rows import QUERIES, fields_of, rows
-from pipeline.crm.write import Answer, Refusal, Update
+from pipeline.crm.salesforce_errors import AGAIN, explain
+from pipeline.crm.salesforce_queries import DELETED, FIRST_CHANGE, QUERIES, among, changed_since, deleted, fields_of
+from pipeline.crm.salesforce_rows import before_history, retired_rows, rows
+from pipeline.crm.write import Answer, Current, Refusal, Update
 from pipeline.params import CrmParams
 
 try:
@@ -26,10 +27,10 @@ except ModuleNotFoundError as error:
 __all__ = ["Salesforce", "credentials"]
 
 BATCH = 200
+DELETED_CODE = "ENTITY_IS_DELETED"
 DOMAIN, CONSUMER_KEY, CONSUMER_SECRET = "SALESFORCE_DOMAIN", "SALESFORCE_CONSUMER_KEY", "SALESFORCE_CONSUMER_SECRET"
 USERNAME, PRIVATE_KEY_FILE = "SALESFORCE_USERNAME", "SALESFORCE_PRIVATE_KEY_FILE"
 PASSWORD, SECURITY_TOKEN = "SALESFORCE_PASSWORD", "SALESFORCE_SECURITY_TOKEN"
-AGAIN = ("UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_RUNNING_TOO_LONG", "TXN_SECURITY_METERING_ERROR")
 TYPES = {"probability": "Number(5, 4)", "tier": "Text(1)", "decision": "Text(80)", "reasons": "Text Area (Long)"}
 
 
@@ -52,34 +53,6 @@ def credentials(environment: Mapping[str, str]) -> dict[str, str]:
             return {**domain, **{name: environment[variable] for name, variable in way.items()}}
     words = "; or ".join(", ".join(way.values()) for way in ways)
     raise ParameterError(f"Salesforce: no complete set of credentials in the environment. Set {words}.")
-
-
-def explain(error: Any) -> Failure:
-    """Say what a failure of Salesforce's client means; its message is not repeated, for it may quote a person's values."""
-    if isinstance(error, SalesforceAuthenticationFailed):
-        return Failure(
-            f"Salesforce refused the log-in ({error.code}). Check the SALESFORCE_ variables and the app's policies.",
-            again=False,
-        )
-    if not isinstance(error, SalesforceError):
-        return Failure(f"Salesforce can't be reached ({type(error).__name__}).", again=True)
-    content = error.content[0] if isinstance(error.content, list) and error.content else {}
-    code = content.get("errorCode", "") if isinstance(content, dict) else ""
-    what = f"Salesforce answered {error.status} {code}.".replace(" .", ".")
-    if code == "REQUEST_LIMIT_EXCEEDED":
-        if "Concurrent" in str(content.get("message")):
-            return Failure(what, again=True)
-        return Failure(
-            f"{what} The organisation's API calls of 24 hours are used up; run the same command again later, it goes on where "
-            "it was.", again=False,
-        )  # fmt: skip
-    if error.status == 401:
-        return Failure(f"{what} The session is invalid or expired; check the SALESFORCE_ variables.", again=False)
-    if error.status == 403 or code in ("INVALID_TYPE", "INVALID_FIELD", "INSUFFICIENT_ACCESS"):
-        return Failure(
-            f"{what} The user lacks the permission for an object or field, or there is none of that name.", again=False
-        )
-    return Failure(what, again=error.status >= 500 or error.status in (408, 429) or code in AGAIN)
 
 
 class Salesforce:
@@ -107,7 +80,12 @@ class Salesforce:
                 "crm.salesforce.attributes: leads have no account before their conversion; use fields of Lead."
             )
         self._timeout = params.timeout_seconds
-        self._caller = Caller((SalesforceError, requests.RequestException), explain, params.attempts, **caller)
+
+        def meaning(error: Any) -> Any:
+            refused = isinstance(error, SalesforceAuthenticationFailed)
+            return explain(error, answered=isinstance(error, SalesforceError), logging_in=refused)
+
+        self._caller = Caller((SalesforceError, requests.RequestException), meaning, params.attempts, **caller)
         self.pause = self._caller.pause
         self._with_company = bool(os.environ.get(KEY_VARIABLE))
         self.notes: list[str] = []
@@ -129,16 +107,22 @@ class Salesforce:
     # Pull
 
     def pull(self, pull: Pull, seen: Any) -> None:
-        """Fetch the pages of every object."""
+        """Fetch the pages of every object, and what was merged and deleted (the recycle bin holds it for 15 days)."""
         for name in QUERIES:
-            pull.fetch(name, partial(self._page, name, pull.since), partial(seen, name))
+            soql = changed_since(name, self.params, self._with_company, pull.since)
+            pull.fetch(name, partial(self._page, soql, name), partial(seen, name))
+        pull.fetch("first-change", partial(self._page, FIRST_CHANGE, "LeadHistory"), lambda _: None)
+        for name in DELETED:
+            if pull.since or DELETED[name].merges:
+                page = partial(self._deleted_page, name, pull.since)
+                pull.fetch(f"deleted-{name}", page, partial(seen, f"deleted {name}"))
         if pull.since:  # a lead's first stage is what its first change came from
             ids = sorted(
                 {item["Id"] for item in pull.records("Lead")} | {item["LeadId"] for item in pull.records("LeadHistory")}
             )
             pull.fetch("whole", partial(self._whole_page, ids), partial(seen, "whole histories"))
 
-    def _page(self, name: str, since: str | None, cursor: str | None) -> Page:
+    def _page(self, soql: str, name: str, cursor: str | None) -> Page:
         result = None
         if cursor is not None:
             try:
@@ -147,39 +131,55 @@ class Salesforce:
                 if "INVALID_QUERY_LOCATOR" not in str(error):  # cursors live for days: begin this object again
                     raise
         if result is None:
-            result = self._call(self._client.query, self._soql(name, since))
+            try:
+                result = self._query(soql)
+            except CrmError as error:
+                if "INVALID_FIELD" in str(error):
+                    self._name_absent(name, error)
+                raise
         return Page([_kept(item) for item in result["records"]], None if result["done"] else result["nextRecordsUrl"])
 
-    def _soql(self, name: str, since: str | None) -> str:
-        _, modified, condition = QUERIES[name]
-        where = [condition] if condition else []
-        if since:
-            where.append(f"{modified} >= {datetime.fromisoformat(since).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
-        fields = ", ".join(fields_of(name, self.params, self._with_company))
-        return (
-            f"SELECT {fields} FROM {name}"
-            + (f" WHERE {' AND '.join(where)}" if where else "")
-            + f" ORDER BY {modified}, Id"
-        )
+    def _query(self, soql: str) -> Any:
+        """Ask by queryAll: a plain query leaves out tasks and events that Salesforce has archived, after a year."""
+        return self._call(self._client.query, soql, include_deleted=True)
+
+    def _name_absent(self, name: str, error: CrmError) -> None:
+        """Say which fields of a query there are not; Salesforce's own words are not repeated."""
+        described = self._call(self._client.restful, f"sobjects/{name}/describe")
+        there = {item["name"] for item in described["fields"]}
+        asked = fields_of(name, self.params, self._with_company)
+        absent = [field for field in asked if "." not in field and field not in there]
+        if absent:
+            raise CrmError(
+                f"{error} {name} has no field {', '.join(absent)} that this user may see: correct crm.salesforce.attributes, "
+                "or give the user's permission set read access."
+            ) from None
+
+    def _deleted_page(self, name: str, since: str | None, cursor: str | None) -> Page:
+        try:
+            return self._page(deleted(name, since), name, cursor)
+        except CrmError as error:
+            if name == "Lead" or not DELETED[name].merges or "lacks the permission" not in str(error):
+                raise
+            return Page([], None, [f"merged and deleted records of {name} are not known: {error}"])
 
     def _whole_page(self, ids: list[str], cursor: str | None) -> Page:
         start = int(cursor or 0)
         part = ids[start : start + BATCH]
         if not part:
             return Page([], None)
-        among = "(" + ", ".join(f"'{i}'" for i in part) + ")"
-        leads = self._all(
-            f"SELECT {', '.join(fields_of('Lead', self.params, self._with_company))} FROM Lead WHERE Id IN {among}"
-        )
+        lead_fields = ", ".join(fields_of("Lead", self.params, self._with_company))
+        leads = self._all(f"SELECT {lead_fields} FROM Lead WHERE IsDeleted = false AND Id IN {among(part)}")
+        history_fields = ", ".join(fields_of("LeadHistory", self.params, False))
         history = self._all(
-            f"SELECT {', '.join(fields_of('LeadHistory', self.params, False))} FROM LeadHistory WHERE LeadId IN {among} "
+            f"SELECT {history_fields} FROM LeadHistory WHERE IsDeleted = false AND LeadId IN {among(part)} "
             "ORDER BY CreatedDate, Id"
         )
         more = start + BATCH < len(ids)
         return Page([{"Lead": leads, "LeadHistory": history}], str(start + BATCH) if more else None)
 
     def _all(self, soql: str) -> list[dict[str, Any]]:
-        result = self._call(self._client.query, soql)
+        result = self._query(soql)
         records = list(result["records"])
         while not result["done"]:
             result = self._call(self._client.query_more, result["nextRecordsUrl"], identifier_is_url=True)
@@ -193,7 +193,14 @@ class Salesforce:
             whole = list(pull.records("whole"))
             records["Lead"] = [lead for page in whole for lead in page["Lead"]]
             records["LeadHistory"] = [item for page in whole for item in page["LeadHistory"]]
-        return rows(records, records["LeadHistory"], self.params)
+        first = next((item["CreatedDate"] for item in pull.records("first-change")), None)
+        if not pull.since:
+            self.notes += before_history(records["Lead"], first, self.params)
+        tables = rows(records, records["LeadHistory"], self.params, first, pull.began_at)
+        for name in DELETED:
+            for table, more in retired_rows(name, pull.records(f"deleted-{name}")).items():
+                tables.setdefault(table, []).extend(more)
+        return tables
 
     # Push
 
@@ -212,6 +219,20 @@ class Salesforce:
             if name in names
         ]
 
+    def current(self, batch: Sequence[Update]) -> Current:
+        """Read what the fields of leads hold; of the ones that are not there, what they were merged into."""
+        names = list(self.fields.model_dump().values())
+        ids = [item.lead_id for item in batch]
+        there = self._all(f"SELECT Id, {', '.join(names)} FROM Lead WHERE IsDeleted = false AND Id IN {among(ids)}")
+        values = {item["Id"]: {name: item[name] for name in names} for item in there}
+        return Current(values, self._retired([lead_id for lead_id in ids if lead_id not in values]))
+
+    def _retired(self, ids: Sequence[str]) -> dict[str, str | None]:
+        if not ids:
+            return {}
+        gone = self._all(f"SELECT Id, MasterRecordId FROM Lead WHERE IsDeleted = true AND Id IN {among(ids)}")
+        return {item["Id"]: item["MasterRecordId"] for item in gone}
+
     def send(self, batch: Sequence[Update]) -> Answer:
         """Update leads in one call of sObject Collections; one record's failure leaves the others."""
         body = {
@@ -220,12 +241,21 @@ class Salesforce:
         }
         results = self._call(self._client.restful, "composite/sobjects", method="PATCH", json=body)
         answer = Answer()
+        deleted_ids = []
         for update, result in zip(batch, results, strict=True):  # in the order of the request
             if result["success"]:
-                answer.taken.append(update.lead_id)
-            else:
-                code = result["errors"][0]["statusCode"]
-                answer.refused[update.lead_id] = Refusal(code, code in AGAIN)
+                if str(result["id"])[:15] == update.lead_id[:15]:  # 15 and 18 characters name the same record
+                    answer.taken.append(update.lead_id)
+                else:
+                    answer.retired[update.lead_id] = str(result["id"])
+                continue
+            code = result["errors"][0]["statusCode"]
+            answer.refused[update.lead_id] = Refusal(code, code in AGAIN)
+            if code == DELETED_CODE:
+                deleted_ids.append(update.lead_id)
+        for lead_id, into in self._retired(deleted_ids).items():
+            del answer.refused[lead_id]
+            answer.retired[lead_id] = into
         return answer
 
 

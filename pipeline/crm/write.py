@@ -1,32 +1,15 @@
-"""Scores on their way into a CRM: what each lead's fields shall hold, what of it is new, and what the CRM acknowledged."""
+"""Scores on their way into a CRM: what is new of them, whom they may be written to, and what the CRM acknowledged."""
 
-import contextlib
-import json
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-import pandas as pd
+from pipeline.crm.ledger import Ledger, Value
 
-from features.errors import DataError
-from pipeline.params import CrmFields
+__all__ = ["Answer", "Current", "Outcome", "Receiver", "Refusal", "Update", "changed", "push", "select"]
 
-__all__ = ["Answer", "Ledger", "Refusal", "Update", "changed", "push", "updates"]
-
-Value = float | str | None
-COLUMNS = ("lead_id", "probability", "tier", "within_capacity", "advice", "advice_until", "reasons", "not_scored")
-ADVICE_WORDS = {
-    "hand_over_now": ", call now",
-    "wait_until": ", wait until {until}",
-    "later": ", call later",
-    "too_little_data": "",
-    "unknown": "",
-}
-"""What is written of the advice; nothing where nothing is advised."""
-DIGITS = 4  # a smaller change of a probability is no news to a salesperson
 ROUNDS = 3
+CLOSE = 5e-5  # of two numbers: a CRM keeps four digits
 
 
 @dataclass(frozen=True)
@@ -47,104 +30,60 @@ class Refusal:
 
 @dataclass
 class Answer:
-    """What became of a batch: the records taken, and the ones refused."""
+    """What became of a batch: the records taken, the ones refused, and those that stand for no record any more.
+
+    `retired` gives the id that the record was merged into; None: it was deleted.
+    """
 
     taken: list[str] = field(default_factory=list)
     refused: dict[str, Refusal] = field(default_factory=dict)
+    retired: dict[str, str | None] = field(default_factory=dict)
+
+    def __or__(self, other: "Answer") -> "Answer":
+        """Put the answers about two batches together."""
+        return Answer(self.taken + other.taken, self.refused | other.refused, self.retired | other.retired)
 
 
-def updates(scores: pd.DataFrame, fields: CrmFields) -> list[Update]:
-    """Say what each lead's fields shall hold; one per row of the scores. Nothing is decided here: the file holds the decision.
+@dataclass(frozen=True)
+class Current:
+    """What the fields of records hold now, by lead_id, and which ids stand for no record any more (as in `Answer`)."""
 
-    Parameters
+    values: dict[str, dict[str, object]]
+    retired: dict[str, str | None] = field(default_factory=dict)
+
+
+class Receiver(Protocol):
+    """What a push needs of a CRM."""
+
+    batch_size: int
+    pause: Callable[..., None]
+
+    def current(self, batch: Sequence[Update]) -> Current:
+        """Read what the fields of records hold; a record that the CRM does not mention is left to `send`."""
+
+    def send(self, batch: Sequence[Update]) -> Answer:
+        """Update records in one call."""
+
+
+@dataclass
+class Outcome:
+    """What became of a push, by lead_id.
+
+    Attributes
     ----------
-    scores : DataFrame
-        As `python -m pipeline.score` writes it. A lead without a probability gets the reason as its decision, and its
-        other fields emptied.
-    fields : CrmFields
-        Names in the CRM.
-
-    Raises
-    ------
-    DataError
-        If a column is missing, as in files of earlier versions, or holds something else, a lead is there twice, or the file
-        is marked: its model was refused by the gate.
+    todo : list of Update
+        What is sent, or would be.
+    edited : dict
+        Records that a person edited, with what their fields hold; they were left as they are.
+    retired : dict
+        Ids that stand for no record any more.
+    refused : dict
     """
-    missing = [name for name in COLUMNS if name not in scores.columns]
-    if missing:
-        raise DataError(
-            f"scores: no column {', '.join(missing)}; there are {', '.join(scores.columns)}. This version did not write the "
-            "file: write it anew with `python -m pipeline.score --out ...`."
-        )
-    if "note" in scores.columns:
-        raise DataError(
-            f"scores: {scores['note'].iloc[0] if len(scores) else 'marked as unpromoted'}. Push what a champion scored: "
-            "`python -m pipeline.score --out ...` without --unpromoted."
-        )
-    if scores["lead_id"].duplicated().any():
-        raise DataError("scores: a lead_id is there twice; push the scores of one moment.")
-    rows = []
-    for row in scores[list(COLUMNS)].itertuples(index=False, name=None):
-        lead_id, probability, tier, within_capacity, advice, until, reasons, not_scored = row
-        if pd.isna(probability):
-            values: list[Value] = [None, None, f"not scored: {not_scored}", None]
-        else:
-            decision = f"{tier}{_capacity_words(within_capacity)}{_advice_words(advice, until)}"
-            values = [round(float(probability), DIGITS), tier, decision, None if pd.isna(reasons) else reasons or None]
-        names = (fields.probability, fields.tier, fields.decision, fields.reasons)
-        rows.append(Update(str(lead_id), dict(zip(names, values, strict=True))))
-    return rows
 
-
-def _capacity_words(within_capacity: Any) -> str:
-    """Say what the file's decision says about capacity; nothing where it says nothing."""
-    if pd.isna(within_capacity):
-        return ""
-    if within_capacity not in (True, False):
-        raise DataError(
-            f"scores: within_capacity is {within_capacity!r}; allowed are True, False and empty. Write the file anew with "
-            "`python -m pipeline.score --out ...`."
-        )
-    return ", within capacity" if within_capacity else ", beyond capacity"
-
-
-def _advice_words(advice: Any, until: Any) -> str:
-    """Say what the file's decision says about when to call."""
-    if advice not in ADVICE_WORDS:
-        raise DataError(
-            f"scores: advice is {advice!r}; allowed are {', '.join(ADVICE_WORDS)}. Write the file anew with "
-            "`python -m pipeline.score --out ...`."
-        )
-    return ADVICE_WORDS[advice].format(until=until)
-
-
-class Ledger:
-    """What the CRM acknowledged, per record, in a SQLite file; a rerun goes on from there."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        connection.execute("CREATE TABLE IF NOT EXISTS acknowledged (lead_id TEXT PRIMARY KEY, fields TEXT NOT NULL)")
-
-    @classmethod
-    @contextlib.contextmanager
-    def open(cls, path: Path) -> Iterator["Ledger"]:
-        """Open or begin the ledger."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            yield cls(connection)
-
-    def read(self) -> dict[str, dict[str, Value]]:
-        """Give the acknowledged values by lead_id."""
-        rows = self._connection.execute("SELECT lead_id, fields FROM acknowledged").fetchall()
-        return {lead_id: json.loads(values) for lead_id, values in rows}
-
-    def write(self, batch: Sequence[Update]) -> None:
-        """Note acknowledged updates, all or none."""
-        with self._connection:
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO acknowledged VALUES (?, ?)",
-                [(update.lead_id, json.dumps(update.values)) for update in batch],
-            )
+    todo: list[Update] = field(default_factory=list)
+    edited: dict[str, dict[str, object]] = field(default_factory=dict)
+    retired: dict[str, str | None] = field(default_factory=dict)
+    refused: dict[str, Refusal] = field(default_factory=dict)
 
 
 def changed(wanted: Sequence[Update], acknowledged: Mapping[str, dict[str, Value]]) -> list[Update]:
@@ -152,54 +91,130 @@ def changed(wanted: Sequence[Update], acknowledged: Mapping[str, dict[str, Value
     return [update for update in wanted if acknowledged.get(update.lead_id) != update.values]
 
 
-def push(
-    todo: Sequence[Update],
-    size: int,
-    send: Callable[[Sequence[Update]], Answer],
+def select(
+    wanted: Sequence[Update],
+    receiver: Receiver,
     ledger: Ledger,
-    pause: Callable[[int], None],
-    seen: Callable[[int], None],
-) -> dict[str, Refusal]:
-    """Send updates in batches and note what was acknowledged after each; returns what stays refused, by lead_id.
+    retired: Mapping[str, str | None],
+    *,
+    again: bool = False,
+    overwrite_edited: bool = False,
+    seen: Callable[[int], None] = lambda _: None,
+) -> Outcome:
+    """Choose what is sent. It asks the CRM what the fields hold, and changes nothing.
 
     Parameters
     ----------
-    todo : sequence of Update
-        Each lead at most once.
-    size : int
-        Records per call.
-    send : callable
-        Sends one batch and says what became of it. Records that it does not mention count as refused for now.
-    pause : callable
-        Pauses before the next round, given the number of the one just done.
+    wanted : sequence of Update
+        Of all leads, each at most once.
+    receiver : Receiver
+    ledger : Ledger
+        What the CRM acknowledged.
+    retired : mapping
+        Ids that the last pull found to stand for no record any more.
+    again : bool
+        Also what was acknowledged already.
+    overwrite_edited : bool
+        Also records whose fields hold something that was not written from here: a person edited them.
     seen : callable
-        Hears of records that are done, taken or not.
+        Hears of records that were looked at.
+    """
+    acknowledged = ledger.read()
+    outcome = Outcome(retired={item.lead_id: retired[item.lead_id] for item in wanted if item.lead_id in retired})
+    alive = [update for update in wanted if update.lead_id not in retired]
+    todo = alive if again else changed(alive, acknowledged)
+    seen(len(wanted) - len(todo))
+    held: dict[str, dict[str, object]] = {}
+    for batch in _batches(todo, receiver.batch_size):
+        now = receiver.current(batch)
+        held |= now.values
+        outcome.retired |= now.retired
+        seen(len(batch))
+    known = dict(retired) | outcome.retired
+    ours: dict[
+        str, list[dict[str, Value]]
+    ] = {}  # what was written from here, under this id or one that was merged into it
+    for lead_id, values in acknowledged.items():
+        into = known.get(lead_id, lead_id)
+        if into is not None:
+            ours.setdefault(into, []).append(values)
+    for update in todo:
+        fields = held.get(update.lead_id, {})
+        if update.lead_id in outcome.retired:
+            continue
+        written = [update.values, *ours.get(update.lead_id, [])]
+        if overwrite_edited or _is_empty(fields) or any(_same(fields, values) for values in written):
+            outcome.todo.append(update)
+        else:
+            outcome.edited[update.lead_id] = fields
+    return outcome
+
+
+def push(
+    outcome: Outcome,
+    receiver: Receiver,
+    ledger: Ledger,
+    seen: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Send what was selected, in batches, and note after each what was acknowledged; `outcome` says what became of it.
+
+    A record that turns out to be merged has taken values that were meant for an old id: the surviving one's own are sent after
+    it, where there are any.
 
     Raises
     ------
     CrmError
-        As `send` raises it; what was acknowledged until then is in the ledger.
+        As the receiver raises it; what was acknowledged until then is in the ledger.
     """
-    refused: dict[str, Refusal] = {}
+    todo, wanted = list(outcome.todo), {update.lead_id: update for update in outcome.todo}
     for turn in range(1, ROUNDS + 1):
-        later: list[Update] = []
-        for start in range(0, len(todo), size):
-            batch = todo[start : start + size]
-            answer = send(batch)
+        later: dict[str, Update] = {}
+        for batch in _batches(todo, receiver.batch_size):
+            answer = receiver.send(batch)
             taken = set(answer.taken)
-            ledger.write([update for update in batch if update.lead_id in taken])
+            ledger.write([(update.lead_id, update.values) for update in batch if update.lead_id in taken])
+            outcome.retired |= answer.retired
             for update in batch:
+                outcome.refused.pop(update.lead_id, None)
                 if update.lead_id in taken:
-                    refused.pop(update.lead_id, None)
+                    continue
+                if update.lead_id in answer.retired:
+                    into = answer.retired[update.lead_id]
+                    if into is not None:
+                        ledger.write([(into, update.values)])
+                        if into in wanted:
+                            later[into] = wanted[into]
                     continue
                 why = answer.refused.get(update.lead_id, Refusal("no answer about this record", again=True))
-                refused[update.lead_id] = why
+                outcome.refused[update.lead_id] = why
                 if why.again:
-                    later.append(update)
-            seen(len(batch) - sum(update.lead_id in {item.lead_id for item in later} for update in batch))
-        todo = later
+                    later[update.lead_id] = update
+            seen(sum(update.lead_id not in later for update in batch))
+        todo = list(later.values())
         if not todo:
             break
         if turn < ROUNDS:
-            pause(turn)
-    return refused
+            receiver.pause(turn)
+
+
+def _batches(updates: Sequence[Update], size: int) -> Iterable[Sequence[Update]]:
+    return (updates[start : start + size] for start in range(0, len(updates), size))
+
+
+def _is_empty(held: Mapping[str, object]) -> bool:
+    return all(value is None or value == "" for value in held.values())
+
+
+def _same(held: Mapping[str, object], values: Mapping[str, Value]) -> bool:
+    return all(_equal(held.get(name), value) for name, value in values.items())
+
+
+def _equal(held: object, value: Value) -> bool:
+    if value is None or value == "":
+        return held is None or held == ""
+    if isinstance(value, float):
+        try:
+            return abs(float(str(held)) - value) < CLOSE
+        except ValueError:
+            return False
+    return " ".join(str(held or "").split()) == " ".join(str(value).split())

@@ -1,7 +1,6 @@
 """One MLflow run per training, with everything that decides and describes it."""
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 import features
 import models
 from features.errors import BundleError
-from models.answers.frames import COLUMNS, example_frame, score_frame
-from models.bundle import Bundle, target_of
+from models.answers.frames import ANSWERED, COLUMNS, NUMBERS, example_frame
+from models.bundle import Bundle
 from models.params import EvaluateParams
 from pipeline.matrix.segment_rows import dimension_words
 from pipeline.mlflow_runs.comparison import compare
@@ -28,8 +27,6 @@ from pipeline.mlflow_runs.summary import (
     run_description,
     run_name,
 )
-from pipeline.pages.charts import feature_words, with_words
-from pipeline.pages.plots import figure_png
 from pipeline.tables.parquet import read_table
 
 __all__ = ["compare_with_champion", "log_model", "track"]
@@ -59,14 +56,14 @@ def _chunks(values: Mapping[str, str]) -> Iterator[dict[str, str]]:
 
 def log_model(mlflow: Any, bundle: Bundle, folder: Path) -> Any:
     """Log the bundle as a pyfunc model from code: a script, the packages it imports, and the bundle's own files."""
-    from mlflow.models import infer_signature
-    from mlflow.types import ColSpec, Schema
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-    example = example_frame(bundle)
-    signature = infer_signature(example, score_frame(bundle, example), params={"language": "en", "reasons": 3})
-    # Only lead and moment must be sent; a lead may be known by its attributes or by its journey alone.
-    signature.inputs = Schema(
-        [ColSpec("string", name, required=name in ("lead_id", "snapshot_at")) for name in COLUMNS]
+    signature = ModelSignature(
+        # Only lead and moment must be sent; a lead may be known by its attributes or by its journey alone.
+        Schema([ColSpec("string", name, required=name in ("lead_id", "snapshot_at")) for name in COLUMNS]),
+        Schema([ColSpec("double" if name in NUMBERS else "string", name) for name in ANSWERED]),
+        ParamSchema([ParamSpec("language", "string", "en"), ParamSpec("reasons", "long", 3)]),
     )
     code = [str(Path(str(package.__file__)).parent) for package in (features, models)]
     return mlflow.pyfunc.log_model(
@@ -75,7 +72,7 @@ def log_model(mlflow: Any, bundle: Bundle, folder: Path) -> Any:
         artifacts={"bundle": str(folder)},
         code_paths=code,
         signature=signature,
-        input_example=example,
+        input_example=example_frame(bundle),
         pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
         metadata={"fingerprint": bundle.catalog.fingerprint, "label_days": bundle.metadata["label_days"]},
     )
@@ -89,6 +86,7 @@ def track(
     plots: Mapping[str, list[dict[str, Any]]],
     params: Mapping[str, Any],
     reports: Iterable[Path] = (),
+    pictures: Iterable[Path] = (),
     *,
     segments: Mapping[str, Any] | None = None,
     slices: Mapping[str, Any] | None = None,
@@ -107,11 +105,11 @@ def track(
     result : mapping
         Content of `evaluate.json`.
     plots : mapping of str to list of rows
-        As `read_plots` returns them; a figure without rows is left out.
+        As `read_plots` returns them; one without rows is left out.
     params : mapping
         Parameter sections, as plain values.
-    reports : iterable of Path
-        Files to attach.
+    reports, pictures : iterable of Path
+        Files to attach; pictures stand beside the rows that they show.
     segments : mapping, optional
         Content of `segments.json`.
     slices : mapping, optional
@@ -148,17 +146,16 @@ def track(
             mlflow.log_params(chunk)
         for dataset, context in datasets(bundle, slices or {}):
             mlflow.log_input(dataset, context=context)
-        mlflow.log_metrics(flat_metrics(result) | comparison_metrics(comparison))
+        # Before the metrics: afterwards MLflow would read each metric's history again to tell the model of it
+        info = log_model(mlflow, bundle, folder)
+        mlflow.log_metrics(flat_metrics(result) | comparison_metrics(comparison), model_id=info.model_id)
         mlflow.log_dict(dict(result), "metrics/evaluate.json")
-        words = feature_words(bundle)
         for plot, rows in plots.items():
-            if not rows:
-                continue
-            mlflow.log_dict({"rows": rows}, f"plots/{plot}.json")
-            shown = with_words(rows, words) if plot == "feature_importance" else rows
-            _log_bytes(mlflow, figure_png(plot, shown, target=target_of(bundle.metadata)), f"plots/{plot}.png")
-        for path in reports:
-            mlflow.log_artifact(str(path), "reports")
+            if rows:
+                mlflow.log_dict({"rows": rows}, f"plots/{plot}.json")
+        for place, files in (("plots", pictures), ("reports", reports)):
+            for path in files:
+                mlflow.log_artifact(str(path), place)
         if comparison is not None:
             mlflow.log_dict(dict(comparison), "metrics/comparison_with_champion.json")
         if data:
@@ -166,7 +163,6 @@ def track(
         if segments is not None:
             mlflow.log_dict(dict(segments), "metrics/segments.json")
             _log_segments(mlflow, experiment, segments)
-        info = log_model(mlflow, bundle, folder)
     return {
         "run_id": run.info.run_id,
         "run_name": name,
@@ -188,13 +184,6 @@ def _log_segments(mlflow: Any, experiment: str, segments: Mapping[str, Any]) -> 
             description=segments_description(dimension, cells, segments["min_positives"]),
         ):
             mlflow.log_metrics(segment_metrics(cells))
-
-
-def _log_bytes(mlflow: Any, content: bytes, path: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, Path(path).name)
-        file.write_bytes(content)
-        mlflow.log_artifact(str(file), str(Path(path).parent))
 
 
 def compare_with_champion(workspace: Path, model_name: str, data: Path, evaluate: EvaluateParams) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from pipeline.params import LabelsParams
 from pipeline.population.outcomes import label_snapshots, period_outcomes, purchase_outcomes
 from pipeline.population.risk_set import micros, risk_periods
 from pipeline.tables.export import Export
+from pipeline.tables.merged_leads import merged_ids
 from pipeline.tables.parquet import read_table
 
 __all__ = ["Monitored", "monitored_rows"]
@@ -92,7 +93,7 @@ def monitored_rows(
 
     keep(rows["probability"].notna(), "not_scored")
     leads = read_table(canonical / "leads.parquet", "leads").select(["lead_id", "account_id"]).to_pandas()
-    rows = rows.assign(lead_id=_real_ids(rows, leads["lead_id"], key))
+    rows = rows.assign(lead_id=_real_ids(rows, leads["lead_id"], merged_ids(canonical), key))
     keep(rows["lead_id"].notna(), "not_in_tables")
     keep(rows["snapshot_at"] < export.exported_at, "after_export")
     keep(rows["snapshot_at"] > pd.Timestamp(metadata["data_used_until"]), "used_in_training")
@@ -130,9 +131,9 @@ def monitored_rows(
     return Monitored(found[columns], log.matrix[rows["position"].to_numpy()], left_out)
 
 
-def _real_ids(rows: pd.DataFrame, lead_ids: pd.Series, key: str) -> pd.Series:
-    """Find the lead behind each logged id; missing: the tables don't know it."""
-    known = {lead_id: lead_id for lead_id in lead_ids}
+def _real_ids(rows: pd.DataFrame, lead_ids: pd.Series, merged: Mapping[str, str], key: str) -> pd.Series:
+    """Find the lead behind each logged id, also one that was merged into another since; missing: the tables don't know it."""
+    known = {lead_id: lead_id for lead_id in lead_ids} | dict(merged)
     plain = rows["lead_id"].map(known)
     if not rows["keyed"].any():
         return plain
@@ -141,7 +142,7 @@ def _real_ids(rows: pd.DataFrame, lead_ids: pd.Series, key: str) -> pd.Series:
             f"the score log holds pseudonyms ({int(rows['keyed'].sum()):,} rows), and {KEY} is not set, so no outcome can be "
             "found. Set it to the key that the service has."
         )
-    behind = {pseudonym(key, lead_id): lead_id for lead_id in lead_ids}
+    behind = {pseudonym(key, logged): lead_id for logged, lead_id in known.items()}
     found = rows["lead_id"].map(behind)
     if not found[rows["keyed"].to_numpy(dtype=bool)].notna().any():
         raise DataError(

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import DataError
-from models.bundle import Bundle
 from models.quality.model_words import MODEL_WORDS
 from pipeline.pages.chart import BLUE, GREY, Chart, Panel, Rows, Series, Tongue
-from pipeline.pages.html import LANGUAGES
 from pipeline.pages.segment_charts import by_month, by_segment, calibration_by_segment
 from pipeline.pages.target_words import WORDS as TARGETS
 
-__all__ = ["COLOURS", "FIGURES", "chart", "feature_words", "read_plots", "with_words"]
+__all__ = ["COLOURS", "FIGURES", "chart", "read_plots", "with_words"]
 
 COLOURS = {
     "product": BLUE,
@@ -197,14 +195,6 @@ def chart(name: str, rows: Rows, language: str = "en", target: str = "sales_qual
         A key of `pipeline.pages.target_words.WORDS`.
     """
     return FIGURES[name](rows, Tongue(language, TARGETS[target]))
-
-
-def feature_words(bundle: Bundle) -> dict[str, dict[str, str]]:
-    """Give every feature's plain words, as the rows behind `feature_importance` carry them."""
-    return {
-        feature.name: {f"text_{code}": feature.meaning(code) for code in LANGUAGES}
-        for feature in bundle.catalog.features
-    }
 
 
 def with_words(rows: Rows, words: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:

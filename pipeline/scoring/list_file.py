@@ -13,6 +13,7 @@ import pandas as pd
 import xlsxwriter
 
 from pipeline.tables.duckdb import connect, text_literal
+from pipeline.tables.merged_leads import merged_ids
 
 __all__ = ["FORMATS", "WORDS", "list_of", "remember", "write_list"]
 
@@ -70,7 +71,7 @@ def list_of(
     """
     words = WORDS[language]
     people = scores[["lead_id"]].merge(_people(canonical), on="lead_id", how="left")
-    before: dict[Any, Any] = {} if former is None else {row.lead_id: row for row in former.itertuples(index=False)}
+    before = {} if former is None else _by_lead(former, merged_ids(canonical))
     rows = []
     scored_rows: list[Any] = list(scores.itertuples(index=False))
     persons: list[Any] = list(people.itertuples(index=False))
@@ -101,6 +102,17 @@ def list_of(
             }
         )
     return pd.DataFrame(rows, columns=list(rows[0]) if rows else [words["lead"]])
+
+
+def _by_lead(former: pd.DataFrame, merged: Mapping[str, str]) -> dict[Any, Any]:
+    """Find the last list's row of each lead; of one that others were merged into its own, else the best of theirs."""
+    rows: dict[Any, Any] = {}
+    listed: list[Any] = list(former.itertuples(index=False))
+    for row in listed:
+        lead_id = merged.get(str(row.lead_id), row.lead_id)
+        if lead_id not in rows or row.lead_id == lead_id:
+            rows[lead_id] = row
+    return rows
 
 
 def _people(canonical: Path) -> pd.DataFrame:

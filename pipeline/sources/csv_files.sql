@@ -1,10 +1,15 @@
--- Any CRM: three CSV files, leads.csv, touchpoints.csv and stage_changes.csv, with the names of the data contract as headers.
+-- Any CRM: three CSV files, leads.csv, touchpoints.csv and stage_changes.csv, with the names of the data contract as headers, and
+-- merged_leads.csv, where the CRM merges records.
 -- Copy it, and declare the further columns of leads.csv in `attributes`. See docs/crm-adapters.md and docs/your-own-data.md.
 -- The moment of the export is the latest one in the files of what nobody plans ahead: nothing later is known, and what was booked for
 -- later goes to quarantine. A year typed wrong elsewhere moves it: then set ingest.exported_at.
 
+CREATE OR REPLACE VIEW merged_leads AS
+SELECT * FROM read_lines(file_or_header(getvariable('raw_dir') || '/merged_leads.csv', 'lead_id,merged_into'));
+
 CREATE OR REPLACE VIEW leads AS
-SELECT * FROM read_lines(getvariable('raw_dir') || '/leads.csv');
+SELECT * FROM read_lines(getvariable('raw_dir') || '/leads.csv')
+WHERE lead_id NOT IN (SELECT m.lead_id FROM merged_leads AS m);
 
 CREATE OR REPLACE VIEW touchpoints AS
 SELECT * FROM read_lines(getvariable('raw_dir') || '/touchpoints.csv');

@@ -23,9 +23,15 @@ SELECT
 FROM read_parquet(getvariable('raw_dir') || '/leads.parquet')
 WHERE NOT not_yet(created_at);
 
+-- Old ids, for whoever still holds one: score logs, lists, outcomes that came otherwise.
+CREATE OR REPLACE VIEW merged_leads AS
+SELECT id AS lead_id, now AS merged_into, retired_at AS merged_at
+FROM read_parquet(getvariable('raw_dir') || '/retired_ids.parquet')
+WHERE entity = 'lead' AND now IN (SELECT l.lead_id FROM leads AS l);
+
 CREATE OR REPLACE VIEW touchpoints AS
 SELECT
-    id AS touchpoint_id,
+    id || '-' || lead_id AS touchpoint_id,
     lead_id,
     occurred_at,
     coalesce(recorded_at, occurred_at) AS recorded_at,
@@ -43,7 +49,12 @@ FROM read_parquet(getvariable('raw_dir') || '/stage_changes.parquet')
 WHERE NOT not_yet(occurred_at);
 
 CREATE OR REPLACE VIEW attribute_changes AS
-SELECT lead_id, account_id, attribute, value, occurred_at
+SELECT
+    lead_id,
+    account_id,
+    attribute,
+    if(attribute = 'account_id' AND value NOT IN (SELECT a.account_id FROM accounts AS a), NULL, value) AS value,
+    occurred_at
 FROM read_parquet(getvariable('raw_dir') || '/attribute_changes.parquet')
 WHERE NOT not_yet(occurred_at);
 

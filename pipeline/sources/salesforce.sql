@@ -8,8 +8,19 @@ SELECT exported_at, clock FROM read_parquet(getvariable('raw_dir') || '/export.p
 CREATE OR REPLACE VIEW attributes AS
 SELECT entity, attribute, type, known_at FROM read_parquet(getvariable('raw_dir') || '/attributes.parquet');
 
-CREATE OR REPLACE MACRO not_yet(moment) AS
-coalesce(try_cast(moment AS TIMESTAMPTZ) > (SELECT exported_at::TIMESTAMPTZ FROM export), false);
+-- A day without a time is its end: what happened on the day of the export was known at it.
+CREATE OR REPLACE MACRO not_yet(moment) AS (
+    SELECT
+        coalesce(
+            try_cast(moment AS TIMESTAMPTZ) > exported_at::TIMESTAMPTZ
+            AND NOT (
+                epoch_us(try_cast(moment AS TIMESTAMPTZ)) % 60000000 = 59999999
+                AND try_cast(moment AS TIMESTAMPTZ) <= exported_at::TIMESTAMPTZ + INTERVAL 1 DAY
+            ),
+            false
+        )
+    FROM export
+);
 
 CREATE OR REPLACE VIEW accounts AS
 SELECT DISTINCT account_id
@@ -20,6 +31,12 @@ CREATE OR REPLACE VIEW leads AS
 SELECT id AS lead_id, * EXCLUDE (id, contact_id, opportunity_id, crm_account_id)
 FROM read_parquet(getvariable('raw_dir') || '/leads.parquet')
 WHERE NOT not_yet(created_at);
+
+-- Old ids, for whoever still holds one: score logs, lists, outcomes that came otherwise.
+CREATE OR REPLACE VIEW merged_leads AS
+SELECT id AS lead_id, now AS merged_into, retired_at AS merged_at
+FROM read_parquet(getvariable('raw_dir') || '/retired_ids.parquet')
+WHERE entity = 'lead' AND now IN (SELECT l.lead_id FROM leads AS l);
 
 -- What happened to the contact that a lead was converted into happened to the lead.
 CREATE OR REPLACE VIEW contacts AS
@@ -46,16 +63,24 @@ WHERE
     (c.lead_id IS NOT NULL OR starts_with(t.lead_id, '00Q'))
     AND NOT not_yet(greatest(try_cast(t.occurred_at AS TIMESTAMPTZ), try_cast(t.recorded_at AS TIMESTAMPTZ)));
 
+-- What a lead went through before field history begins is not known: such leads are in or out as a whole, whatever became of them.
+-- Where they are in, the pull gave them their first status since their creation; else it gave them none.
+CREATE OR REPLACE VIEW before_history AS
+SELECT l.id AS lead_id
+FROM read_parquet(getvariable('raw_dir') || '/leads.parquet') AS l,
+    read_parquet(getvariable('raw_dir') || '/history_begins.parquet') AS h
+WHERE h.before = 'leave_out' AND (h.began_at IS NULL OR l.created_at::TIMESTAMPTZ < h.began_at::TIMESTAMPTZ);
+
 -- A converted lead is a customer once the opportunity of its conversion is won.
 CREATE OR REPLACE VIEW stage_changes AS
 SELECT lead_id, stage, occurred_at, reason, owner
 FROM read_parquet(getvariable('raw_dir') || '/stage_changes.parquet')
-WHERE NOT not_yet(occurred_at)
+WHERE NOT not_yet(occurred_at) AND lead_id NOT IN (SELECT b.lead_id FROM before_history AS b)
 UNION ALL
 SELECT l.id, 'customer', o.ordered_at, NULL, NULL
 FROM read_parquet(getvariable('raw_dir') || '/orders.parquet') AS o
 INNER JOIN read_parquet(getvariable('raw_dir') || '/leads.parquet') AS l ON l.opportunity_id = o.id
-WHERE NOT not_yet(o.ordered_at);
+WHERE NOT not_yet(o.ordered_at) AND l.id NOT IN (SELECT b.lead_id FROM before_history AS b);
 
 CREATE OR REPLACE VIEW attribute_changes AS
 SELECT lead_id, account_id, attribute, value, occurred_at

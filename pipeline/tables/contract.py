@@ -87,6 +87,8 @@ CANONICAL: dict[str, TableSchema] = {
     "leads": TableSchema(
         (LEAD, *_maybe(TEXT, "account_id"), Column("created_at", TIME)), ("lead_id",), open=True, compulsory=True
     ),
+    # Old ids of leads that were merged into others; the other tables may still name them.
+    "merged_leads": TableSchema((LEAD, Column("merged_into", TEXT), *_maybe(TIME, "merged_at")), ("lead_id",)),
     "touchpoints": TableSchema(
         (
             Column("touchpoint_id", TEXT, optional=True),

@@ -8,11 +8,12 @@ import pyarrow as pa
 from features.errors import DataError
 from pipeline.tables.contract import ATTRIBUTE_TYPES, CANONICAL, Column
 from pipeline.tables.duckdb import text_literal
+from pipeline.tables.merged_leads import MERGED_LEADS, TABLES_OF_LEADS
 
 __all__ = ["POSITION", "Typed", "quoted", "relations", "typed_columns"]
 
 # A row with one of these rounded speaks of somebody else; without another id it is only less well known.
-IDS_THAT_BIND = ("lead_id", "touchpoint_id")
+IDS_THAT_BIND = ("lead_id", "merged_into", "touchpoint_id")
 IDS = (*IDS_THAT_BIND, "account_id", "visitor_id")
 # What a source gives as a day is the last microsecond of it (`day` in macros.sql).
 END_OF_DAY = "epoch_us({moment}) % 60000000 = 59999999"
@@ -225,7 +226,11 @@ def relations(name: str, *, with_accounts: bool) -> list[tuple[str, str]]:
         The source has accounts, so that others can be unknown.
     """
     found: list[tuple[str, str]] = []
-    if name in ("touchpoints", "stage_changes", "handovers", "attribute_changes", "identities"):
+    if name == MERGED_LEADS:
+        leads = "(SELECT lead_id FROM checked_leads WHERE _reason IS NULL)"
+        found.append((f"c.merged_into NOT IN {leads}", "unknown lead"))
+        found.append((f"c.lead_id IN {leads}", "merged, and still a lead"))
+    if name in TABLES_OF_LEADS:
         unknown = "c.lead_id IS NOT NULL AND c.lead_id NOT IN (SELECT lead_id FROM checked_leads WHERE _reason IS NULL)"
         found.append((unknown, "unknown lead"))
     if name in ("touchpoints", "stage_changes", "attribute_changes"):

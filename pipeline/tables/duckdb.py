@@ -74,6 +74,13 @@ def install_helpers(connection: Connection) -> TextFiles:
         side_effects=False,  # so that it is worked out where a table function needs a constant
     )
     connection.create_function(
+        "file_or_header",
+        files.or_header,
+        ["VARCHAR", "VARCHAR"],
+        "VARCHAR",
+        side_effects=False,
+    )
+    connection.create_function(
         "sheet_file",
         Workbooks(Path(folder)).as_csv,
         ["VARCHAR", "VARCHAR"],

@@ -10,6 +10,7 @@ from pipeline.tables.contract_sql import Typed, quoted, relations, typed_columns
 from pipeline.tables.duckdb import Connection, SqlError, connect, explain, run_source, text_literal
 from pipeline.tables.identities import join_visits
 from pipeline.tables.ingest_counts import BadShares, Counts, check_counts, check_shares, with_reasons
+from pipeline.tables.merged_leads import MERGED_LEADS, TABLES_OF_LEADS, follow_merges, resolve_chains
 from pipeline.tables.parquet import check_file, write_table
 from pipeline.tables.unplaced_outcomes import (
     FILE,
@@ -30,6 +31,7 @@ ORDER = (
     "attributes",
     "accounts",
     "leads",
+    "merged_leads",
     "stage_changes",
     "identities",
     "touchpoints",
@@ -42,6 +44,7 @@ ENTITY_OF = {"leads": "lead", "accounts": "account"}
 SORTED_BY = {
     "touchpoints": "coalesce(l.account_id, c.lead_id), c.lead_id, occurred_at",
     "stage_changes": "lead_id, occurred_at, stage",
+    "merged_leads": "lead_id",
     "identities": "visitor_id, identified_at, lead_id",
     "handovers": "lead_id, queued_at",
     "attribute_changes": "lead_id, account_id, attribute, occurred_at",
@@ -167,6 +170,10 @@ def _ingest_table(
             "WHERE coalesce(touchpoint_id::VARCHAR, '') = '') made WHERE c._row = made._row"
         )
     loaded = {table for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    if name == MERGED_LEADS:
+        resolve_chains(connection)
+    if name in TABLES_OF_LEADS and f"checked_{MERGED_LEADS}" in loaded:
+        follow_merges(connection, name)
     if name == "touchpoints" and "checked_identities" in loaded:
         join_visits(connection)
     for condition, words in relations(name, with_accounts="checked_accounts" in loaded):
@@ -244,7 +251,7 @@ def _write(
     ).fetchall()
     (rows,) = connection.execute(f"SELECT count(*) FROM raw_{name}").fetchone() or (0,)
     connection.execute(f"DROP TABLE raw_{name}")
-    if name not in ("leads", "accounts", "stage_changes", "identities", "attributes", "export"):
+    if name not in ("leads", MERGED_LEADS, "accounts", "stage_changes", "identities", "attributes", "export"):
         connection.execute(f"DROP TABLE checked_{name}")
     kept = sum(count for reason, count in by_reason if reason is None)
     return rows, kept, {reason: count for reason, count in by_reason if reason is not None}

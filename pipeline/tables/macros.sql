@@ -44,23 +44,37 @@ strftime(local_time, '%Y-%m-%dT%H:%M:%S')
     abs(date_diff('minute', (local_time AT TIME ZONE zone) AT TIME ZONE 'UTC', local_time)) % 60
 );
 
+-- Whether a text says its offset from UTC: after a time of day, else the day of '2026-01-05' would pass for one.
+CREATE MACRO says_offset(text) AS regexp_matches(text, '\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s?(Z|z|[+-]\d{2}(:?\d{2})?)$');
+
+-- What was parsed as text with the zone's offset; `parsed` has a zone where one of the formats has %z. A text that says its own offset
+-- keeps its moment, in the hour that comes twice, too.
+CREATE MACRO in_zone(text, parsed, zone) AS
+CASE
+    WHEN says_offset(text) AND (parsed IS NULL OR typeof(parsed) = 'TIMESTAMP WITH TIME ZONE')
+        THEN if(
+            try_cast(text AS TIMESTAMPTZ) IS NOT NULL,
+            text,
+            coalesce(strftime(parsed::TIMESTAMP, '%Y-%m-%dT%H:%M:%S.%f+00:00'), text)
+        )
+    ELSE coalesce(with_offset(parsed::TIMESTAMP, zone), text)
+END;
+
 -- A local time in words of its own as a time with an offset; what does not fit stays as it is, for quarantine.
-CREATE MACRO moment(text, format, zone) AS coalesce(with_offset(try_strptime(text, format), zone), text);
+CREATE MACRO moment(text, format, zone) AS in_zone(text, try_strptime(text, format), zone);
 
 -- As `moment`; without a time of day it is the end of its day, the last microsecond. Ingest takes a day that the export lies in as
 -- known at the export. With one argument it is DuckDB's own `day`.
 CREATE MACRO day(date) AS date_part('day', date),
 (text, format, zone) AS
-coalesce(
-    with_offset(
-        try_strptime(text, format) + if(
-            try_strptime(text, format) = date_trunc('day', try_strptime(text, format)),
-            INTERVAL 1 DAY - INTERVAL 1 MICROSECOND,
-            INTERVAL 0 DAY
-        ),
-        zone
+in_zone(
+    text,
+    try_strptime(text, format) + if(
+        NOT says_offset(text) AND try_strptime(text, format)::TIMESTAMP = date_trunc('day', try_strptime(text, format)::TIMESTAMP),
+        INTERVAL 1 DAY - INTERVAL 1 MICROSECOND,
+        INTERVAL 0 DAY
     ),
-    text
+    zone
 );
 
 -- Text without blanks around it, no-break spaces included.

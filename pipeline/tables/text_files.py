@@ -77,6 +77,17 @@ class TextFiles:
                 raise
         return str(self._files[key].utf8)
 
+    def or_header(self, path: str, header: str) -> str:
+        """Give the path of a file that a source can do without; of one that is not there, a file with its header alone.
+
+        The SQL function `file_or_header`.
+        """
+        if Path(path).exists():
+            return path
+        stand_in = Path(tempfile.mkdtemp(dir=self._folder)) / Path(path).name
+        stand_in.write_text(header + "\n", encoding="utf-8")
+        return str(stand_in)
+
     def findings(self, message: str) -> list[str]:
         """Look into the files that an error of DuckDB names, or into all that were read where it names none.
 

@@ -1,11 +1,8 @@
 """What the service answers when it can't score: one shape for every error, of whatever origin."""
 
 import json
-from collections.abc import Sequence
 
-__all__ = ["RequestError", "error_body", "field_path"]
-
-LONGEST_FIELD = 200
+__all__ = ["RequestError", "error_body"]
 
 
 class RequestError(Exception):
@@ -44,24 +41,3 @@ def error_body(error: RequestError) -> bytes:
     """
     content = {"code": error.code, "message": error.message, "field": error.field, "hint": error.hint}
     return json.dumps({"error": content}).encode("ascii")
-
-
-def field_path(location: Sequence[str | int]) -> str | None:
-    """Write the path of a field, as in ``leads[0].touchpoints[3]``; None for the body itself.
-
-    Parameters
-    ----------
-    location : sequence of str or int
-        Names and positions, from the outside in.
-
-    Examples
-    --------
-    >>> field_path(("leads", 0, "touchpoints", 3, "occurred_at"))
-    'leads[0].touchpoints[3].occurred_at'
-    >>> field_path(()) is None
-    True
-    """
-    path = ""
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path[:LONGEST_FIELD] or None

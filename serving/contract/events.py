@@ -1,30 +1,25 @@
 """Schemas of the event routes and of their answers; the OpenAPI document is made from them."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from models.answers.requests.fields import Attributes, Loose, Moment, Most, Text
+from models.answers.requests.schemas import Order, StageChange, Strict, Touchpoint
 from serving.contract.limits import MAX_LEADS, MAX_ORDERS, MAX_REASONS, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
-from serving.contract.score import (
-    Attributes,
-    InputWarning,
-    Loose,
-    Model,
-    Moment,
-    Order,
-    ScoredLead,
-    StageChange,
-    Text,
-    Touchpoint,
-)
+from serving.contract.score import InputWarning, Model, ScoredLead
 
 __all__ = [
     "Accepted",
     "LeadScore",
+    "LeadStageChange",
+    "LeadTouchpoint",
     "LeadsBody",
+    "Outcome",
     "OutcomesBody",
     "ScoreQuery",
     "StageChangesBody",
+    "StoredLead",
     "TouchpointsBody",
     "Verdict",
 ]
@@ -32,49 +27,58 @@ __all__ = [
 Verdict = Literal["sal", "sales_qualified", "disqualified", "recycled", "customer"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+class _OfLead(Strict):
+    lead_id: Text = Field(description="Of a lead that is known, or of one yet to come.", examples=["L-1001"])
 
 
-class LeadTouchpoint(Touchpoint):
+class LeadTouchpoint(Touchpoint, _OfLead):
     """One interaction, and whose."""
 
-    lead_id: Text = Field(description="Of a lead that is known, or of one yet to come.", examples=["L-1001"])
     touchpoint_id: Loose | None = Field(
         None, description="Your id: the same one again is the same touchpoint. Without one, equal content is."
     )
     recorded_at: Moment | None = Field(None, description="When your systems first knew; missing: now.")
 
 
-class LeadStageChange(StageChange):
+class LeadStageChange(StageChange, _OfLead):
     """One transition in the CRM, and whose."""
 
-    lead_id: Text = Field(examples=["L-1001"])
     recorded_at: Moment | None = Field(None, description="When your systems first knew; missing: now.")
 
 
-class Outcome(_Strict):
+class Outcome(Strict):
     """Sales' verdict on a lead."""
 
     lead_id: Text = Field(examples=["L-1001"])
     outcome: Verdict
-    reason: Loose | None = Field(None, description="Why; disqualified and recycled need one.", examples=["no budget"])
-    occurred_at: Moment = Field(description="When sales decided.", examples=["2026-03-09T15:00:00+01:00"])
     outcome_id: Loose | None = Field(None, description="Your id: the same one again is the same verdict.")
+    occurred_at: Moment = Field(description="When sales decided.", examples=["2026-03-09T15:00:00+01:00"])
     recorded_at: Moment | None = Field(None, description="When your systems first knew; missing: now.")
+    reason: Loose | None = Field(None, description="Why; disqualified and recycled need one.", examples=["no budget"])
     owner: Loose | None = None
     team: Loose | None = None
 
+    def as_stage_change(self) -> StageChange:
+        """Give the stage change that the verdict is."""
+        return StageChange.model_construct(
+            stage=self.outcome,
+            occurred_at=self.occurred_at,
+            recorded_at=self.recorded_at,
+            reason=self.reason,
+            owner=self.owner,
+            team=self.team,
+        )
 
-class StoredAccount(_Strict):
+
+class StoredAccount(Strict):
     """The lead's account."""
 
     account_id: Text
     attributes: Attributes | None = None
-    orders: Annotated[list[Order], Field(max_length=MAX_ORDERS, fail_fast=True)] | None = None
+    orders: Annotated[list[Order], Most(MAX_ORDERS)] | None = None
 
 
-class StoredLead(_Strict):
+class StoredLead(Strict):
     """What the CRM says of a lead; what is left out stays as it is."""
 
     lead_id: Text = Field(examples=["L-1001"])
@@ -85,32 +89,28 @@ class StoredLead(_Strict):
     account: StoredAccount | None = None
 
 
-def _bulk(most: int) -> Any:
-    return Field(min_length=1, max_length=most, fail_fast=True)
-
-
-class TouchpointsBody(_Strict):
+class TouchpointsBody(Strict):
     """Touchpoints of one or many leads: all are accepted, or none."""
 
-    touchpoints: Annotated[list[LeadTouchpoint], _bulk(MAX_TOUCHPOINTS)]
+    touchpoints: list[LeadTouchpoint] = Field(min_length=1, max_length=MAX_TOUCHPOINTS, fail_fast=True)
 
 
-class StageChangesBody(_Strict):
+class StageChangesBody(Strict):
     """Stage changes of one or many leads: all are accepted, or none."""
 
-    stage_changes: Annotated[list[LeadStageChange], _bulk(MAX_STAGE_CHANGES)]
+    stage_changes: list[LeadStageChange] = Field(min_length=1, max_length=MAX_STAGE_CHANGES, fail_fast=True)
 
 
-class OutcomesBody(_Strict):
+class OutcomesBody(Strict):
     """Verdicts of sales: all are accepted, or none."""
 
-    outcomes: Annotated[list[Outcome], _bulk(MAX_STAGE_CHANGES)]
+    outcomes: list[Outcome] = Field(min_length=1, max_length=MAX_STAGE_CHANGES, fail_fast=True)
 
 
-class LeadsBody(_Strict):
+class LeadsBody(Strict):
     """Leads: all are accepted, or none."""
 
-    leads: Annotated[list[StoredLead], _bulk(MAX_LEADS)]
+    leads: list[StoredLead] = Field(min_length=1, max_length=MAX_LEADS, fail_fast=True)
 
 
 class Accepted(BaseModel):
@@ -125,7 +125,7 @@ class Accepted(BaseModel):
     )
 
 
-class ScoreQuery(_Strict):
+class ScoreQuery(Strict):
     """What may stand in the address that asks for a stored lead's score."""
 
     language: Literal["en", "de"] = Field("en", description="Of reasons and warnings.")

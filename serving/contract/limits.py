@@ -1,8 +1,7 @@
 """How much one request may hold. The OpenAPI document states the same numbers."""
 
 from features.timeline import DAY_US
-from models.answers.request_fields import MAX_TEXT
-from models.answers.requests import MAX_ATTRIBUTES, MAX_ORDERS, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
+from models.answers.limits import MAX_ATTRIBUTES, MAX_ORDERS, MAX_STAGE_CHANGES, MAX_TEXT, MAX_TOUCHPOINTS
 from models.answers.scoring import MAX_REASONS
 
 __all__ = [

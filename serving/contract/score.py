@@ -1,168 +1,19 @@
-"""Schemas of `POST /score`: the request and its answer; the OpenAPI document is made from them.
+"""Schemas of `POST /score`: the request around its leads, and the answer; the OpenAPI document is made from them."""
 
-Requests are checked strictly: an unknown field, text for a number, a time without a zone are errors that name the field.
-"""
+from typing import Any, Literal
 
-import datetime as dt
-import re
-from typing import Annotated, Any, Literal
+from pydantic import BaseModel, Field
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-)
-from pydantic_core import PydanticCustomError
-
-from features.journeys import MAX_VALUE
-from features.vocabulary import By, Stage
-from models.answers.decision import Advice
+from models.answers.advice import Advice
 from models.answers.population import Outside
-from serving.contract.limits import (
-    MAX_ATTRIBUTES,
-    MAX_LEADS,
-    MAX_ORDERS,
-    MAX_REASONS,
-    MAX_STAGE_CHANGES,
-    MAX_TEXT,
-    MAX_TOUCHPOINTS,
-)
+from models.answers.requests.schemas import Lead, Strict
+from serving.contract.limits import MAX_LEADS, MAX_REASONS
 
-__all__ = [
-    "ErrorAnswer",
-    "Lead",
-    "Options",
-    "ScoreAnswer",
-    "ScoreRequest",
-    "StageChange",
-    "Touchpoint",
-]
-
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)?\Z", re.ASCII)
+__all__ = ["ErrorAnswer", "InputWarning", "Model", "Options", "ScoreAnswer", "ScoreRequest", "ScoredLead"]
 
 
-def _moment(value: Any) -> Any:
-    """Let only ISO 8601 text through: a bare number could be seconds or milliseconds, so it is not guessed."""
-    if isinstance(value, dt.datetime) or (isinstance(value, str) and _MOMENT.match(value)):
-        return value
-    raise PydanticCustomError("moment", "expected an ISO 8601 time with an offset, such as '2026-01-05T10:00:00+01:00'")
-
-
-_YEARS = {"pattern": r"^(19[7-9]\d|2[01]\d\d|2200)-"}
-Moment = Annotated[AwareDatetime, BeforeValidator(_moment), Field(strict=False, json_schema_extra=_YEARS)]
-Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
-Loose = Annotated[str, Field(max_length=MAX_TEXT)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Value = Annotated[float, Field(allow_inf_nan=False, ge=-MAX_VALUE, le=MAX_VALUE)]
-Attributes = Annotated[dict[Text, Loose | bool | int | Finite | None], Field(max_length=MAX_ATTRIBUTES)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Touchpoint(_Strict):
-    """One interaction of a lead."""
-
-    touchpoint_id: Loose | None = Field(
-        None, description="Only breaks ties between touchpoints that are equal otherwise."
-    )
-    occurred_at: Moment = Field(description="When it happened, with an offset.", examples=["2026-03-02T09:12:00+01:00"])
-    recorded_at: Moment | None = Field(None, description="When your systems first knew; missing: when it happened.")
-    kind: Text = Field(description="Such as page_view, mail_click, webinar.", examples=["page_view"])
-    channel: Loose | None = Field(None, examples=["web"])
-    asset: Loose | None = Field(None, examples=["pricing"])
-    campaign: Loose | None = Field(None, examples=["spring"])
-    value: Value | None = Field(None, description="An amount or a length, in the unit of your export.")
-    by: Literal[By, ""] | None = Field(None, description="Who acted; missing or empty: the lead.")
-
-
-class StageChange(_Strict):
-    """One transition in the CRM."""
-
-    stage: Stage
-    occurred_at: Moment = Field(examples=["2026-03-02T10:00:00+01:00"])
-    recorded_at: Moment | None = None
-    reason: Loose | None = None
-    owner: Loose | None = None
-    team: Loose | None = None
-
-
-class AccountTouchpoint(Touchpoint):
-    """One interaction of somebody at the lead's account."""
-
-    lead_id: Loose | None = Field(None, description="Whose; the lead's own are left out. Missing: somebody's.")
-    role: Loose | None = Field(None, description="That person's role, one per lead_id.", examples=["purchasing"])
-
-
-class AccountStageChange(StageChange):
-    """One transition of another lead of the account."""
-
-    lead_id: Loose | None = Field(None, description="Whose; the lead's own are left out.")
-
-
-class Order(_Strict):
-    """One order of the account."""
-
-    ordered_at: Moment = Field(examples=["2025-11-12T00:00:00Z"])
-    amount: Value | None = Field(None, description="In the currency of your export.")
-    product: Loose | None = None
-
-
-# Lists stop at their first error: all errors of a body full of them would fill gigabytes
-def _most(count: int) -> Any:
-    return Field(max_length=count, fail_fast=True)
-
-
-Touchpoints = Annotated[list[Touchpoint], _most(MAX_TOUCHPOINTS)]
-StageChanges = Annotated[list[StageChange], _most(MAX_STAGE_CHANGES)]
-
-
-class Account(_Strict):
-    """The lead's account."""
-
-    account_id: Text
-    attributes: Attributes | None = None
-    touchpoints: Annotated[list[AccountTouchpoint], _most(MAX_TOUCHPOINTS)] | None = Field(
-        None, description="What other people of the account did."
-    )
-    stage_changes: Annotated[list[AccountStageChange], _most(MAX_STAGE_CHANGES)] | None = Field(
-        None, description="What became of them in the CRM."
-    )
-    orders: Annotated[list[Order], _most(MAX_ORDERS)] | None = Field(None, description="What the account bought.")
-
-
-class Lead(_Strict):
-    """One lead and its whole journey."""
-
-    lead_id: Text = Field(examples=["L-1001"])
-    snapshot_at: Moment | None = Field(
-        None, description="The moment to score at; nothing at or after it counts. Missing: now."
-    )
-    changed_since: Moment | None = Field(
-        None, description="An earlier moment: the answer says what changed since. Missing: it does not."
-    )
-    created_at: Moment | None = Field(None, description="When the lead was created in the CRM.")
-    attributes: Attributes | None = Field(None, description="The lead's own; the model's catalog says which it takes.")
-    account: Account | None = None
-    touchpoints: Touchpoints | None = None
-    stage_changes: StageChanges | None = None
-
-    @field_validator("changed_since")
-    @classmethod
-    def _earlier(cls, since: dt.datetime | None, info: ValidationInfo) -> dt.datetime | None:
-        at = info.data.get("snapshot_at")
-        if since is not None and at is not None and since >= at:
-            raise PydanticCustomError("not_before", "expected a moment before snapshot_at")
-        return since
-
-
-class Options(_Strict):
-    """A request without its leads' contents, which `models.answers.requests` checks while reading them."""
+class Options(Strict):
+    """A request without its leads' contents, each of which `models.answers.requests` checks and reads on its own."""
 
     leads: list[Any] = Field(min_length=1, max_length=MAX_LEADS)
     language: Literal["en", "de"] = Field("en", description="Of reasons and warnings.")

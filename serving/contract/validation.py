@@ -1,41 +1,18 @@
-"""What is wrong with a request, as one error with a code.
+"""Envelopes of requests: all of a body but the contents of its one list, which `models.answers.requests` checks."""
 
-Leads are checked by `models.answers.requests` while they are read, once and fast, with the same rules wherever
-requests come from. The
-schemas say the same again for the OpenAPI document, and give the code of an error; a test holds the two together.
-"""
-
-from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from features.errors import JourneyError
-from serving.contract.errors import RequestError, field_path
-from serving.contract.score import Options, ScoreRequest
+from models.answers.requests.problems import INVALID_VALUE, LONGEST_FIELD, code_of, field_path
+from serving.contract.errors import RequestError
+from serving.contract.score import Options
 
-__all__ = ["CODES", "OTHER", "explain", "read_envelope", "read_options"]
+__all__ = ["read_envelope", "read_options", "refused"]
 
 _Envelope = TypeVar("_Envelope", bound=BaseModel)
 
-CODES = {
-    "missing": "missing_field",
-    "extra_forbidden": "unknown_field",
-    "too_short": "empty",
-    "string_too_short": "empty",
-    "too_long": "too_many",
-    "string_too_long": "too_long",
-    "timezone_aware": "no_time_zone",
-    "moment": "invalid_time",
-    "not_before": "out_of_range",
-    "literal_error": "not_allowed",
-    "greater_than_equal": "out_of_range",
-    "less_than_equal": "out_of_range",
-    "finite_number": "out_of_range",
-    "string_unicode": "invalid_text",
-}
-OTHER = "invalid_value"
 _HINTS = {
     "missing_field": "Send this field.",
     "unknown_field": "Leave it out, or correct its name; /docs.json lists the fields.",
@@ -90,56 +67,19 @@ def read_envelope(value: Any, schema: type[_Envelope], name: str) -> _Envelope:
     try:
         return schema.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        field, code = field_path(first["loc"]), _code(first)
-        raise RequestError(422, code, f"{field}: {first['msg']}.", field=field, hint=_HINTS.get(code)) from None
+        first = error.errors(include_url=False)[0]
+        field, code, context = field_path(first["loc"]), code_of(first), first.get("ctx") or {}
+        if "problem" in context:  # of our own types, such as moments
+            message, hint = f"{field} {context['problem']}. {context['hint']}", context["hint"]
+        else:
+            message, hint = f"{field}: {first['msg']}.", _HINTS.get(code)
+        raise RequestError(422, code, message, field=field, hint=hint) from None
 
 
-def explain(value: Any, error: JourneyError, schema: type[BaseModel] = ScoreRequest) -> RequestError:
-    """Give an error found while reading leads its code.
-
-    Parameters
-    ----------
-    value : object
-        The whole parsed body.
-    error : JourneyError
-        With the path of its field from the body on.
-    schema : type of BaseModel
-        What the body should have been.
-
-    Returns
-    -------
-    RequestError
-        422; the code is `OTHER` where the schema finds nothing wrong with that field, such as an attribute of a type that
-        another model would take.
-    """
-    field = field_path((error.field,)) if error.field else None
-    code = next((code for path, code in _breaks(schema, value) if path == field), OTHER)
-    return RequestError(422, code, str(error), field=field, hint=error.hint or None)
-
-
-def _breaks(schema: type[BaseModel], value: Any) -> Iterator[tuple[str | None, str]]:
-    try:
-        schema.model_validate(value)
-    except ValidationError as error:
-        for details in error.errors(include_url=False, include_context=False, include_input=False):
-            location = details["loc"]
-            while len(location) > 1 and _is_branch(location):
-                location = location[:-1]
-            yield field_path(location), _code(details)
-
-
-def _code(details: ErrorDetails) -> str:
-    kind = str(details["type"])
-    return CODES.get(kind, "invalid_time" if kind.startswith("datetime") else "wrong_type")
-
-
-def _is_branch(location: tuple[int | str, ...]) -> bool:
-    """Tell whether the last part names a type tried for an attribute, or a key, and no field."""
-    last, before = location[-1], location[-2]
-    if last == "[key]" or (isinstance(last, str) and last.startswith(("constrained-", "function-"))):
-        return True
-    return last in ("bool", "int", "str", "float") and before != "attributes"
+def refused(error: JourneyError) -> RequestError:
+    """Give what is wrong with a lead or an event its answer: 422, with the field's path from the body on."""
+    field = error.field[:LONGEST_FIELD] or None
+    return RequestError(422, error.code or INVALID_VALUE, str(error), field=field, hint=error.hint or None)
 
 
 def _named(value: Any) -> str:

@@ -1,27 +1,21 @@
 """From the body of an event route to rows in the store: checked as strictly as a request to score, all written or none."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from features.catalog import Catalog
 from features.errors import JourneyError
 from features.timeline import from_micros
-from models.answers.request_fields import (
-    check_object,
-    fail,
-    optional_moment,
-    optional_text,
-    required_text,
-    shown,
-)
-from models.answers.requests import parse_attributes, parse_orders, parse_stage_changes, parse_touchpoints
+from models.answers.requests.problems import fail, read_all
+from models.answers.requests.records import order_records, stage_change_record, touchpoint_records
+from models.answers.requests.schemas import StageChange
 from serving.contract import events
 from serving.contract.errors import RequestError
 from serving.contract.limits import MAX_LEADS, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
 from serving.contract.strict_json import parse_json
-from serving.contract.validation import explain, read_envelope
+from serving.contract.validation import read_envelope, refused
 from serving.online.intake_clocks import clock_warnings
 from serving.online.intake_types import type_warnings
 from serving.store.connect import Store
@@ -31,11 +25,6 @@ from serving.store.writing_leads import put_leads
 
 __all__ = ["KINDS", "accept"]
 
-_LEAD = ("lead_id", "created_at", "occurred_at", "recorded_at", "attributes", "account")
-_ACCOUNT = ("account_id", "attributes", "orders")
-_OF_CHANGE = ("occurred_at", "recorded_at", "reason", "owner", "team")
-_OUTCOME = ("lead_id", "outcome", "outcome_id", *_OF_CHANGE)
-_VERDICTS = get_args(events.Verdict)
 _NEED_REASON = ("disqualified", "recycled")
 
 Rows = Sequence[Any]
@@ -73,9 +62,9 @@ def accept(store: Store, kind: str, body: bytes, now: int, catalog: Catalog | No
     value = parse_json(body)
     items = getattr(read_envelope(value, event_kind.envelope, kind), kind)
     try:
-        rows = event_kind.parse(items, kind)
+        rows = event_kind.parse(read_all(items, event_kind.item, kind), kind)
     except JourneyError as error:
-        raise explain(value, error, event_kind.schema) from None
+        raise refused(error) from None
     try:
         with store.write() as connection:
             now = after_last(now, last_write(connection, *_written(rows)))
@@ -101,114 +90,93 @@ def _written(rows: Rows) -> tuple[list[str], list[str]]:
     return sorted({row.lead_id for row in plain}), sorted(accounts)
 
 
-def _touchpoints(items: Rows, path: str) -> list[TouchpointRow]:
-    ids, rest = _whose(items, path)
-    return [TouchpointRow(*pair) for pair in zip(ids, parse_touchpoints(rest, path), strict=True)]
+def _touchpoints(items: Sequence[events.LeadTouchpoint], path: str) -> list[TouchpointRow]:
+    _refuse_nuls(items, path)
+    return [TouchpointRow(item.lead_id, one) for item, one in zip(items, touchpoint_records(items, path), strict=True)]
 
 
-def _stage_changes(items: Rows, path: str) -> list[ChangeRow]:
-    ids, rest = _whose(items, path)
-    parsed = zip(ids, parse_stage_changes(rest, path), strict=True)
-    return [ChangeRow(lead_id, change, *people) for lead_id, (change, people) in parsed]
+def _stage_changes(items: Sequence[events.LeadStageChange], path: str) -> list[ChangeRow]:
+    _refuse_nuls(items, path)
+    return [_change_row(item.lead_id, item) for item in items]
 
 
-def _whose(items: Rows, path: str) -> tuple[list[str], list[Any]]:
-    """Take the lead_id from each entry; what is no object is left for the entry's own check."""
-    ids, rest = [], []
+def _outcomes(items: Sequence[events.Outcome], path: str) -> list[OutcomeRow]:
+    _refuse_nuls(items, path)
     for position, item in enumerate(items):
-        where = f"{path}[{position}]"
-        if isinstance(item, dict):
-            _refuse_nul(item, where)
-            ids.append(required_text(item.get("lead_id"), f"{where}.lead_id"))
-            item = {name: value for name, value in item.items() if name != "lead_id"}
-        rest.append(item)
-    return ids, rest
+        if item.outcome in _NEED_REASON and not item.reason:
+            fail(f"{path}[{position}].reason", "is missing" if item.reason is None else "is empty", "Send text.")
+    return [OutcomeRow(item.outcome_id or None, _change_row(item.lead_id, item.as_stage_change())) for item in items]
 
 
-def _outcomes(items: Rows, path: str) -> list[OutcomeRow]:
-    ids, changes = [], []
-    for position, item in enumerate(items):
-        where = f"{path}[{position}]"
-        raw = check_object(item, where, _OUTCOME)
-        _refuse_nul(raw, where)
-        outcome = required_text(raw.get("outcome"), f"{where}.outcome")
-        if outcome not in _VERDICTS:
-            fail(f"{where}.outcome", f"is {shown(outcome)}", f"Send one of {', '.join(_VERDICTS)}.")
-        if outcome in _NEED_REASON:
-            required_text(raw.get("reason"), f"{where}.reason")
-        outcome_id = optional_text(raw.get("outcome_id"), f"{where}.outcome_id")
-        ids.append((required_text(raw.get("lead_id"), f"{where}.lead_id"), outcome_id))
-        changes.append({"stage": outcome, **{name: raw.get(name) for name in _OF_CHANGE}})
-    parsed = zip(ids, parse_stage_changes(changes, path), strict=True)
-    return [OutcomeRow(sent_id, ChangeRow(lead_id, change, *people)) for (lead_id, sent_id), (change, people) in parsed]
+def _change_row(lead_id: str, sent: StageChange) -> ChangeRow:
+    return ChangeRow(lead_id, stage_change_record(sent), sent.reason or None, sent.owner or None, sent.team or None)
 
 
-def _leads(items: Rows, path: str) -> list[LeadRow]:
+def _leads(items: Sequence[events.StoredLead], path: str) -> list[LeadRow]:
     rows = []
     for position, item in enumerate(items):
-        where = f"{path}[{position}]"
-        raw = check_object(item, where, _LEAD)
-        account: Mapping[str, Any] = {}
-        if raw.get("account") is not None:
-            account = check_object(raw["account"], f"{where}.account", _ACCOUNT)
-            required_text(account.get("account_id"), f"{where}.account.account_id")
-        inside = f"{where}.account"
-        _refuse_nul(raw, where)
-        _refuse_nul(account, inside)
-        orders = parse_orders(account.get("orders"), f"{inside}.orders")
-        for index, order in enumerate(orders):
-            _refuse_nul({"product": order.product}, f"{inside}.orders[{index}]")
+        where, account = f"{path}[{position}]", item.account
+        _refuse_nul(item, where)
+        _refuse_nul_names(item.attributes or {}, f"{where}.attributes")
+        if account is not None:
+            _refuse_nul(account, f"{where}.account")
+            _refuse_nul_names(account.attributes or {}, f"{where}.account.attributes")
+            _refuse_nuls(account.orders or (), f"{where}.account.orders")
         rows.append(
             LeadRow(
-                required_text(raw.get("lead_id"), f"{where}.lead_id"),
-                optional_moment(raw.get("created_at"), f"{where}.created_at"),
-                account.get("account_id"),
-                _attributes(raw, where),
-                _attributes(account, inside),
-                orders,
-                optional_moment(raw.get("occurred_at"), f"{where}.occurred_at"),
-                optional_moment(raw.get("recorded_at"), f"{where}.recorded_at"),
+                item.lead_id,
+                item.created_at,
+                None if account is None else account.account_id,
+                item.attributes or {},
+                (account and account.attributes) or {},
+                [] if account is None else order_records(account.orders or ()),
+                item.occurred_at,
+                item.recorded_at,
             )
         )
     return rows
 
 
-def _attributes(entity: Mapping[str, Any], path: str) -> Mapping[str, Any]:
-    attributes = parse_attributes(entity.get("attributes"), f"{path}.attributes")
-    _refuse_nul(
-        {name: name for name in attributes}, f"{path}.attributes"
-    )  # values are stored as JSON, which escapes it
-    return attributes
+def _refuse_nuls(items: Sequence[BaseModel], path: str) -> None:
+    for position, item in enumerate(items):
+        _refuse_nul(item, f"{path}[{position}]")
 
 
-def _refuse_nul(item: Mapping[str, Any], path: str) -> None:
+def _refuse_nul(item: BaseModel, path: str) -> None:
     """PostgreSQL's text can't hold the character 0; SQLite's can, and both shall take the same."""
-    for name, value in item.items():
+    for name, value in item:
         if isinstance(value, str) and "\0" in value:
+            fail(f"{path}.{name}", "holds the character NUL", "Leave it out.")
+
+
+def _refuse_nul_names(attributes: Mapping[str, Any], path: str) -> None:
+    # Values are stored as JSON, which escapes it
+    for name in attributes:
+        if "\0" in name:
             fail(f"{path}.{name}", "holds the character NUL", "Leave it out.")
 
 
 class Kind(NamedTuple):
     """How one kind of body is read and written."""
 
-    schema: type[BaseModel]
+    item: type[BaseModel]
     envelope: type[BaseModel]
-    parse: Callable[[Rows, str], Rows]
+    parse: Callable[[Sequence[Any], str], Rows]
     write: Callable[[Any, Any, int], int]
 
 
-def _kind(name: str, schema: type[BaseModel], most: int, parse: Any, write: Any) -> Kind:
+def _kind(name: str, item: type[BaseModel], most: int, parse: Any, write: Any) -> Kind:
     fields: dict[str, Any] = {name: (list[Any], Field(min_length=1, max_length=most))}
     outer = create_model(f"{name}_envelope", __config__=ConfigDict(extra="forbid", strict=True), **fields)
-    return Kind(schema, outer, parse, write)
+    return Kind(item, outer, parse, write)
 
 
 KINDS: Mapping[str, Kind] = {
-    "touchpoints": _kind("touchpoints", events.TouchpointsBody, MAX_TOUCHPOINTS, _touchpoints, add_touchpoints),
-    "leads": _kind("leads", events.LeadsBody, MAX_LEADS, _leads, put_leads),
+    "touchpoints": _kind("touchpoints", events.LeadTouchpoint, MAX_TOUCHPOINTS, _touchpoints, add_touchpoints),
+    "leads": _kind("leads", events.StoredLead, MAX_LEADS, _leads, put_leads),
     "stage_changes": _kind(
-        "stage_changes", events.StageChangesBody, MAX_STAGE_CHANGES, _stage_changes, add_stage_changes
+        "stage_changes", events.LeadStageChange, MAX_STAGE_CHANGES, _stage_changes, add_stage_changes
     ),
-    "outcomes": _kind("outcomes", events.OutcomesBody, MAX_STAGE_CHANGES, _outcomes, add_outcomes),
+    "outcomes": _kind("outcomes", events.Outcome, MAX_STAGE_CHANGES, _outcomes, add_outcomes),
 }
 """How each of `serving.contract.routes.EVENT_KINDS` is read and written."""

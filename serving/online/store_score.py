@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from features.errors import JourneyError
-from models.answers.request_fields import fail, optional_moment
 from models.answers.requests import LeadRequest
 from models.answers.scoring import score_requests
 from serving.contract.errors import RequestError
 from serving.contract.events import ScoreQuery
-from serving.contract.validation import explain, read_envelope
+from serving.contract.validation import read_envelope
 from serving.scoring.scorer import Scorer, score_entry, with_future_warning
 from serving.store.connect import Store
 from serving.store.reading import read_lead
@@ -93,12 +91,8 @@ def _read_query(query: Mapping[str, str]) -> tuple[str, int, int | None]:
     reasons = query.get("reasons", "")
     # int() would take "1_0" and other scripts' digits
     number = {"reasons": int(reasons)} if reasons.isascii() and reasons.isdecimal() and len(reasons) < 5 else {}
-    value = {**query, **number}
-    try:
-        if " " in query.get("snapshot_at", ""):
-            fail("snapshot_at", "holds a blank", "In an address, write the + of an offset as %2B, or send UTC with Z.")
-        at = optional_moment(query.get("snapshot_at"), "snapshot_at")
-    except JourneyError as error:
-        raise explain(value, error, ScoreQuery) from None
-    options = read_envelope(value, ScoreQuery, "language")
-    return options.language, options.reasons, at
+    if " " in query.get("snapshot_at", ""):
+        hint = "In an address, write the + of an offset as %2B, or send UTC with Z."
+        raise RequestError(422, "invalid_time", f"snapshot_at holds a blank. {hint}", "snapshot_at", hint)
+    options = read_envelope({**query, **number}, ScoreQuery, "language")
+    return options.language, options.reasons, options.snapshot_at

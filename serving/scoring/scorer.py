@@ -24,7 +24,7 @@ from serving.contract import examples
 from serving.contract.errors import RequestError
 from serving.contract.limits import CLOCK_TOLERANCE_US
 from serving.contract.strict_json import parse_json
-from serving.contract.validation import explain, read_options
+from serving.contract.validation import read_options, refused
 
 __all__ = ["Observe", "Scorer", "score_entry", "with_future_warning"]
 
@@ -138,7 +138,7 @@ class Scorer:
             )
             changed = changes(self.bundle, leads, n_reasons=options.reasons, language=options.language)
         except JourneyError as error:
-            raise explain(value, error) from None
+            raise refused(error) from None
         scores = [
             with_future_warning(score, lead.path + ".snapshot_at", now, options.language)
             for score, lead in zip(scores, leads, strict=True)

@@ -171,6 +171,7 @@ def test_hubspot(
 
 def fill_salesforce(fake: FakeSalesforce) -> None:
     """The same people; the companies are pairs of them."""
+    fake.tracked_since(1)
     ends = {"won": "Closed - Converted", "lost": "Closed - Not Converted", "open": "Open - Not Contacted"}
     for number in range(1, PEOPLE + 1):
         day = 100 + number / 10

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from serving.contract import validation
+from models.answers.requests import problems
 
 
 def _examples(root: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -49,11 +49,11 @@ def test_each_command_gives_what_the_page_shows(service: Any, root: Path, positi
 
 def test_the_page_lists_every_error_code(root: Path) -> None:
     page = (root / "docs" / "scoring-api.md").read_text(encoding="utf-8")
-    sources = [path.read_text(encoding="utf-8") for path in sorted((root / "serving").glob("*.py"))]
-    raised = set(re.findall(r'RequestError\(\s*\d+,\s*"([a-z_]+)"', "".join(sources))) - {
-        "disconnected"
-    }  # nobody reads it
-    known = raised | set(validation.CODES.values()) | {validation.OTHER}
-    assert len(known) > 10
+    folders = (root / "serving", root / "models" / "answers" / "requests")
+    sources = "".join(path.read_text(encoding="utf-8") for folder in folders for path in sorted(folder.rglob("*.py")))
+    raised = set(re.findall(r'(?:RequestError\(\s*\d+,|_refuse\()\s*"([a-z_]+)"', sources))
+    raised -= {"disconnected"}  # nobody reads it
+    known = raised | set(problems.CODES.values()) | {problems.INVALID_VALUE}
+    assert {"no_time_zone", "too_many", "unknown_lead", "store_busy"} <= known
     missing = sorted(code for code in known if f"`{code}`" not in page)
     assert missing == []

@@ -12,9 +12,8 @@ import pytest
 from features.attributes import AttributeSpec
 from features.catalog import Catalog, Learned, build_catalog
 from features.compute import compute_features
-from features.operations import GROUPS
+from features.operations import GROUPS, OPERATIONS
 from features.params import FeaturesParams, Label, SelectorParams
-from features.wording.counted import COUNTED
 from models.answers.requests import LeadRequest, build_inputs, parse_lead
 from models.bundle import Bundle
 from models.fitting.recipe import fit_product
@@ -104,7 +103,8 @@ def draw_values(big_catalog: Catalog) -> Callable[[np.random.Generator], np.ndar
     def draw(random: np.random.Generator) -> np.ndarray:
         values = np.zeros(len(big_catalog), dtype=np.float32)
         for column, feature in enumerate(big_catalog.features):
-            if feature.operation in ("count", *COUNTED) or feature.operation == "missing":
+            counts = OPERATIONS[feature.operation].change == "count" and feature.operation != "decayed_count"
+            if counts or feature.operation == "missing":
                 values[column] = random.choice([0, 1, 2, 5, 1234])
             elif feature.operation == "deepest_content" or feature.unit in ("category", "boolean"):
                 values[column] = random.integers(0, 2)

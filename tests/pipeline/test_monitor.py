@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from types import SimpleNamespace
@@ -229,6 +230,32 @@ def test_pseudonyms_find_their_outcomes_with_the_key_alone(
             monitored_rows(log, run / "data/canonical", export, bundle.metadata, None, key)
 
 
+def test_scores_of_an_id_that_was_merged_are_the_survivor_s(
+    run: Path, sections: Any, bundle: Bundle, tmp_path: Path
+) -> None:
+    table = read_table(run / "data/snapshots.parquet", "snapshots").to_pandas()
+    rows = replayed_snapshots(table, bundle.metadata, "real").iloc[:200]
+    model = model_of(run / "data/bundle", bundle, "lead-qualification")
+    canonical = shutil.copytree(run / "data/canonical", tmp_path / "canonical")
+    log_snapshots(bundle, canonical, rows, LogSettings(tmp_path / "log"), model, "batch", rows["snapshot_at"])
+    log = read_log(tmp_path / "log", model, len(bundle.catalog))
+    export = read_export(canonical)
+    expected = monitored_rows(log, canonical, export, bundle.metadata, None)
+    ids = sorted(set(log.rows["lead_id"]))
+    merged = pa.table(
+        {
+            "lead_id": [f"old-{lead_id}" for lead_id in ids],
+            "merged_into": ids,
+            "merged_at": pa.nulls(len(ids), pa.timestamp("us", "UTC")),
+        }
+    )
+    pq.write_table(merged, canonical / "merged_leads.parquet")
+    old = replace(log, rows=log.rows.assign(lead_id="old-" + log.rows["lead_id"]))
+    found = monitored_rows(old, canonical, export, bundle.metadata, None)
+    pd.testing.assert_frame_equal(found.rows, expected.rows)
+    assert found.left_out == expected.left_out
+
+
 def test_what_cannot_be_judged_is_counted_by_reason(run: Path, bundle: Bundle, tmp_path: Path) -> None:
     canonical = run / "data/canonical"
     export = read_export(canonical)
@@ -256,8 +283,6 @@ def test_what_cannot_be_judged_is_counted_by_reason(run: Path, bundle: Bundle, t
 
 
 def test_a_model_without_a_reference_is_refused(run: Path, sections: Any, bundle: Bundle, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     replace(bundle, reference=None).save(tmp_path / "bundle")
     with pytest.raises(BundleError, match=r"nothing to compare with \(reference\.json\)"):
         monitor.monitor(tmp_path / "bundle", run / "log", run / "data/canonical", tmp_path / "m.html", sections)

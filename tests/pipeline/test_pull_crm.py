@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import ParameterError
+from pipeline.crm.raw_files import LAYOUT
 from pipeline.pull_crm import since_moment
 from pipeline.tables.json_files import write_json
 
@@ -17,8 +18,15 @@ def test_a_moment_is_read_as_utc(tmp_path: Path) -> None:
 def test_last_is_the_begin_of_the_last_pull_less_the_overlap(tmp_path: Path) -> None:
     state = tmp_path / "hubspot.json"
     assert since_moment("last", state, 60) is None  # the first pull takes all
-    write_json(state, {"began_at": "2026-01-31T02:15:00+00:00"})
+    write_json(state, {"began_at": "2026-01-31T02:15:00+00:00", "layout": LAYOUT})
     assert since_moment("last", state, 60) == "2026-01-31T01:15:00+00:00"
+
+
+def test_files_of_an_earlier_version_can_t_be_brought_up_to_date(tmp_path: Path) -> None:
+    state = tmp_path / "hubspot.json"
+    write_json(state, {"began_at": "2026-01-31T02:15:00+00:00"})
+    with pytest.raises(ParameterError, match="without --since"):
+        since_moment("last", state, 60)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-01-31T00:00:00"])

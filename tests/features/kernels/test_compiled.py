@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import grimp
@@ -15,6 +16,8 @@ import pytest
 
 from features.kernels import cache, compiled
 from features.kernels.compiled import Kernel
+from features.operations import OPERATIONS
+from features.wording.phrases import Pair
 
 SOURCE = '''
 def total(values):
@@ -246,13 +249,24 @@ def test_the_key_tells_settings_apart_that_change_machine_code(monkeypatch: pyte
     assert cache.environment_key(b"") != former
 
 
+def test_the_key_knows_the_operations_codes_and_none_of_their_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    former = cache.environment_key(b"")
+    first = next(iter(OPERATIONS.values()))
+    monkeypatch.setitem(OPERATIONS, first.name, replace(first, meaning=Pair("other words", "andere Worte")))
+    assert cache.environment_key(b"") == former
+    monkeypatch.setitem(OPERATIONS, first.name, replace(first, kernel="gaps"))
+    assert cache.environment_key(b"") != former
+
+
 def test_the_key_covers_all_modules_that_kernels_are_made_of() -> None:
     graph = grimp.build_graph("features", "models")
     kernels = graph.find_modules_directly_imported_by
     modules = {module for module in graph.modules if module.startswith("features.kernels.")}
     covered = {f"features.{name.removesuffix('.py')}" for name in cache._SOURCES} | modules | {"features.kernels"}
     outside = {imported for module in modules for imported in kernels(module) if imported.startswith("features")}
-    assert outside <= covered
+    # of the operations, the key holds what kernels take from them
+    assert outside - covered == {"features.operations"}
+    assert kernels("features.kernels.sections") == {"features.operations"}
     # what they import in turn lends them no constants
     for name in cache._SOURCES:
         assert kernels(f"features.{name.removesuffix('.py')}") <= {"features.errors"}

@@ -10,16 +10,9 @@ from features.catalog import Catalog, build_catalog
 from features.errors import JourneyError
 from features.journeys import MAX_VALUE, Journeys
 from features.timeline import DAY_US, to_micros
-from models.answers.request_fields import MAX_TEXT, parse_moment
-from models.answers.requests import (
-    MAX_ATTRIBUTES,
-    MAX_STAGE_CHANGES,
-    MAX_TOUCHPOINTS,
-    attribute_error,
-    build_inputs,
-    parse_lead,
-    unread_attributes,
-)
+from models.answers.limits import MAX_ATTRIBUTES, MAX_STAGE_CHANGES, MAX_TEXT, MAX_TOUCHPOINTS
+from models.answers.requests import attribute_error, build_inputs, parse_lead, unread_attributes
+from models.answers.requests.fields import parse_moment
 
 AT = "2026-01-05T10:00:00Z"
 SEEN = {"kind": "page_view", "occurred_at": AT}
@@ -325,3 +318,29 @@ def test_colleagues_that_no_feature_looks_at_are_not_carried_along(small_catalog
     assert journeys.orders is not None
     assert len(journeys.orders.occurred_at) == 2
     assert snapshots.lead_index.tolist() == [0, 1]
+
+
+def test_an_unknown_field_is_told_before_the_one_that_it_was_meant_to_be() -> None:
+    for wrong in ({"Kind": "x", "occurred_at": "soon"}, {"k" * 100: "x"}):
+        with pytest.raises(JourneyError) as caught:
+            parse_lead(_lead(touchpoints=[wrong]))
+        name = next(iter(wrong))[:60]
+        assert (caught.value.field, caught.value.code) == (f"lead.touchpoints[0].{name}", "unknown_field")
+        assert caught.value.hint.startswith("Known are kind, occurred_at, recorded_at, channel")
+
+
+def test_a_list_is_counted_before_its_entries_are_looked_at() -> None:
+    for fields, path in (
+        (_lead(touchpoints=[None] * (MAX_TOUCHPOINTS + 1)), "lead.touchpoints"),
+        (_lead(attributes={f"a{i}": [] for i in range(MAX_ATTRIBUTES + 1)}), "lead.attributes"),
+    ):
+        with pytest.raises(JourneyError) as caught:
+            parse_lead(fields)
+        assert (caught.value.field, caught.value.code) == (path, "too_many")
+
+
+def test_values_of_attributes_stay_as_they_were_sent() -> None:
+    sent = {"whole": 1, "part": 1.0, "truth": True, "text": "1", "large": 10**40, "none": None, "empty": ""}
+    read = parse_lead(_lead(attributes=sent)).attributes
+    assert read == sent
+    assert {name: type(value) for name, value in read.items()} == {name: type(value) for name, value in sent.items()}

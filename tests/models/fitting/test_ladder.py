@@ -137,7 +137,8 @@ def test_models_add_up_with_their_weights() -> None:
     matrix, labels = drawn(300, 1.0)
     weights, groups = np.ones(300), np.arange(300).astype(str)
     segments = fit_segments(matrix, labels, weights, groups, NAMES, CATEGORICAL)
-    linear, variance = fit_linear(matrix, labels, weights, groups, NAMES, CATEGORICAL)
+    fit = fit_linear(matrix, labels, weights, groups, NAMES, CATEGORICAL)
+    linear, variance = fit.model, fit.variance()
     both = combined([(0.3, segments), (0.6, linear)], -0.1)
     expected = 0.3 * segments.predict_log_odds(matrix) + 0.6 * linear.predict_log_odds(matrix) - 0.1
     np.testing.assert_allclose(both.predict_log_odds(matrix), expected, atol=1e-12)
@@ -191,18 +192,17 @@ def test_segments_are_found_where_they_tell_something_and_shrunk() -> None:
 
 def test_rows_of_one_account_are_not_so_many_pieces_of_evidence() -> None:
     matrix, labels = drawn(120, 1.0)
-    once = fit_linear(matrix, labels, np.ones(120), np.arange(120), NAMES, CATEGORICAL)[0]
+    once = fit_linear(matrix, labels, np.ones(120), np.arange(120), NAMES, CATEGORICAL).model
     often = fit_linear(
         np.repeat(matrix, 8, 0), np.repeat(labels, 8), np.ones(960), np.repeat(np.arange(120), 8), NAMES, CATEGORICAL
-    )[0]
+    ).model
     np.testing.assert_allclose(often.predict_log_odds(matrix), once.predict_log_odds(matrix), atol=1e-5)
 
 
 def test_columns_without_content_leave_the_base_rate() -> None:
     labels = np.array([1.0] + [0.0] * 9)
-    model, variance = fit_linear(
-        np.full((10, 6), np.nan, np.float32), labels, np.ones(10), np.arange(10), NAMES, CATEGORICAL
-    )
+    fit = fit_linear(np.full((10, 6), np.nan, np.float32), labels, np.ones(10), np.arange(10), NAMES, CATEGORICAL)
+    model, variance = fit.model, fit.variance()
     np.testing.assert_allclose(expit(model.predict_log_odds(np.zeros((1, 6), np.float32))), 0.1)
     assert model.base == fit_base_rate(labels, np.ones(10), NAMES).base
     assert np.isfinite(variance).all()
@@ -246,7 +246,7 @@ def test_what_is_no_ladder_is_refused(few, spoil: Spoil) -> None:
 def stacked(small_bundle: Bundle, rows: tuple[np.ndarray, np.ndarray]) -> Bundle:
     matrix, labels = rows
     ones, groups, names = np.ones(len(labels)), np.arange(len(labels)).astype(str), small_bundle.catalog.names
-    additive = fit_linear(matrix, labels.astype(float), ones, groups, names, small_bundle.catalog.categorical)[0]
+    additive = fit_linear(matrix, labels.astype(float), ones, groups, names, small_bundle.catalog.categorical).model
     return replace(small_bundle, classifier=Stack(small_bundle.classifier.trees, 0.5, additive))
 
 

@@ -8,7 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.errors import CrmError, ParameterError
-from pipeline.crm.write import Ledger, Update
+from pipeline.crm.ledger import Ledger
+from pipeline.crm.raw_files import leads_retired
+from pipeline.crm.write import Update
 from pipeline.params import CrmAttribute
 from pipeline.pull_crm import pull_crm
 from pipeline.push_crm import push_crm
@@ -136,7 +138,8 @@ def test_increments_merge_by_id(hubspot: Any, tmp_path: Path) -> None:
     rows = pull_crm(hubspot.make(), tmp_path, iso(201), iso(198).replace("Z", "+00:00"))
     assert rows["leads"] == 121
     assert rows["stage_changes"] == 240 + 55 + 1
-    assert not [request for request in fake.requests if request[1] == "/crm/v3/objects/contacts"]
+    lists = [query for _, path, query, _ in fake.requests if path == "/crm/v3/objects/contacts"]
+    assert [query["archived"] for query in lists] == [["True"]]  # of the others only what changed
     assert [len(body["inputs"]) for *_, body in fake.of("/contacts/batch/read")] == [50, 6]
     assert next(row for row in table(tmp_path, "leads") if row["id"] == "121")["account_id"] == "7"
 
@@ -264,11 +267,13 @@ def test_push_writes_batches_only_of_what_changed(hubspot: Any, tmp_path: Path) 
             push_crm(adapter, wanted(range(1, 251)), ledger)
         assert adapter.create_fields(adapter.missing_fields()) == []
         assert set(FIELDS) <= fake.fields
-        assert push_crm(adapter, wanted(range(1, 251)), ledger) == (250, {})
+        outcome = push_crm(adapter, wanted(range(1, 251)), ledger)
+        assert (len(outcome.todo), outcome.refused) == (250, {})
         assert [len(body["inputs"]) for *_, body in fake.of("/batch/update")] == [100, 100, 50]
         assert fake.objects["contacts"]["7"]["properties"]["lead_probability"] == "0.5"
         fake.requests.clear()
-        assert push_crm(adapter, [*wanted(range(1, 250)), *wanted([250], 0.6)], ledger) == (1, {})
+        outcome = push_crm(adapter, [*wanted(range(1, 250)), *wanted([250], 0.6)], ledger)
+        assert ([update.lead_id for update in outcome.todo], outcome.refused) == (["250"], {})
         assert [len(body["inputs"]) for *_, body in fake.of("/batch/update")] == [1]
 
 
@@ -278,9 +283,9 @@ def test_refused_records_are_reported_and_sent_again(hubspot: Any, tmp_path: Pat
     fake.fields |= set(FIELDS)
     fake.refuse, fake.invalid = {"3": "RATE_LIMITS"}, {"5"}
     with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
-        sent, refused = push_crm(hubspot.make(), wanted([*range(1, 11), 99]), ledger)
-        assert sent == 11
-        assert {number: why.reason for number, why in refused.items()} == {
+        outcome = push_crm(hubspot.make(), wanted([*range(1, 11), 99]), ledger)
+        assert len(outcome.todo) == 11
+        assert {number: why.reason for number, why in outcome.refused.items()} == {
             "3": "RATE_LIMITS",
             "5": "VALIDATION_ERROR",
             "99": "OBJECT_NOT_FOUND",
@@ -289,8 +294,8 @@ def test_refused_records_are_reported_and_sent_again(hubspot: Any, tmp_path: Pat
         assert len(ledger.read()) == 8
         fake.refuse, fake.invalid = {}, set()
         fake.requests.clear()
-        sent, refused = push_crm(hubspot.make(), wanted([*range(1, 11), 99]), ledger)
-        assert (sent, list(refused)) == (3, ["99"])
+        outcome = push_crm(hubspot.make(), wanted([*range(1, 11), 99]), ledger)
+        assert (len(outcome.todo), list(outcome.refused)) == (3, ["99"])
 
 
 def test_a_push_cut_short_resumes(hubspot: Any, tmp_path: Path) -> None:
@@ -312,4 +317,109 @@ def test_a_push_cut_short_resumes(hubspot: Any, tmp_path: Path) -> None:
         with pytest.raises(CrmError, match="daily limit"):
             push_crm(adapter, wanted(range(1, 151)), ledger)
         assert len(ledger.read()) == 100
-        assert push_crm(hubspot.make(), wanted(range(1, 151)), ledger) == (50, {})
+        outcome = push_crm(hubspot.make(), wanted(range(1, 151)), ledger)
+        assert (len(outcome.todo), outcome.refused) == (50, {})
+
+
+def since(day: float) -> str:
+    return iso(day).replace("Z", "+00:00")
+
+
+def test_two_contacts_that_become_a_third_are_one_lead(hubspot: Any, tmp_path: Path) -> None:
+    fake = hubspot.fake
+    people(fake, 3)
+    for number in (1, 2, 3):
+        fake.add("calls", 100 + number, {"hs_timestamp": iso(6), "hs_createdate": iso(6)}, links={"contacts": [number]})
+    pull_crm(hubspot.make(), tmp_path, NOW, None)
+    fake.merge("contacts", 1, 2, into=50, day=201)  # the calls are linked to 50 now, and not modified
+    pull_crm(hubspot.make(), tmp_path, iso(202), since(200))
+    assert sorted(row["id"] for row in table(tmp_path, "leads")) == ["3", "50"]
+    assert Counter(row["lead_id"] for row in table(tmp_path, "touchpoints")) == {"50": 2, "3": 1}
+    assert {row["lead_id"] for name in ("stage_changes", "attribute_changes") for row in table(tmp_path, name)} == {
+        "3",
+        "50",
+    }
+    assert leads_retired(tmp_path) == {"1": "50", "2": "50"}
+    fake.merge("contacts", 50, 3, into=60, day=203)
+    pull_crm(hubspot.make(), tmp_path, iso(204), since(202))
+    assert [row["id"] for row in table(tmp_path, "leads")] == ["60"]
+    assert leads_retired(tmp_path) == dict.fromkeys(("1", "2", "3", "50"), "60")
+    assert pull_crm(hubspot.make(), tmp_path, iso(205), None)["leads"] == 1  # a full pull forgets no old id
+    assert leads_retired(tmp_path) == dict.fromkeys(("1", "2", "3", "50"), "60")
+
+
+def test_companies_merge_too(hubspot: Any, tmp_path: Path) -> None:
+    fake = hubspot.fake
+    for company in (8, 9):
+        fake.add("companies", company, {"createdate": iso(0)}, {"industry": [(0, f"I{company}")]})
+        fake.add(
+            "contacts", company, {"createdate": iso(1)}, {"lifecyclestage": [(1, "lead")]}, {"companies": [company]}
+        )
+    won = {"createdate": iso(8), "closedate": iso(40), "amount": "10", "hs_is_closed_won": "true"}
+    fake.add("deals", 6, won, links={"contacts": [8], "companies": [8]})
+    pull_crm(hubspot.make(), tmp_path, NOW, None)
+    fake.merge("companies", 8, 9, into=90, day=201)
+    pull_crm(hubspot.make(), tmp_path, iso(202), since(200))
+    assert [row["id"] for row in table(tmp_path, "accounts")] == ["90"]
+    assert {row["account_id"] for row in table(tmp_path, "leads")} == {"90"}
+    assert [row["account_id"] for row in table(tmp_path, "orders")] == ["90"]
+    links = [row for row in table(tmp_path, "attribute_changes") if row["attribute"] == "account_id"]
+    assert {row["value"] for row in links} == {"90"}
+
+
+def test_what_was_archived_is_gone_with_the_next_pull(hubspot: Any, tmp_path: Path) -> None:
+    fake = hubspot.fake
+    people(fake, 3)
+    fake.add("meetings", 7, {"hs_timestamp": iso(6), "hs_createdate": iso(6)}, links={"contacts": [1, 2]})
+    fake.add("notes", 8, {"hs_timestamp": iso(6), "hs_createdate": iso(6)}, links={"contacts": [1]})
+    pull_crm(hubspot.make(), tmp_path, NOW, None)
+    fake.archive("contacts", 2, 201)
+    fake.archive("notes", 8, 201)
+    pull_crm(hubspot.make(), tmp_path, iso(202), since(200))
+    assert sorted(row["id"] for row in table(tmp_path, "leads")) == ["1", "3"]
+    assert [(row["id"], row["lead_id"]) for row in table(tmp_path, "touchpoints")] == [("meetings-7", "1")]
+    assert leads_retired(tmp_path) == {"2": None}
+    fake.add("contacts", 2, {"createdate": iso(1)}, {"lifecyclestage": [(1, "lead")]}, modified=203)  # restored
+    del fake.archived["contacts"]["2"]
+    pull_crm(hubspot.make(), tmp_path, iso(204), since(202))
+    assert leads_retired(tmp_path) == {}
+
+
+def test_only_the_survivor_of_a_merge_is_pushed(hubspot: Any, tmp_path: Path) -> None:
+    fake = hubspot.fake
+    people(fake, 3)
+    fake.fields |= set(FIELDS)
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        push_crm(hubspot.make(), wanted([1, 2, 3], 0.1), ledger)
+        fake.merge("contacts", 1, 2, into=50, day=201)
+        stale = [*wanted([1], 0.11), *wanted([2], 0.22), *wanted([3], 0.33), *wanted([50], 0.55)]
+        for night in range(2):
+            outcome = push_crm(hubspot.make(), stale, ledger)
+            assert (outcome.retired, outcome.refused, outcome.edited) == ({"1": "50", "2": "50"}, {}, {}), night
+            assert fake.objects["contacts"]["50"]["properties"]["lead_probability"] == "0.55"
+
+
+def test_a_merge_that_happens_during_the_push_is_noticed(hubspot: Any, tmp_path: Path) -> None:
+    fake = hubspot.fake
+    people(fake, 3)
+    fake.fields |= set(FIELDS)
+    adapter = hubspot.make()
+    send, sent = adapter.send, []
+
+    def merge_first(batch: Any) -> Any:
+        if not sent:
+            fake.merge("contacts", 1, 2, into=3000, day=201)
+            fake.merge("contacts", 3000, 3, into=50, day=201)
+        sent.append([item.lead_id for item in batch])
+        return send(batch)
+
+    adapter.send = merge_first
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        outcome = push_crm(adapter, wanted([1], 0.11), ledger)
+        assert (outcome.retired, outcome.refused) == ({"1": "50"}, {})
+        assert (
+            ledger.read()["50"]["lead_probability"] == 0.11
+        )  # what 50 holds now, so that its own score is sent next time
+        outcome = push_crm(hubspot.make(), wanted([50], 0.55), ledger)
+        assert [update.lead_id for update in outcome.todo] == ["50"]
+        assert fake.objects["contacts"]["50"]["properties"]["lead_probability"] == "0.55"

@@ -8,8 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.errors import CrmError, ParameterError
+from pipeline.crm.ledger import Ledger
+from pipeline.crm.raw_files import leads_retired
 from pipeline.crm.salesforce import credentials
-from pipeline.crm.write import Ledger, Update
+from pipeline.crm.write import Update
 from pipeline.pull_crm import pull_crm
 from pipeline.push_crm import push_crm
 from tests.pipeline.crm.fake_hubspot import iso
@@ -25,6 +27,7 @@ def table(folder: Path, name: str) -> list[dict[str, Any]]:
 
 
 def people(fake: FakeSalesforce, n: int) -> None:
+    fake.tracked_since(0)
     for number in range(1, n + 1):
         fake.lead(number, 1, "Open - Not Contacted")
 
@@ -60,6 +63,7 @@ def test_without_a_key_there_is_no_account_and_the_company_is_not_asked_for(
 
 def test_history_becomes_stages_and_activities_touchpoints(salesforce: Any, tmp_path: Path) -> None:
     fake = salesforce.fake
+    fake.tracked_since(0)
     one = fake.lead(
         1,
         1,
@@ -115,7 +119,7 @@ def test_history_becomes_stages_and_activities_touchpoints(salesforce: Any, tmp_
     assert set(touchpoints) == {"call", "meeting", "trade_show"}
     assert touchpoints["call"]["by"] == "lead"
     assert touchpoints["meeting"]["recorded_at"] == touchpoints["meeting"]["occurred_at"]
-    assert touchpoints["trade_show"]["occurred_at"] == f"{at(4)[:10]}T23:59:59.000+00:00"
+    assert touchpoints["trade_show"]["occurred_at"] == f"{at(4)[:10]}T23:59:59.999999+00:00"
 
 
 def test_increments_bring_changed_leads_with_their_whole_history(salesforce: Any, tmp_path: Path) -> None:
@@ -202,13 +206,15 @@ def test_push_writes_what_changed_and_reports_what_was_refused(
     fake.fields |= dict.fromkeys(FIELDS, True)
     fake.refuse = {ids[0]: "UNABLE_TO_LOCK_ROW", ids[1]: "CANNOT_UPDATE_CONVERTED_LEAD"}
     with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
-        sent, refused = push_crm(adapter, todo, ledger)
-        assert (sent, {i: why.reason for i, why in refused.items()}) == (250, fake.refuse)
+        outcome = push_crm(adapter, todo, ledger)
+        assert len(outcome.todo) == 250
+        assert {i: why.reason for i, why in outcome.refused.items()} == fake.refuse
         assert [len(body["records"]) for *_, body in fake.of("composite")] == [200, 50, 1, 1]
         assert pauses == [1.0, 2.0]
         assert fake.objects["Lead"][7]["Lead_Probability__c"] == 0.5
         fake.refuse = {}
-        assert push_crm(adapter, todo, ledger) == (2, {})
+        outcome = push_crm(adapter, todo, ledger)
+        assert ([update.lead_id for update in outcome.todo], outcome.refused) == (ids[:2], {})
 
 
 def test_a_field_that_is_not_writable_is_missing(salesforce: Any) -> None:
@@ -223,3 +229,98 @@ def test_credentials_come_from_the_environment() -> None:
     assert credentials(jwt) == {"username": "u", "consumer_key": "k", "privatekey_file": "f"}
     with pytest.raises(ParameterError, match="SALESFORCE_CONSUMER_SECRET"):
         credentials({"SALESFORCE_USERNAME": "u"})
+
+
+def since(day: float) -> str:
+    return iso(day).replace("Z", "+00:00")
+
+
+def task(fake: FakeSalesforce, number: int, who: str, day: float = 6.0, **more: Any) -> str:
+    times = {"CompletedDateTime": at(day), "CreatedDate": at(day), "SystemModstamp": at(day)}
+    return fake.add("Task", number, "00T", WhoId=who, TaskSubtype="Call", CallType=None, IsClosed=True, **times, **more)
+
+
+def test_merged_and_deleted_leads_leave_with_the_next_pull(salesforce: Any, tmp_path: Path) -> None:
+    fake = salesforce.fake
+    people(fake, 4)
+    one, two, three, four = (lead["Id"] for lead in fake.objects["Lead"])
+    for number, who in enumerate((one, two, three, four)):
+        task(fake, number, who)
+    fake.changed(one, 8, "Status", "Open - Not Contacted", "Working - Contacted")
+    pull_crm(salesforce.make(), tmp_path, NOW, None)
+    fake.delete("Lead", one, 201, into=two)
+    fake.delete("Lead", three, 201)
+    fake.delete("Task", fake.objects["Task"][3]["Id"], 201)
+    pull_crm(salesforce.make(), tmp_path, iso(202), since(200))
+    assert sorted(row["id"] for row in table(tmp_path, "leads")) == [two, four]
+    assert Counter(row["lead_id"] for row in table(tmp_path, "touchpoints")) == {two: 2}
+    assert leads_retired(tmp_path) == {one: two, three: None}
+    assert stages(tmp_path, two) == [(at(1)[:10], "mql")]  # the losing lead's own history is not the winner's
+    fake.empty_recycle_bin()
+    pull_crm(salesforce.make(), tmp_path, iso(230), None)
+    assert leads_retired(tmp_path) == {one: two, three: None}
+
+
+def test_merged_contacts_and_accounts_are_followed(salesforce: Any, tmp_path: Path) -> None:
+    fake = salesforce.fake
+    fake.tracked_since(0)
+    contacts = [fake.add("Contact", n, "003", SystemModstamp=at(9)) for n in (1, 2)]
+    accounts = [fake.add("Account", n, "001", SystemModstamp=at(9)) for n in (1, 2)]
+    lead = fake.lead(
+        1, 1, "Closed - Converted", IsConverted=True, ConvertedDate=at(9)[:10],
+        ConvertedContactId=contacts[0], ConvertedAccountId=accounts[0],
+    )  # fmt: skip
+    task(fake, 1, contacts[0], 12)
+    fake.add(
+        "Opportunity",
+        1,
+        "006",
+        AccountId=accounts[0],
+        IsWon=True,
+        CloseDate=at(30)[:10],
+        Amount=5.0,
+        SystemModstamp=at(30),
+    )
+    pull_crm(salesforce.make(), tmp_path, NOW, None)
+    fake.delete("Contact", contacts[0], 201, into=contacts[1])
+    fake.delete("Account", accounts[0], 201, into=accounts[1])
+    pull_crm(salesforce.make(), tmp_path, iso(202), since(200))
+    (row,) = table(tmp_path, "leads")
+    assert (row["id"], row["contact_id"], row["crm_account_id"]) == (lead, contacts[1], accounts[1])
+    assert [row["lead_id"] for row in table(tmp_path, "touchpoints")] == [contacts[1]]
+    assert [row["account_id"] for row in table(tmp_path, "orders")] == [accounts[1]]
+
+
+def test_without_the_right_to_see_contacts_their_merges_are_named_as_missing(salesforce: Any, tmp_path: Path) -> None:
+    people(salesforce.fake, 1)
+    salesforce.fake.hidden = {"Contact"}
+    adapter = salesforce.make()
+    assert pull_crm(adapter, tmp_path, NOW, None)["leads"] == 1
+    assert [note for note in adapter.notes if note.startswith("merged and deleted records of Contact are not known")]
+
+
+def test_archived_tasks_come_too(salesforce: Any, tmp_path: Path) -> None:
+    people(salesforce.fake, 1)
+    task(salesforce.fake, 1, salesforce.fake.objects["Lead"][0]["Id"], IsArchived=True)
+    assert pull_crm(salesforce.make(), tmp_path, NOW, None)["touchpoints"] == 1
+
+
+def test_leads_that_are_no_more_are_not_pushed(salesforce: Any, tmp_path: Path) -> None:
+    fake = salesforce.fake
+    people(fake, 3)
+    fake.fields |= dict.fromkeys(FIELDS, True)
+    one, two, three = (lead["Id"] for lead in fake.objects["Lead"])
+    todo = [Update(i, dict(zip(FIELDS, (0.5, "A", "A", None), strict=True))) for i in (one, two, three)]
+    fake.delete("Lead", one, 201, into=two)
+    fake.delete("Lead", three, 201)
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        outcome = push_crm(salesforce.make(), todo, ledger)
+    assert (outcome.retired, outcome.refused) == ({one: two, three: None}, {})
+    assert [update.lead_id for update in outcome.todo] == [two]
+
+
+def test_a_field_that_is_not_there_is_named(salesforce: Any, tmp_path: Path) -> None:
+    people(salesforce.fake, 1)
+    salesforce.fake.unknown = {"Industry"}
+    with pytest.raises(CrmError, match="Lead has no field Industry that this user may see"):
+        pull_crm(salesforce.make(), tmp_path, NOW, None)

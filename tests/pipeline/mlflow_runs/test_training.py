@@ -25,14 +25,15 @@ def test_a_run_carries_parameters_metrics_figures_reports_and_origin(
     bundle.save(workspace / "data" / "bundle")
     report = workspace / "model_card.html"
     report.write_text("<p>card</p>")
+    picture = workspace / "roc.png"
+    picture.write_bytes(b"a picture")
     (workspace / "dvc.lock").write_text(
         "stages:\n  ingest:\n    deps:\n    - {path: data/raw, md5: 0a.dir}\n    - {path: pipeline/ingest.py, md5: 0b}\n"
         "    outs:\n    - {path: data/canonical, md5: 0c.dir}\n    - {path: metrics/ingest.json, md5: 0d}\n"
     )
     params = {"train": {"learning_rate": 0.03}, "wide": {f"p{i}": i for i in range(150)}}
-    record = track(
-        workspace, "leads", workspace / "data" / "bundle", evaluated["result"], evaluated["plots"], params, [report]
-    )
+    result, plots = evaluated["result"], evaluated["plots"]
+    record = track(workspace, "leads", workspace / "data" / "bundle", result, plots, params, [report], [picture])
 
     mlflow, _ = open_store(workspace, "leads")
     client = mlflow.MlflowClient()
@@ -43,6 +44,8 @@ def test_a_run_carries_parameters_metrics_figures_reports_and_origin(
     assert run.data.params["train.learning_rate"] == "0.03"
     assert run.data.params["wide.p149"] == "149"
     assert run.data.metrics["auc"] == auc["value"]
+    of_model = client.get_logged_model(record["model_uri"].rpartition("/")[2]).metrics
+    assert {metric.key: metric.value for metric in of_model} == run.data.metrics
     assert run.data.metrics["intervals/auc_low"] == auc["low"]
     assert run.data.metrics["points/intervals/auc_high"] == evaluated["result"]["baselines"]["points"]["auc"]["high"]
     assert "points/log_loss" not in run.data.metrics
@@ -56,7 +59,8 @@ def test_a_run_carries_parameters_metrics_figures_reports_and_origin(
     assert run.data.tags["bundle_sha256"] == bundle_hash(workspace / "data" / "bundle") == record["bundle_sha256"]
     assert "| product |" in run.data.tags["mlflow.note.content"]
     assert {item.path for item in client.list_artifacts(record["run_id"], "plots")} == {
-        f"plots/{name}.{ending}" for name in evaluated["plots"] for ending in ("json", "png")
+        "plots/roc.png",
+        *(f"plots/{name}.json" for name in evaluated["plots"]),
     }
     assert [item.path for item in client.list_artifacts(record["run_id"], "reports")] == ["reports/model_card.html"]
     assert str(workspace / "mlartifacts") in run.info.artifact_uri
@@ -94,7 +98,7 @@ def test_segments_are_runs_below_the_training_and_the_datasets_hold_no_row(
     assert "channel not known (+9.8 points)" in description
     assert run.data.tags["verdict"] == "useful"
     assert run.data.tags["segments_out_of_calibration"] == "1 of 2"
-    assert "plots/by_month.png" not in {item.path for item in client.list_artifacts(record["run_id"], "plots")}
+    assert "plots/by_month.json" not in {item.path for item in client.list_artifacts(record["run_id"], "plots")}
 
     inputs = {item.tags[0].value: item.dataset for item in run.inputs.dataset_inputs}
     assert set(inputs) == {"training", "calibration", "test"}
@@ -157,6 +161,12 @@ def test_the_logged_model_scores_as_the_product_does_and_holds_no_pickle(
     assert len(set(probabilities.tolist())) > 1
     assert answer["probability"].to_numpy(np.float32).tobytes() == probabilities.tobytes()
     assert set(model.metadata.signature.inputs.input_names()) >= {"lead_id", "snapshot_at", "touchpoints"}
+    kinds = dict(
+        zip(model.metadata.signature.outputs.input_names(), model.metadata.signature.outputs.input_types(), strict=True)
+    )
+    assert {name: kind.name for name, kind in kinds.items()} == {
+        name: "double" if values.dtype == np.float64 else "string" for name, values in answer.items()
+    }
     least = model.predict(example[["lead_id", "snapshot_at"]])
     assert least["lead_id"].tolist() == example["lead_id"].tolist()
     german = model.predict(example, params={"language": "de", "reasons": 1})

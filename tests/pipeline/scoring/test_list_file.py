@@ -54,6 +54,22 @@ def test_a_row_says_who_how_likely_and_what_to_do(canonical: Path) -> None:
     assert list_of(scores(), canonical, "en", note="unpromoted")["Note"].iloc[0].startswith("refused by the gate")
 
 
+def test_a_merged_lead_is_compared_with_what_the_last_list_said_of_its_old_ids(canonical: Path) -> None:
+    merged = {"lead_id": ["old-0", "old-0b", "old-1"], "merged_into": ["L0", "L0", "L1"]}
+    pq.write_table(
+        pa.table({**merged, "merged_at": pa.nulls(3, pa.timestamp("us", "UTC"))}), canonical / "merged_leads.parquet"
+    )
+    former = pd.DataFrame(
+        {
+            "lead_id": ["old-0", "old-0b", "old-1", "L1"],
+            "probability": [0.2, 0.1, 0.9, 0.05],
+            "tier": ["B", "C", "A", "B"],
+        }
+    )
+    rows = list_of(scores(), canonical, "en", former=former).set_index("Lead")["Since the last list"]
+    assert rows[["L0", "L1", "L2"]].tolist() == ["7 points less", "8 points more", "new"]
+
+
 def test_no_cell_of_a_csv_is_a_formula(canonical: Path, tmp_path: Path) -> None:
     write_list(list_of(scores(), canonical, "de"), tmp_path / "l.csv", "csv-de")
     content = (tmp_path / "l.csv").read_bytes()

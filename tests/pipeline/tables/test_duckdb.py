@@ -178,6 +178,27 @@ def test_a_day_without_a_time_is_its_end(tmp_path: Path, text: str, end: str) ->
 
 
 @pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+02:00"),  # the hour that comes twice
+        ("2026-10-25T02:30:00+01:00", "2026-10-25T02:30:00+01:00"),
+        ("25.10.2026 02:30 +0100", "2026-10-25T01:30:00.000000+00:00"),
+        ("2026-03-29", "2026-03-29T23:59:59.999999+02:00"),
+    ],
+)
+def test_a_text_with_its_own_offset_keeps_its_moment_beside_others_without(
+    tmp_path: Path, text: str, moment: str
+) -> None:
+    formats = "['%Y-%m-%dT%H:%M:%S%z', '%d.%m.%Y %H:%M %z', '%Y-%m-%d']"
+    assert read(tmp_path, f"SELECT day(t, {formats}, 'Europe/Berlin') {of_column(text)}") == [(moment,)]
+
+
+def test_a_file_that_a_source_can_do_without_has_its_header(tmp_path: Path) -> None:
+    rows = "SELECT count(*), count(lead_id) FROM read_lines(file_or_header(getvariable('raw_dir') || '/none.csv', 'lead_id,x'))"
+    assert read(tmp_path, rows) == [(0, 0)]
+
+
+@pytest.mark.parametrize(
     ("text", "style", "number"),
     [
         ("1.234,50 €", "de", "1234.50"),

@@ -12,7 +12,7 @@ from models.answers.requests import parse_lead
 from serving.contract import examples, limits
 from serving.contract.errors import RequestError
 from serving.contract.score import ErrorAnswer, ScoreAnswer, ScoreRequest
-from serving.contract.validation import explain, read_options
+from serving.contract.validation import read_options, refused
 
 AT = "2026-01-05T10:00:00Z"
 
@@ -24,7 +24,7 @@ def read(value: Any) -> None:
         for position, lead in enumerate(options.leads):
             parse_lead(lead, f"leads[{position}]", 0)
     except JourneyError as error:
-        raise explain(value, error) from error
+        raise refused(error) from error
 
 
 def _lead(**fields: Any) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def test_each_break_names_its_field(value: Any, code: str, field: str | None) ->
         read(value)
     assert (caught.value.status, caught.value.code, caught.value.field) == (422, code, field)
     assert len(caught.value.message) < 500
-    assert not _fits(value)
+    assert not _fits(value) or field == "leads[0].changed_since"  # two fields together, which is no schema's
 
 
 def _accepted(value: Any) -> bool:

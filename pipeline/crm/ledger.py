@@ -1,0 +1,41 @@
+"""What the CRM acknowledged, per record, in a SQLite file; a rerun goes on from there."""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+__all__ = ["Ledger", "Value"]
+
+Value: TypeAlias = float | str | None
+
+
+class Ledger:
+    """The fields that were written last."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        connection.execute("CREATE TABLE IF NOT EXISTS acknowledged (lead_id TEXT PRIMARY KEY, fields TEXT NOT NULL)")
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, path: Path) -> Iterator["Ledger"]:
+        """Open or begin the ledger."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            yield cls(connection)
+
+    def read(self) -> dict[str, dict[str, Value]]:
+        """Give the acknowledged values by lead_id."""
+        rows = self._connection.execute("SELECT lead_id, fields FROM acknowledged").fetchall()
+        return {lead_id: json.loads(values) for lead_id, values in rows}
+
+    def write(self, records: Iterable[tuple[str, Mapping[str, Value]]]) -> None:
+        """Note acknowledged values by lead_id, all or none."""
+        with self._connection:
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO acknowledged VALUES (?, ?)",
+                [(lead_id, json.dumps(dict(values))) for lead_id, values in records],
+            )
