@@ -23,7 +23,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONUTF8 := 1
 
-.PHONY: help init demo test soak spark-test check format serve ui words catalog score monitor retrain bento bench bench-peers bench-models bench-serving lock env env-all $(GROUPS:%=env-%) java postgresql system clean
+.PHONY: help init demo test soak spark-test check format serve ui words catalog score monitor retrain bento bench bench-peers bench-models bench-serving bench-timing lock env env-all $(GROUPS:%=env-%) java postgresql system clean
 
 # A target's group stands before its words; `help` prints the groups in this order.
 help: ## develop: list the commands
@@ -89,6 +89,9 @@ bench-peers: env $(PEERS) ## develop: the engine against pandas, Polars, DuckDB 
 
 bench-models: env .venv-bench/automl/.installed ## develop: the product against its contenders on every set; minutes per set, see --help
 	@python -m bench.models
+
+bench-timing: env ## when to hand over, replayed on simulated companies; QUICK=1 is a first look
+	@python -m bench.timing $(if $(QUICK),--quick)
 
 bench-serving: env ## develop: the service under load against an empty one and mlflow models serve; needs wrk and a champion
 	@command -v wrk >/dev/null || $(MAKE) --no-print-directory system

@@ -54,8 +54,8 @@ ANSWER: dict[str, Any] = {
                 "until": "2026-03-09",
                 "if_now": {"probability": 0.125, "interval": [0.09375, 0.15625]},
                 "if_waiting": {"days": 7, "probability": 0.15625, "interval": [0.125, 0.1875]},
-                "text": "Marketing speaks next: wait until Mar 9, 2026; a first call is likelier to succeed then (15.6% instead "
-                "of 12.5%).",
+                "text": "Marketing speaks next: wait until Mar 9, 2026; a first call is likelier to succeed then (15.6% "
+                "instead of 12.5%).",
             },
         }
     ],

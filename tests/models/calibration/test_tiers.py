@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import DataError
-from models.answers.decision import Decision, decide
 from models.calibration.tiers import fit_cutoffs, tier
 from models.params import TiersParams
 
@@ -52,8 +51,3 @@ def test_no_rows_message() -> None:
         fit_cutoffs(np.array([]), np.array([]), PARAMS)
     with pytest.raises(DataError, match=r"2 calibration rows, 1 of them without a probability"):
         fit_cutoffs(np.array([0.1, np.nan]), np.ones(2), PARAMS)
-
-
-def test_decision() -> None:
-    assert decide(0.2, "C", 0.3) == Decision("C", False)
-    assert decide(0.2, "C", None) == Decision("C", None)
