@@ -23,6 +23,7 @@ from models.params import (
     ServingParams,
     SplitSection,
     TiersParams,
+    TimingParams,
     TrainParams,
     TuningParams,
 )
@@ -252,6 +253,7 @@ class Params(Frozen):
     calibration: CalibrationParams
     tiers: TiersParams
     capacity: CapacityParams
+    timing: TimingParams
     evaluate: EvaluateParams
     segments: SegmentsParams
     monitor: MonitorParams

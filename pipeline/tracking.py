@@ -31,6 +31,7 @@ SECTIONS = (
     "snapshots",
     "split",
     "tiers",
+    "timing",
     "train",
 )
 NOT_LOGGED = ("paths", "publish", "segments")  # they decide nothing about a model

@@ -50,6 +50,9 @@ _MESSAGES = {
     "wide_interval": n_("There is little data on such leads: the probability lies anywhere within {value}."),
     "outside_population": n_("The model learned from other leads, so the probability may be off: {value}."),
     "no_touchpoints": n_("No touchpoint of the {value} days before snapshot_at is known, and the model looks at them."),
+    "old_slot_price": n_(
+        "No score run over the whole queue is recent, so the price of a slot is that of training, of {value}."
+    ),
     "warnings_cut": n_("There are more warnings of this kind, which are left out: {value}."),
 }
 
@@ -70,7 +73,7 @@ class InputWarning:
         ``unknown_kind``, ``unknown_channel``, ``unknown_category``, ``unknown_attribute``, ``attribute_type``,
         ``values_too_large``, ``touchpoints_cut``, ``touchpoints_after_snapshot``, ``snapshot_in_future``,
         ``duplicates_ignored``, ``account_touchpoints_unused``, ``orders_unused``, ``wide_interval``, ``outside_population``,
-        ``no_touchpoints`` or ``warnings_cut``.
+        ``no_touchpoints``, ``old_slot_price`` or ``warnings_cut``.
     message : str
         A sentence in the language asked for.
     field : str

@@ -54,6 +54,7 @@ def list_of(
             _text(score.not_scored),
             None if pd.isna(score.within_capacity) else bool(score.within_capacity),
             _text(score.reasons).split("; "),
+            _text(score.advice_text),
             _text(person.kind),
             _text(person.day),
             "" if former is None else _change(score, before, words),

@@ -64,6 +64,7 @@ def _listed(lead: OpenLead, language: str, zone: ZoneInfo) -> ListedLead:
         lead.not_scored or "",
         lead.within_capacity,
         [reason["text"] for reason in lead.details["reasons"][language]],
+        lead.details.get("advice", {}).get(language, ""),
         lead.last_touchpoint or "",
         "" if touched is None else from_micros(touched).astimezone(zone).date().isoformat(),
         change_words(now, before, WORDS[language], tiers=False),

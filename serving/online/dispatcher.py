@@ -15,10 +15,11 @@ from typing import Any
 
 from features.errors import LeadQualificationError
 from features.timeline import DAY_US, from_micros
+from models.answers.decision import decision_of, gist
 from models.answers.lead_list import ListEntry
 from models.answers.requests import LeadRequest
 from serving.online.open_leads import CHANGED_US, entries_of, update_list
-from serving.online.store_score import decision_of, entry_of
+from serving.online.store_score import entry_of
 from serving.online.webhooks import Sender, WebhookSettings, retry_wait
 from serving.scoring import metrics
 from serving.scoring.scorer import Scorer
@@ -189,7 +190,13 @@ class Dispatcher:
                 apply_decision(connection, item, previous, now, _event(item, previous, entry, scorer, now))
                 if previous is None or previous.decided_at <= item.decided_at:
                     kept.append(item.lead_id)
-            update_list(connection, scorer.bundle, leads, [item for item in entries if item.score.lead_id in {*kept}])
+            update_list(
+                connection,
+                scorer.bundle,
+                leads,
+                [item for item in entries if item.score.lead_id in {*kept}],
+                scorer.price,
+            )
             finish_leads(connection, taken, failed, now)
 
     def _read(
@@ -216,7 +223,7 @@ class Dispatcher:
         """Give the decisions, with what a webhook says of those that changed, and what failed."""
         decided, failed = [], dict[str, str]()
         for score in (entry.score for entry in entries):
-            decision, entry = decision_of(score, scorer.bundle), None
+            decision, entry = gist(decision_of(score, scorer.bundle, stored=scorer.price)), None
             try:
                 if self.settings is not None and decision != _decision(stored.get(score.lead_id)):
                     entry = entry_of(scorer, leads[score.lead_id], "en", REASONS, now)
