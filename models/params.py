@@ -10,6 +10,8 @@ from features.params import Frozen
 __all__ = [
     "CalibrationParams",
     "CapacityParams",
+    "CostsParams",
+    "DecisionParams",
     "EvaluateParams",
     "MonitorParams",
     "PointsParams",
@@ -187,6 +189,20 @@ class TimingParams(Frozen):
     queue_days: int = Field(default=70, ge=14, le=3_660)
     folds: int = Field(default=4, ge=2, le=20)
     within_week: Literal["weights", "at_call"] = "at_call"
+
+
+class CostsParams(Frozen):
+    """The `decision.costs` section, as shares of what a qualification is worth: of a contact, of one that came too early."""
+
+    contact: float = Field(default=0.0, ge=0.0, le=1.0)
+    too_early: float = Field(default=0.0, ge=0.0, le=1.0)
+
+
+class DecisionParams(Frozen):
+    """The `decision` section: costs, and the share of leads near the boundary that get a random week of contact."""
+
+    costs: CostsParams = CostsParams()
+    explore_share: float = Field(default=0.0, ge=0.0, le=0.5)
 
 
 class PointsParams(Frozen):

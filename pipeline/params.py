@@ -16,6 +16,7 @@ from features.vocabulary import Stage
 from models.params import (
     CalibrationParams,
     CapacityParams,
+    DecisionParams,
     EvaluateParams,
     MonitorParams,
     PointsParams,
@@ -254,6 +255,7 @@ class Params(Frozen):
     tiers: TiersParams
     capacity: CapacityParams
     timing: TimingParams
+    decision: DecisionParams
     evaluate: EvaluateParams
     segments: SegmentsParams
     monitor: MonitorParams

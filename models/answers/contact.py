@@ -1,7 +1,7 @@
 """What a first contact with each lead would bring, now and later, where the bundle knows of hand-over timing."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -9,20 +9,38 @@ from features.compute import Snapshots
 from features.journeys import STAGE_PREFIX, Journeys
 from features.selectors import BY
 from features.timeline import DAY_US, before
+from models.answers.open_questions import questions_of
 from models.answers.population import open_since
 from models.answers.risk_set import RiskSet
 from models.bundle import Bundle
-from models.timing.policy import hold_back
+from models.timing.exploration import NEAR, WEEKS, drawn_week, hold_propensity
+from models.timing.model import STEP_DAYS, Chances, Timing
 
-__all__ = ["Contact", "Silence", "contacts"]
+__all__ = ["Contact", "Silence", "Trial", "contacts"]
 
 Silence = Literal["no_timing", "outside", "contacted", "waited_long"]
 """Why nothing is said: the bundle knows nothing of timing, the lead is not in the queue, sales speaks with it already, or it
 has waited longer than nearly all leads that were ever called."""
 
+_LEAD = BY.index("lead")
 _SALES = BY.index("sales")
 _SYSTEM = BY.index("system")
 _ACCEPTED = STAGE_PREFIX + "sal"
+
+
+class Trial(NamedTuple):
+    """A random week of contact, see `models.timing.exploration`.
+
+    Attributes
+    ----------
+    week : int or None
+        The week since the lead was queued in which it is to be contacted; None: it was not drawn, or its week has passed.
+    propensity : float
+        The probability with which the lead is held, or not held, as it is.
+    """
+
+    week: int | None
+    propensity: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +61,13 @@ class Contact:
         Whether waiting gains enough, see `models.timing.policy.hold_back`.
     until : int
         When to look again at a lead that is held, UTC microseconds: after `days`, or when it must not be held any longer.
+    questions : tuple of str
+        Of a lead that is held what it is likely to ask, keys of `models.answers.open_questions.OPEN_QUESTIONS`.
+    next_content : tuple of str
+        Of a lead that is held what leads which had looked at the same thing last looked at next before they were qualified,
+        most frequent first: a description, no promise.
+    trial : Trial or None
+        Of a lead near the boundary where some get a random week of contact.
     """
 
     silence: Silence | None
@@ -51,6 +76,9 @@ class Contact:
     days: int = 0
     hold: bool = False
     until: int = 0
+    questions: tuple[str, ...] = ()
+    next_content: tuple[str, ...] = ()
+    trial: Trial | None = None
 
 
 _NO_TIMING, _OUTSIDE = Contact("no_timing"), Contact("outside")
@@ -73,8 +101,7 @@ def contacts(bundle: Bundle, journeys: Journeys, snapshots: Snapshots, matrix: n
         return [_NO_TIMING] * len(snapshots)
     found = [_OUTSIDE] * len(snapshots)
     since = open_since(journeys, snapshots, RiskSet.of(bundle.metadata))
-    rows, ages, ends = [], [], []
-    longest = int(timing.facts["hold_days"] * DAY_US)
+    rows, ages = [], []
     for row, (lead, at, begun) in enumerate(
         zip(snapshots.lead_index.tolist(), snapshots.snapshot_at.tolist(), since, strict=True)
     ):
@@ -88,30 +115,70 @@ def contacts(bundle: Bundle, journeys: Journeys, snapshots: Snapshots, matrix: n
         else:
             rows.append(row)
             ages.append(age)
-            ends.append(begun + longest)
     if not rows:
         return found
     chances = timing.predict(matrix[rows])
-    held = hold_back(
-        chances.now, chances.later, np.array(ages), timing.facts["hold"], timing.facts["hold_days"]
-    ).tolist()
-    best = chances.later.argmax(axis=0)
+    held = timing.holds(chances, np.array(ages))
     for k, row in enumerate(rows):
-        step = int(best[k])
-        looked = int(snapshots.snapshot_at[row]) + timing.days[step] * DAY_US
-        found[row] = Contact(
-            None,
-            (float(chances.now[k]), float(chances.now_low[k]), float(chances.now_high[k])),
-            (
-                float(chances.later[step, k]),
-                float(chances.later_low[step, k]),
-                float(chances.later_high[step, k]),
-            ),
-            timing.days[step],
-            bool(held[k]),
-            min(looked, ends[k]) if held[k] else 0,
+        found[row] = _contact(
+            journeys, snapshots, row, timing, Chances(*(part[..., k] for part in chances)), bool(held[k]), ages[k]
         )
     return found
+
+
+def _contact(
+    journeys: Journeys, snapshots: Snapshots, row: int, timing: Timing, chances: Chances, held: bool, age: float
+) -> Contact:
+    """Put together what is known of one lead that waits; `chances` are its own, `age` its days in the queue."""
+    at, lead = int(snapshots.snapshot_at[row]), int(snapshots.lead_index[row])
+    step = int(chances.later.argmax())
+    queued_at = at - round(age * DAY_US)
+    trial = _trial(journeys.lead_ids[lead], queued_at, timing, chances, held, age)
+    until = min(at + timing.days[step] * DAY_US, queued_at + int(timing.facts["hold_days"] * DAY_US))
+    if trial is not None and trial.week is not None:
+        held = trial.week > int(age // STEP_DAYS)
+        until = queued_at + trial.week * STEP_DAYS * DAY_US
+    now, later = (
+        (chances.now, chances.now_low, chances.now_high),
+        (chances.later, chances.later_low, chances.later_high),
+    )
+    return Contact(
+        None,
+        (float(now[0]), float(now[1]), float(now[2])),
+        (float(later[0][step]), float(later[1][step]), float(later[2][step])),
+        timing.days[step],
+        held,
+        until if held else 0,
+        *(_for_marketing(journeys, snapshots, row, timing) if held else ((), ())),
+        trial,
+    )
+
+
+def _trial(lead_id: str, queued_at: int, timing: Timing, chances: Chances, held: bool, age: float) -> Trial | None:
+    """Draw a week of contact for a lead near the boundary; None: it is not near it, or nothing is drawn."""
+    share, week = timing.facts["explore_share"], int(age // STEP_DAYS)
+    gain = float(chances.later.max() / chances.now) - 1.0 - timing.facts["hold"]
+    if not share or week >= WEEKS or abs(gain) >= NEAR:
+        return None
+    drawn = drawn_week(lead_id, queued_at, share)
+    of_hold = hold_propensity(held, week, share)
+    is_drawn = drawn is not None and drawn >= week
+    holds = drawn > week if drawn is not None and is_drawn else held
+    return Trial(drawn if is_drawn else None, of_hold if holds else 1.0 - of_hold)
+
+
+def _for_marketing(
+    journeys: Journeys, snapshots: Snapshots, row: int, timing: Timing
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give the likely questions of a lead, and what leads like it looked at next, from what is seen of it."""
+    lead, at = int(snapshots.lead_index[row]), int(snapshots.snapshot_at[row])
+    rows = slice(journeys.offsets[lead], journeys.offsets[lead + 1])
+    known_at: Any = np.maximum(journeys.occurred_at[rows], journeys.recorded_at[rows])
+    own = before(known_at, at) & (journeys.by[rows] == _LEAD)
+    codes = list(zip(journeys.asset[rows][own].tolist(), journeys.campaign[rows][own].tolist(), strict=True))
+    read = [journeys.assets[a] if a >= 0 else journeys.campaigns[c] if c >= 0 else "" for a, c in codes]
+    last = next((journeys.assets[asset] for asset, _ in reversed(codes) if asset >= 0), None)
+    return tuple(questions_of(read)), () if last is None else timing.next_content.get(last, ())
 
 
 def _spoke(journeys: Journeys, lead: int, begun: int, at: int) -> bool:

@@ -11,10 +11,10 @@ from typing import Any
 
 from features.timeline import from_micros
 from models.answers.advice import Advice
-from models.answers.contact import Contact
+from models.answers.contact import Contact, Trial
 from models.answers.scoring import Score
 from models.answers.slot_price import SlotPrice, price_that_counts
-from models.answers.warnings import InputWarning, input_warning
+from models.answers.warnings import OLD_SLOT_PRICE, InputWarning, input_warning
 from models.bundle import Bundle
 from models.presentation.catalogues import n_, words
 from models.presentation.numbers import date, percent
@@ -22,7 +22,11 @@ from models.presentation.numbers import date, percent
 __all__ = ["Decision", "decide", "decision_json", "decision_of", "gist", "price_warnings"]
 
 _SILENT = {
-    "no_timing": n_("When to call can't be told: this model learned from no hand-overs."),
+    "no_handovers": n_("When to call can't be told: this model learned from no hand-overs."),
+    "too_few_calls": n_(
+        "When to call can't be told: too few first contacts with a known outcome were there to learn from."
+    ),
+    "too_few_weeks": n_("When to call can't be told: too few weeks without a call were there to learn from."),
     "outside": n_("When to call can't be told: the lead is not waiting for a first contact."),
     "contacted": n_("Sales speaks with this lead already."),
     "waited_long": n_("When to call can't be told: hardly any lead was called after so long a wait."),
@@ -48,6 +52,12 @@ class Decision:
     price : dict or None
         ``probability`` that the last slot of a week goes for, with its moment (``at``, ISO 8601) and whether it is the one of
         training (``of_training``) as none is recent; None: it plays no part.
+    for_marketing : dict or None
+        Of a lead that is held: its likely ``open_questions``, and the ``next_content`` that leads like it looked at before
+        they were qualified, a description and no promise.
+    trial : dict or None
+        Of a lead near the boundary, where some get a random week of contact: whether it was ``drawn``, and the ``propensity``
+        of holding it or not, as was advised.
     text : str
         The advice as a sentence.
     """
@@ -59,6 +69,8 @@ class Decision:
     if_now: dict[str, Any] | None
     if_waiting: dict[str, Any] | None
     price: dict[str, Any] | None
+    for_marketing: dict[str, Any] | None
+    trial: dict[str, Any] | None
     text: str
 
 
@@ -98,11 +110,12 @@ def decide(
     cutoff = metadata.get("capacity_cutoff")
     within = None if cutoff is None else bool(score.probability >= cutoff)
     if score.contact.silence is not None or price is None:
-        text = words(language).gettext(_SILENT[score.contact.silence or "no_timing"])
-        return Decision(score.tier, within, "unknown", None, None, None, None, text)
+        why = score.contact.silence if score.contact.silence in _SILENT else metadata.get("no_timing")
+        text = words(language).gettext(_SILENT.get(str(why), _SILENT["no_handovers"]))
+        return Decision(score.tier, within, "unknown", None, None, None, None, None, None, text)
     contact = score.contact
     at = from_micros(price.at).isoformat()
-    advice, until, text = _advise(contact, price.value, widest, language)
+    advice, until, text = _advise(contact, price, widest, language)
     return Decision(
         score.tier,
         within,
@@ -111,6 +124,8 @@ def decide(
         {"probability": contact.now[0], "interval": list(contact.now[1:])},
         {"days": contact.days, "probability": contact.later[0], "interval": list(contact.later[1:])},
         {"probability": price.value, "at": at, "of_training": of_training},
+        _for_marketing(contact) if advice == "wait_until" else None,
+        None if contact.trial is None else _trial(contact.trial),
         text,
     )
 
@@ -145,7 +160,7 @@ def price_warnings(decision: Decision | None, language: str) -> tuple[InputWarni
     if price is None or not price["of_training"]:
         return ()
     day = date(dt.datetime.fromisoformat(price["at"]).date(), language)
-    return (input_warning("old_slot_price", "decision.price", day, language),)
+    return (input_warning(OLD_SLOT_PRICE, "decision.price", day, language),)
 
 
 def gist(decision: Decision | None) -> dict[str, Any] | None:
@@ -156,7 +171,15 @@ def gist(decision: Decision | None) -> dict[str, Any] | None:
     return told if decision.advice == "unknown" else {**told, "advice": decision.advice}
 
 
-def _advise(contact: Contact, price: float, widest: float, language: str) -> tuple[Advice, str | None, str]:
+def _trial(trial: Trial) -> dict[str, Any]:
+    return {"drawn": trial.week is not None, "propensity": trial.propensity}
+
+
+def _for_marketing(contact: Contact) -> dict[str, Any]:
+    return {"open_questions": list(contact.questions), "next_content": list(contact.next_content)}
+
+
+def _advise(contact: Contact, price: SlotPrice, widest: float, language: str) -> tuple[Advice, str | None, str]:
     say = words(language)
     now, low, high = contact.now
     chance = percent(now, language)
@@ -167,6 +190,16 @@ def _advise(contact: Contact, price: float, widest: float, language: str) -> tup
             high=percent(high, language),
         )
         return "too_little_data", None, text
+    drawn = contact.trial is not None and contact.trial.week is not None
+    if contact.hold and drawn:
+        day = from_micros(contact.until).date()
+        text = say.gettext(
+            "Marketing speaks next: wait until {day}. Waiting hardly changes the chance ({now}), so the day was drawn by lot, "
+            "to learn from it.",
+            day=date(day, language),
+            now=chance,
+        )
+        return "wait_until", day.isoformat(), text
     if contact.hold:
         day = from_micros(contact.until).date()
         text = say.gettext(
@@ -176,13 +209,25 @@ def _advise(contact: Contact, price: float, widest: float, language: str) -> tup
             now=chance,
         )
         return "wait_until", day.isoformat(), text
-    if now < price:
+    if now < price.value and price.is_cost:
+        text = say.gettext(
+            "Sales speaks next, but not now: a call now succeeds with {now}, which is not worth its cost.", now=chance
+        )
+        return "later", None, text
+    if now < price.value:
         text = say.gettext(
             "Sales speaks next, but others come first: a call now succeeds with {now}, this week's last slot goes for {price}.",
             now=chance,
-            price=percent(price, language),
+            price=percent(price.value, language),
         )
         return "later", None, text
+    if drawn:
+        text = say.gettext(
+            "Sales speaks next: call now. Waiting hardly changes the chance ({now}), so the day was drawn by lot, to learn "
+            "from it.",
+            now=chance,
+        )
+        return "hand_over_now", None, text
     text = say.gettext(
         "Sales speaks next: call now. A call succeeds with {now}, and waiting does not help.", now=chance
     )

@@ -18,7 +18,10 @@ from features.timeline import DAY_US, from_micros, to_micros
 from models.bundle import Bundle
 from models.timing.policy import shadow_price
 
-__all__ = ["SlotPrice", "price_of_queue", "price_that_counts", "read_price", "write_price"]
+__all__ = ["PRICE_FILE", "SlotPrice", "price_of_queue", "price_that_counts", "read_price", "write_price"]
+
+PRICE_FILE = "slot_price.json"
+"""In the folder of data: where score runs of canonical tables leave it."""
 
 AHEAD_US = DAY_US
 """A price may be so much younger than the moment that is scored: clocks differ, and a run over the queue takes a while."""
@@ -39,12 +42,15 @@ class SlotPrice(NamedTuple):
         Leads that sales calls in a week.
     waiting : int
         Leads in the queue, with those that are held.
+    is_cost : bool
+        The value is what a contact costs: slots go for less.
     """
 
     value: float
     at: int
     slots: int
     waiting: int
+    is_cost: bool = False
 
 
 def price_of_queue(now: Sequence[float], held: Sequence[bool], bundle: Bundle, at: int) -> SlotPrice | None:
@@ -94,13 +100,17 @@ def price_that_counts(stored: SlotPrice | None, bundle: Bundle, at: int) -> tupl
     oldest = at - int(facts["price_days"] * DAY_US)
     for price in (stored, of_training):
         if price is not None and oldest < price.at <= at + AHEAD_US:
-            return price, False
-    return of_training, True
+            return _at_least(price, facts["contact_cost"]), False
+    return _at_least(of_training, facts["contact_cost"]), True
+
+
+def _at_least(price: SlotPrice, cost: float) -> SlotPrice:
+    return price if price.value >= cost else price._replace(value=cost, is_cost=True)
 
 
 def write_price(price: SlotPrice, path: Path) -> None:
     """Store a price where score runs of files, and services without a store, find it."""
-    content = {**price._asdict(), "at": from_micros(price.at).isoformat()}
+    content = {**price._asdict(), "is_cost": False, "at": from_micros(price.at).isoformat()}
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 

@@ -17,6 +17,7 @@ from models.presentation.numbers import percent
 
 __all__ = [
     "CODES",
+    "OLD_SLOT_PRICE",
     "InputWarning",
     "codes_of",
     "future_snapshot",
@@ -27,6 +28,8 @@ __all__ = [
     "warning_entry",
     "wide_interval",
 ]
+
+OLD_SLOT_PRICE = "old_slot_price"
 
 _MESSAGES = {
     "unknown_kind": n_("The kind {value} was not there in training; such touchpoints count among all touchpoints."),
@@ -50,7 +53,7 @@ _MESSAGES = {
     "wide_interval": n_("There is little data on such leads: the probability lies anywhere within {value}."),
     "outside_population": n_("The model learned from other leads, so the probability may be off: {value}."),
     "no_touchpoints": n_("No touchpoint of the {value} days before snapshot_at is known, and the model looks at them."),
-    "old_slot_price": n_(
+    OLD_SLOT_PRICE: n_(
         "No score run over the whole queue is recent, so the price of a slot is that of training, of {value}."
     ),
     "warnings_cut": n_("There are more warnings of this kind, which are left out: {value}."),

@@ -23,7 +23,7 @@ WORDS = {
     "en": {
         "lead": "Lead", "account": "Account", "owner": "Owner", "link": "Link", "probability": "Probability (%)",
         "low": "from (%)", "high": "to (%)", "tier": "Tier", "decision": "Decision",
-        "advice": "When to call", "reason": "Reason",
+        "advice": "When to call", "questions": "Likely questions", "next": "Leads like it looked at next", "reason": "Reason",
         "touchpoint": "Last touchpoint", "touched": "Last touchpoint on", "change": "Since the last list",
         "warnings": "Warnings",
         "note": "Note", True: "within capacity", False: "beyond capacity", None: "not scored", "new": "new",
@@ -33,7 +33,7 @@ WORDS = {
     "de": {
         "lead": "Lead", "account": "Firma", "owner": "Zuständig", "link": "Link", "probability": "Wahrscheinlichkeit (%)",
         "low": "von (%)", "high": "bis (%)", "tier": "Stufe", "decision": "Entscheidung",
-        "advice": "Wann anrufen", "reason": "Grund",
+        "advice": "Wann anrufen", "questions": "Wahrscheinliche Fragen", "next": "Ähnliche Leads sahen als Nächstes", "reason": "Grund",
         "touchpoint": "Letzter Kontaktpunkt", "touched": "Letzter Kontaktpunkt am", "change": "Seit der letzten Liste",
         "warnings": "Hinweise", "note": "Anmerkung", True: "innerhalb der Kapazität", False: "jenseits der Kapazität",
         None: "nicht bewertet", "new": "neu", "tier_change": "Stufe {0} zu {1}",
@@ -61,6 +61,8 @@ class ListedLead(NamedTuple):
         Strongest first; the first `REASONS` are shown.
     advice : str
         When to call, as a sentence; empty: not scored.
+    questions, next_content : str
+        Of a lead that marketing keeps for now: what it is likely to ask, and what leads like it looked at next; else empty.
     touchpoint, touched : str
         The last one, and its day as ISO 8601.
     change : str
@@ -80,6 +82,8 @@ class ListedLead(NamedTuple):
     within_capacity: bool | None
     reasons: Sequence[str]
     advice: str
+    questions: str
+    next_content: str
     touchpoint: str
     touched: str
     change: str
@@ -118,6 +122,8 @@ def list_frame(
                 words["tier"]: lead.tier,
                 words["decision"]: decision if scored else f"{words[None]}: {lead.not_scored}",
                 words["advice"]: lead.advice,
+                words["questions"]: lead.questions,
+                words["next"]: lead.next_content,
                 **{f"{words['reason']} {n}": reason for n, reason in enumerate(reasons, start=1)},
                 words["touchpoint"]: lead.touchpoint,
                 words["touched"]: lead.touched,

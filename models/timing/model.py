@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,14 +13,16 @@ from features.errors import BundleError, JourneyError
 from features.timeline import to_micros
 from models.bundle_files import finite_numbers, is_number, parse_object, read_text
 from models.fitting.classifier import Classifier
+from models.timing.policy import hold_back
 from models.trees.model_text import CROSS_ENTROPY
 
-__all__ = ["FACTS", "TIMING", "Chances", "Spread", "Timing", "read_timing"]
+__all__ = ["FACTS", "MOST_ASSETS", "MOST_NEXT", "STEP_DAYS", "TIMING", "Chances", "Spread", "Timing", "read_timing"]
 
 TIMING = "timing.json"
 STEP_DAYS = 7
 MOST_STEPS = 4
 LARGEST_SPREAD = 20.0
+MOST_ASSETS, MOST_NEXT = 300, 3
 FACTS: dict[str, tuple[float, float]] = {
     "horizon_days": (1, 3_660),
     "hold": (0.0, 10.0),
@@ -30,6 +32,9 @@ FACTS: dict[str, tuple[float, float]] = {
     "price": (0.0, 1.0),
     "slots_per_week": (0.0, 1e9),
     "z": (0.0, 10.0),
+    "contact_cost": (0.0, 1.0),
+    "too_early_cost": (0.0, 1.0),
+    "explore_share": (0.0, 0.5),
 }
 """What `Timing.facts` must say, and within which bounds. `price_at` comes on top: the moment that the price is of."""
 
@@ -119,12 +124,15 @@ class Timing:
         Of now, and of each wait.
     facts : mapping
         Numbers as `FACTS` lists them, and `price_at`, an ISO moment.
+    next_content : mapping of str to tuple of str
+        Asset that a lead looked at last to those that leads with the same one looked at next before they were qualified.
     """
 
     now: Classifier
     later: tuple[Classifier, ...]
     spreads: tuple[Spread, ...]
     facts: Mapping[str, Any]
+    next_content: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def days(self) -> tuple[int, ...]:
@@ -154,14 +162,35 @@ class Timing:
         now, *later = levels
         return Chances(*now, *(np.stack(values) for values in zip(*later, strict=True)))
 
+    def holds(self, chances: Chances, age_days: np.ndarray) -> np.ndarray:
+        """Tell which leads gain by waiting, see `policy.hold_back`.
+
+        Parameters
+        ----------
+        chances : Chances
+        age_days : ndarray of float64 [rows]
+            Days since each lead was queued.
+        """
+        facts = self.facts
+        return hold_back(
+            chances.now,
+            chances.later,
+            age_days,
+            facts["hold"],
+            facts["hold_days"],
+            facts["contact_cost"],
+            facts["too_early_cost"],
+        )
+
     def texts(self) -> dict[str, str]:
         """Give the files of the models, by name."""
         content = {
             "steps": len(self.later),
             "spreads": [{"edges": list(s.edges), "sd": list(s.sd)} for s in self.spreads],
             "facts": dict(self.facts),
+            "next_content": {asset: list(following) for asset, following in self.next_content.items()},
         }
-        files = {TIMING: json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"}
+        files = {TIMING: json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"}
         for name, model in zip(_names(len(self.later)), (self.now, *self.later), strict=True):
             files[name] = model.to_text()
         return files
@@ -198,6 +227,7 @@ class Timing:
             spreads = tuple(Spread.from_json(value) for value in content["spreads"])
             facts = content["facts"]
             wrong = [name for name, bounds in FACTS.items() if not is_number(facts.get(name), *bounds)]
+            following = _next_content(content["next_content"])
             to_micros(dt.datetime.fromisoformat(facts["price_at"]), "price_at")
             if len(spreads) != steps + 1 or wrong:
                 raise ValueError(f"spreads or {', '.join(wrong) or 'facts'} are missing or out of range")
@@ -209,7 +239,17 @@ class Timing:
                 models.append(Classifier.from_text(read(name), names, CROSS_ENTROPY))
             except BundleError as error:
                 raise BundleError(str(error).replace("model.txt", name)) from error
-        return cls(models[0], tuple(models[1:]), spreads, facts)
+        return cls(models[0], tuple(models[1:]), spreads, facts, following)
+
+
+def _next_content(value: Any) -> dict[str, tuple[str, ...]]:
+    """Read it; raises ValueError where it is none."""
+    if not isinstance(value, dict) or len(value) > MOST_ASSETS:
+        raise ValueError(f"next_content is no object of at most {MOST_ASSETS} assets")
+    for assets in value.values():
+        if not isinstance(assets, list) or len(assets) > MOST_NEXT or not all(isinstance(item, str) for item in assets):
+            raise ValueError(f"next_content holds something else than lists of at most {MOST_NEXT} assets")
+    return {asset: tuple(assets) for asset, assets in value.items()}
 
 
 def _names(steps: int) -> list[str]:

@@ -9,7 +9,7 @@ from models.fitting.timing import FittedTiming, overlap
 from models.quality.metric_kernels import Ranked
 from models.quality.metrics import log_loss
 from models.timing.model import Timing
-from models.timing.policy import flips, hold_back
+from models.timing.policy import flips
 from pipeline.handover.rows import TimingRows
 
 __all__ = ["backtest", "facts_of_training", "trajectories"]
@@ -35,7 +35,7 @@ def held_looks(timing: Timing, rows: TimingRows) -> np.ndarray:
     """Tell at which looks the lead would have been held."""
     chances = timing.predict(rows.queue.matrix)
     age = rows.looks["week"].to_numpy() * 7.0
-    return hold_back(chances.now, chances.later, age, timing.facts["hold"], timing.facts["hold_days"])
+    return timing.holds(chances, age)
 
 
 def backtest(timing: Timing, rows: TimingRows) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from scipy import stats
 from features.catalog import Catalog
 from models.fitting.timing import FittedTiming, fit_timing
 from models.fitting.timing_boosting import probability
-from models.params import CapacityParams, TimingParams, TrainParams
+from models.params import CapacityParams, DecisionParams, TimingParams, TrainParams
 from models.timing.model import Spread, Timing
 from models.timing.policy import hold_back, shadow_price
 from pipeline.handover.rows import TimingRows
@@ -43,6 +43,7 @@ def learn_timing(
     params: TimingParams,
     train: TrainParams,
     capacity: CapacityParams,
+    decision: DecisionParams,
     interval: float,
     until: pd.Timestamp,
 ) -> tuple[Timing, FittedTiming]:
@@ -57,7 +58,7 @@ def learn_timing(
         Of the history until `until`.
     catalog : Catalog
         Of the rows' columns.
-    params, train, capacity
+    params, train, capacity, decision
         Sections of the same names.
     interval : float
         Nominal coverage of the chances' intervals.
@@ -76,7 +77,8 @@ def learn_timing(
     held_out = [FittedTiming.held_out(values, fitted.fold_queue) for values in (fitted.f_queue, *fitted.w_queue)]
     now, *later = (probability(values) for values in held_out)
     age = rows.looks["week"].to_numpy() * 7.0
-    held = hold_back(now, np.stack(later), age, params.hold, params.hold_days)
+    costs = decision.costs
+    held = hold_back(now, np.stack(later), age, params.hold, params.hold_days, costs.contact, costs.too_early)
     longest = float(np.quantile(rows.contacts["waited"], LONGEST_WAIT))
     at = rows.looks["snapshot_at"]
     history_weeks = (until - at.min()).days / 7.0
@@ -96,6 +98,9 @@ def learn_timing(
         "price_days": params.price_days,
         "price_at": until.isoformat(),
         "slots_per_week": slots,
+        "contact_cost": costs.contact,
+        "too_early_cost": costs.too_early,
+        "explore_share": decision.explore_share,
         "z": float(stats.norm.ppf(0.5 + interval / 2.0)),
     }
     spreads = tuple(Spread.fit(values) for values in (fitted.f_queue, *fitted.w_queue))

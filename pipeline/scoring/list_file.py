@@ -55,6 +55,8 @@ def list_of(
             None if pd.isna(score.within_capacity) else bool(score.within_capacity),
             _text(score.reasons).split("; "),
             _text(score.advice_text),
+            _text(score.open_questions),
+            _text(score.next_content),
             _text(person.kind),
             _text(person.day),
             "" if former is None else _change(score, before, words),

@@ -6,11 +6,13 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from models.answers.decision import decision_of, price_warnings
+from models.answers.decision import Decision, decision_of, price_warnings
+from models.answers.open_questions import OPEN_QUESTIONS
 from models.answers.scoring import Score, score
 from models.answers.slot_price import SlotPrice
 from models.answers.warnings import short_codes
 from models.bundle import Bundle
+from models.presentation.catalogues import words
 from pipeline.matrix.feature_rows import attributes_of, journeys_of, snapshots_of
 from pipeline.population.attribute_history import History
 
@@ -31,6 +33,8 @@ SCORES = pa.schema(
         ("waiting_days", pa.int64()),
         *((name, pa.float64()) for name in ("if_waiting", "if_waiting_low", "if_waiting_high")),
         ("slot_price", pa.float64()),
+        *((name, pa.string()) for name in ("open_questions", "next_content")),
+        ("propensity", pa.float64()),
         ("advice_text", pa.string()),
         ("warnings", pa.string()),
     ]
@@ -111,9 +115,21 @@ def _row_of(item: Score, bundle: Bundle, language: str, price: SlotPrice | None)
         "waiting_days": None if later is None else later["days"],
         **_chance("if_waiting", later),
         "slot_price": None if decision is None or decision.price is None else decision.price["probability"],
+        **_for_marketing(decision, language),
+        "propensity": None if decision is None or decision.trial is None else decision.trial["propensity"],
         "advice_text": None if decision is None else decision.text,
         "warnings": short_codes(warnings),
     }
+
+
+def _for_marketing(decision: Decision | None, language: str) -> dict[str, str | None]:
+    """Write what helps marketing with a lead that is held, joined by "; "; None where it is not."""
+    told = None if decision is None else decision.for_marketing
+    if told is None:
+        return {"open_questions": None, "next_content": None}
+    say = words(language)
+    questions = "; ".join(say.say(OPEN_QUESTIONS[name]) for name in told["open_questions"])
+    return {"open_questions": questions, "next_content": "; ".join(told["next_content"])}
 
 
 def _chance(name: str, chance: dict[str, Any] | None) -> dict[str, float | None]:

@@ -82,6 +82,24 @@ class SlotPriceAnswer(BaseModel):
     of_training: bool = Field(description="It is that of training, as no run over the whole queue is recent.")
 
 
+class ForMarketing(BaseModel):
+    """What helps marketing with a lead that waits."""
+
+    open_questions: list[Literal["cost", "compatibility", "functions", "fit"]] = Field(
+        description="What the lead is likely to ask, by what it read; most read first."
+    )
+    next_content: list[str] = Field(
+        description="What leads that had looked at the same thing last looked at next, before they were qualified."
+    )
+
+
+class TrialAnswer(BaseModel):
+    """That the day of contact may be drawn by lot: waiting hardly changes the chance of this lead."""
+
+    drawn: bool
+    propensity: float = Field(description="With which probability the lead is held, or not held, as is advised.")
+
+
 class DecisionAnswer(BaseModel):
     """What the figures mean for sales: advice, no verdict."""
 
@@ -92,6 +110,8 @@ class DecisionAnswer(BaseModel):
     if_now: ContactChance | None = Field(None, description="A first contact now.")
     if_waiting: WaitingChance | None = Field(None, description="The better of a first contact in one and in two weeks.")
     price: SlotPriceAnswer | None = Field(None, description="What decided about later; null: it plays no part.")
+    for_marketing: ForMarketing | None = Field(None, description="With wait_until; a description, no promise.")
+    trial: TrialAnswer | None = Field(None, description="Where decision.explore_share is above 0, near the boundary.")
     text: str = Field(description="The advice as a sentence.")
 
 

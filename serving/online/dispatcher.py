@@ -11,6 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from features.errors import LeadQualificationError
@@ -19,6 +20,7 @@ from models.answers.decision import decision_of, gist
 from models.answers.lead_list import ListEntry
 from models.answers.requests import LeadRequest
 from serving.online.open_leads import CHANGED_US, entries_of, update_list
+from serving.online.slot_prices import SlotPrices
 from serving.online.store_score import entry_of
 from serving.online.webhooks import Sender, WebhookSettings, retry_wait
 from serving.scoring import metrics
@@ -71,6 +73,8 @@ class Dispatcher:
         Time between two sweeps, which score all open leads again; 0: never.
     clock : callable
         Gives the present moment in UTC microseconds.
+    price_file : Path or None
+        Where score runs of files leave the price of a slot; the newest price counts, wherever it was worked out.
     """
 
     def __init__(
@@ -80,8 +84,10 @@ class Dispatcher:
         settings: WebhookSettings | None,
         sweep_minutes: float,
         clock: Callable[[], int],
+        price_file: Path | None = None,
     ) -> None:
         self.store, self.scorer, self.settings, self.clock = store, scorer, settings, clock
+        self.prices = SlotPrices(store, price_file)
         self.sweep_us = int(sweep_minutes * 60_000_000)
         self.sender = None if settings is None else Sender(settings)
         self._counted_at = -COUNT_US
@@ -143,12 +149,15 @@ class Dispatcher:
             if not 0 <= now - self._counted_at < COUNT_US:
                 self._counted_at = now
                 metrics.observe_rescoring(**count_leads(connection, now))
+                self.prices.refresh(connection)
         if is_time:
             with self.store.write() as connection:
                 if sweep(connection, now, every_us):
                     purge_sent(connection, now - KEEP_SENT_US)
                 waiting = leads_wait(connection, now)
         if not waiting:
+            if every_us:
+                self.prices.make_anew(self.scorer().bundle, now, every_us)
             return False
         with self.store.write() as connection:
             taken = claim_leads(connection, now, LEASE_US, LEADS_AT_ONCE)
@@ -168,6 +177,7 @@ class Dispatcher:
     def _score(self, taken: dict[str, int], now: int) -> None:
         """Score leads that were claimed, and write what follows."""
         scorer = self.scorer()
+        scorer.price = self.prices.newest
         leads, earlier, stored, failed = self._read(list(taken), scorer, now)
         entries, unscored = entries_of(scorer.bundle, [(lead, earlier[lead_id]) for lead_id, lead in leads.items()])
         decided, unwritten = self._decide(entries, leads, stored, scorer, now)

@@ -15,6 +15,7 @@ from models.answers.risk_set import CUSTOMERS, ENDS
 from models.answers.score_changes import Change
 from models.answers.slot_price import SlotPrice
 from models.bundle import Bundle
+from serving.store.advices import ShownAdvice, put_advices
 from serving.store.open_leads import OpenLead, accounts_of, drop_open_leads, newest_owners, put_open_leads
 
 __all__ = ["CHANGED_US", "REASONS", "entries_of", "is_open", "update_list"]
@@ -113,6 +114,7 @@ def update_list(
         for name, entry in zip(names, open_entries, strict=True)
     ]
     put_open_leads(connection, rows)
+    put_advices(connection, [_shown(row) for row in rows if row.advice is not None])
     drop_open_leads(connection, sorted({entry.score.lead_id for entry in entries} - {*names}))
 
 
@@ -150,11 +152,28 @@ def _open_lead(
         tier=score.tier,
         not_scored=score.not_scored,
         within_capacity=None if decision is None else decision["within_capacity"],
+        advice=None if decision is None else decision["advice"],
+        chance_now=None if decision is None or decision["if_now"] is None else decision["if_now"]["probability"],
         probability_before=details["probability_before"],
         last_touchpoint_at=None if last is None else last.occurred_at,
         last_touchpoint=None if last is None else last.kind,
         snapshot_at=at,
         details=details,
+    )
+
+
+def _shown(lead: OpenLead) -> ShownAdvice:
+    decision = lead.details["decision"]
+    waiting = decision["if_waiting"]
+    return ShownAdvice(
+        lead.lead_id,
+        lead.snapshot_at,
+        decision["advice"],
+        decision["tier"],
+        decision["until"],
+        lead.chance_now,
+        None if waiting is None else waiting["probability"],
+        None if decision["trial"] is None else decision["trial"]["propensity"],
     )
 
 

@@ -14,6 +14,7 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from features.timeline import to_micros
+from models.answers.slot_price import PRICE_FILE
 from serving.contract.errors import RequestError
 from serving.contract.event_kinds import EVENT_KINDS
 from serving.contract.routes import MATCH
@@ -97,7 +98,9 @@ def connect(root: Path, scorer: Callable[[], Scorer]) -> None:
     _shared.store, _shared.scorer = Store(store_url(root)), scorer
     _shared.state = StoreState(_shared.store)
     settings = WebhookSettings.from_environ(os.environ)
-    _shared.dispatcher = Dispatcher(_shared.store, scorer, settings, sweep_minutes(os.environ), _now)
+    _shared.dispatcher = Dispatcher(
+        _shared.store, scorer, settings, sweep_minutes(os.environ), _now, root / "data" / PRICE_FILE
+    )
 
 
 async def start() -> None:
