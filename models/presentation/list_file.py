@@ -23,7 +23,8 @@ WORDS = {
     "en": {
         "lead": "Lead", "account": "Account", "owner": "Owner", "link": "Link", "probability": "Probability (%)",
         "low": "from (%)", "high": "to (%)", "tier": "Tier", "decision": "Decision",
-        "advice": "When to call", "questions": "Likely questions", "next": "Leads like it looked at next", "reason": "Reason",
+        "advice": "When to call", "questions": "Likely questions",
+        "next": "Leads like it looked at next", "reason": "Reason",
         "touchpoint": "Last touchpoint", "touched": "Last touchpoint on", "change": "Since the last list",
         "warnings": "Warnings",
         "note": "Note", True: "within capacity", False: "beyond capacity", None: "not scored", "new": "new",
@@ -33,7 +34,8 @@ WORDS = {
     "de": {
         "lead": "Lead", "account": "Firma", "owner": "Zuständig", "link": "Link", "probability": "Wahrscheinlichkeit (%)",
         "low": "von (%)", "high": "bis (%)", "tier": "Stufe", "decision": "Entscheidung",
-        "advice": "Wann anrufen", "questions": "Wahrscheinliche Fragen", "next": "Ähnliche Leads sahen als Nächstes", "reason": "Grund",
+        "advice": "Wann anrufen", "questions": "Wahrscheinliche Fragen",
+        "next": "Ähnliche Leads sahen als Nächstes", "reason": "Grund",
         "touchpoint": "Letzter Kontaktpunkt", "touched": "Letzter Kontaktpunkt am", "change": "Seit der letzten Liste",
         "warnings": "Hinweise", "note": "Anmerkung", True: "innerhalb der Kapazität", False: "jenseits der Kapazität",
         None: "nicht bewertet", "new": "neu", "tier_change": "Stufe {0} zu {1}",

@@ -150,6 +150,7 @@ class Dispatcher:
                 self._counted_at = now
                 metrics.observe_rescoring(**count_leads(connection, now))
                 self.prices.refresh(connection)
+                self.scorer().price = self.prices.newest
         if is_time:
             with self.store.write() as connection:
                 if sweep(connection, now, every_us):
@@ -158,6 +159,7 @@ class Dispatcher:
         if not waiting:
             if every_us:
                 self.prices.make_anew(self.scorer().bundle, now, every_us)
+                self.scorer().price = self.prices.newest
             return False
         with self.store.write() as connection:
             taken = claim_leads(connection, now, LEASE_US, LEADS_AT_ONCE)

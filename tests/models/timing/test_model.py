@@ -18,6 +18,7 @@ from models.timing.rows import CALLED, CUT, STAYED, Calls, QueueWeeks
 NAMES = ("ripe", "noise")
 FACTS = {
     "horizon_days": 60, "hold": 0.05, "hold_days": 28, "longest_wait_days": 30.0, "price": 0.2, "price_days": 8,
+    "contact_cost": 0.0, "too_early_cost": 0.0, "explore_share": 0.0,
     "price_at": "2026-01-01T00:00:00+00:00", "slots_per_week": 5.0, "z": 1.645,
 }  # fmt: skip
 
