@@ -27,7 +27,7 @@ from tests.serving.running import make_leads
 from tests.serving.store_events import events_of
 from tests.serving.timed import timed
 
-LEADS = 30
+LEADS = 22
 AT = int(dt.datetime.fromisoformat("2026-08-03T09:00:00+00:00").timestamp() * 1e6)
 
 
