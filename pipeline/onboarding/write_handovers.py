@@ -6,8 +6,8 @@ from pipeline.tables.contract import ENDS
 
 __all__ = ["handovers_sql"]
 
-RULE = """-- Hand-overs: a lead is queued when it becomes an MQL, handed over when its stage becomes `sal`, first contacted by the
--- first touchpoint `by` sales after that. Change the rule where your company works otherwise."""
+RULE = """-- Hand-overs: a lead is queued when it becomes an MQL, handed over when its stage becomes `sal`, first contacted by
+-- the first touchpoint `by` sales after that. Change the rule where your company works otherwise."""
 VIEWS = """CREATE VIEW stages_known AS
 SELECT lead_id, stage, try_cast(occurred_at AS TIMESTAMPTZ) AS occurred_at
 FROM stage_changes

@@ -31,13 +31,6 @@ FROM (
     SELECT occurred_at FROM stage_changes
 );
 
-CREATE OR REPLACE VIEW attributes AS
-SELECT * FROM (
-    VALUES
-        ('lead', 'role', 'category', 'creation'),
-        ('lead', 'source', 'category', 'creation')
-) AS declared (entity, attribute, type, known_at);
-
 -- Hand-overs: a lead is queued when it becomes an MQL; it is handed over when a stage change names an owner, or says `sal`; its first
 -- contact is the first touchpoint `by` sales after that. Change the rule where your company works otherwise. Without owners and `sal`,
 -- or without `by`, there are none, and nothing is said of when to call.
@@ -61,3 +54,10 @@ SELECT lead_id, occurred_at FROM stages_known WHERE stage IN ('sales_qualified',
 
 CREATE OR REPLACE VIEW handovers AS
 SELECT * FROM hand_overs('queued', 'handed_over', 'contacted', 'ended');
+
+CREATE OR REPLACE VIEW attributes AS
+SELECT * FROM (
+    VALUES
+        ('lead', 'role', 'category', 'creation'),
+        ('lead', 'source', 'category', 'creation')
+) AS declared (entity, attribute, type, known_at);

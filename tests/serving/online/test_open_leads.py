@@ -139,7 +139,7 @@ def test_an_accepted_lead_is_open_and_a_closed_one_is_not(store: Store, dispatch
     assert _listed(store, shown="all", owner="Zoë") == [lead_id]
     with store.read() as connection:
         assert owners(connection) == ["Zoë"]
-        assert count_open_leads(connection) == {"to_call": 1, "accepted": 1, "all": 1}
+        assert count_open_leads(connection) == {"to_call": 1, "held": 0, "accepted": 1, "all": 1}
     _verdict(store, lead_id, "disqualified", clock.now, reason="no budget")
     _work(dispatcher, clock)
     assert _listed(store, shown="all") == []
