@@ -161,7 +161,7 @@ def _row(lead_id: str, probability: float | None, before: float | None = None, *
         "account_id": None, "owner": None, "stage": "mql", "low": probability, "high": probability, "tier": "A",
         "not_scored": None if probability is not None else "too_little_data",
         "within_capacity": None if probability is None else probability > 0.4,
-        "last_touchpoint_at": None, "last_touchpoint": None, "snapshot_at": 5,
+        "last_touchpoint_at": None, "last_touchpoint": None, "snapshot_at": 5, "advice": None, "chance_now": None,
         "details": {"probability_before": before}, **more,
     }  # fmt: skip
     return OpenLead(lead_id=lead_id, probability=probability, probability_before=before, **values)
