@@ -1,10 +1,10 @@
-"""Command `privacy`: keys, objections, erasure, retention. docs/privacy.md says which article each subcommand serves."""
+"""Command `privacy`: keys, objections, erasure, retention, audit log. docs/privacy.md maps them to the GDPR."""
 
 import argparse
 from typing import Protocol
 
 from pipeline.console import run_main
-from pipeline.data_protection import keys
+from pipeline.data_protection import keys, verify_log
 
 __all__ = ["SUBCOMMANDS", "main"]
 
@@ -23,6 +23,7 @@ class Subcommand(Protocol):
 
 SUBCOMMANDS: dict[str, Subcommand] = {
     "keys": keys,
+    "verify-log": verify_log,
 }
 """By name; one module each."""
 

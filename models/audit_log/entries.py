@@ -100,16 +100,18 @@ class Entry:
 
     def body(self, number: int) -> dict[str, Any]:
         """Give what stands in the log, but the MAC."""
-        details = {
-            name: value[:MOST_TEXT] if isinstance(value, str) else value for name, value in self.details.items()
-        }
+        details = {name: value[:MOST_TEXT] if isinstance(value, str) else value for name, value in self.details.items()}
         body: dict[str, Any] = {
             "number": number,
             "at": moment_text(self.at),
             "actor": self.actor,
             "action": self.action,
         }
-        return {**body, **({"leads": list(self.leads)} if self.leads else {}), **({"details": details} if details else {})}
+        return {
+            **body,
+            **({"leads": list(self.leads)} if self.leads else {}),
+            **({"details": details} if details else {}),
+        }
 
 
 def line_of(entry: Entry, number: int, previous: str, key: AuditKey) -> tuple[bytes, str]:
@@ -126,7 +128,7 @@ def line_of(entry: Entry, number: int, previous: str, key: AuditKey) -> tuple[by
     """
     body = json.dumps(entry.body(number), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     mac = key.mac(previous, body)
-    return b"%b%b%b\"}\n" % (body[:-1], _MAC_FIELD.encode(), mac.encode("ascii")), mac
+    return b'%b%b%b"}\n' % (body[:-1], _MAC_FIELD.encode(), mac.encode("ascii")), mac
 
 
 def read_line(line: bytes, number: int, previous: str, key: AuditKey) -> tuple[dict[str, Any], str] | None:

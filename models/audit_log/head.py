@@ -79,7 +79,9 @@ def read_head(folder: Path, keys: Sequence[AuditKey]) -> Head | None:
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(f"{path}: the head of the audit log can't be read ({type(error).__name__}).") from error
     if not signed:
-        raise DataError(f"{path}: the head of the audit log is not the one that was signed, or its key is not there any more.")
+        raise DataError(
+            f"{path}: the head of the audit log is not the one that was signed, or its key is not there any more."
+        )
     return Head(chains)
 
 

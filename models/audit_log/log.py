@@ -113,8 +113,11 @@ class AuditLog:
             Numbers and codes.
         """
         at = to_micros(dt.datetime.now(dt.UTC)) if at is None else at
-        actor = f"command:{self.key.pseudonym(getpass.getuser())}" if actor is None else actor
-        self.append(self.entries(action, lead_ids, actor, at, details))
+        self.append(self.entries(action, lead_ids, actor or self.user(), at, details))
+
+    def user(self) -> str:
+        """Give the user who runs this process, as an actor."""
+        return f"command:{self.key.pseudonym(getpass.getuser())}"
 
     def entries(
         self, action: Action, lead_ids: Sequence[str], actor: str, at: int, details: Mapping[str, Detail]

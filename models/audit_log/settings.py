@@ -1,16 +1,19 @@
 """Where the audit log is, and with which keys; one answer for the service and for all commands."""
 
+import datetime as dt
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from features.errors import ParameterError
-from models.audit_log.entries import AuditKey
+from features.timeline import to_micros
+from models.audit_log.entries import AuditKey, Detail
 from models.audit_log.log import AuditLog
+from models.audit_log.vocabulary import Action
 from models.data_protection.folder import privacy_folder
 from models.data_protection.key_ring import keys_file, read_keys
 
-__all__ = ["AUDIT_HEAD", "AUDIT_LOG", "AUDIT_LOG_DAYS", "AUDIT_LOG_MB", "audit_log"]
+__all__ = ["AUDIT_HEAD", "AUDIT_LOG", "AUDIT_LOG_DAYS", "AUDIT_LOG_MB", "audit_log", "say"]
 
 AUDIT_LOG, AUDIT_HEAD = "LEAD_AUDIT_LOG", "LEAD_AUDIT_HEAD"
 AUDIT_LOG_DAYS, AUDIT_LOG_MB = "LEAD_AUDIT_LOG_DAYS", "LEAD_AUDIT_LOG_MB"
@@ -55,8 +58,34 @@ def audit_log(root: Path, environ: Mapping[str, str] = os.environ) -> AuditLog |
     )
 
 
+def say(root: Path, action: Action, lead_ids: Sequence[str], **details: Detail) -> None:
+    """Tell the audit log what the user of this command does to leads, where there is a log.
+
+    Parameters
+    ----------
+    root : Path
+        As for `audit_log`.
+    action : str
+    lead_ids : sequence of str
+        The log holds pseudonyms of them.
+    details : str, number or bool
+        Numbers and codes.
+
+    Raises
+    ------
+    LeadQualificationError
+        There is a log, and it can't be written: what can't be accounted for is not done.
+    """
+    log = audit_log(root)
+    if log is not None:
+        now = to_micros(dt.datetime.now(dt.UTC))
+        log.append(log.entries(action, lead_ids, log.user(), now, details))
+
+
 def _whole(environ: Mapping[str, str], name: str, default: int, least: int) -> int:
     text = environ.get(name) or str(default)
     if not (text.isascii() and text.isdecimal()) or not least <= int(text) <= 1_000_000:
-        raise ParameterError(f"{name} is {text!r:.40}; a whole number from {least} to 1,000,000 is expected. Correct it.")
+        raise ParameterError(
+            f"{name} is {text!r:.40}; a whole number from {least} to 1,000,000 is expected. Correct it."
+        )
     return int(text)

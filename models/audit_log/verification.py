@@ -23,8 +23,8 @@ class Finding:
     ----------
     code : str
         ``head_missing``, ``head_altered``, ``entry_altered``, ``entries_missing``, ``file_missing``, ``unknown_chain``,
-        ``no_key``, ``broken_off`` (a chain was found damaged while it was written, and another was begun) or ``another_log`` (an entry
-        that was noted earlier is not there).
+        ``no_key``, ``broken_off`` (a chain was found damaged while it was written, and another was begun) or ``another_log``
+        (an entry that was noted earlier is not there).
     text : str
         What is wrong where.
     """
@@ -71,7 +71,11 @@ def verify(log: AuditLog, noted: tuple[int, str] | None = None) -> Verified:
     if head is None:
         where = f"{log.head_folder}: there is no head of an audit log"
         files = chain_files(log.folder)
-        text = f"{where}, but {len(files)} file(s) of entries in {log.folder}." if files else f"{where}; nothing was logged yet."
+        text = (
+            f"{where}, but {len(files)} file(s) of entries in {log.folder}."
+            if files
+            else f"{where}; nothing was logged yet."
+        )
         return Verified(0, (Finding("head_missing", text),))
     findings: list[Finding] = []
     total, seen = 0, noted is None
@@ -86,10 +90,14 @@ def verify(log: AuditLog, noted: tuple[int, str] | None = None) -> Verified:
             findings.append(Finding("broken_off", text))
     known = {chain.name for chain in head.chains}
     unknown = sorted({path.name.split("-")[1] for path in chain_files(log.folder)} - known)
-    findings += [Finding("unknown_chain", f"chain {name}: there are files of it, and the head has none.") for name in unknown]
+    findings += [
+        Finding("unknown_chain", f"chain {name}: there are files of it, and the head has none.") for name in unknown
+    ]
     last = head.chains[-1]
     if not seen and noted is not None and not (last.first > noted[0]):
-        findings.append(Finding("another_log", f"entry {noted[0]:,} with MAC {noted[1][:12]}... is not in the log any more."))
+        findings.append(
+            Finding("another_log", f"entry {noted[0]:,} with MAC {noted[1][:12]}... is not in the log any more.")
+        )
     return Verified(total, tuple(findings), last.count, last.mac)
 
 
@@ -124,7 +132,9 @@ class _Walk:
         """Give the authentic entries; each with its MAC."""
         name = self.chain.name
         if self._key is None:
-            text = f"chain {name}: its key {self.chain.key} is not there any more; restore it from the backup of the keys."
+            text = (
+                f"chain {name}: its key {self.chain.key} is not there any more; restore it from the backup of the keys."
+            )
             self._miss("no_key", text)
             return
         key = self._key

@@ -40,13 +40,16 @@ def codes(log: AuditLog, noted: tuple[int, str] | None = None) -> list[str]:
 def test_what_is_written_is_read_back_as_pseudonyms(log: AuditLog) -> None:
     entries = list(read_entries(log))
     assert [entry["number"] for entry in entries] == list(range(1, 11))
-    assert entries[0]["action"] == "began" and entries[1]["details"] == {"model_version": "7"}
+    assert entries[0]["action"] == "began"
+    assert entries[1]["details"] == {"model_version": "7"}
     assert [entry["at"] for entry in read_entries(log, "L-3")] == ["2024-10-04T00:00:00.000003Z"]
     assert len(list(read_entries(log, "L-all"))) == 9
     assert len(chain_files(log.folder)) > 1
     held = b"".join(path.read_bytes() for path in log.folder.iterdir())
-    assert b"L-3" not in held and KEY.pseudonym("L-3").encode() in held
-    assert verify(log).findings == () and verify(log).entries == 10
+    assert b"L-3" not in held
+    assert KEY.pseudonym("L-3").encode() in held
+    assert verify(log).findings == ()
+    assert verify(log).entries == 10
 
 
 def test_a_rewritten_entry_is_found(log: AuditLog) -> None:
@@ -142,7 +145,8 @@ def test_old_files_go_and_the_log_says_so(tmp_path: Path) -> None:
     for day in range(100):
         log.say("scored", ["L-1"], "key:crm", NOW + day * DAY)
     kept = list(read_entries(log))
-    assert kept[0]["at"] > "2024-11" and kept[0]["number"] > 50
+    assert kept[0]["at"] > "2024-11"
+    assert kept[0]["number"] > 50
     assert "trimmed" in {entry["action"] for entry in kept}
     assert codes(log) == []
     chain_files(log.folder)[0].unlink()
