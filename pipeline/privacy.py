@@ -4,7 +4,7 @@ import argparse
 from typing import Protocol
 
 from pipeline.console import run_main
-from pipeline.data_protection import keys, verify_log
+from pipeline.data_protection import keys, purposes, verify_log
 
 __all__ = ["SUBCOMMANDS", "main"]
 
@@ -23,6 +23,7 @@ class Subcommand(Protocol):
 
 SUBCOMMANDS: dict[str, Subcommand] = {
     "keys": keys,
+    "purposes": purposes,
     "verify-log": verify_log,
 }
 """By name; one module each."""
