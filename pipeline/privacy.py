@@ -4,7 +4,7 @@ import argparse
 from typing import Protocol
 
 from pipeline.console import run_main
-from pipeline.data_protection import keys, purposes, verify_log
+from pipeline.data_protection import keys, purposes, verify_log, write_documents
 
 __all__ = ["SUBCOMMANDS", "main"]
 
@@ -22,6 +22,7 @@ class Subcommand(Protocol):
 
 
 SUBCOMMANDS: dict[str, Subcommand] = {
+    "documents": write_documents,
     "keys": keys,
     "purposes": purposes,
     "verify-log": verify_log,

@@ -37,12 +37,16 @@ Text = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class Entry(Frozen):
-    """What one field is used for. `state` is ``draft`` until a person who answers for it has confirmed it."""
+    """What one field is used for. `state` is ``draft`` until a person who answers for it has confirmed it.
+
+    `label` is what notice and letters call it, by language; None: its name, or the known words of a kind of touchpoints.
+    """
 
     purpose: Text
     legal_basis: LegalBasis
     retention_days: int = Field(ge=1, le=36_500)
     state: Literal["draft", "confirmed"] = "draft"
+    label: dict[Literal["en", "de"], Text] | None = None
 
 
 class Controller(Frozen):
