@@ -51,7 +51,7 @@ def scorer(bundle: Bundle) -> Scorer:
 
 @pytest.fixture
 def dispatcher(store: Store, scorer: Scorer, clock: _Clock, tmp_path: Path) -> Iterator[Dispatcher]:
-    return Dispatcher(store, lambda: scorer, None, 60.0, clock, tmp_path / "slot_price.json")
+    return Dispatcher(store, lambda: scorer, None, 60.0, clock, price_file=tmp_path / "slot_price.json")
 
 
 def _tell(store: Store, kind: str, items: list[Any], now: int) -> None:
