@@ -104,7 +104,7 @@ def test_the_list_says_what_the_score_says(store: Store, dispatcher: Dispatcher,
             answer["tier"],
         )
         assert row.details["reasons"][language] == answer["reasons"]
-        assert row.details["decision"] == answer["decision"]
+        assert {**row.details["decision"], "text": row.details["advice"][language]} == answer["decision"]
 
 
 def test_what_changed_is_what_the_api_says_changed(bundle: Bundle) -> None:
