@@ -20,6 +20,7 @@ from models.answers.requests import LeadRequest, parse_lead
 from models.answers.score_changes import Change, changes
 from models.answers.scoring import Score, score_requests
 from models.answers.warnings import future_snapshot, warning_entry
+from models.audit_log.writer import AuditLogWriter
 from models.bundle import Bundle
 from models.monitoring.score_log_writer import ScoreLogWriter
 from serving.contract import examples
@@ -27,6 +28,7 @@ from serving.contract.errors import RequestError
 from serving.contract.limits import CLOCK_TOLERANCE_US
 from serving.contract.strict_json import parse_json
 from serving.contract.validation import read_options, refused
+from serving.http.actor import ACTOR
 
 __all__ = ["Observe", "Scorer", "score_entry", "with_future_warning"]
 
@@ -57,6 +59,8 @@ class Scorer:
         Called with the leads and the scores of each request.
     log : ScoreLogWriter or None
         Where answers are handed to; None: nowhere.
+    audit : AuditLogWriter or None
+        Where it is said who asked for whose score; None: nowhere.
     """
 
     def __init__(self, bundle: Bundle, name: str, version: str, analyses: Mapping[str, Content] | None = None) -> None:
@@ -64,6 +68,7 @@ class Scorer:
         self.analyses: Mapping[str, Content] = analyses or {}
         self.observe: Observe = _observe_nothing
         self.log: ScoreLogWriter | None = None
+        self.audit: AuditLogWriter | None = None
         self.model = {
             "name": name,
             "version": version,
@@ -177,6 +182,9 @@ class Scorer:
         """
         if self.log is not None:
             self.log.add(now, scores)
+        if self.audit is not None:
+            ids = [score.lead_id for score in scores]
+            self.audit.add(now, ACTOR.get(), "scored", ids, model_version=self.version)
         self.observe(leads, scores)
 
 
