@@ -2,8 +2,7 @@
 
 import logging
 from pathlib import Path
-
-import sqlalchemy as sa
+from typing import Any
 
 from features.errors import DataError
 from models.answers.slot_price import SlotPrice, price_of_queue, read_price
@@ -36,7 +35,7 @@ class SlotPrices:
         self.newest: SlotPrice | None = None
         self._refused: str | None = None
 
-    def refresh(self, connection: sa.Connection) -> None:
+    def refresh(self, connection: Any) -> None:
         """Read the newest price, of store and file."""
         prices = [price for price in (newest_price(connection), self._of_file()) if price is not None]
         self.newest = max(prices, key=lambda price: price.at, default=None)
