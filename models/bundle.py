@@ -64,6 +64,8 @@ class Bundle:
         What its training rows looked like, for monitoring; None: nothing to compare later rows with.
     timing : Timing or None
         When to hand over; None: nothing is known of it, `metadata` says why under ``no_timing``.
+    sha256 : str
+        `bundle_hash` of the folder that it was read from; empty: it was read from none.
     """
 
     classifier: Stack
@@ -74,6 +76,7 @@ class Bundle:
     metadata: Mapping[str, Any]
     reference: Reference | None = None
     timing: Timing | None = None
+    sha256: str = ""
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -189,6 +192,7 @@ class Bundle:
             metadata=metadata,
             reference=None if texts["reference.json"] == "null\n" else Reference.from_json(texts["reference.json"]),
             timing=timing,
+            sha256=bundle_hash(place),
         )
 
 
