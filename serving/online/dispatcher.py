@@ -225,7 +225,7 @@ class Dispatcher:
             decision, entry = decision_of(score, scorer.bundle), None
             try:
                 if self.settings is not None and decision != _decision(stored.get(score.lead_id)):
-                    entry = entry_of(scorer, leads[score.lead_id], "en", REASONS, now)
+                    entry = entry_of(scorer, leads[score.lead_id], "en", REASONS, now, shown="webhook")
                     # What can't be written as JSON fails here, for this lead alone
                     json.dumps(entry, ensure_ascii=False, allow_nan=False).encode()
                 decided.append((NewDecision(score.lead_id, decision, score.not_scored, score.snapshot_at), entry))

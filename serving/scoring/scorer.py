@@ -181,7 +181,7 @@ class Scorer:
             What goes out; where there is a log, with feature vectors.
         """
         if self.log is not None:
-            self.log.add(now, scores)
+            self.log.add(now, scores, [lead.touchpoint_ids for lead in leads])
         if self.audit is not None:
             ids = [score.lead_id for score in scores]
             self.audit.add(now, ACTOR.get(), "scored", ids, model_version=self.version)

@@ -71,6 +71,8 @@ class LeadRequest:
         UTC microseconds, before `snapshot_at`; None: what changed is not asked for.
     notes : sequence of Note
         What was odd while it was read, such as from the store.
+    touchpoint_ids : sequence of str
+        Keys of the lead's own touchpoints where they were read from the store.
     """
 
     journey: LeadJourney
@@ -83,6 +85,7 @@ class LeadRequest:
     path: str = "lead"
     changed_since: int | None = None
     notes: Sequence[Note] = ()
+    touchpoint_ids: Sequence[str] = ()
 
 
 def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None = None) -> LeadRequest:
