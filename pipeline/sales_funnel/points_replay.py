@@ -15,7 +15,7 @@ from features.timeline import DAY_US
 from features.vocabulary import CODED_FIELDS
 from models.params import PointsParams
 from pipeline.matrix.account_batches import snapshot_batches
-from pipeline.population.risk_set import micros
+from pipeline.population.micros import micros
 
 __all__ = ["MILLI", "Replay", "highest_points", "replay_points"]
 
