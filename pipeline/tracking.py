@@ -19,6 +19,7 @@ __all__ = ["SECTIONS", "main"]
 SECTIONS = (
     "calibration",
     "capacity",
+    "decision",
     "evaluate",
     "features",
     "ingest",
