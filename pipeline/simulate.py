@@ -62,6 +62,7 @@ def simulate(simulator: SimulatorParams, params: Any, raw: Path, truth: Path, ba
         clocks=clocks_from(simulator.start),
         points=points_table(params.points, params.features),
         handover=rules_of(simulator),
+        personas=simulator.personas,
     )
     tasks: dict[str, TaskID] = {}
 
