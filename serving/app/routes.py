@@ -12,6 +12,7 @@ import anyio
 from starlette.requests import Request
 
 from features.timeline import to_micros
+from models.analyses import ANALYSES, Analysis
 from models.presentation.catalogues import words
 from models.presentation.rendering import STATIC
 from serving.access.guard import KEY, Guard
@@ -90,6 +91,8 @@ def handlers(guard: Guard | None, header: str | None) -> dict[str, Handler]:
         "lead": handler(_lead),
         "export": handler(_export),
         "model": handler(_model),
+        "analyses": handler(_analyses),
+        **{f"analysis {name}": handler(_analysis_page(analysis)) for name, analysis in ANALYSES.items()},
         "decide": handler(_decide),
         "log in": handler(log_in_page),
         "log out": handler(_log_out),
@@ -190,6 +193,24 @@ def _model(call: _Call) -> Answer:
     )
 
 
+def _analyses(call: _Call) -> Answer:
+    contents = call.parts.scorer().analyses
+    listed = [(analysis, contents[name]) for name, analysis in ANALYSES.items() if name in contents]
+    return call.page("analyses.html", area="analyses", listed=listed)
+
+
+def _analysis_page(analysis: Analysis) -> Work:
+    def work(call: _Call) -> Answer:
+        scorer = call.parts.scorer()
+        content = scorer.analyses.get(analysis.name)
+        if content is None:
+            raise RequestError(404, "no_analysis", f"{analysis.name} was not published with this model.")
+        body = analysis.body(content, call.visit.language)
+        return call.page("analysis.html", area="analyses", analysis=analysis, content=content, body=body)
+
+    return work
+
+
 def _decide(call: _Call) -> Answer:
     name = "" if call.visitor is None else call.visitor.name
     try:
@@ -253,6 +274,12 @@ def _refused(visit: Visit, error: RequestError) -> Answer:
         "unknown_lead": (
             say.gettext("No such lead"),
             say.gettext("Nothing is known of this lead. It may have been merged into another one, or deleted."),
+        ),
+        "no_analysis": (
+            say.gettext("No such analysis"),
+            say.gettext(
+                "It was not published with the model that serves. Whoever runs the pipeline can: dvc repro, then publish."
+            ),
         ),
         "store_unavailable": (
             say.gettext("The list can’t be read at the moment"),
