@@ -100,13 +100,11 @@ class _Question:
     late: np.ndarray
 
 
-def announcing_behaviour(
-    paths: JourneyPaths, mqls: FirstMqls, labels: LabelsParams, params: PersonasParams
-) -> Search:
+def announcing_behaviour(paths: JourneyPaths, mqls: FirstMqls, labels: LabelsParams, params: PersonasParams) -> Search:
     """Search patterns that come before qualification and purchase more often than chance.
 
-    Leads are compared at landmarks after their MQL moment, with leads that are at risk for equally long, in the same quarter, and
-    whom sales has not contacted yet. The earlier half of the leads proposes patterns, later leads of other accounts are asked
+    Leads are compared at landmarks after their MQL moment with leads that are at risk for equally long, in the same quarter,
+    and not contacted yet. The earlier half of the leads proposes patterns, later leads of other accounts are asked
     about them, and what is told holds there after Benjamini and Yekutieli's correction for all that were asked.
 
     Parameters

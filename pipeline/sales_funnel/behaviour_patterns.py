@@ -30,8 +30,8 @@ class Pattern(NamedTuple):
     ----------
     kind : str
         ``did`` a content within 28 days, ``recently``: within 7; ``sequence``: one content and later another within 28 days;
-        ``more``: at least twice the pace of the three weeks before in the last 7 days, and at least 3 touchpoints; ``returned``:
-        a pause of 14 days or more and a touchpoint within the last 7 days; ``colleague``: another lead of the account did it
+        ``more``: in the last 7 days at least twice the pace of the three weeks before, at least 3 touchpoints; ``returned``: a
+        pause of 14 days or more and a touchpoint within the last 7 days; ``colleague``: another lead of the account did it
         within 28 days; ``colleagues_active``: another lead of the account did anything.
     first, then : str
         Contents; empty where the kind has none.

@@ -1,4 +1,4 @@
-"""Does a pattern come before an outcome more often than chance: stratified comparison, robust to accounts; corrected for many."""
+"""Does a pattern come before an outcome more often than chance: compared in strata, between accounts, corrected for many."""
 
 from typing import NamedTuple
 
@@ -48,7 +48,7 @@ class Test(NamedTuple):
 def compare(shows: np.ndarray, strata: Strata) -> Test:
     """Compare looks that show a pattern with those of their stratum that do not.
 
-    The Mantel-Haenszel score, with the variance between accounts instead of the hypergeometric one: the looks of an account, and
+    The Mantel-Haenszel score with the variance between accounts instead of the hypergeometric one: the looks of an account, and
     one lead's looks at several landmarks, count as one observation (Liang and Zeger 1986).
 
     Parameters

@@ -49,9 +49,9 @@ def channel_shares(
 ) -> ChannelShares | None:
     """Measure what channels contribute to qualified leads; None: there is no channel, or no path converts.
 
-    A path begins with a lead's first touchpoint and ends with sales' first contact, at the latest after `path_days`; it converts
-    if the lead is sales-qualified within `path_days` of its begin. Only paths that began so long before the export count. Repeated
-    visits over one channel are one step.
+    A path begins with a lead's first touchpoint and ends with sales' first contact, at the latest after `path_days`. It
+    converts if the lead is sales-qualified within `path_days` of its begin. Only paths that began so long before the export
+    count. Repeated visits over one channel are one step.
 
     Parameters
     ----------
@@ -139,10 +139,8 @@ def _sums(
 
 
 def _share(sums: dict[str, np.ndarray], weight: np.ndarray, rule: str) -> np.ndarray:
-    if rule == "markov":
-        credit = removal_effects(np.tensordot(weight, sums["steps"], axes=1))
-    else:
-        credit = weight @ sums[rule]
+    is_chain = rule == "markov"
+    credit = removal_effects(np.tensordot(weight, sums["steps"], axes=1)) if is_chain else weight @ sums[rule]
     total = credit.sum()
     return np.asarray(credit / total if total > 0 else np.zeros_like(credit))
 

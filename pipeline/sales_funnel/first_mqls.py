@@ -1,7 +1,8 @@
 """Each lead's first MQL moment and what came of it: first contact, qualification, purchase; where moments are missing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,9 @@ from pipeline.sales_funnel.journey_paths import JourneyPaths
 from pipeline.tables.export import read_export
 from pipeline.tables.parquet import read_table
 
-__all__ = ["NEVER", "FirstMqls", "read_first_mqls"]
+__all__ = ["NEVER", "BoughtBy", "FirstMqls", "read_first_mqls"]
+
+BoughtBy = Literal["customer", "order", "sales_qualified"]
 
 NEVER = 2**62
 """Later than every moment."""
@@ -50,7 +53,7 @@ class FirstMqls:
     qualified_at: np.ndarray
     rejected_at: np.ndarray
     bought_at: np.ndarray
-    bought_by: str
+    bought_by: BoughtBy
     exported_at: int
 
     def __len__(self) -> int:
@@ -65,11 +68,8 @@ class FirstMqls:
     def take(self, rows: np.ndarray) -> "FirstMqls":
         """Pick rows by position or mask."""
         columns = ("lead", "mql_at", "ended_at", "contact_at", "qualified_at", "rejected_at", "bought_at")
-        return FirstMqls(**{name: getattr(self, name)[rows] for name in columns}, **self._shared)
-
-    @property
-    def _shared(self) -> dict[str, object]:
-        return {"bought_by": self.bought_by, "exported_at": self.exported_at}
+        picked: dict[str, Any] = {name: getattr(self, name)[rows] for name in columns}
+        return replace(self, **picked)
 
 
 def read_first_mqls(canonical: Path, risk_periods: Path, paths: JourneyPaths) -> FirstMqls:
@@ -141,7 +141,7 @@ def _stage_after(changes: pd.DataFrame, stage: str, lead_ids: pd.Series, since: 
 
 def _purchases(
     canonical: Path, changes: pd.DataFrame, periods: pd.DataFrame, mql: np.ndarray, qualified: np.ndarray
-) -> tuple[np.ndarray, str]:
+) -> tuple[np.ndarray, BoughtBy]:
     if (changes["stage"] == "customer").any():
         return _stage_after(changes, "customer", periods["lead_id"], mql), "customer"
     path = canonical / "orders.parquet"

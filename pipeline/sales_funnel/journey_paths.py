@@ -103,8 +103,8 @@ class _Codes:
 def read_paths(canonical: Path, selectors: Mapping[str, SelectorParams]) -> JourneyPaths:
     """Read all leads' touchpoints, some accounts at a time.
 
-    A touchpoint's content is the narrowest selector that picks it: the one that names the most fields, of several the first. One
-    that only `all` picks is called by its kind. Memory: about 27 bytes per touchpoint, and one batch.
+    A touchpoint's content is the narrowest selector that picks it: the one that names the most fields, of several the first.
+    One that only `all` picks is called by its kind. Memory: about 27 bytes per touchpoint, and one batch.
 
     Parameters
     ----------
@@ -219,7 +219,8 @@ def _questions(journeys: Journeys, rows: np.ndarray, known: dict[str, int]) -> n
         return np.array([*(known[text] for text in texts), -1], dtype=np.int8)
 
     asset = journeys.asset[rows]
-    return np.where(asset >= 0, codes(journeys.assets)[asset], codes(journeys.campaigns)[journeys.campaign[rows]])
+    campaign = codes(journeys.campaigns)[journeys.campaign[rows]]
+    return np.asarray(np.where(asset >= 0, codes(journeys.assets)[asset], campaign))
 
 
 def visits_between(
@@ -248,5 +249,3 @@ def visits_between(
     row = np.arange(len(look)) + np.repeat(begin - (np.cumsum(count) - count), count)
     seen = (paths.occurred_at[row] >= since[look]) & (paths.known_at[row] < until[look])
     return Visits(look[seen], row[seen])
-
-

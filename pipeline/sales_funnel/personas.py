@@ -1,6 +1,6 @@
 """From journeys to personas: segments of customers, the rule that assigns every lead, yields, descriptions."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from features.params import SelectorParams
+from features.params import FeaturesParams
 from features.timeline import DAY_US
-from models.analyses.figures import Estimate
 from models.analyses.personas import Likeness, Persona, Personas, Tried, Yields
 from pipeline.params import LabelsParams, PersonasParams
 from pipeline.population.attribute_history import eligible_attributes, read_attribute_values
@@ -26,7 +25,7 @@ from pipeline.sales_funnel.personas_yields import persona_yields, shares_of_camp
 from pipeline.tables.export import read_export
 from pipeline.tables.parquet import read_table
 
-__all__ = ["Found", "KnownAttributes", "find_personas", "make_personas", "read_attributes"]
+__all__ = ["Found", "KnownAttributes", "content_labels", "find_personas", "make_personas", "read_attributes"]
 
 
 class KnownAttributes(NamedTuple):
@@ -59,6 +58,12 @@ class Found:
     profile: Profile
 
 
+def content_labels(contents: Sequence[str], features: FeaturesParams) -> dict[str, dict[str, str]]:
+    """Give the company's own words for contents, by language; a content that is no selector has none."""
+    rules = {name: features.selectors[name] for name in contents if name in features.selectors}
+    return {name: dict(rule.label) for name, rule in rules.items() if rule.label is not None}
+
+
 def read_attributes(canonical: Path, paths: JourneyPaths, mqls: FirstMqls) -> KnownAttributes:
     """Read attributes as they were known at each MQL moment; those known after it are never among them."""
     declared = read_table(canonical / "attributes.parquet", "attributes").to_pandas()
@@ -69,7 +74,9 @@ def read_attributes(canonical: Path, paths: JourneyPaths, mqls: FirstMqls) -> Kn
     moments = pd.Series(pd.to_datetime(mqls.mql_at, unit="us", utc=True)).astype("datetime64[us, UTC]")
     looks = pd.DataFrame({"lead_id": ids, "account_id": account.to_numpy(), "snapshot_at": moments})
     is_text = (declared["entity"] == "lead") & (declared["type"] == "category")
-    return KnownAttributes(read_attribute_values(canonical, looks, declared), declared.loc[is_text, "attribute"].tolist())
+    return KnownAttributes(
+        read_attribute_values(canonical, looks, declared), declared.loc[is_text, "attribute"].tolist()
+    )
 
 
 def find_personas(
@@ -102,9 +109,7 @@ def find_personas(
     profile = Profile(who.iloc[customer], bought, topics)
     blocks = profile.blocks(who.iloc[customer], bought)
     embedding = fit_embedding(blocks, params.seed)
-    segments = find_segments(
-        embedding.of(blocks), params.most, params.half_samples, params.least_returns, params.seed
-    )
+    segments = find_segments(embedding.of(blocks), params.most, params.half_samples, params.least_returns, params.seed)
     assignment = None
     if len(segments):
         known = behaviour_counts(paths, visits_between(paths, mqls.lead, mqls.mql_at - back, mqls.mql_at), len(mqls))
@@ -118,11 +123,10 @@ def make_personas(
     paths: JourneyPaths,
     mqls: FirstMqls,
     source: str,
-    selectors: Mapping[str, SelectorParams],
-    observation_days: int,
+    features: FeaturesParams,
     labels: LabelsParams,
     params: PersonasParams,
-    names: list[NamedPersona],
+    names: Sequence[NamedPersona],
     costs: dict[str, float] | None,
 ) -> Personas | None:
     """Make the analysis; None: fewer customers than `params.min_customers`.
@@ -135,14 +139,12 @@ def make_personas(
         Of these tables.
     source : str
         For the page.
-    selectors : mapping of str to SelectorParams
-        Their labels name contents.
-    observation_days : int
-        How far back journeys count.
+    features : FeaturesParams
+        How far back journeys count; the labels of selectors name contents.
     labels : LabelsParams
         Within how many days a lead must qualify, and when that is known.
     params : PersonasParams
-    names : list of NamedPersona
+    names : sequence of NamedPersona
         As a person gave them.
     costs : dict of str to float, optional
         Cost by campaign.
@@ -150,10 +152,9 @@ def make_personas(
     customer = np.flatnonzero((mqls.bought_at < NEVER) & (mqls.bought_at > mqls.mql_at))
     if len(customer) < params.min_customers:
         return None
+    observation_days = features.observation_days
     attributes = read_attributes(canonical, paths, mqls)
-    found = find_personas(
-        paths, mqls, attributes.values, customer, mqls.bought_at[customer], observation_days, params
-    )
+    found = find_personas(paths, mqls, attributes.values, customer, mqls.bought_at[customer], observation_days, params)
     persona = np.full(len(mqls), -1) if found.assignment is None else found.assignment.persona
     yields = _yields(canonical, paths, mqls, persona, len(found.segments), labels, params, costs)
     is_open = mqls.is_open
@@ -166,13 +167,11 @@ def make_personas(
         least_returns=params.least_returns,
         dimensions=found.dimensions,
         unstable=found.segments.unstable,
-        tried=tuple(Tried(**facts) for facts in found.segments.tried),
+        tried=tuple(Tried.model_validate(facts) for facts in found.segments.tried),
         agreement=None if found.assignment is None else found.assignment.agreement,
         adjusted_rand=None if found.assignment is None else found.assignment.adjusted_rand,
         label_days=labels.label_days,
-        labels={
-            name: dict(rule.label) for name in paths.contents if (rule := selectors.get(name)) and rule.label is not None
-        },
+        labels=content_labels(paths.contents, features),
         costs_known=costs is not None,
         personas=_described(paths, mqls, attributes, found, yields, observation_days, params, names),
         everybody=yields[-1],
@@ -189,7 +188,7 @@ def _described(
     yields: list[Yields],
     observation_days: int,
     params: PersonasParams,
-    names: list[NamedPersona],
+    names: Sequence[NamedPersona],
 ) -> tuple[Persona, ...]:
     if found.assignment is None:
         return ()
@@ -205,20 +204,22 @@ def _described(
         alike = np.flatnonzero(mqls.is_open & (found.assignment.persona == code))
         nearest = alike[np.argsort(-found.assignment.likeness[alike], kind="stable")][: params.resembling]
         personas.append(
-            Persona(
-                key=f"P{code + 1}",
-                name=None,
-                customers=int(own.sum()),
-                share=float(own.mean()),
-                returns=returns,
-                jaccard=jaccard,
-                yields=yields[code],
-                open_leads=len(alike),
-                resembling=tuple(
-                    Likeness(lead_id=paths.lead_ids[mqls.lead[row]], likeness=float(found.assignment.likeness[row]))
-                    for row in nearest
-                ),
-                **describe(facts, own, paths.contents, paths.channels),
+            Persona.model_validate(
+                {
+                    "key": f"P{code + 1}",
+                    "name": None,
+                    "customers": int(own.sum()),
+                    "share": float(own.mean()),
+                    "returns": returns,
+                    "jaccard": jaccard,
+                    "yields": yields[code],
+                    "open_leads": len(alike),
+                    "resembling": tuple(
+                        Likeness(lead_id=paths.lead_ids[mqls.lead[row]], likeness=float(found.assignment.likeness[row]))
+                        for row in nearest
+                    ),
+                    **describe(facts, own, paths.contents, paths.channels),
+                }
             )
         )
     return match_names(tuple(personas), names)
@@ -238,8 +239,9 @@ def _yields(
     looks = pd.DataFrame(
         {"lead_id": paths.lead_ids[mqls.lead], "snapshot_at": pd.to_datetime(mqls.mql_at, unit="us", utc=True)}
     )
-    won_at = pd.Series(pd.to_datetime(np.where(mqls.qualified_at < NEVER, mqls.qualified_at, pd.NaT), unit="us", utc=True))
-    labelled = label_snapshots(looks, won_at, labels, exported_at, ordinal=False)
+    won_at = pd.Series(mqls.qualified_at).astype("Int64").mask(mqls.qualified_at == NEVER)
+    outcome_at = pd.to_datetime(won_at, unit="us", utc=True)
+    labelled = label_snapshots(looks, outcome_at, labels, exported_at, ordinal=False)
     matured = labelled["matured"].to_numpy()
     campaigns = np.array([*paths.campaigns, None], dtype=object)
     newest = mqls.exported_at - (labels.label_days + labels.recording_delay_days) * DAY_US
@@ -258,7 +260,4 @@ def _yields(
         params.resamples,
         params.seed,
     )
-    return [
-        Yields(**{key: Estimate(**value) if isinstance(value, dict) else value for key, value in row.items()})
-        for row in measured
-    ]
+    return [Yields.model_validate(row) for row in measured]

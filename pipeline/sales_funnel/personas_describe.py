@@ -114,7 +114,9 @@ def customer_facts(
     )
 
 
-def describe(facts: CustomerFacts, own: np.ndarray, contents: tuple[str, ...], channels: tuple[str, ...]) -> dict[str, object]:
+def describe(
+    facts: CustomerFacts, own: np.ndarray, contents: tuple[str, ...], channels: tuple[str, ...]
+) -> dict[str, object]:
     """Describe the customers of one persona beside all customers.
 
     Parameters
@@ -128,7 +130,9 @@ def describe(facts: CustomerFacts, own: np.ndarray, contents: tuple[str, ...], c
     dict
         The descriptive fields of `models.analyses.personas.Persona`.
     """
-    spread = {name: _spread(getattr(facts, name)[own]) for name in ("to_mql", "to_qualified", "to_purchase", "touchpoints")}
+    spread = {
+        name: _spread(getattr(facts, name)[own]) for name in ("to_mql", "to_qualified", "to_purchase", "touchpoints")
+    }
     nothing = Spread(low=0.0, median=0.0, high=0.0)
     return {
         "who": standing_out(facts.who, own),
@@ -184,11 +188,11 @@ def _most_frequent(columns: Columns, own: np.ndarray) -> tuple[Compared, ...]:
 
 def _compared(key: tuple[str, object], column: np.ndarray, own: np.ndarray) -> Compared:
     name, value = key
-    shares = {"share": float(column[own].mean()), "of_all": float(column.mean())}
+    share, of_all = float(column[own].mean()), float(column.mean())
     if isinstance(value, tuple):
-        return Compared(name=name, low=value[0], high=value[1], **shares)
+        return Compared(name=name, low=value[0], high=value[1], share=share, of_all=of_all)
     text = str(value).lower() if isinstance(value, bool | np.bool_) else value
-    return Compared(name=name, value=None if text is None else str(text), **shares)
+    return Compared(name=name, value=None if text is None else str(text), share=share, of_all=of_all)
 
 
 def _attribute_columns(attributes: pd.DataFrame, values: Mapping[str, list[object]]) -> Columns:

@@ -1,4 +1,4 @@
-"""Names that people give to personas: a file beside params.yaml, which survives new runs because it says whom each name means."""
+"""Names that people give to personas: a file beside params.yaml that survives new runs, for it says whom each name means."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +19,8 @@ FILE = Path("persona_names.yaml")
 ALIKE = 0.6
 """Cosine similarity of traits from which a persona is the one that a name was given to."""
 HEAD = """\
-# Names of personas, one entry each: `name` is shown; `traits` says whom it means (how much more frequent something is among them
-# than among all customers), so that a name finds its persona again after new data. Edit names here, or:
+# Names of personas, one entry each: `name` is shown; `traits` says whom it means (how much more frequent something is among
+# them than among all customers), so that a name finds its persona again after new data. Edit names here, or:
 # python -m pipeline.name_persona P1 "Evaluating engineers"
 """
 
@@ -47,9 +47,7 @@ def traits_of(persona: Persona) -> dict[str, float]:
         ("last:", persona.last_steps),
         ("question:", persona.questions),
     )
-    traits = {
-        prefix + _text(item): round(item.share - item.of_all, 3) for prefix, items in groups for item in items
-    }
+    traits = {prefix + _text(item): round(item.share - item.of_all, 3) for prefix, items in groups for item in items}
     return {name: value for name, value in traits.items() if abs(value) >= 0.02}
 
 
@@ -82,10 +80,10 @@ def match_names(personas: tuple[Persona, ...], names: Sequence[NamedPersona]) ->
     if not personas or not names:
         return personas
     alike = np.array([[_similarity(traits_of(persona), entry.traits) for entry in names] for persona in personas])
-    rows, columns = linear_sum_assignment(-np.where(alike >= ALIKE, alike, 0.0))
-    found = {
-        int(row): names[column].name for row, column in zip(rows, columns, strict=True) if alike[row, column] >= ALIKE
-    }
+    pairs = zip(
+        *(places.tolist() for places in linear_sum_assignment(-np.where(alike >= ALIKE, alike, 0.0))), strict=True
+    )
+    found = {row: names[column].name for row, column in pairs if alike[row, column] >= ALIKE}
     return tuple(persona.model_copy(update={"name": found.get(place)}) for place, persona in enumerate(personas))
 
 

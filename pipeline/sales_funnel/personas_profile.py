@@ -122,7 +122,12 @@ class Profile:
         """
         who = (self._indicators(attributes)[:, self._frequent] - self._frequency) / np.sqrt(self._frequency)
         contents, places = counts.contents[:, self._topics], counts.places[:, self._topics]
-        blocks = [who, _shares(contents, self._contents), _shares(counts.channels, self._channels), places / (contents + 1.0)]
+        blocks = [
+            who,
+            _shares(contents, self._contents),
+            _shares(counts.channels, self._channels),
+            places / (contents + 1.0),
+        ]
         return [block for block in blocks if block.shape[1]]
 
     def _indicators(self, attributes: pd.DataFrame) -> np.ndarray:
@@ -136,8 +141,8 @@ class Profile:
 def topics_of(paths: JourneyPaths, rows: np.ndarray, attributes: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     """Choose what says something of its own among the customers.
 
-    A content that comes over one channel alone, such as an opened mail, is told by its channel. An attribute that names campaigns
-    or channels says how a lead came, which its journey says, not who it is.
+    A content that comes over one channel alone, such as an opened mail, is told by its channel. An attribute that names
+    campaigns or channels says how a lead came, which its journey says, not who it is.
 
     Parameters
     ----------

@@ -37,8 +37,8 @@ class Assignment:
 def assign_personas(points: np.ndarray, customer: np.ndarray, label: np.ndarray, group: np.ndarray) -> Assignment:
     """Fit the rule on customers, and apply it to everybody, customers included.
 
-    A multinomial logistic regression from the shared dimensions at the MQL moment to the segment of the whole journey before the
-    purchase. It never sees an outcome of other leads.
+    A multinomial logistic regression from the shared dimensions at the MQL moment to the segment of the whole journey before
+    the purchase. It never sees an outcome of other leads.
 
     Parameters
     ----------

@@ -51,9 +51,9 @@ def fit_embedding(blocks: Sequence[np.ndarray], seed: int) -> Embedding:
     """Find what blocks have in common: multiple factor analysis with as many dimensions as shuffled blocks do not reach.
 
     Each block is centred and divided by its first singular value, so that none dominates by its number of columns (Escofier and
-    Pagès 1994). Its principal components are kept one after another while the variance of the next exceeds the 95th percentile of
-    what remains of blocks whose rows are shuffled apart from one another: parallel analysis against independence of the blocks
-    (Horn 1965; one at a time: Green et al. 2012). What stands in one block alone, such as the country, makes no persona.
+    Pagès 1994). Its principal components are kept one after another while the variance of the next exceeds the 95th percentile
+    of what remains of blocks whose rows are shuffled apart from one another: parallel analysis against independence of the
+    blocks (Horn 1965; one at a time: Green et al. 2012). What stands in one block alone, such as the country, makes no persona.
 
     Parameters
     ----------
@@ -154,9 +154,7 @@ def find_segments(points: np.ndarray, most: int, half_samples: int, least_return
         stable = returns >= least_returns
         compact = all(model.inertia_ < _k_means(cloud, number, seed).inertia_ for cloud in clouds)
         share = float(np.isin(model.labels_, np.flatnonzero(stable)).mean())
-        tried.append(
-            {"segments": number, "stable": int(stable.sum()), "share": share, "compact": float(compact)}
-        )
+        tried.append({"segments": number, "stable": int(stable.sum()), "share": share, "compact": float(compact)})
         found.append((model.labels_, returns, jaccard))
     candidates = [place for place, facts in enumerate(tried) if facts["compact"] and facts["stable"]]
     if not candidates:

@@ -86,9 +86,7 @@ def persona_yields(
     sums = np.zeros((len(codes), len(whose), 4))
     for place, rows in enumerate(whose):
         for column in range(4):
-            sums[:, place, column] = np.bincount(
-                accounts[rows], weights=columns[rows, column], minlength=len(codes)
-            )
+            sums[:, place, column] = np.bincount(accounts[rows], weights=columns[rows, column], minlength=len(codes))
     total = sums.sum(axis=0)
     flat = sums.reshape(len(codes), -1)
     drawn = [

@@ -159,5 +159,7 @@ def _table(names: tuple[str, ...], weights: list[dict[str, float]]) -> FloatArra
 def _pages(weights: list[dict[str, float]]) -> FloatArray:
     """Spread the weight of each page group over its pages."""
     groups = [asset.split("/")[0] for asset in world.ASSETS]
-    spread = [{a: row.get(g, 0.0) / groups.count(g) for a, g in zip(world.ASSETS, groups, strict=True)} for row in weights]
+    spread = [
+        {a: row.get(g, 0.0) / groups.count(g) for a, g in zip(world.ASSETS, groups, strict=True)} for row in weights
+    ]
     return _table(world.ASSETS, spread)

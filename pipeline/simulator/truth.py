@@ -105,7 +105,8 @@ def lead_truth(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], start
     -------
     Table
         One row per (lead, risk period), and one for each lead that never became MQL (risk_period and what follows missing):
-        lead_id, type, fit, need, budget, decision_power, persona (only where personas are planted), risk_period, mql_at, readiness_at_mql, first_contact_at (also when
+        lead_id, type, fit, need, budget, decision_power, persona (only where some are planted), risk_period,
+        mql_at, readiness_at_mql, first_contact_at (also when
         after the export), ending (the drawn one, also when after the export), reason (the true one; sales may have entered
         another), pushes_before, pushed.
     """

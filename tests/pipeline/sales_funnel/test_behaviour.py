@@ -25,7 +25,9 @@ def company(lead: Any, step: Any, leads: int, planted: bool, seed: int) -> list[
     for place in range(leads):
         mql = 40.0 + random.random() * 600.0
         days = mql - random.exponential(14.0, 2 + random.poisson(4))
-        steps = sorted(step(float(day), CONTENTS[code]) for day, code in zip(days, random.integers(0, 4, len(days)), strict=True))
+        steps = sorted(
+            step(float(day), CONTENTS[code]) for day, code in zip(days, random.integers(0, 4, len(days)), strict=True)
+        )
         recent = [item for item in steps if item.day >= mql - 28]
         manuals = [item.day for item in recent if item.content == "manual"]
         prices = [item.day for item in recent if item.content == "prices"]
@@ -34,7 +36,15 @@ def company(lead: Any, step: Any, leads: int, planted: bool, seed: int) -> list[
         contact = mql + random.exponential(6.0)
         ended = contact + 5.0 + 10.0 * random.random()
         made.append(
-            lead(steps, place // 2, mql, contact, ended, ended if wins else None, ended + 30 if wins and place % 2 else None)
+            lead(
+                steps,
+                place // 2,
+                mql,
+                contact,
+                ended,
+                ended if wins else None,
+                ended + 30 if wins and place % 2 else None,
+            )
         )
     return made
 
@@ -85,9 +95,7 @@ def test_looks_lie_before_the_first_contact_and_while_at_risk(planted: Any) -> N
 
 def patterns_at(paths: Any, lead: int, day: float) -> dict[Pattern, Exposure]:
     at = np.array([20_000 * DAY_US + round(day * DAY_US)])
-    return {
-        pattern: exposure for pattern, exposure in exposures(paths, np.array([lead]), at) if exposure.shows[0]
-    }
+    return {pattern: exposure for pattern, exposure in exposures(paths, np.array([lead]), at) if exposure.shows[0]}
 
 
 def test_patterns_by_hand(make_journeys: Any, lead: Any, step: Any) -> None:

@@ -46,7 +46,9 @@ def test_what_follows_the_first_contact_is_on_no_path(make_journeys: Any, four_p
     assert np.array_equal(after.share["markov"], before.share["markov"])
 
 
-def test_a_path_that_is_too_young_counts_for_nothing(make_journeys: Any, four_paths: list[Any], lead: Any, step: Any) -> None:
+def test_a_path_that_is_too_young_counts_for_nothing(
+    make_journeys: Any, four_paths: list[Any], lead: Any, step: Any
+) -> None:
     young = lead([step(350, "x", "B")], 4, mql=351, contact=352, qualified=353)
     old = channel_shares(*make_journeys(four_paths, 400), 90, 2, 50, 1)
     both = channel_shares(*make_journeys([*four_paths, young], 400), 90, 2, 50, 1)

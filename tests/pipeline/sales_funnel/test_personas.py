@@ -46,7 +46,7 @@ def journeys(company: Company, params: Any) -> tuple[JourneyPaths, FirstMqls]:
 def make(company: Company, journeys: tuple[JourneyPaths, FirstMqls], params: Any, **more: Any) -> Personas | None:
     options = {"names": [], "costs": None, **more}
     return make_personas(
-        company.canonical, *journeys, "simulated", params.features.selectors, 365, params.labels, params.personas, **options
+        company.canonical, *journeys, "simulated", params.features, params.labels, params.personas, **options
     )
 
 

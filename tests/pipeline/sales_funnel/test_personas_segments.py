@@ -13,7 +13,8 @@ def planted(random: np.random.Generator, strength: float) -> tuple[list[np.ndarr
     """Three kinds of rows; each block knows of them, with noise."""
     kind = random.integers(0, 3, ROWS)
     return [
-        random.normal(0.0, 1.0, (ROWS, width)) + strength * random.normal(0.0, 1.0, (3, width))[kind] for width in (6, 9, 4)
+        random.normal(0.0, 1.0, (ROWS, width)) + strength * random.normal(0.0, 1.0, (3, width))[kind]
+        for width in (6, 9, 4)
     ], kind
 
 
@@ -48,7 +49,7 @@ def test_one_cloud_is_not_cut_however_stable_the_cut(seed: int) -> None:
 
 def test_a_segment_that_does_not_come_back_is_not_shown() -> None:
     random = np.random.default_rng(8)
-    far = random.normal(0.0, 0.3, (80, 2)) + (9.0, 0.0)
+    far = random.normal((9.0, 0.0), 0.3, (80, 2))
     ring = random.uniform(0.0, 2.0 * np.pi, 160)
     points = np.concatenate((far, 3.0 * np.column_stack((np.cos(ring), np.sin(ring)))))
     segments = find_segments(points, 6, 30, 0.8, 1)
