@@ -1,10 +1,10 @@
-"""Command `privacy`: keys, objections, erasure, retention. docs/privacy.md says which article each subcommand serves."""
+"""Command `privacy`: keys, objections, erasure, retention, audit log. docs/privacy.md maps them to the GDPR."""
 
 import argparse
 from typing import Protocol
 
 from pipeline.console import run_main
-from pipeline.data_protection import keys
+from pipeline.data_protection import keys, purposes, replaying, verify_log, write_documents
 
 __all__ = ["SUBCOMMANDS", "main"]
 
@@ -22,7 +22,11 @@ class Subcommand(Protocol):
 
 
 SUBCOMMANDS: dict[str, Subcommand] = {
+    "documents": write_documents,
     "keys": keys,
+    "purposes": purposes,
+    "replay": replaying,
+    "verify-log": verify_log,
 }
 """By name; one module each."""
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from features.timeline import from_micros
 from features.wording.units import LANGUAGES
 from models.presentation.list_file import WORDS, ListedLead, change_words, list_frame, write_list
-from serving.app.lead_list import filter_of
+from serving.app.lead_list import filter_of, for_marketing
 from serving.app.web import Visit
 from serving.http.answers import Answer
 from serving.store.connect import Store
@@ -23,7 +23,7 @@ _TYPES = {
 }
 
 
-def export_answer(visit: Visit, store: Store, zone: ZoneInfo, link: str | None) -> Answer:
+def export_answer(visit: Visit, store: Store, zone: ZoneInfo, link: str | None) -> tuple[Answer, list[str]]:
     """Write the part of the list that the page shows, without its limit to one page.
 
     Parameters
@@ -35,6 +35,12 @@ def export_answer(visit: Visit, store: Store, zone: ZoneInfo, link: str | None) 
         Of the days.
     link : str or None
         Address of a lead in the CRM, with ``{lead_id}`` in it.
+
+    Returns
+    -------
+    answer : Answer
+    lead_ids : list of str
+        Whom it names.
     """
     wanted, _ = filter_of(visit.query)
     ending = visit.query.get("format", "xlsx")
@@ -47,12 +53,13 @@ def export_answer(visit: Visit, store: Store, zone: ZoneInfo, link: str | None) 
     write_list(list_frame([_listed(lead, language, zone) for lead in leads], language, link), file, form)
     name = f'attachment; filename="leads.{ending}"'.encode("ascii")
     headers = ((b"content-disposition", name), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
-    return Answer(file.getvalue(), headers=headers, media_type=media_type)
+    return Answer(file.getvalue(), headers=headers, media_type=media_type), [lead.lead_id for lead in leads]
 
 
 def _listed(lead: OpenLead, language: str, zone: ZoneInfo) -> ListedLead:
     now, before = (lead.probability, lead.tier or ""), (lead.probability_before, "")
     touched = lead.last_touchpoint_at
+    told = for_marketing(lead, language) or {"questions": [], "next_content": []}
     return ListedLead(
         lead.lead_id,
         lead.account_id or "",
@@ -64,6 +71,9 @@ def _listed(lead: OpenLead, language: str, zone: ZoneInfo) -> ListedLead:
         lead.not_scored or "",
         lead.within_capacity,
         [reason["text"] for reason in lead.details["reasons"][language]],
+        lead.details.get("advice", {}).get(language, ""),
+        "; ".join(told["questions"]),
+        "; ".join(told["next_content"]),
         lead.last_touchpoint or "",
         "" if touched is None else from_micros(touched).astimezone(zone).date().isoformat(),
         change_words(now, before, WORDS[language], tiers=False),
