@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from features.timeline import to_micros
+from pipeline.population.micros import micros
 from pipeline.population.outcomes import period_outcomes
 from pipeline.population.queue import first_contacts
-from pipeline.population.risk_set import micros
 from pipeline.sales_funnel.journey_paths import JourneyPaths
 from pipeline.tables.export import read_export
 from pipeline.tables.parquet import read_table
