@@ -93,7 +93,7 @@ class _LeadQualification:
         notice = os.environ.get(NOTICE_PATH)
         self.worker = Worker(Path(notice) if notice else _resolve()[1], _positive(THREADS, 2))
         _process.worker = self.worker
-        routes.connect(ROOT, lambda: self.worker.scorer)
+        routes.connect(ROOT, lambda: self.worker.scorer, lambda: self.worker.notice)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator, unused-ignore]
     @staticmethod

@@ -14,6 +14,7 @@ from models.answers.what_if import what_if
 from models.presentation.catalogues import n_, words
 from serving.app.lead_list import NOT_SCORED, channel_name, crm_link, stage_name, touchpoint_name
 from serving.app.lead_timeline import timeline
+from serving.app.similar_leads import similar_values
 from serving.app.web import lead_address
 from serving.contract.errors import RequestError
 from serving.online.store_score import entry_of
@@ -73,6 +74,7 @@ def lead_values(
             read_lead(connection, lead_id, catalog, now, lead.snapshot_at - n * 7 * DAY_US) for n in range(WEEKS, 0, -1)
         ]
         record = read_record(connection, lead_id)
+        similar = similar_values(connection, scorer, lead, language, zone)
     spoken = language if language in ("en", "de") else "en"
     entry = entry_of(scorer, lead, spoken, REASONS, now)
     history = probability_history(scorer.bundle, [*(week for week in weeks if week is not None), lead], spoken)
@@ -111,6 +113,7 @@ def lead_values(
             for order in sorted(lead.orders, key=lambda order: -order.ordered_at)[:MOST_ORDERS]
         ],
         "more_orders": max(len(lead.orders) - MOST_ORDERS, 0),
+        "similar": similar,
         "what_if": what_if(scorer.bundle, lead, spoken) if entry["probability"] is not None else [],
         "attributes": sorted(
             (name.replace("_", " "), value)
@@ -121,11 +124,11 @@ def lead_values(
 
 
 def _chart(history: Sequence[Point], zone: ZoneInfo) -> dict[str, Any] | None:
-    """Lay the probability over time out in a picture of 640 by 170; None: there are fewer than two numbers."""
+    """Lay the probability over time out in a picture of 400 by 150; None: there are fewer than two numbers."""
     points = [point for point in history if point.probability is not None]
     if len(points) < 2:
         return None
-    left, width, top, height = 38.0, 592.0, 8.0, 130.0
+    left, width, top, height = 38.0, 354.0, 8.0, 112.0
     begin, end = points[0].at, points[-1].at
     most = max(0.1, min(1.0, max(point.high or 0.0 for point in points) * 1.08))
 
@@ -177,8 +180,14 @@ def _group(lead: LeadRequest, record: LeadRecord, language: str, zone: ZoneInfo)
     missing = []
     if not any(map(is_decision_maker, titles)):
         missing.append(say.gettext("No decision-maker seen yet"))
-    if "cost" not in open_questions(lead.journey.touchpoints) and record.budget is None:
-        missing.append(say.gettext("Budget unknown: nobody has looked at prices yet"))
+    if record.budget is None and not any(item.check.get("budget") in ("yes", "no") for item in record.standing):
+        journeys = (lead.journey, *lead.colleagues)
+        asked = any("cost" in open_questions(journey.touchpoints) for journey in journeys)
+        missing.append(
+            say.gettext("Budget unknown; prices were looked at")
+            if asked
+            else say.gettext("Budget unknown; nobody has looked at prices yet")
+        )
     people = []
     for colleague in sorted(lead.colleagues, key=_last_seen, reverse=True):
         seen = [item for item in colleague.touchpoints if item.occurred_at < lead.snapshot_at]

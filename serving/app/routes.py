@@ -22,8 +22,9 @@ from serving.app.lead_page import lead_values
 from serving.app.model_page import model_values
 from serving.app.visitors import Visitor, check_token, find_visitor, log_in, log_out
 from serving.app.web import STATIC_FOLDER, Visit, page, read_fields, redirect
+from serving.app.workspace import ROOT, report_answer
 from serving.contract.errors import RequestError
-from serving.contract.routes import APP_STATIC, MATCH
+from serving.contract.routes import APP_REPORTS, APP_STATIC, MATCH
 from serving.http.answers import Answer, Handler, Receive, Scope
 from serving.http.bodies import read_body
 from serving.online.routes import Online, online
@@ -93,6 +94,7 @@ def handlers(guard: Guard | None, header: str | None) -> dict[str, Handler]:
         "decide": handler(_decide),
         "log in": handler(log_in_page),
         "log out": handler(_log_out),
+        **{f"report {file}": handler(_report) for file in APP_REPORTS},
         **{f"static {file}": _static(file) for file in APP_STATIC},
     }
     return {f"app {name}": handle for name, handle in made.items()}
@@ -185,9 +187,16 @@ def _export(call: _Call) -> Answer:
 
 
 def _model(call: _Call) -> Answer:
-    return call.page(
-        "model.html", area="model", **model_values(call.parts.scorer(), call.parts.store, call.visit.language, call.now)
-    )
+    parts = call.parts
+    values = model_values(parts.scorer(), parts.notice(), parts.store, call.visit.language, call.zone, call.now)
+    return call.page("model.html", area="model", **values)
+
+
+def _report(call: _Call) -> Answer:
+    answer = report_answer(ROOT, call.visit.path.rpartition("/")[2])
+    if answer is None:
+        raise RequestError(404, "no_report", "this report was not written.")
+    return answer
 
 
 def _decide(call: _Call) -> Answer:
@@ -253,6 +262,12 @@ def _refused(visit: Visit, error: RequestError) -> Answer:
         "unknown_lead": (
             say.gettext("No such lead"),
             say.gettext("Nothing is known of this lead. It may have been merged into another one, or deleted."),
+        ),
+        "no_report": (
+            say.gettext("This report is not there"),
+            say.gettext(
+                "It is written by the pipeline on this machine: make demo, dvc repro, or for live quality make monitor."
+            ),
         ),
         "store_unavailable": (
             say.gettext("The list can’t be read at the moment"),

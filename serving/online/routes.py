@@ -24,6 +24,7 @@ from serving.online.intake import accept
 from serving.online.store_score import score_lead
 from serving.online.store_state import StoreState
 from serving.online.webhooks import WebhookSettings, sweep_minutes
+from serving.scoring.registry_watch import ChampionNotice
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError, store_url
 
@@ -42,6 +43,7 @@ class Online:
     store: Store
     state: StoreState
     scorer: Callable[[], Scorer]
+    notice: Callable[[], ChampionNotice]
     writes: anyio.CapacityLimiter
     scores: anyio.CapacityLimiter
     pages: anyio.CapacityLimiter
@@ -84,7 +86,7 @@ def prepare(root: Path) -> None:
             _log.warning("%s; serving without it.", error)
 
 
-def connect(root: Path, scorer: Callable[[], Scorer]) -> None:
+def connect(root: Path, scorer: Callable[[], Scorer], notice: Callable[[], ChampionNotice]) -> None:
     """Open the store, and set the scorer, for the handlers of this process.
 
     Parameters
@@ -93,8 +95,10 @@ def connect(root: Path, scorer: Callable[[], Scorer]) -> None:
         The folder that holds the packages.
     scorer : callable
         Gives the scorer of the moment.
+    notice : callable
+        Gives what the service's first process said last of champion and registry.
     """
-    _shared.store, _shared.scorer = Store(store_url(root)), scorer
+    _shared.store, _shared.scorer, _shared.notice = Store(store_url(root)), scorer, notice
     _shared.state = StoreState(_shared.store)
     settings = WebhookSettings.from_environ(os.environ)
     _shared.dispatcher = Dispatcher(_shared.store, scorer, settings, sweep_minutes(os.environ), _now)

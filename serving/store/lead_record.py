@@ -70,6 +70,11 @@ class LeadRecord:
     colleague_titles: Mapping[str, Mapping[str, Any]]
     budget: Any
 
+    @property
+    def standing(self) -> list[Verdict]:
+        """Give the verdicts that were not taken back."""
+        return [item for item in self.verdicts if item.retracted_at is None]
+
 
 def is_known(connection: sa.Connection, lead_id: str) -> bool:
     """Tell whether anything is known of a lead."""
