@@ -17,6 +17,7 @@ from serving.app.lead_timeline import timeline
 from serving.app.similar_leads import similar_values
 from serving.app.web import lead_address
 from serving.contract.errors import RequestError
+from serving.http.priority import give_way
 from serving.online.store_score import entry_of
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store
@@ -70,13 +71,16 @@ def lead_values(
         lead = None if merged_into(connection, lead_id) else read_lead(connection, lead_id, catalog, now)
         if lead is None:
             raise RequestError(404, "unknown_lead", "nothing is known of this lead.", "lead_id")
-        weeks = [
-            read_lead(connection, lead_id, catalog, now, lead.snapshot_at - n * 7 * DAY_US) for n in range(WEEKS, 0, -1)
-        ]
+        weeks = []
+        for number in range(WEEKS, 0, -1):
+            give_way()
+            weeks.append(read_lead(connection, lead_id, catalog, now, lead.snapshot_at - number * 7 * DAY_US))
         record = read_record(connection, lead_id)
         similar = similar_values(connection, scorer, lead, language, zone)
     spoken = language if language in ("en", "de") else "en"
+    give_way()
     entry = entry_of(scorer, lead, spoken, REASONS, now)
+    give_way()
     history = probability_history(scorer.bundle, [*(week for week in weeks if week is not None), lead], spoken)
     say = words(language)
     return {

@@ -37,7 +37,6 @@ CRM_LINK = "LEAD_CRM_LINK"
 """Address of a lead in the CRM, with ``{lead_id}`` in it."""
 
 FORM = "application/x-www-form-urlencoded"
-THREADS = 2
 _log = logging.getLogger("bentoml.lead_qualification.app")
 
 Work = Callable[["_Call"], Answer]

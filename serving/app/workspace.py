@@ -25,10 +25,11 @@ REPORT_NAMES = {
     "monitor.html": n_("Live quality and drift"),
 }
 _POLICY = (
-    b"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; font-src data:; "
+    b"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; img-src data:; "
     b"sandbox allow-scripts; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""A report is one file with its script inside; the sandbox keeps that from the pages' cookie and from everything else here."""
+"""A report is one file with its script inside, and the one with figures to explore compiles its expressions. The sandbox keeps
+that from the pages' cookie and from everything else here; nothing is loaded."""
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -128,6 +128,6 @@ def _written(items: Sequence[BaseModel]) -> tuple[list[str], list[str], list[str
     """List the leads, the accounts and the visitors that entries write to."""
     sent: Sequence[Any] = items
     accounts = {item.account.account_id for item in sent if getattr(item, "account", None) is not None}
-    leads = {item.lead_id for item in sent} | {getattr(item, "merged_into", None) for item in sent}
-    visitors = {getattr(item, "visitor_id", None) for item in sent}
-    return sorted(leads - {None}), sorted(accounts), sorted(visitors - {None})
+    leads = {name for item in sent for name in (item.lead_id, getattr(item, "merged_into", None)) if name is not None}
+    visitors = {item.visitor_id for item in sent if getattr(item, "visitor_id", None) is not None}
+    return sorted(leads), sorted(accounts), sorted(visitors)

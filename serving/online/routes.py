@@ -32,6 +32,7 @@ __all__ = ["HANDLERS", "Online", "connect", "online", "prepare", "start", "stop"
 
 RETRY_AFTER = b"5"
 THREADS = 4  # for writes, and as many for scores
+PAGE_THREADS = 1  # more would take the interpreter from each other, and from programs
 MOST_WAITING = 256
 
 _log = logging.getLogger("bentoml.lead_qualification.store")
@@ -107,7 +108,7 @@ def connect(root: Path, scorer: Callable[[], Scorer], notice: Callable[[], Champ
 async def start() -> None:
     """Make the limiters, and start the dispatcher; to be called in the event loop that will answer."""
     _shared.writes, _shared.scores = anyio.CapacityLimiter(THREADS), anyio.CapacityLimiter(THREADS)
-    _shared.pages = anyio.CapacityLimiter(THREADS)
+    _shared.pages = anyio.CapacityLimiter(PAGE_THREADS)
     _shared.dispatcher.start()
 
 
