@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from features.journeys import LeadJourney
 from features.timeline import DAY_US, from_micros
+from features.wording.attribute import attribute_label
+from features.wording.units import spoken as spoken_language
 from models.answers.lead_history import Point, probability_history
 from models.answers.open_questions import OPEN_QUESTIONS, is_decision_maker, open_questions
 from models.answers.requests import LeadRequest
@@ -31,7 +33,7 @@ WEEKS = 12
 REASONS = 6
 MOST_ORDERS = 8
 BIG_JUMP = 0.02
-MOST_JUMPS = 5
+MOST_JUMPS = 3
 OUTSIDE = {
     "not_mql": n_("Marketing has not handed this lead over, so the model was not made for it."),
     "past_expiry": n_("This lead was handed over so long ago that the model was not made for it."),
@@ -77,7 +79,7 @@ def lead_values(
             weeks.append(read_lead(connection, lead_id, catalog, now, lead.snapshot_at - number * 7 * DAY_US))
         record = read_record(connection, lead_id)
         similar = similar_values(connection, scorer, lead, language, zone)
-    spoken = language if language in ("en", "de") else "en"
+    spoken = spoken_language(language)
     give_way()
     entry = entry_of(scorer, lead, spoken, REASONS, now)
     give_way()
@@ -118,9 +120,12 @@ def lead_values(
         ],
         "more_orders": max(len(lead.orders) - MOST_ORDERS, 0),
         "similar": similar,
-        "what_if": what_if(scorer.bundle, lead, spoken) if entry["probability"] is not None else [],
+        "what_if": [
+            {**asdict(item), "name": attribute_label(item.name, spoken) if item.kind == "attribute" else item.name}
+            for item in (what_if(scorer.bundle, lead, spoken) if entry["probability"] is not None else [])
+        ],
         "attributes": sorted(
-            (name.replace("_", " "), value)
+            (attribute_label(name, spoken), value)
             for name, value in {**lead.account_attributes, **lead.attributes}.items()
             if value is not None
         ),
@@ -169,7 +174,7 @@ def _jumps(history: Sequence[Point], zone: ZoneInfo) -> list[dict[str, Any]]:
             "at": from_micros(point.at).astimezone(zone).date(),
             "difference": point.difference,
             "probability": point.probability,
-            "reasons": point.reasons[:2],
+            "reasons": point.reasons[:1],
         }
         for point in sorted(jumps, key=lambda point: -point.at)
     ]

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from features.timeline import from_micros
 from models.presentation.catalogues import n_, words
+from models.presentation.model_names import model_name
 from models.presentation.numbers import number
 from serving.app.workspace import ROOT, quarantine, read_object, reports
 from serving.scoring.registry_watch import ChampionNotice
@@ -27,13 +28,6 @@ METRICS = {
     "ece": n_("calibration error"),
     "precision_at_capacity": n_("precision at capacity"),
     "lift_at_capacity": n_("lift at capacity"),
-}
-CONTENDERS = {
-    "product": n_("this product"),
-    "base_rate": n_("base rate for everyone"),
-    "logistic_regression": n_("logistic regression"),
-    "points": n_("points of marketing automation"),
-    "odoo_formula": n_("Odoo’s formula"),
 }
 
 
@@ -133,14 +127,14 @@ def _quality(evaluation: Mapping[str, Any], language: str) -> list[list[str]]:
     """Give product and baselines with their metrics."""
     if "product" not in evaluation:
         return []
-    say = words(language)
     contenders = {"product": evaluation["product"], **evaluation.get("baselines", {})}
     return [
         [
-            say.say(CONTENDERS[name]) if name in CONTENDERS else name,
-            *(_metric((values or {}).get(key), language) for key in METRICS),
+            model_name(name, language),
+            *(_metric(values.get(key), language) for key in METRICS),
         ]
         for name, values in contenders.items()
+        if values
     ]
 
 

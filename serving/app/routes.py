@@ -56,6 +56,10 @@ class _Call:
         may_decide = self.visitor is not None and self.visitor.may("decide")
         return page(self.visit, name, visitor=self.visitor, may_decide=may_decide, **values)
 
+    def notice(self) -> dict[str, Any] | None:
+        with self.parts.store.read() as connection:
+            return verdicts.notice(connection, self.visit.query, self.visit.language)
+
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.parts.scorer().bundle.catalog.params.time_zone)
@@ -140,7 +144,9 @@ def _worked(
         check_token(visit, fields.get("token", ""))
     if needs != "open":
         if visitor is None:
-            return redirect(visit, "/app/log_in?" + urlencode({"to": visit.address()}))
+            # A form that was sent can't be sent again after the log-in; its page can be opened again
+            to = visit.address() if scope["method"] != "POST" else fields.get("to", "/app")
+            return redirect(visit, "/app/log_in?" + urlencode({"to": to}))
         if visitor.key is not None and guard is not None:
             scope[KEY] = visitor.key
             if guard.count(visitor.key) > 0.0:
@@ -164,7 +170,7 @@ def _leads(call: _Call) -> Answer:
     values = list_values(call.visit, call.parts.store, call.zone, call.crm_link, call.now)
     with call.parts.store.read() as connection:
         waiting = count_leads(connection, call.now)["waiting"]
-    notice = verdicts.notice(call.visit.query, call.visit.language)
+    notice = call.notice()
     label_days = call.parts.scorer().bundle.label_days
     return call.page("leads.html", area="leads", notice=notice, waiting=waiting, label_days=label_days, **values)
 
@@ -174,7 +180,7 @@ def _lead(call: _Call, error: RequestError | None = None, given: Mapping[str, st
     values = lead_values(
         call.parts.store, call.parts.scorer(), lead_id, call.visit.language, call.zone, call.crm_link, call.now
     )
-    notice = verdicts.notice(call.visit.query, call.visit.language)
+    notice = call.notice()
     form = verdicts.form_values(given or {}, error, call.visit.language)
     status = 200 if error is None else error.status
     code = None if error is None else error.code
@@ -261,6 +267,10 @@ def _refused(visit: Visit, error: RequestError) -> Answer:
         "unknown_lead": (
             say.gettext("No such lead"),
             say.gettext("Nothing is known of this lead. It may have been merged into another one, or deleted."),
+        ),
+        "unclear_user": (
+            say.gettext("Who are you?"),
+            say.gettext("The proxy in front of this service does not say clearly who you are. Tell whoever runs it."),
         ),
         "no_report": (
             say.gettext("This report is not there"),

@@ -4,8 +4,6 @@ from collections import Counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
-
 from features.journeys import TouchpointRecord
 from features.timeline import DAY_US, from_micros
 from models.answers.requests import LeadRequest
@@ -27,9 +25,7 @@ BEFORE_DAYS = 60
 WIDTH, MARGIN = 300.0, 4.0
 
 
-def similar_values(
-    connection: sa.Connection, scorer: Scorer, lead: LeadRequest, language: str, zone: ZoneInfo
-) -> dict[str, Any]:
+def similar_values(connection: Any, scorer: Scorer, lead: LeadRequest, language: str, zone: ZoneInfo) -> dict[str, Any]:
     """Give the past leads that looked most like this one to the model, each with what was known by then.
 
     Parameters
@@ -62,9 +58,7 @@ def similar_values(
     }
 
 
-def _shown(
-    connection: sa.Connection, lead: QualifiedLead, similar: Similar, language: str, zone: ZoneInfo
-) -> dict[str, Any]:
+def _shown(connection: Any, lead: QualifiedLead, similar: Similar, language: str, zone: ZoneInfo) -> dict[str, Any]:
     begin = lead.handed_over_at - BEFORE_DAYS * DAY_US
     compared_at = lead.handed_over_at + int(similar.then.age_days * DAY_US)
     touchpoints = own_touchpoints(connection, lead.lead_id, begin, lead.qualified_at).rows

@@ -8,7 +8,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-__all__ = ["answering", "give_way"]
+__all__ = ["answering", "give_way", "programs"]
 
 STEP_SECONDS = 0.001
 MOST_SECONDS = 0.1
@@ -29,6 +29,11 @@ def answering() -> Iterator[None]:
         yield
     finally:
         _Programs.count -= 1
+
+
+def programs() -> int:
+    """Count the requests of programs that this process is answering."""
+    return _Programs.count
 
 
 def give_way() -> None:

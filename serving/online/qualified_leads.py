@@ -1,8 +1,7 @@
 """From leads that became qualified to rows that open leads are compared with: as they were known at several ages before."""
 
 from collections.abc import Mapping, Sequence
-
-import sqlalchemy as sa
+from typing import Any
 
 from features.timeline import DAY_US
 from models.answers.lead_list import ListEntry
@@ -24,7 +23,7 @@ def handed_over_at(lead: LeadRequest, until: int) -> int | None:
 
 
 def qualified_of(
-    connection: sa.Connection,
+    connection: Any,
     scorer: Scorer,
     leads: Mapping[str, LeadRequest],
     entries: Sequence[ListEntry],
@@ -54,7 +53,7 @@ def qualified_of(
     return [_looked_back(connection, scorer, leads[name], now) for name in names]
 
 
-def _looked_back(connection: sa.Connection, scorer: Scorer, lead: LeadRequest, now: int) -> QualifiedLead:
+def _looked_back(connection: Any, scorer: Scorer, lead: LeadRequest, now: int) -> QualifiedLead:
     lead_id = lead.journey.lead_id
     won = [item.occurred_at for item in lead.journey.stage_changes if item.stage in WON]
     # The first verdict after the last hand-over
@@ -71,7 +70,7 @@ def _looked_back(connection: sa.Connection, scorer: Scorer, lead: LeadRequest, n
 
 
 def update_qualified(
-    connection: sa.Connection, scorer: Scorer, qualified: Sequence[QualifiedLead], entries: Sequence[ListEntry]
+    connection: Any, scorer: Scorer, qualified: Sequence[QualifiedLead], entries: Sequence[ListEntry]
 ) -> None:
     """Write the leads that are qualified, and take out those that are not, or no more.
 
