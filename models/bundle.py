@@ -59,6 +59,8 @@ class Bundle:
         What it was made from: source, label definition, time range, counts, versions. Plain JSON values.
     reference : Reference or None
         What its training rows looked like, for monitoring; None: nothing to compare later rows with.
+    sha256 : str
+        `bundle_hash` of the folder that it was read from; empty: it was read from none.
     """
 
     classifier: Stack
@@ -68,6 +70,7 @@ class Bundle:
     catalog: Catalog
     metadata: Mapping[str, Any]
     reference: Reference | None = None
+    sha256: str = ""
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -177,6 +180,7 @@ class Bundle:
             catalog=catalog,
             metadata=metadata,
             reference=None if texts["reference.json"] == "null\n" else Reference.from_json(texts["reference.json"]),
+            sha256=bundle_hash(place),
         )
 
 

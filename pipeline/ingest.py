@@ -7,6 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from pipeline.console import console, progress, run_main
+from pipeline.data_protection.registry_check import check_purposes
 from pipeline.pages.ingest_words import export_lines, remark_lines, unplaced_lines
 from pipeline.pages.machine_traffic_words import traffic_lines
 from pipeline.params import load_params
@@ -16,6 +17,7 @@ from pipeline.tables.ingest_counts import Counts
 from pipeline.tables.ingested import ingest
 from pipeline.tables.json_files import write_json
 from pipeline.tables.parquet import read_table
+from pipeline.tables.personal_fields import personal_fields
 from pipeline.tables.unplaced_outcomes import FILE
 
 __all__ = ["SECTIONS", "main"]
@@ -52,6 +54,8 @@ def main() -> None:
         )
     _show(counts)
     canonical = data / "canonical"
+    for warning in check_purposes(params.ingest.source, personal_fields(canonical)):
+        console.print(warning, style="yellow", markup=False)
     export = read_export(canonical)
     said_by = "the source" if params.ingest.exported_at is None else "ingest.exported_at"
     for line in (

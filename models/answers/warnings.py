@@ -7,9 +7,10 @@ from typing import Any
 
 from features.attributes import AttributeValues
 from features.catalog import Catalog
-from features.compute import Snapshots, ignored_touchpoints, unknown_categories, unknown_values
+from features.compute import Snapshots
 from features.journeys import Journeys
 from features.timeline import from_micros
+from features.unseen import ignored_touchpoints, unknown_categories, unknown_values
 from models.answers.requests import LeadRequest, unread_attributes
 from models.answers.requests.fields import shown
 from models.presentation.catalogues import n_, words

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import BundleError, LeadQualificationError
+from models.analyses import FOLDER
 from models.quality.gate import GateDecision
 from pipeline.mlflow_runs.store import open_store
 
@@ -97,13 +98,9 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         digest = tracking["bundle_sha256"]
-        same = [
-            item
-            for item in self.client.search_model_versions(f"name = '{self.name}'")
-            if item.tags.get("bundle_sha256") == digest
-        ]
-        if same:
-            return self._version(str(min(same, key=lambda item: int(item.version)).version))
+        same = self.with_bundle(digest)
+        if same is not None:
+            return same
         try:
             run = self.client.get_run(tracking["run_id"])
             with contextlib.redirect_stderr(io.StringIO()):  # it prints there what the caller says better
@@ -122,6 +119,21 @@ class Registry:
         )
         return self._version(str(created.version))
 
+    def with_bundle(self, sha256: str) -> Version | None:
+        """Find the earliest version of a bundle; None: it is not registered.
+
+        Parameters
+        ----------
+        sha256 : str
+            As `models.bundle.bundle_hash` gives it.
+        """
+        same = [
+            item
+            for item in self.client.search_model_versions(f"name = '{self.name}'")
+            if item.tags.get("bundle_sha256") == sha256
+        ]
+        return self._version(str(min(same, key=lambda item: int(item.version)).version)) if same else None
+
     def bundle(self, version: Version) -> Path:
         """Fetch a version's bundle; a folder that must not be changed.
 
@@ -135,6 +147,12 @@ class Registry:
         if not bundle.is_dir():
             raise BundleError(f"{self.name} version {version.version}: no bundle in {folder}. Publish it again.")
         return bundle
+
+    def analyses(self, version: Version) -> Path | None:
+        """Fetch the analyses that were attached to a version; None: there are none."""
+        if not self.client.list_artifacts(version.run_id, FOLDER):
+            return None
+        return Path(self.mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path=FOLDER))
 
     def provenance(self, version: Version) -> dict[str, Any]:
         """Say where a version came from."""
@@ -151,6 +169,10 @@ class Registry:
             "decision": version.tags.get("decision"),
             "promise": _promise(data.metrics),
         }
+
+    def attach(self, version: Version, folder: Path) -> None:
+        """Log a folder of analyses with a version's run, outside the bundle; those of before are replaced, one by one."""
+        self.client.log_artifacts(version.run_id, str(folder), FOLDER)
 
     def tag(self, version: Version, tags: dict[str, str]) -> None:
         """Tag a version."""

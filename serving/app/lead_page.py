@@ -81,7 +81,7 @@ def lead_values(
         similar = similar_values(connection, scorer, lead, language, zone)
     spoken = spoken_language(language)
     give_way()
-    entry = entry_of(scorer, lead, spoken, REASONS, now)
+    entry = entry_of(scorer, lead, spoken, REASONS, now, shown="page")
     give_way()
     history = probability_history(scorer.bundle, [*(week for week in weeks if week is not None), lead], spoken)
     say = words(language)

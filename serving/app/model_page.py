@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from features.timeline import from_micros
 from models.presentation.catalogues import n_, words
+from models.presentation.metric_names import DIGITS, metric_name
 from models.presentation.model_names import model_name
 from models.presentation.numbers import number
 from serving.app.workspace import ROOT, quarantine, read_object, reports
@@ -20,15 +21,6 @@ from serving.store.open_leads import count_open_leads
 from serving.store.rescoring import count_leads
 
 __all__ = ["mlflow_pages", "model_values"]
-
-METRICS = {
-    "auc": n_("AUC"),
-    "average_precision": n_("average precision"),
-    "log_loss": n_("log loss"),
-    "ece": n_("calibration error"),
-    "precision_at_capacity": n_("precision at capacity"),
-    "lift_at_capacity": n_("lift at capacity"),
-}
 
 
 ALIASES = {"champion": n_("champion"), "challenger": n_("challenger"), "previous_champion": n_("previous champion")}
@@ -74,7 +66,7 @@ def model_values(
         "queue": queue,
         "rows": evaluation.get("rows"),
         "capacity": evaluation.get("capacity"),
-        "quality_head": [say.gettext("Model"), *(say.say(text) for text in METRICS.values())],
+        "quality_head": [say.gettext("Model"), *(metric_name(metric, language) for metric in DIGITS)],
         "quality": _quality(evaluation, language),
         "versions": [_version(item, notice, mlflow, language, zone) for item in notice.versions],
         "reached": None if not notice.reached_at else dt.datetime.fromtimestamp(notice.reached_at, zone),
@@ -131,12 +123,12 @@ def _quality(evaluation: Mapping[str, Any], language: str) -> list[list[str]]:
     return [
         [
             model_name(name, language),
-            *(_metric(values.get(key), language) for key in METRICS),
+            *(_metric(values.get(key), digits, language) for key, digits in DIGITS.items()),
         ]
         for name, values in contenders.items()
         if values
     ]
 
 
-def _metric(metric: Any, language: str) -> str:
-    return number(metric.get("value") if isinstance(metric, dict) else metric, 3, language)
+def _metric(metric: Any, digits: int, language: str) -> str:
+    return number(metric.get("value") if isinstance(metric, dict) else metric, digits, language)

@@ -12,6 +12,7 @@ import anyio
 from starlette.requests import Request
 
 from features.timeline import to_micros
+from models.analyses import ANALYSES, Analysis
 from models.presentation.catalogues import words
 from models.presentation.rendering import STATIC
 from serving.access.guard import KEY, Guard
@@ -20,11 +21,13 @@ from serving.app.exports import export_answer
 from serving.app.lead_list import list_values
 from serving.app.lead_page import lead_values
 from serving.app.model_page import model_values
+from serving.app.refusals import refused_page
 from serving.app.visitors import Visitor, check_token, find_visitor, log_in, log_out
 from serving.app.web import STATIC_FOLDER, Visit, page, read_fields, redirect
 from serving.app.workspace import ROOT, report_answer
 from serving.contract.errors import RequestError
 from serving.contract.routes import APP_REPORTS, APP_STATIC, MATCH
+from serving.http.actor import ACTOR, LOCAL
 from serving.http.answers import Answer, Handler, Receive, Scope
 from serving.http.bodies import read_body
 from serving.online.routes import Online, online
@@ -94,6 +97,8 @@ def handlers(guard: Guard | None, header: str | None) -> dict[str, Handler]:
         "lead": handler(_lead),
         "export": handler(_export),
         "model": handler(_model),
+        "analyses": handler(_analyses),
+        **{f"analysis {name}": handler(_analysis_page(analysis)) for name, analysis in ANALYSES.items()},
         "decide": handler(_decide),
         "log in": handler(log_in_page),
         "log out": handler(_log_out),
@@ -123,10 +128,10 @@ async def _answer(scope: Scope, receive: Receive, work: Work, guard: Guard | Non
                 fields = read_fields(body.decode("utf-8", "replace"))
         return await _in_thread(lambda: _worked(scope, visit, fields, needs, work, guard, header))
     except RequestError as error:
-        return _refused(visit, error)
+        return refused_page(visit, error)
     except StoreUnavailableError as error:
         _log.warning("%s", error)
-        return _refused(visit, RequestError(503, "store_unavailable", str(error)))
+        return refused_page(visit, RequestError(503, "store_unavailable", str(error)))
 
 
 def _worked(
@@ -153,6 +158,9 @@ def _worked(
                 raise RequestError(429, "too_many_requests", "this key has used up what it may do in a minute.")
         if not visitor.may(needs):
             raise RequestError(403, "missing_scope", f"the key needs the scope {needs}.")
+    if visitor is not None:
+        key, name = visitor.key, visitor.name
+        ACTOR.set(f"key:{key.id}" if key is not None else f"person:{name}" if name else LOCAL)
     call = _Call(visit, visitor, fields, parts, now)
     call.lead_id = scope[MATCH].lead_id
     call.client = str((scope.get("client") or ("",))[0])
@@ -168,6 +176,7 @@ async def _in_thread(work: Callable[[], Answer]) -> Answer:
 
 def _leads(call: _Call) -> Answer:
     values = list_values(call.visit, call.parts.store, call.zone, call.crm_link, call.now)
+    call.parts.say("viewed", [row["lead_id"] for row in values["rows"]], call.now, page="leads")
     with call.parts.store.read() as connection:
         waiting = count_leads(connection, call.now)["waiting"]
     notice = call.notice()
@@ -180,6 +189,7 @@ def _lead(call: _Call, error: RequestError | None = None, given: Mapping[str, st
     values = lead_values(
         call.parts.store, call.parts.scorer(), lead_id, call.visit.language, call.zone, call.crm_link, call.now
     )
+    call.parts.say("viewed", [lead_id], call.now, page="lead")
     notice = call.notice()
     form = verdicts.form_values(given or {}, error, call.visit.language)
     status = 200 if error is None else error.status
@@ -188,7 +198,9 @@ def _lead(call: _Call, error: RequestError | None = None, given: Mapping[str, st
 
 
 def _export(call: _Call) -> Answer:
-    return export_answer(call.visit, call.parts.store, call.zone, call.crm_link)
+    answer, lead_ids = export_answer(call.visit, call.parts.store, call.zone, call.crm_link)
+    call.parts.say("exported", lead_ids, call.now, to="file")
+    return answer
 
 
 def _model(call: _Call) -> Answer:
@@ -204,6 +216,24 @@ def _report(call: _Call) -> Answer:
     return answer
 
 
+def _analyses(call: _Call) -> Answer:
+    contents = call.parts.scorer().analyses
+    listed = [(analysis, contents[name]) for name, analysis in ANALYSES.items() if name in contents]
+    return call.page("analyses.html", area="analyses", listed=listed)
+
+
+def _analysis_page(analysis: Analysis) -> Work:
+    def work(call: _Call) -> Answer:
+        scorer = call.parts.scorer()
+        content = scorer.analyses.get(analysis.name)
+        if content is None:
+            raise RequestError(404, "no_analysis", f"{analysis.name} was not published with this model.")
+        body = analysis.body(content, call.visit.language)
+        return call.page("analysis.html", area="analyses", analysis=analysis, content=content, body=body)
+
+    return work
+
+
 def _decide(call: _Call) -> Answer:
     name = "" if call.visitor is None else call.visitor.name
     try:
@@ -214,6 +244,7 @@ def _decide(call: _Call) -> Answer:
         call.lead_id = call.fields["lead_id"]
         call.visit.path = f"/app/leads/{call.lead_id}"
         return _lead(call, error, call.fields)
+    call.parts.say("decided", [done.lead_id], call.now, outcome=done.what, on="page")
     return redirect(call.visit, verdicts.address_after(call.fields.get("to", "/app"), done))
 
 
@@ -239,55 +270,3 @@ def _log_in(call: _Call, guard: Guard | None) -> Answer:
 def _log_out(call: _Call) -> Answer:
     log_out(call.visit, call.parts.store)
     return redirect(call.visit, "/app/log_in", ends=True)
-
-
-def _refused(visit: Visit, error: RequestError) -> Answer:
-    """Say on a page what was refused, and what to do now."""
-    say = words(visit.language)
-    texts: dict[str, tuple[str, str]] = {
-        "not_local": (
-            say.gettext("Not from here"),
-            say.gettext(
-                "Without keys, these pages open only on the machine itself, at http://127.0.0.1. Whoever runs the service can "
-                "make keys, and require them with LEAD_REQUIRE_KEYS=always."
-            ),
-        ),
-        "wrong_form": (
-            say.gettext("This page was too old"),
-            say.gettext("Nothing was changed. Open the page again, and repeat what you did."),
-        ),
-        "missing_scope": (
-            say.gettext("Your key may not do this"),
-            say.gettext("Nothing was changed. Ask whoever runs this service for a key with the scope “decide”."),
-        ),
-        "too_many_requests": (
-            say.gettext("Too many requests"),
-            say.gettext("Your key has used up what it may do in a minute. Wait a little, and open the page again."),
-        ),
-        "unknown_lead": (
-            say.gettext("No such lead"),
-            say.gettext("Nothing is known of this lead. It may have been merged into another one, or deleted."),
-        ),
-        "unclear_user": (
-            say.gettext("Who are you?"),
-            say.gettext("The proxy in front of this service does not say clearly who you are. Tell whoever runs it."),
-        ),
-        "no_report": (
-            say.gettext("This report is not there"),
-            say.gettext(
-                "It is written by the pipeline on this machine: make demo, dvc repro, or for live quality make monitor."
-            ),
-        ),
-        "store_unavailable": (
-            say.gettext("The list can’t be read at the moment"),
-            say.gettext(
-                "The store does not answer. Try again in a minute; if it persists, tell whoever runs this service."
-            ),
-        ),
-    }
-    other = (say.gettext("That did not work"), say.gettext("Nothing was changed. Go back, and try again."))
-    heading, text = texts.get(error.code, other)
-    return page(
-        visit, "message.html", status=error.status, code=error.code, heading=heading, text=text, area="",
-        next_address="/app", next_text=say.gettext("To today’s leads"),
-    )  # fmt: skip

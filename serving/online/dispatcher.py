@@ -8,15 +8,17 @@ import json
 import logging
 import random
 import threading
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from features.errors import LeadQualificationError
-from features.timeline import DAY_US, from_micros
+from features.timeline import DAY_US
 from models.answers.lead_list import ListEntry
 from models.answers.requests import LeadRequest
+from models.audit_log.writer import AuditLogWriter
+from serving.http.actor import SERVICE
+from serving.online.decision_events import decision_event, known_decision
 from serving.online.open_leads import CHANGED_US, entries_of, update_list
 from serving.online.qualified_leads import qualified_of, update_qualified
 from serving.online.store_score import decision_of, entry_of
@@ -25,7 +27,6 @@ from serving.scoring import metrics
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError
 from serving.store.outbox import (
-    DecisionJson,
     Event,
     NewDecision,
     StoredDecision,
@@ -52,7 +53,6 @@ COUNT_US = 10_000_000  # between two counts of the queue
 IDLE_SECONDS = 1.0
 PAUSE_SECONDS = 5.0
 REASONS = 3
-TYPE = "decision.changed"
 
 _log = logging.getLogger("bentoml.lead_qualification.dispatcher")
 
@@ -72,6 +72,8 @@ class Dispatcher:
         Time between two sweeps, which score all open leads again; 0: never.
     clock : callable
         Gives the present moment in UTC microseconds.
+    audit : AuditLogWriter or None
+        Where it is said what was sent of whom.
     """
 
     def __init__(
@@ -81,8 +83,10 @@ class Dispatcher:
         settings: WebhookSettings | None,
         sweep_minutes: float,
         clock: Callable[[], int],
+        audit: AuditLogWriter | None = None,
     ) -> None:
         self.store, self.scorer, self.settings, self.clock = store, scorer, settings, clock
+        self.audit = audit
         self.sweep_us = int(sweep_minutes * 60_000_000)
         self.sender = None if settings is None else Sender(settings)
         self._counted_at = -COUNT_US
@@ -188,11 +192,11 @@ class Dispatcher:
             kept, finished = set[str](), dict(taken)
             for item, entry in decided:
                 previous = stored_now.get(item.lead_id)
-                if item.decision != _decision(previous) and entry is None and self.settings is not None:
+                if item.decision != known_decision(previous) and entry is None and self.settings is not None:
                     # another process changed it meanwhile; its lease ends, and it comes again
                     finished.pop(item.lead_id, None)
                     continue
-                apply_decision(connection, item, previous, now, _event(item, previous, entry, scorer, now))
+                apply_decision(connection, item, previous, now, decision_event(item, previous, entry, scorer, now))
                 if previous is None or previous.decided_at <= item.decided_at:
                     kept.add(item.lead_id)
             newest = [item for item in entries if item.score.lead_id in kept]
@@ -228,8 +232,8 @@ class Dispatcher:
         for score in (entry.score for entry in entries):
             decision, entry = decision_of(score, scorer.bundle), None
             try:
-                if self.settings is not None and decision != _decision(stored.get(score.lead_id)):
-                    entry = entry_of(scorer, leads[score.lead_id], "en", REASONS, now)
+                if self.settings is not None and decision != known_decision(stored.get(score.lead_id)):
+                    entry = entry_of(scorer, leads[score.lead_id], "en", REASONS, now, shown="webhook")
                     # What can't be written as JSON fails here, for this lead alone
                     json.dumps(entry, ensure_ascii=False, allow_nan=False).encode()
                 decided.append((NewDecision(score.lead_id, decision, score.not_scored, score.snapshot_at), entry))
@@ -256,6 +260,9 @@ class Dispatcher:
         with ThreadPoolExecutor(CONNECTIONS) as pool:
             answers = list(pool.map(self._send, events))
         now = self.clock()
+        sent = [event.lead_id for event, (error, _) in zip(events, answers, strict=True) if error is None]
+        if self.audit is not None and sent:
+            self.audit.add(now, SERVICE, "sent", sent, to="webhook")
         with self.store.write() as connection:
             for event, (error, asked) in zip(events, answers, strict=True):
                 if error is None:
@@ -272,31 +279,3 @@ class Dispatcher:
         if self.sender is None:
             raise LeadQualificationError("no webhooks are wanted: LEAD_WEBHOOK_URL is not set")
         return self.sender.send(event.event_id, event.body.encode(), self.clock() // 1_000_000)
-
-
-def _decision(stored: StoredDecision | None) -> DecisionJson:
-    return None if stored is None else stored.decision
-
-
-def _event(
-    new: NewDecision, previous: StoredDecision | None, entry: dict[str, Any] | None, scorer: Scorer, now: int
-) -> Callable[[int], tuple[str, str]] | None:
-    """Give what makes the event of a changed decision."""
-    if entry is None:
-        return None
-
-    def make(sequence: int) -> tuple[str, str]:
-        event_id = f"evt_{uuid.uuid4().hex}"
-        data = {
-            "lead_id": new.lead_id,
-            "sequence": sequence,
-            "decision": new.decision,
-            "previous": _decision(previous),
-            "lead": entry,
-            "model": scorer.model,
-        }
-        moment = from_micros(now).isoformat().replace("+00:00", "Z")
-        body = {"type": TYPE, "timestamp": moment, "data": data}
-        return event_id, json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-    return make

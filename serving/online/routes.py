@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,13 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from features.timeline import to_micros
+from models.audit_log.vocabulary import Action
+from models.audit_log.writer import AuditLogWriter
 from serving.contract.errors import RequestError
 from serving.contract.event_kinds import EVENT_KINDS
 from serving.contract.routes import MATCH
+from serving.contract.strict_json import parse_json
+from serving.http.actor import ACTOR
 from serving.http.answers import Answer, Handler, Receive, Scope, error_answer
 from serving.http.bodies import read_body
 from serving.online.dispatcher import Dispatcher
@@ -49,6 +53,12 @@ class Online:
     scores: anyio.CapacityLimiter
     pages: anyio.CapacityLimiter
     dispatcher: Dispatcher
+    audit: AuditLogWriter | None
+
+    def say(self, action: Action, lead_ids: Sequence[str], now: int, **details: str | int | bool | None) -> None:
+        """Tell the audit log what is done, and by whom, where there is one."""
+        if self.audit is not None:
+            self.audit.add(now, ACTOR.get(), action, lead_ids, **details)
 
 
 _shared = Online()
@@ -87,7 +97,12 @@ def prepare(root: Path) -> None:
             _log.warning("%s; serving without it.", error)
 
 
-def connect(root: Path, scorer: Callable[[], Scorer], notice: Callable[[], ChampionNotice]) -> None:
+def connect(
+    root: Path,
+    scorer: Callable[[], Scorer],
+    notice: Callable[[], ChampionNotice],
+    audit: AuditLogWriter | None = None,
+) -> None:
     """Open the store, and set the scorer, for the handlers of this process.
 
     Parameters
@@ -98,11 +113,14 @@ def connect(root: Path, scorer: Callable[[], Scorer], notice: Callable[[], Champ
         Gives the scorer of the moment.
     notice : callable
         Gives what the service's first process said last of champion and registry.
+    audit : AuditLogWriter or None
+        Where it is said who did what; None: nowhere.
     """
-    _shared.store, _shared.scorer, _shared.notice = Store(store_url(root)), scorer, notice
+    _shared.store, _shared.scorer, _shared.audit = Store(store_url(root)), scorer, audit
+    _shared.notice = notice
     _shared.state = StoreState(_shared.store)
     settings = WebhookSettings.from_environ(os.environ)
-    _shared.dispatcher = Dispatcher(_shared.store, scorer, settings, sweep_minutes(os.environ), _now)
+    _shared.dispatcher = Dispatcher(_shared.store, scorer, settings, sweep_minutes(os.environ), _now, audit)
 
 
 async def start() -> None:
@@ -130,6 +148,9 @@ async def _write(kind: str, scope: Scope, receive: Receive) -> Answer:
             accepted = await _in_thread(
                 _shared.writes, accept, _shared.store, kind, body, _now(), catalog, scope[MATCH].lead_id
             )
+            if kind == "outcomes" and _shared.audit is not None:
+                lead_ids = sorted({item["lead_id"] for item in parse_json(body)["outcomes"]})
+                _shared.say("decided", lead_ids, _now(), on="api")
         _shared.dispatcher.wake()
         return accepted
 

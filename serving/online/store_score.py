@@ -65,7 +65,7 @@ def score_lead(store: Store, scorer: Scorer, lead_id: str, query: Mapping[str, s
 
 
 def entry_of(
-    scorer: Scorer, lead: LeadRequest, language: str, reasons: int, now: int, *, answered: bool = False
+    scorer: Scorer, lead: LeadRequest, language: str, reasons: int, now: int, *, answered: bool = False, shown: str = ""
 ) -> dict[str, Any]:
     """Score a lead at `now`, or at another moment, and write its entry with the decision.
 
@@ -81,6 +81,9 @@ def entry_of(
         UTC microseconds.
     answered : bool
         It answers a request: the score is counted and logged as in ``POST /score``.
+    shown : str
+        Where else the score is seen, an origin of `models.monitoring.score_log.SHOWN`: it is logged, so that it can be computed
+        again.
     """
     (score,) = score_requests(
         scorer.bundle,
@@ -88,11 +91,13 @@ def entry_of(
         n_reasons=reasons,
         language=language,
         explain=reasons > 0,
-        debug=answered and scorer.log is not None,
+        debug=bool(answered or shown) and scorer.log is not None,
     )
     score = with_future_warning(score, "snapshot_at", now, language)
     if answered:
         scorer.record(now, [lead], [score])
+    elif shown and scorer.log is not None:
+        scorer.log.add(now, [score], [lead.touchpoint_ids], shown)
     return {**score_entry(score, None), "decision": decision_of(score, scorer.bundle)}
 
 

@@ -16,6 +16,7 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from features.timeline import to_micros
+from models.audit_log.writer import AuditLogWriter
 from models.monitoring.score_log import LogSettings, Model
 from models.monitoring.score_log_writer import ScoreLogWriter
 from serving.access.guard import may_debug
@@ -107,9 +108,12 @@ class Worker:
         The file that names the champion.
     threads : int
         How many requests are worked on in threads at once.
+    audit : AuditLogWriter or None
+        Where it is said who asked for whose score.
     """
 
-    def __init__(self, notice: Path, threads: int) -> None:
+    def __init__(self, notice: Path, threads: int, audit: AuditLogWriter | None = None) -> None:
+        self._audit = audit
         self._logs: list[ScoreLogWriter] = []
         self.current = CurrentScorer(notice, self._prepare, metrics.refused_model)
         self.current.start(metrics.observe_notice)
@@ -133,10 +137,12 @@ class Worker:
 
     def _prepare(self, scorer: Scorer) -> None:
         """Let a scorer, warm by now, be counted and logged."""
-        scorer.observe = metrics.observe_scores
+        scorer.observe, scorer.audit = metrics.observe_scores, self._audit
         settings = LogSettings.from_environment(os.environ)
         if settings is not None:
-            scorer.log = ScoreLogWriter(settings, Model(scorer.name, scorer.version, scorer.bundle.catalog.fingerprint))
+            bundle = scorer.bundle
+            model = Model(scorer.name, scorer.version, bundle.catalog.fingerprint, bundle.sha256)
+            scorer.log = ScoreLogWriter(settings, model)
             self._logs.append(scorer.log)
         for log in self._logs[:-2]:  # requests that began with the scorer before may still be under way, and log
             log.close()

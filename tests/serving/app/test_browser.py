@@ -11,12 +11,19 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from bench.serving.browser import DESKTOP, PHONE, chromium
+from models.analyses import ANALYSES
 from tests.serving.app.pages import ODD, open_lead_events
 from tests.serving.running import Client
 from tests.serving.stores import Serve
 
 AXE = Path(__file__).with_name("axe.min.js")
-ADDRESSES = ("/app?show=all", "/app/leads/L-1", "/app/model")
+ADDRESSES = (
+    "/app?show=all",
+    "/app/leads/L-1",
+    "/app/model",
+    "/app/analyses",
+    *map("/app/analyses/{}".format, ANALYSES),
+)
 
 
 @pytest.fixture(scope="module")

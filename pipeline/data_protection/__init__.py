@@ -1,0 +1,1 @@
+"""What the command `privacy` does: keys, objections, erasure, retention; one module per subcommand."""

@@ -1,0 +1,55 @@
+"""Subcommand `keys`: make the keys of pseudonyms, objections and logs, or give a purpose a new one."""
+
+import argparse
+import datetime as dt
+from pathlib import Path
+
+from rich.table import Table
+
+from models.data_protection.key_ring import PURPOSES, KeyRing, changing_keys, keys_file, new_key
+from pipeline.console import console
+
+__all__ = ["HELP", "add_arguments", "make_keys", "run"]
+
+HELP = "make the keys of pseudonyms, objections and logs; rotate one"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        "--rotate",
+        choices=PURPOSES,
+        help="make a new key for this purpose; the old ones stay, to recognise what they made",
+    )
+
+
+def make_keys(path: Path, now: dt.datetime, rotate: str | None = None) -> dict[str, KeyRing]:
+    """Make what is missing, and one more key for the purpose to rotate. Running it again changes nothing.
+
+    Parameters
+    ----------
+    path : Path
+        The file of keys.
+    now : datetime
+        With a time zone.
+    rotate : str, optional
+        Of `PURPOSES`.
+    """
+    with changing_keys(path) as rings:
+        for purpose in PURPOSES:
+            if purpose not in rings:
+                rings[purpose] = KeyRing(purpose, (new_key(now),))
+            elif purpose == rotate:
+                rings[purpose] = KeyRing(purpose, (new_key(now), *rings[purpose].keys))
+        return dict(rings)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Make or rotate the keys, and say where they are; never what they are."""
+    path = keys_file(Path.cwd())
+    rings = make_keys(path, dt.datetime.now(dt.UTC), arguments.rotate)
+    table = Table("purpose", "key", "made", "older keys", title="keys")
+    for purpose, ring in rings.items():
+        table.add_row(purpose, ring.newest.id, f"{ring.newest.created_at:%Y-%m-%d}", str(len(ring.keys) - 1))
+    console.print(table)
+    console.print(f"They are in {path}, for its owner alone. Keep a backup apart from that of the data.", markup=False)
