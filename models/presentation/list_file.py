@@ -24,7 +24,8 @@ BLANKS = " \u00a0\u2009\u202f\ufeff"
 WORDS: Mapping[str | bool | None, str] = {
     "lead": n_("Lead"), "account": n_("Account"), "owner": n_("Owner"), "link": n_("Link"),
     "probability": n_("Probability (%)"), "low": n_("from (%)"), "high": n_("to (%)"), "tier": n_("Tier"),
-    "decision": n_("Decision"), "reason": n_("Reason"), "touchpoint": n_("Last touchpoint"),
+    "decision": n_("Decision"), "advice": n_("When to call"), "questions": n_("Likely questions"),
+    "next": n_("Leads like it looked at next"), "reason": n_("Reason"), "touchpoint": n_("Last touchpoint"),
     "touched": n_("Last touchpoint on"), "change": n_("Since the last list"), "warnings": n_("Warnings"),
     "note": n_("Note"), True: n_("within capacity"), False: n_("beyond capacity"), None: n_("not scored"),
     "new": n_("new"), "tier_change": n_("tier {before} to {now}"), "up": n_("{points} points more"),
@@ -49,6 +50,10 @@ class ListedLead(NamedTuple):
         None: no cut-off is known.
     reasons : sequence of str
         Strongest first; the first `REASONS` are shown.
+    advice : str
+        When to call, as a sentence; empty: not scored.
+    questions, next_content : str
+        Of a lead that marketing keeps for now: what it is likely to ask, and what leads like it looked at next; else empty.
     touchpoint, touched : str
         The last one, and its day as ISO 8601.
     change : str
@@ -67,6 +72,9 @@ class ListedLead(NamedTuple):
     not_scored: str
     within_capacity: bool | None
     reasons: Sequence[str]
+    advice: str
+    questions: str
+    next_content: str
     touchpoint: str
     touched: str
     change: str
@@ -111,6 +119,9 @@ def list_frame(
                 names["high"]: percent(lead.high),
                 names["tier"]: lead.tier,
                 names["decision"]: decision if scored else f"{names[None]}: {lead.not_scored}",
+                names["advice"]: lead.advice,
+                names["questions"]: lead.questions,
+                names["next"]: lead.next_content,
                 **{f"{names['reason']} {n}": reason for n, reason in enumerate(reasons, start=1)},
                 names["touchpoint"]: lead.touchpoint,
                 names["touched"]: lead.touched,

@@ -1,4 +1,4 @@
-"""The webhook about a changed decision."""
+"""The events that tell of changed decisions, as webhooks send them."""
 
 import json
 import uuid
@@ -9,17 +9,17 @@ from features.timeline import from_micros
 from serving.scoring.scorer import Scorer
 from serving.store.outbox import DecisionJson, NewDecision, StoredDecision
 
-__all__ = ["decision_event", "known_decision"]
+__all__ = ["decision_json_of", "event_of"]
 
 TYPE = "decision.changed"
 
 
-def known_decision(stored: StoredDecision | None) -> DecisionJson:
-    """Give the decision that is stored; None: there is none."""
+def decision_json_of(stored: StoredDecision | None) -> DecisionJson:
+    """Give the stored decision of a lead; None: it has none, or was not scored."""
     return None if stored is None else stored.decision
 
 
-def decision_event(
+def event_of(
     new: NewDecision, previous: StoredDecision | None, entry: dict[str, Any] | None, scorer: Scorer, now: int
 ) -> Callable[[int], tuple[str, str]] | None:
     """Give what makes the event of a changed decision."""
@@ -32,7 +32,7 @@ def decision_event(
             "lead_id": new.lead_id,
             "sequence": sequence,
             "decision": new.decision,
-            "previous": known_decision(previous),
+            "previous": decision_json_of(previous),
             "lead": entry,
             "model": scorer.model,
         }

@@ -10,18 +10,21 @@ import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from features.errors import LeadQualificationError
 from features.timeline import DAY_US
+from models.answers.decision import decision_of, gist
 from models.answers.lead_list import ListEntry
 from models.answers.requests import LeadRequest
 from models.audit_log.writer import AuditLogWriter
 from serving.http.actor import SERVICE
-from serving.online.decision_events import decision_event, known_decision
+from serving.online.decision_events import decision_json_of, event_of
 from serving.online.open_leads import CHANGED_US, entries_of, update_list
 from serving.online.qualified_leads import qualified_of, update_qualified
-from serving.online.store_score import decision_of, entry_of
+from serving.online.slot_prices import SlotPrices
+from serving.online.store_score import entry_of
 from serving.online.webhooks import Sender, WebhookSettings, retry_wait
 from serving.scoring import metrics
 from serving.scoring.scorer import Scorer
@@ -74,6 +77,8 @@ class Dispatcher:
         Gives the present moment in UTC microseconds.
     audit : AuditLogWriter or None
         Where it is said what was sent of whom.
+    price_file : Path or None
+        Where score runs of files leave the price of a slot; the newest price counts, wherever it was worked out.
     """
 
     def __init__(
@@ -84,9 +89,10 @@ class Dispatcher:
         sweep_minutes: float,
         clock: Callable[[], int],
         audit: AuditLogWriter | None = None,
+        price_file: Path | None = None,
     ) -> None:
         self.store, self.scorer, self.settings, self.clock = store, scorer, settings, clock
-        self.audit = audit
+        self.prices, self.audit = SlotPrices(store, price_file), audit
         self.sweep_us = int(sweep_minutes * 60_000_000)
         self.sender = None if settings is None else Sender(settings)
         self._counted_at = -COUNT_US
@@ -148,6 +154,8 @@ class Dispatcher:
             if not 0 <= now - self._counted_at < COUNT_US:
                 self._counted_at = now
                 metrics.observe_rescoring(**count_leads(connection, now))
+                self.prices.refresh(connection)
+                self.scorer().price = self.prices.newest
         if is_time:
             with self.store.write() as connection:
                 if sweep(connection, now, every_us):
@@ -155,6 +163,9 @@ class Dispatcher:
                     purge_sent(connection, now - KEEP_SENT_US)
                 waiting = leads_wait(connection, now)
         if not waiting:
+            if every_us:
+                self.prices.make_anew(self.scorer().bundle, now, every_us)
+                self.scorer().price = self.prices.newest
             return False
         with self.store.write() as connection:
             taken = claim_leads(connection, now, LEASE_US, LEADS_AT_ONCE)
@@ -174,6 +185,7 @@ class Dispatcher:
     def _score(self, taken: dict[str, int], now: int) -> None:
         """Score leads that were claimed, and write what follows."""
         scorer = self.scorer()
+        scorer.price = self.prices.newest
         leads, earlier, stored, failed = self._read(list(taken), scorer, now)
         entries, unscored = entries_of(scorer.bundle, [(lead, earlier[lead_id]) for lead_id, lead in leads.items()])
         with self.store.read() as connection:
@@ -192,15 +204,15 @@ class Dispatcher:
             kept, finished = set[str](), dict(taken)
             for item, entry in decided:
                 previous = stored_now.get(item.lead_id)
-                if item.decision != known_decision(previous) and entry is None and self.settings is not None:
+                if item.decision != decision_json_of(previous) and entry is None and self.settings is not None:
                     # another process changed it meanwhile; its lease ends, and it comes again
                     finished.pop(item.lead_id, None)
                     continue
-                apply_decision(connection, item, previous, now, decision_event(item, previous, entry, scorer, now))
+                apply_decision(connection, item, previous, now, event_of(item, previous, entry, scorer, now))
                 if previous is None or previous.decided_at <= item.decided_at:
                     kept.add(item.lead_id)
             newest = [item for item in entries if item.score.lead_id in kept]
-            update_list(connection, scorer.bundle, leads, newest)
+            update_list(connection, scorer.bundle, leads, newest, scorer.price)
             update_qualified(connection, scorer, [lead for lead in qualified if lead.lead_id in kept], newest)
             finish_leads(connection, finished, failed, now)
 
@@ -230,9 +242,9 @@ class Dispatcher:
         """Give the decisions, with what a webhook says of those that changed, and what failed."""
         decided, failed = [], dict[str, str]()
         for score in (entry.score for entry in entries):
-            decision, entry = decision_of(score, scorer.bundle), None
+            decision, entry = gist(decision_of(score, scorer.bundle, stored=scorer.price)), None
             try:
-                if self.settings is not None and decision != known_decision(stored.get(score.lead_id)):
+                if self.settings is not None and decision != decision_json_of(stored.get(score.lead_id)):
                     entry = entry_of(scorer, leads[score.lead_id], "en", REASONS, now, shown="webhook")
                     # What can't be written as JSON fails here, for this lead alone
                     json.dumps(entry, ensure_ascii=False, allow_nan=False).encode()

@@ -20,6 +20,8 @@ open_leads = sa.Table(
     text("tier", null=True),
     whole("within_capacity", null=True),
     text("not_scored", null=True),
+    text("advice", null=True),
+    sa.Column("chance_now", sa.Double, nullable=True),
     sa.Column("difference", sa.Double, nullable=False),
     whole("last_touchpoint_at"),
     text("last_touchpoint", null=True),
@@ -32,8 +34,8 @@ open_leads = sa.Table(
 )
 """One row per open lead, as it was scored last: what a list is filtered, ranked and searched by, and nothing else, so that
 reading all of them is cheap. `rank` is less the probability, so the best come first, and 1 where there is none; `difference` is
-what the probability changed by in a week, 0 where that is not known; `last_touchpoint_at` is 0 where there is none. `searched`
-holds what a search looks in, case-folded."""
+what the probability changed by in a week, 0 where that is not known; `chance_now` is that of a first contact
+now; `last_touchpoint_at` is 0 where there is none. `searched` holds what a search looks in, case-folded."""
 
 open_lead_details = sa.Table(
     "open_lead_details",

@@ -16,6 +16,7 @@ from serving.store.columns import metadata, text, whole
 from serving.store.page_tables import open_lead_details, open_leads, qualified_leads, sessions
 
 __all__ = [
+    "advices",
     "attribute_changes",
     "decisions",
     "handovers",
@@ -32,6 +33,7 @@ __all__ = [
     "rescore",
     "retractions",
     "sessions",
+    "slot_prices",
     "stage_changes",
     "tasks",
     "touchpoints",
@@ -202,6 +204,30 @@ decisions = sa.Table(
 )
 """The last known decision per lead, as JSON, whatever `models.answers.decision` puts into one; `sequence` counts its
 changes."""
+
+advices = sa.Table(
+    "advices",
+    metadata,
+    text("lead_id", key=True),
+    sa.Column("advised_at", sa.BigInteger, primary_key=True, nullable=False),
+    text("advice"),
+    text("tier"),
+    text("until", null=True),
+    sa.Column("chance_now", sa.Double, nullable=True),
+    sa.Column("chance_waiting", sa.Double, nullable=True),
+    sa.Column("propensity", sa.Double, nullable=True),
+)
+"""What was advised of a lead from `advised_at` on; one row per change. `propensity`: with which probability it was drawn."""
+
+slot_prices = sa.Table(
+    "slot_prices",
+    metadata,
+    sa.Column("priced_at", sa.BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    sa.Column("price", sa.Double, nullable=False),
+    whole("slots"),
+    whole("waiting"),
+)
+"""What the last slot of a week goes for: one row per run over the whole queue."""
 
 rescore = sa.Table(
     "rescore",
