@@ -20,10 +20,12 @@ def upgrade() -> None:
         sa.Column("profiles", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("lead_id", name=op.f("pk_qualified_leads")),
     )
-    op.create_index(op.f("ix_qualified_leads_model"), "qualified_leads", ["model", "qualified_at"], unique=False)
+    op.create_index(
+        op.f("ix_qualified_leads_model_qualified_at"), "qualified_leads", ["model", "qualified_at"], unique=False
+    )
 
 
 def downgrade() -> None:
     """Undo."""
-    op.drop_index(op.f("ix_qualified_leads_model"), table_name="qualified_leads")
+    op.drop_index(op.f("ix_qualified_leads_model_qualified_at"), table_name="qualified_leads")
     op.drop_table("qualified_leads")
