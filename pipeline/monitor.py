@@ -18,7 +18,7 @@ from pipeline.console import RECOMMENDED, console, run_main
 from pipeline.handover.influence import influence_lines, own_influence
 from pipeline.monitoring.judge import judge, promise_of
 from pipeline.pages.machine_traffic_words import traffic_lines
-from pipeline.pages.monitor_page import monitor_page
+from pipeline.pages.monitor_page import monitor_page, monitor_summary
 from pipeline.pages.monitor_words import summary_lines, verdict_word
 from pipeline.params import load_params
 from pipeline.population.risk_set import risk_periods
@@ -75,7 +75,7 @@ def monitor(
     if bundle.metadata.get("risk_set") != CUSTOMERS:
         periods = risk_periods(canonical, RiskSet.of(bundle.metadata))
         result["own_influence"] = own_influence(canonical, periods)
-    write_json(out.with_suffix(".json"), result)
+    write_json(out.with_suffix(".json"), {**result, "summary": monitor_summary(result)})
     out.write_text(monitor_page(result), encoding="utf-8")
     return result
 
