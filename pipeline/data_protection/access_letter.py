@@ -122,13 +122,14 @@ def _changed(item: Mapping[str, Any], language: str) -> str:
             "If “{name}” were “{value}”: {new} instead of {own}.", name=what, value=value, new=new, own=own
         )
     if item["is_doing"]:
-        return say.gettext("If you had once more {what}: {new} instead of {own}.", what=what, new=new, own=own)
+        return say.gettext("If you had {what} just before: {new} instead of {own}.", what=what, new=new, own=own)
     return say.gettext("With one more of “{what}”: {new} instead of {own}.", what=what, new=new, own=own)
 
 
 def _verdict(item: Mapping[str, Any], language: str) -> dict[str, Any]:
     say = words(language)
-    function = say.gettext("sales") if item["function"] == "sales" else item["function"]
+    team, sales = str(item["function"]).replace("_", " "), say.gettext("sales")
+    function = sales if team == "sales" else f"{sales} ({team})"
     return {
         "day": date(dt.datetime.fromisoformat(item["at"]), language),
         "what": say.say(VERDICTS[item["verdict"]]),
