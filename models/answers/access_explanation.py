@@ -38,13 +38,15 @@ def explained(bundle: Bundle, lead: LeadRequest) -> dict[str, Any]:
     -------
     dict
         Plain values: `snapshot_at`, `probability`, `low`, `high`, `tier`, `not_scored`, `within_capacity`, `label_days`,
-        `reasons` by language, and at most two `counterfactuals`, each with the probability that the model would give.
+        `advice` and `reasons` by language, and at most two `counterfactuals`, each with the probability that the model would
+        give.
     """
     answers = {
         language: score_requests(bundle, [lead], n_reasons=REASONS, language=language)[0] for language in LANGUAGES
     }
     score = answers[LANGUAGES[0]]
-    decision = decision_of(score.probability, score.tier, bundle.metadata)
+    decisions = {language: decision_of(score, bundle, language) for language in LANGUAGES}
+    decision = decisions[LANGUAGES[0]]
     return {
         "snapshot_at": from_micros(score.snapshot_at).isoformat(),
         "probability": score.probability,
@@ -53,6 +55,7 @@ def explained(bundle: Bundle, lead: LeadRequest) -> dict[str, Any]:
         "tier": score.tier,
         "not_scored": score.not_scored,
         "within_capacity": None if decision is None else decision.within_capacity,
+        "advice": {language: made.text for language, made in decisions.items() if made is not None},
         "label_days": bundle.label_days,
         "reasons": {
             language: [{"text": reason.text, "contribution": reason.contribution} for reason in answer.reasons]

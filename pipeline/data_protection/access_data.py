@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from models.answers.access_explanation import reasons_of
-from models.answers.decision import decision_of
 from models.audit_log.log import AuditLog
 from models.audit_log.verification import read_entries
 from models.bundle import Bundle
@@ -114,19 +113,22 @@ def _score(row: Mapping[str, Any], bundle: Bundle | None) -> dict[str, Any]:
         "model": row["model_name"],
         "model_version": row["model_version"],
         **{name: row[name] for name in ("probability", "low", "high", "tier", "not_scored")},
-        "advice": None,
+        "advice": _advice(row),
         "reasons": None,
     }
-    if bundle is None:
-        return score
-    decision = decision_of(row["probability"], row["tier"], bundle.metadata)
-    if decision is not None and decision.within_capacity is not None:
-        score["advice"] = "hand_over_now" if decision.within_capacity else "later"
-    if row["probability"] is not None:
+    if bundle is not None and row["probability"] is not None:
         (score["reasons"],) = reasons_of(
             bundle, pa.array([row["features"]]).flatten().to_numpy().reshape(1, -1).astype("f4")
         )
     return score
+
+
+def _advice(row: Mapping[str, Any]) -> str | None:
+    """Give the advice as it was answered; of a model without timing, whether capacity reached the lead."""
+    advice, within = row.get("advice"), row.get("within_capacity")
+    if advice not in (None, "unknown"):
+        return str(advice)
+    return None if within is None else "hand_over_now" if within else "later"
 
 
 def verdicts_of(stored: Iterable[Mapping[str, Sequence[Mapping[str, Any]]]]) -> list[dict[str, Any]]:

@@ -24,7 +24,12 @@ VERDICTS = {
     "disqualified": n_("not pursued"),
     "recycled": n_("back to marketing, for later"),
 }
-ADVICE = {"hand_over_now": n_("call now"), "later": n_("later")}
+ADVICE = {
+    "hand_over_now": n_("call now"),
+    "wait_until": n_("wait"),
+    "later": n_("later"),
+    "too_little_data": n_("too little data for advice"),
+}
 NOT_SCORED = {
     "already_qualified": n_("Your need is confirmed already, so no estimate is made."),
     "disqualified": n_("Your enquiry is not pursued, so no estimate is made."),
@@ -98,6 +103,7 @@ def _values(data: Mapping[str, Any], registry: PurposeRegistry, language: str) -
         "recipients": registry.recipients.get(spoken, registry.recipients["en"]),
         "explanation": explanation,
         "not_scored": say.say(NOT_SCORED[why]) if why in NOT_SCORED else "",
+        "advice": "" if explanation is None else explanation["advice"].get(spoken, ""),
         "reasons": [] if explanation is None else explanation["reasons"][spoken],
         "counterfactuals": []
         if explanation is None
