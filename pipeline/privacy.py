@@ -4,7 +4,7 @@ import argparse
 from typing import Protocol
 
 from pipeline.console import run_main
-from pipeline.data_protection import keys
+from pipeline.data_protection import erasing, keys, objecting
 
 __all__ = ["SUBCOMMANDS", "main"]
 
@@ -23,6 +23,8 @@ class Subcommand(Protocol):
 
 SUBCOMMANDS: dict[str, Subcommand] = {
     "keys": keys,
+    "object": objecting,
+    "erase": erasing,
 }
 """By name; one module each."""
 

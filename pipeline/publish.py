@@ -5,13 +5,16 @@ Exit codes: 0 the model of this workspace is the champion (or the rollback is do
 """
 
 import argparse
+import datetime as dt
 from pathlib import Path
 
 from rich.table import Table
 
 from models.quality.gate import GateDecision
 from pipeline.console import REFUSED, console, run_main
+from pipeline.data_protection.trained_models import refuse_forgotten
 from pipeline.mlflow_runs.promotion import Promotion, publish, rollback
+from pipeline.mlflow_runs.provenance import read_tracking
 from pipeline.params import load_params
 
 __all__ = ["SECTIONS", "main"]
@@ -86,6 +89,9 @@ def main() -> None:
             f"its bundle is in {target}."
         )
         return
+    tracking = params.paths.data_dir / "tracking.json"
+    if tracking.exists():
+        refuse_forgotten(Path.cwd(), read_tracking(tracking)["bundle_sha256"], dt.datetime.now(dt.UTC))
     with console.status("comparing at the gate"):
         promotion = publish(
             Path.cwd(), params, target, arguments.again, arguments.without_champion, arguments.accept_types

@@ -16,6 +16,7 @@ from features.params import Engine
 from models.answers.requests.fields import parse_moment
 from models.answers.risk_set import CUSTOMERS
 from models.bundle import NO_CHAMPION, Bundle
+from models.data_protection.suppression import suppression_list
 from models.monitoring.score_log import FOLDER, LogSettings
 from models.presentation.list_file import FORMATS, WORDS, write_list
 from pipeline.console import console, progress, run_main
@@ -114,13 +115,15 @@ def main() -> None:
     settings = LogSettings.from_environment({**os.environ, FOLDER: str(arguments.log or "")})
     if source.is_dir():
         leads = leads_at_risk(source, population)
+        out = suppression_list(Path.cwd()).suppressed(leads["lead_id"])
+        leads = leads[~leads["lead_id"].isin(out)].reset_index(drop=True)
         engine = arguments.engine or params.features.engine
         scores = _score_folder(bundle, source, leads, language, engine)
     elif settings is not None:
         raise DataError(f"--log with --in {source}: only a folder of canonical tables can be logged. Leave --log out.")
     elif source.exists():
         at = parse_moment(arguments.snapshot_at or dt.datetime.now(dt.UTC), "--snapshot-at")
-        scores, who = score_file(bundle, source, at, language), "leads"
+        scores, who = score_file(bundle, source, at, language, suppression_list(Path.cwd())), "leads"
     else:
         raise DataError(
             f"--in {source}: there is no such folder or file. Name one, or run `make demo` for data/canonical."

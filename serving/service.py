@@ -91,7 +91,7 @@ class _LeadQualification:
 
     def __init__(self) -> None:
         notice = os.environ.get(NOTICE_PATH)
-        self.worker = Worker(Path(notice) if notice else _resolve()[1], _positive(THREADS, 2))
+        self.worker = Worker(Path(notice) if notice else _resolve()[1], _positive(THREADS, 2), routes.marked)
         _process.worker = self.worker
         routes.connect(ROOT, lambda: self.worker.scorer)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,23 @@ from models.answers.frames import COLUMNS, lead_of_row
 from models.answers.requests import parse_lead
 from models.answers.scoring import score_requests
 from models.bundle import Bundle
+from models.data_protection.suppression import SuppressionList
 from pipeline.scoring.rows import REASONS, SCORES, score_table
 
 __all__ = ["ENDINGS", "score_file"]
 
 ENDINGS = (".jsonl", ".csv", ".parquet")
 LEADS_AT_ONCE = 500
+NOBODY = SuppressionList(None, {})
 
 
-def score_file(bundle: Bundle, file: Path, snapshot_at: int | None = None, language: str = "en") -> pd.DataFrame:
+def score_file(
+    bundle: Bundle,
+    file: Path,
+    snapshot_at: int | None = None,
+    language: str = "en",
+    listed: SuppressionList = NOBODY,
+) -> pd.DataFrame:
     """Score the leads of a file; one row per lead, in the file's order.
 
     Parameters
@@ -36,6 +45,8 @@ def score_file(bundle: Bundle, file: Path, snapshot_at: int | None = None, langu
         UTC microseconds, for leads without one; None: each must have its own.
     language : {"en", "de"}
         Of the reasons.
+    listed : SuppressionList
+        Who objected: such a lead is not scored.
 
     Returns
     -------
@@ -56,7 +67,8 @@ def score_file(bundle: Bundle, file: Path, snapshot_at: int | None = None, langu
     parts = [SCORES.empty_table()]
     chunk: list[Any] = []
     for position, (place, value) in enumerate(_leads(file)):
-        chunk.append(parse_lead(value, place, snapshot_at))
+        lead = parse_lead(value, place, snapshot_at)
+        chunk.append(replace(lead, objected=listed.cause(lead.journey.lead_id) is not None))
         if (position + 1) % LEADS_AT_ONCE == 0:
             parts.append(_scores(bundle, chunk, language))
             chunk = []

@@ -69,6 +69,10 @@ def lead_values(
         lead = None if merged_into(connection, lead_id) else read_lead(connection, lead_id, catalog, now)
         if lead is None:
             raise RequestError(404, "unknown_lead", "nothing is known of this lead.", "lead_id")
+        if scorer.marked([lead])[0].objected:
+            raise RequestError(
+                404, "objected", "this lead objected to being scored; nothing of it is shown.", "lead_id"
+            )
         weeks = [
             read_lead(connection, lead_id, catalog, now, lead.snapshot_at - n * 7 * DAY_US) for n in range(WEEKS, 0, -1)
         ]

@@ -14,20 +14,23 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from features.timeline import to_micros
+from models.answers.requests import LeadRequest
 from serving.contract.errors import RequestError
 from serving.contract.event_kinds import EVENT_KINDS
 from serving.contract.routes import MATCH
 from serving.http.answers import Answer, Handler, Receive, Scope, error_answer
 from serving.http.bodies import read_body
 from serving.online.dispatcher import Dispatcher
+from serving.online.erasing import erase
 from serving.online.intake import accept
 from serving.online.store_score import score_lead
 from serving.online.store_state import StoreState
+from serving.online.suppressed import Suppressed, check_list
 from serving.online.webhooks import WebhookSettings, sweep_minutes
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError, store_url
 
-__all__ = ["HANDLERS", "Online", "connect", "online", "prepare", "start", "stop", "store_state"]
+__all__ = ["HANDLERS", "Online", "connect", "marked", "online", "prepare", "start", "stop", "store_state"]
 
 RETRY_AFTER = b"5"
 THREADS = 4  # for writes, and as many for scores
@@ -46,6 +49,8 @@ class Online:
     scores: anyio.CapacityLimiter
     pages: anyio.CapacityLimiter
     dispatcher: Dispatcher
+    suppressed: Suppressed
+    root: Path
 
 
 _shared = Online()
@@ -69,10 +74,11 @@ def prepare(root: Path) -> None:
     Raises
     ------
     LeadQualificationError
-        ``LEAD_STORE_URL`` or a setting of the webhooks can't be understood.
+        ``LEAD_STORE_URL`` or a setting of the webhooks can't be understood, or the suppression list can't be read.
     """
     WebhookSettings.from_environ(os.environ)
     sweep_minutes(os.environ)
+    check_list(root)
     store = Store(store_url(root))
     store.close()
     if store.is_sqlite:
@@ -96,6 +102,7 @@ def connect(root: Path, scorer: Callable[[], Scorer]) -> None:
     """
     _shared.store, _shared.scorer = Store(store_url(root)), scorer
     _shared.state = StoreState(_shared.store)
+    _shared.suppressed, _shared.root = Suppressed(_shared.store, root, _now), root
     settings = WebhookSettings.from_environ(os.environ)
     _shared.dispatcher = Dispatcher(_shared.store, scorer, settings, sweep_minutes(os.environ), _now)
 
@@ -104,12 +111,14 @@ async def start() -> None:
     """Make the limiters, and start the dispatcher; to be called in the event loop that will answer."""
     _shared.writes, _shared.scores = anyio.CapacityLimiter(THREADS), anyio.CapacityLimiter(THREADS)
     _shared.pages = anyio.CapacityLimiter(THREADS)
+    _shared.suppressed.start()
     _shared.dispatcher.start()
 
 
 async def stop() -> None:
     """End what `start` began, and close the store."""
     await anyio.to_thread.run_sync(_shared.dispatcher.stop)
+    await anyio.to_thread.run_sync(_shared.suppressed.stop)
     _shared.store.close()
 
 
@@ -118,13 +127,31 @@ async def store_state() -> str:
     return await _shared.state.now()
 
 
+def marked(leads: list[LeadRequest]) -> list[LeadRequest]:
+    """Mark the leads that objected; see `serving.online.suppressed.Suppressed.mark`."""
+    return _shared.suppressed.mark(leads)
+
+
 async def _write(kind: str, scope: Scope, receive: Receive) -> Answer:
     async def answer() -> Any:
         async with read_body(Request(scope, receive)) as body:
             catalog = _shared.scorer().bundle.catalog
             accepted = await _in_thread(
-                _shared.writes, accept, _shared.store, kind, body, _now(), catalog, scope[MATCH].lead_id
+                _shared.writes,
+                accept,
+                _shared.store,
+                kind,
+                body,
+                _now(),
+                catalog,
+                scope[MATCH].lead_id,
+                _shared.suppressed.is_erased,
             )
+            if kind in (
+                "objections",
+                "merged_leads",
+            ):  # this process obeys before it answers, the others within a second
+                await _in_thread(_shared.writes, _shared.suppressed.look)
         _shared.dispatcher.wake()
         return accepted
 
@@ -143,10 +170,20 @@ async def _score(scope: Scope, receive: Receive) -> Answer:
     return await _answered(answer)
 
 
-async def _answered(answer: Callable[[], Awaitable[Any]]) -> Answer:
+async def _erase(scope: Scope, receive: Receive) -> Answer:
+    async def answer() -> Any:
+        lead_id = scope[MATCH].lead_id
+        answer = await _in_thread(_shared.writes, erase, _shared.store, _shared.root, lead_id, _now())
+        await _in_thread(_shared.writes, _shared.suppressed.look)
+        return answer
+
+    return await _answered(answer, 202)
+
+
+async def _answered(answer: Callable[[], Awaitable[Any]], status: int = 200) -> Answer:
     try:
         content = json.dumps(await answer(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return Answer(content.encode())
+        return Answer(content.encode(), status)
     except RequestError as error:
         failure = error
     except StoreUnavailableError as error:
@@ -168,5 +205,9 @@ def _now() -> int:
     return to_micros(dt.datetime.now(dt.UTC))
 
 
-HANDLERS: Mapping[str, Handler] = {**{kind: partial(_write, kind) for kind in EVENT_KINDS}, "lead_score": _score}
+HANDLERS: Mapping[str, Handler] = {
+    **{kind: partial(_write, kind) for kind in EVENT_KINDS},
+    "lead_score": _score,
+    "erase": _erase,
+}
 """By the names of `serving.contract.routes.ROUTES`."""

@@ -82,6 +82,7 @@ def entry_of(
     answered : bool
         It answers a request: the score is counted and logged as in ``POST /score``.
     """
+    (lead,) = scorer.marked([lead])
     (score,) = score_requests(
         scorer.bundle,
         [lead],

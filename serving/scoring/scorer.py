@@ -25,9 +25,18 @@ from serving.contract.limits import CLOCK_TOLERANCE_US
 from serving.contract.strict_json import parse_json
 from serving.contract.validation import read_options, refused
 
-__all__ = ["Observe", "Scorer", "score_entry", "with_future_warning"]
+__all__ = ["Marked", "Observe", "Scorer", "nobody_objected", "score_entry", "with_future_warning"]
 
 Observe = Callable[[Sequence[LeadRequest], Sequence[Score]], None]
+
+
+Marked = Callable[[list[LeadRequest]], list[LeadRequest]]
+"""Gives the leads with those marked that objected, who are not scored."""
+
+
+def nobody_objected(leads: list[LeadRequest]) -> list[LeadRequest]:
+    """Where nobody can have objected: while the model is warmed up."""
+    return leads
 
 
 def _observe_nothing(leads: Sequence[LeadRequest], scores: Sequence[Score]) -> None:
@@ -50,12 +59,15 @@ class Scorer:
         Called with the leads and the scores of each request.
     log : ScoreLogWriter or None
         Where answers are handed to; None: nowhere.
+    marked : callable
+        Marks the leads that objected.
     """
 
     def __init__(self, bundle: Bundle, name: str, version: str) -> None:
         self.bundle, self.name, self.version = bundle, name, version
         self.observe: Observe = _observe_nothing
         self.log: ScoreLogWriter | None = None
+        self.marked: Marked = nobody_objected
         self.model = {
             "name": name,
             "version": version,
@@ -127,6 +139,7 @@ class Scorer:
             raise RequestError(403, "debug_not_allowed", message, "debug", "Leave debug out.")
         try:
             leads = [parse_lead(lead, f"leads[{position}]", now) for position, lead in enumerate(options.leads)]
+            leads = self.marked(leads)
             scores = score_requests(
                 self.bundle,
                 leads,
@@ -165,7 +178,7 @@ class Scorer:
             What goes out; where there is a log, with feature vectors.
         """
         if self.log is not None:
-            self.log.add(now, scores)
+            self.log.add(now, [score for score in scores if score.not_scored != "objected"])
         self.observe(leads, scores)
 
 

@@ -27,7 +27,7 @@ from serving.http.bodies import read_body
 from serving.http.middleware import Answer, Receive, Scope
 from serving.scoring import metrics
 from serving.scoring.registry_watch import CurrentScorer
-from serving.scoring.scorer import Scorer
+from serving.scoring.scorer import Marked, Scorer, nobody_objected
 
 __all__ = ["Incoming", "Worker", "is_small", "read_incoming"]
 
@@ -107,9 +107,12 @@ class Worker:
         The file that names the champion.
     threads : int
         How many requests are worked on in threads at once.
+    marked : callable
+        Marks the leads that objected; asked with each request.
     """
 
-    def __init__(self, notice: Path, threads: int) -> None:
+    def __init__(self, notice: Path, threads: int, marked: Marked = nobody_objected) -> None:
+        self._marked = marked
         self._logs: list[ScoreLogWriter] = []
         self.current = CurrentScorer(notice, self._prepare, metrics.refused_model)
         self.current.start(metrics.observe_notice)
@@ -128,7 +131,7 @@ class Worker:
 
     def _prepare(self, scorer: Scorer) -> None:
         """Let a scorer, warm by now, be counted and logged."""
-        scorer.observe = metrics.observe_scores
+        scorer.observe, scorer.marked = metrics.observe_scores, self._marked
         settings = LogSettings.from_environment(os.environ)
         if settings is not None:
             scorer.log = ScoreLogWriter(settings, Model(scorer.name, scorer.version, scorer.bundle.catalog.fingerprint))

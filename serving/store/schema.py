@@ -16,11 +16,13 @@ from features.vocabulary import TOUCHPOINT_FIELDS, TouchpointField
 __all__ = [
     "attribute_changes",
     "decisions",
+    "erased_leads",
     "handovers",
     "identities",
     "leads",
     "merged_leads",
     "metadata",
+    "objections",
     "open_lead_details",
     "open_leads",
     "orders",
@@ -191,6 +193,28 @@ handovers = sa.Table(
     info={"same": ("queued_at", "handed_over_at")},
 )
 """One row per hand-over to sales."""
+
+objections = sa.Table(
+    "objections",
+    metadata,
+    _text("lead_id", key=True),
+    _text("event_key", key=True),
+    _text("state"),
+    _whole("occurred_at"),
+    _whole("recorded_at"),
+    info={"same": ("state", "occurred_at")},
+)
+"""Who objected to being scored (`objected`), and who took that back (`withdrawn`)."""
+
+erased_leads = sa.Table(
+    "erased_leads",
+    metadata,
+    _text("lead_hash", key=True),
+    _text("key_id"),
+    _text("receipt"),
+    _whole("erased_at"),
+)
+"""Whom the service erased, so that nothing is stored of them again: HMAC-SHA256 of the lead's id under the suppression key."""
 
 orders = sa.Table(
     "orders",

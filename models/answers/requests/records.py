@@ -68,6 +68,8 @@ class LeadRequest:
         UTC microseconds, before `snapshot_at`; None: what changed is not asked for.
     notes : sequence of Note
         What was odd while it was read, such as from the store.
+    objected : bool
+        The person objected, or was erased: it must not be scored, whatever is known of it.
     """
 
     journey: LeadJourney
@@ -80,6 +82,7 @@ class LeadRequest:
     path: str = "lead"
     changed_since: int | None = None
     notes: Sequence[Note] = ()
+    objected: bool = False
 
 
 def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None = None) -> LeadRequest:
