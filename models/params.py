@@ -1,6 +1,7 @@
 """Parameters of the model side: splits, training, calibration, tiers, capacity, points, metrics, publishing."""
 
 import datetime as dt
+from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -10,6 +11,7 @@ from features.params import Frozen
 __all__ = [
     "CalibrationParams",
     "CapacityParams",
+    "DecayStep",
     "EvaluateParams",
     "MonitorParams",
     "PointsParams",
@@ -167,11 +169,52 @@ class CapacityParams(Frozen):
         return self
 
 
+class DecayStep(Frozen):
+    """From which age on, in days, points count only a share."""
+
+    after_days: int = Field(ge=1)
+    share: float = Field(ge=0.0, lt=1.0)
+
+
 class PointsParams(Frozen):
-    """The `points` section: the company's own points table. Keys name selectors of `features.selectors`."""
+    """The `points` section: the company's own points table. Keys name selectors of `features.selectors`.
+
+    `decay` are steps by which points lose weight with age; without them all points within `features.observation_days` count in
+    full.
+    """
 
     interactions: dict[str, float]
     mql_threshold: float
+    decay: tuple[DecayStep, ...] = ()
+
+    @model_validator(mode="after")
+    def _in_steps(self) -> "PointsParams":
+        for before, after in pairwise(self.decay):
+            if not (before.after_days < after.after_days and before.share > after.share):
+                raise ValueError(
+                    f"points.decay: the step after {after.after_days} days has share {after.share} and follows the step after "
+                    f"{before.after_days} days with {before.share}; days must rise and shares fall"
+                )
+        return self
+
+    def windows(self, observation_days: int) -> tuple[tuple[int, float], ...]:
+        """Give the table as windows back from a moment, each with the share of the points that counts over all of it.
+
+        Parameters
+        ----------
+        observation_days : int
+            How far back points count; a step that begins there or later says nothing.
+
+        Examples
+        --------
+        >>> steps = (DecayStep(after_days=28, share=0.5), DecayStep(after_days=90, share=0.25))
+        >>> PointsParams(interactions={}, mql_threshold=1, decay=steps).windows(365)
+        ((28, 0.5), (90, 0.25), (365, 0.25))
+        """
+        steps = [step for step in self.decay if step.after_days < observation_days]
+        shares = [1.0, *(step.share for step in steps), 0.0]
+        days = [*(step.after_days for step in steps), observation_days]
+        return tuple((window, shares[place] - shares[place + 1]) for place, window in enumerate(days))
 
 
 class EvaluateParams(Frozen):

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 from pipeline.console import console, run_main
+from pipeline.data_protection.registry_check import check_purposes
 from pipeline.leakage.detect import audit_source, ranking_of, summary
 from pipeline.leakage.finding import Finding, open_blocks, refuse_stale, settle
 from pipeline.leakage.stage_rows import stage_rows
@@ -16,6 +17,7 @@ from pipeline.pages.audit_page import audit_page
 from pipeline.params import load_params
 from pipeline.tables.export import read_export
 from pipeline.tables.json_files import write_json
+from pipeline.tables.personal_fields import EMPTY
 from pipeline.tables.split_file import read_split
 
 __all__ = ["SECTIONS", "main"]
@@ -46,6 +48,8 @@ def main() -> None:
     """Read canonical tables, snapshots, labels and slices; write the findings, their metric and their page."""
     params = load_params(SECTIONS)
     data = params.paths.data_dir
+    for warning in check_purposes(params.ingest.source, EMPTY, params.features.groups):
+        console.print(warning, style="yellow", markup=False)
     export = read_export(data / "canonical")
     found = stage_rows(
         data,

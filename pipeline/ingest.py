@@ -8,6 +8,7 @@ from rich.table import Table
 
 from models.data_protection.suppression import remember, suppression_list
 from pipeline.console import console, progress, run_main
+from pipeline.data_protection.registry_check import check_purposes
 from pipeline.pages.ingest_words import export_lines, remark_lines, unplaced_lines
 from pipeline.pages.machine_traffic_words import traffic_lines
 from pipeline.params import load_params
@@ -18,6 +19,7 @@ from pipeline.tables.ingested import ingest
 from pipeline.tables.json_files import write_json
 from pipeline.tables.left_out import Suppression
 from pipeline.tables.parquet import read_table
+from pipeline.tables.personal_fields import personal_fields
 from pipeline.tables.unplaced_outcomes import FILE
 
 __all__ = ["SECTIONS", "main"]
@@ -57,6 +59,8 @@ def main() -> None:
     remember(Path.cwd(), suppression.news)
     _show(counts)
     canonical = data / "canonical"
+    for warning in check_purposes(params.ingest.source, personal_fields(canonical)):
+        console.print(warning, style="yellow", markup=False)
     export = read_export(canonical)
     said_by = "the source" if params.ingest.exported_at is None else "ingest.exported_at"
     for line in (

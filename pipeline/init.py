@@ -8,6 +8,8 @@ from rich.text import Text
 
 from features.errors import ParameterError
 from pipeline.console import console, run_main
+from pipeline.data_protection.registry import registry_file
+from pipeline.data_protection.registry_drafts import add_drafts
 from pipeline.onboarding.names import plain_word
 from pipeline.onboarding.propose import propose
 from pipeline.onboarding.questions import parse_answers
@@ -63,6 +65,15 @@ def main() -> None:
     show(proposal)
     _write(SOURCES / f"{name}.sql", proposal.sql)
     _write(PRESETS / f"{name}.yaml", proposal.preset)
+    if proposal.fields.attributes:
+        purposes = registry_file(name)
+        added = add_drafts(purposes, proposal.fields)
+        console.print(f"written: {purposes}: {len(added):,} draft(s) of what each field is used for", markup=False)
+    else:
+        after = (
+            "python -m pipeline.privacy purposes --draft, after the first ingest, writes what each field is used for"
+        )
+        console.print(after, markup=False)
     console.print(f"Next: make demo SOURCE={name}", markup=False)
 
 

@@ -1,10 +1,10 @@
-"""Command `privacy`: keys, objections, erasure, retention. docs/privacy.md says which article each subcommand serves."""
+"""Command `privacy`: keys, objections, erasure, retention, audit log. docs/privacy.md maps them to the GDPR."""
 
 import argparse
 from typing import Protocol
 
 from pipeline.console import run_main
-from pipeline.data_protection import erasing, keys, objecting
+from pipeline.data_protection import erasing, keys, objecting, purposes, verify_log, write_documents
 
 __all__ = ["SUBCOMMANDS", "main"]
 
@@ -22,9 +22,12 @@ class Subcommand(Protocol):
 
 
 SUBCOMMANDS: dict[str, Subcommand] = {
+    "documents": write_documents,
     "keys": keys,
     "object": objecting,
     "erase": erasing,
+    "purposes": purposes,
+    "verify-log": verify_log,
 }
 """By name; one module each."""
 

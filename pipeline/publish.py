@@ -12,14 +12,16 @@ from rich.table import Table
 
 from models.quality.gate import GateDecision
 from pipeline.console import REFUSED, console, run_main
+from pipeline.data_protection.registry_check import refuse_drafts
 from pipeline.data_protection.trained_models import refuse_forgotten
 from pipeline.mlflow_runs.promotion import Promotion, publish, rollback
 from pipeline.mlflow_runs.provenance import read_tracking
 from pipeline.params import load_params
+from pipeline.tables.personal_fields import personal_fields
 
 __all__ = ["SECTIONS", "main"]
 
-SECTIONS = ("evaluate", "paths", "publish")
+SECTIONS = ("evaluate", "features", "ingest", "paths", "publish")
 
 
 def _table(promotion: Promotion, decision: GateDecision, name: str) -> Table:
@@ -78,6 +80,11 @@ def main() -> None:
     parser.add_argument(
         "--accept-types", action="store_true", help="go on when an attribute has another type than the champion's"
     )
+    parser.add_argument(
+        "--for-production",
+        action="store_true",
+        help="refuse unless every purpose that the model uses is confirmed (`python -m pipeline.privacy purposes`)",
+    )
     parser.add_argument("--export", type=Path, metavar="DIR", help="write the champion's bundle here (data/champion)")
     arguments = parser.parse_args()
     params = load_params(SECTIONS)
@@ -89,6 +96,10 @@ def main() -> None:
             f"its bundle is in {target}."
         )
         return
+    if arguments.for_production:
+        refuse_drafts(
+            params.ingest.source, personal_fields(params.paths.data_dir / "canonical"), params.features.groups
+        )
     tracking = params.paths.data_dir / "tracking.json"
     if tracking.exists():
         refuse_forgotten(Path.cwd(), read_tracking(tracking)["bundle_sha256"], dt.datetime.now(dt.UTC))

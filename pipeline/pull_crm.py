@@ -11,8 +11,11 @@ from pipeline.console import console, progress, run_main
 from pipeline.crm.connect import CRMS, Crm, connect
 from pipeline.crm.paging import Pull
 from pipeline.crm.raw_files import LAYOUT, write_raw_tables
+from pipeline.data_protection.registry import registry_file
+from pipeline.data_protection.registry_drafts import add_drafts
 from pipeline.params import load_params
 from pipeline.tables.json_files import write_json
+from pipeline.tables.personal_fields import personal_fields
 
 __all__ = ["main", "pull_crm", "since_moment"]
 
@@ -104,6 +107,12 @@ def main() -> None:
     since = since_moment(arguments.since, arguments.out / f"{arguments.crm}.json", params.overlap_minutes)
     rows = pull_crm(connect(arguments.crm, params), arguments.out, datetime.now(UTC).isoformat(), since)
     console.print(f"pull_crm: {arguments.out} has " + ", ".join(f"{n:,} {table}" for table, n in rows.items()))
+    purposes = registry_file(arguments.crm)
+    added = add_drafts(purposes, personal_fields(arguments.out))
+    if added:
+        console.print(
+            f"pull_crm: {purposes}: {len(added):,} draft(s) added of what each field is used for; confirm them"
+        )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import pandas as pd
 from rich.table import Table
 
 from features.errors import CrmError, DataError
+from models.audit_log.settings import say
 from pipeline.console import console, progress, run_main
 from pipeline.crm.connect import CRMS, Crm, connect
 from pipeline.crm.ledger import Ledger
@@ -150,7 +151,13 @@ def main() -> None:
         _show(outcome.todo)
         return
     refused = outcome.refused
-    written = sum(update.lead_id not in refused and update.lead_id not in outcome.retired for update in outcome.todo)
+    sent = [
+        update.lead_id
+        for update in outcome.todo
+        if update.lead_id not in refused and update.lead_id not in outcome.retired
+    ]
+    say(Path.cwd(), "sent", sent, to=arguments.crm)
+    written = len(sent)
     unchanged = len(wanted) - len({*(update.lead_id for update in outcome.todo), *outcome.retired, *outcome.edited})
     console.print(f"push_crm: {written:,} lead(s) written, {unchanged:,} unchanged, {len(refused):,} refused")
     if refused:

@@ -15,6 +15,7 @@ from features.errors import BundleError, DataError
 from features.params import Engine
 from models.answers.requests.fields import parse_moment
 from models.answers.risk_set import CUSTOMERS
+from models.audit_log.settings import say
 from models.bundle import NO_CHAMPION, Bundle
 from models.data_protection.suppression import suppression_list
 from models.monitoring.score_log import FOLDER, LogSettings
@@ -153,6 +154,7 @@ def main() -> None:
         now = pd.Series([pd.Timestamp(dt.datetime.now(dt.UTC))] * len(answered), dtype="datetime64[us, UTC]")
         model = model_of(bundle_dir, bundle, params.publish.model_name)
         log_snapshots(bundle, source, answered, settings, model, "batch", now)
+    say(Path.cwd(), "scored", scores["lead_id"].astype(str).tolist(), to="file", unpromoted=note is not None)
     tiers = scores["tier"].value_counts().sort_index().to_dict()
     files = ", ".join(map(str, arguments.out))
     console.print(f"score: {len(scores):,} {who} in {files}, tiers {tiers or 'none'}")

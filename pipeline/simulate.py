@@ -5,18 +5,17 @@ from typing import Any
 
 from rich.progress import Progress, TaskID
 
-from features.errors import ParameterError
 from pipeline.console import console, progress
 from pipeline.params import SimulatorParams, load_params
 from pipeline.simulator.chunks import Setting
 from pipeline.simulator.clocks import clocks_from
 from pipeline.simulator.export import Counts, write_world
 from pipeline.simulator.handovers import HandoverRules
-from pipeline.simulator.marketing import points_table
+from pipeline.simulator.marketing import COMPANY_POINTS, points_table
 
 __all__ = ["SECTIONS", "main", "rules_of", "simulate"]
 
-SECTIONS = ("features", "ingest", "paths", "points", "simulator")
+SECTIONS = ("features", "ingest", "paths", "simulator")
 
 
 def rules_of(simulator: SimulatorParams) -> HandoverRules:
@@ -39,28 +38,18 @@ def simulate(simulator: SimulatorParams, params: Any, raw: Path, truth: Path, ba
     simulator : SimulatorParams
         Size, length, start and seed.
     params : object
-        Has the sections `points` and `features`.
+        Has the section `features`: the selectors of the company's points table.
     raw, truth : Path
         Folders for the export and for the truth; former files in them are replaced.
     bar : Progress
         Shows how far it is.
-
-    Raises
-    ------
-    ParameterError
-        If there is no points table.
     """
-    if params.points is None:
-        raise ParameterError(
-            "params.yaml: points is null, but the simulated company makes its MQLs by a points table. "
-            "Restore `points`, or use another source."
-        )
     setting = Setting(
         seed=simulator.seed,
         leads=simulator.leads,
         days=simulator.days,
         clocks=clocks_from(simulator.start),
-        points=points_table(params.points, params.features),
+        points=points_table(COMPANY_POINTS, params.features),
         handover=rules_of(simulator),
     )
     tasks: dict[str, TaskID] = {}

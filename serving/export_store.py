@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from features.errors import LeadQualificationError
 from features.timeline import to_micros
+from models.audit_log.settings import say
 from serving.online.export_types import Declared, SetAside, bundle_with_types, declare, types_of
 from serving.store.connect import Store, store_url
 from serving.store.export import account_ids, columns_of, plain_tables, rows_of
@@ -200,6 +201,7 @@ def main() -> None:
         types = None if bundle is None else types_of(bundle)
         now = to_micros(dt.datetime.now(dt.UTC))
         exported = export_store(store, arguments.out, now, arguments.without, types)
+        say(ROOT, "exported", [], to="files", **{f"rows_{name}": count for name, count in exported.rows.items()})
     except LeadQualificationError as error:
         raise SystemExit(str(error)) from None
     counts = ", ".join(f"{count:,} {name}" for name, count in exported.rows.items())

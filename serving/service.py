@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from features.errors import LeadQualificationError
+from models.audit_log.settings import audit_log
+from models.audit_log.writer import AuditLogWriter
 from models.monitoring.score_log import LogSettings
 from serving.access import gate
 from serving.access.bind_address import listening_on
@@ -91,9 +93,13 @@ class _LeadQualification:
 
     def __init__(self) -> None:
         notice = os.environ.get(NOTICE_PATH)
-        self.worker = Worker(Path(notice) if notice else _resolve()[1], _positive(THREADS, 2), routes.marked)
+        log = audit_log(ROOT)
+        self.audit = None if log is None else AuditLogWriter(log)
+        self.worker = Worker(
+            Path(notice) if notice else _resolve()[1], _positive(THREADS, 2), self.audit, routes.marked
+        )
         _process.worker = self.worker
-        routes.connect(ROOT, lambda: self.worker.scorer)
+        routes.connect(ROOT, lambda: self.worker.scorer, self.audit)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator, unused-ignore]
     @staticmethod
@@ -114,6 +120,7 @@ class _LeadQualification:
             drain_seconds(os.environ)
             champion, notice = _resolve()
             LogSettings.from_environment(os.environ)
+            audit_log(ROOT)
             gate.prepare(ROOT, notice.parent)
             routes.prepare(ROOT)
         except LeadQualificationError as error:
@@ -139,6 +146,8 @@ class _LeadQualification:
         """Write what is not yet written."""
         await routes.stop()
         self.worker.close()
+        if self.audit is not None:
+            self.audit.close()
         logs.write_sums()
 
     @bentoml.api(route="/score", input_spec=ScoreInput, output_spec=ScoreOutput)  # type: ignore[untyped-decorator, unused-ignore]

@@ -22,7 +22,7 @@ from pipeline.simulator.chunks import Setting, build_chunk
 from pipeline.simulator.clocks import clocks_from
 from pipeline.simulator.export import write_world
 from pipeline.simulator.handovers import HandoverRules
-from pipeline.simulator.marketing import points_table
+from pipeline.simulator.marketing import COMPANY_POINTS, points_table
 from pipeline.simulator.outcomes import chances
 from pipeline.simulator.touchpoints import DAY_SECONDS
 from pipeline.tables.export import read_export
@@ -98,7 +98,7 @@ class Replayed:
 
 
 def _setting(params: Any, leads: int, days: int, seed: int, rules: HandoverRules) -> Setting:
-    points = points_table(params.points, params.features)
+    points = points_table(COMPANY_POINTS, params.features)
     return Setting(seed, leads, days, clocks_from(START), points, handover=rules)
 
 

@@ -14,14 +14,14 @@ __all__ = ["RFM", "OdooFormula", "PointsTable"]
 
 
 class PointsTable:
-    """The company's own points: points x interactions in the observation window. A score, not a probability.
+    """The company's own points: points x interactions in the observation window, less for older ones. A score, no probability.
 
     Parameters
     ----------
     params : PointsParams
         The `points` section.
     observation_days : int
-        Length of the window whose counts are used.
+        Length of the longest window whose counts are used.
     """
 
     def __init__(self, params: PointsParams, observation_days: int) -> None:
@@ -41,18 +41,28 @@ class PointsTable:
         Raises
         ------
         ParameterError
-            A selector of the points table has no count over the observation window.
+            A selector of the points table has no count over the observation window, or over the days of a decay step.
         """
-        wanted = {selector: f"count__{selector}__{self.observation_days}d" for selector in self.params.interactions}
         position = {name: i for i, name in enumerate(names)}
-        missing = sorted(selector for selector, name in wanted.items() if name not in position)
-        if missing:
-            raise ParameterError(
-                f"points.interactions names {missing}, without a column count__<name>__{self.observation_days}d in the "
-                "feature matrix. Define them under features.selectors, or take them off the points table"
-            )
-        self._points = np.array(list(self.params.interactions.values()), dtype=np.float64)
-        self._columns = np.array([position[name] for name in wanted.values()], dtype=np.int64)
+        for days, _ in self.params.windows(self.observation_days):
+            missing = sorted(name for name in self.params.interactions if f"count__{name}__{days}d" not in position)
+            if missing and days == self.observation_days:
+                raise ParameterError(
+                    f"points.interactions names {missing}, without a column count__<name>__{days}d in the "
+                    "feature matrix. Define them under features.selectors, or take them off the points table"
+                )
+            if missing:
+                raise ParameterError(
+                    f"points.decay has a step after {days} days, and the feature matrix no column count__<name>__{days}d for "
+                    f"{missing}. Take a step that is in features.windows_days, or add {days} there"
+                )
+        terms = [
+            (position[f"count__{name}__{days}d"], points * share)
+            for days, share in self.params.windows(self.observation_days)
+            for name, points in self.params.interactions.items()
+        ]
+        self._columns = np.array([column for column, _ in terms], dtype=np.int64)
+        self._points = np.array([points for _, points in terms], dtype=np.float64)
         return self
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:

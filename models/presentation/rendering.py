@@ -23,9 +23,9 @@ def environment(folder: Path, language: str) -> Environment:
     """Give the environment of a folder of templates, which may use those of this package, in one language.
 
     In templates: ``_``, ``ngettext``, ``pgettext`` and ``say`` give words; the filters ``number(digits)``, ``percent(digits)``,
-    ``points``, ``interval(digits)``, ``date``, ``month`` and ``moment`` write figures; ``language`` is the language's code,
-    ``languages`` names all. ``in_language`` picks from a mapping of language to text, ``code`` sets what stands in backticks.
-    A name that a template does not get is an error.
+    ``points``, ``interval(digits)`` (of a mapping), ``ends(digits)`` (of a record), ``date``, ``month`` and ``moment`` write
+    figures; ``language`` is the language's code, ``languages`` names all. ``in_language`` picks from a mapping of language to
+    text, ``code`` sets what stands in backticks. A name that a template does not get is an error.
     """
     spoken = words(language)
     made = Environment(
@@ -48,6 +48,7 @@ def environment(folder: Path, language: str) -> Environment:
         "percent": lambda value, digits=1: numbers.percent(value, language, digits),
         "points": lambda value, digits=1: numbers.points(value, language, digits),
         "interval": lambda metric, digits: numbers.interval(metric, digits, language),
+        "ends": lambda figure, digits: numbers.bounds(figure.low, figure.high, digits, language),
         "date": lambda value: numbers.date(value, language),
         "month": lambda value: numbers.month(value, language),
         "moment": lambda value, **zone: numbers.moment(value, language, **zone),

@@ -16,6 +16,7 @@ from typing import Any
 from rich.progress import Progress
 
 from features.errors import LeadQualificationError
+from models.audit_log.settings import say
 from models.data_protection.key_ring import keys_file, read_keys
 from models.data_protection.suppression import Entry, remember, suppression_list
 from pipeline.console import REFUSED, console, progress
@@ -136,6 +137,7 @@ def erase(lead_id: str, workspace: Path, places: Places, params: Any, now: dt.da
     partial.write_text(json.dumps(certificate, indent=2) + "\n", encoding="utf-8")
     partial.replace(path)
     if not found["found"]:
+        say(workspace, "erased", [lead_id], receipt=notes["receipt"])
         journal.remove()
     return certificate
 

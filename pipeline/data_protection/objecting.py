@@ -7,6 +7,7 @@ from pathlib import Path
 from features.errors import ParameterError
 from features.timeline import from_micros
 from models.answers.requests.fields import parse_moment
+from models.audit_log.settings import say
 from models.data_protection.suppression import Entry, count_entries, remember, suppression_list
 from pipeline.console import console
 from pipeline.params import load_params
@@ -53,6 +54,8 @@ def run(arguments: argparse.Namespace) -> None:
     entries = [Entry(lead, "withdrawal" if arguments.withdraw else "objection", at) for lead in arguments.leads]
     news = suppression_list(Path.cwd()).news(entries)
     remember(Path.cwd(), news)
+    if news:
+        say(Path.cwd(), "objected", [entry.lead_id for entry in news], withdrawn=arguments.withdraw)
     if entries:
         what = "took an objection back" if arguments.withdraw else "objected"
         console.print(f"object: {len(news)} of {len(entries)} lead(s) {what}; the others had said so before, or later.")

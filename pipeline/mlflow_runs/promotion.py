@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from features.errors import BundleError, DataError
+from models.analyses import FOLDER
 from models.bundle import Bundle
 from models.calibration.level_shift import month_blocks
 from models.fitting.baseline_names import baseline_values
@@ -71,7 +72,7 @@ def _judge(rows: pd.DataFrame, champion: Bundle | None, canonical: Path, params:
     )
 
 
-def export(source: Path, target: Path, provenance: dict[str, Any]) -> None:
+def export(source: Path, target: Path, provenance: dict[str, Any], analyses: Path | None = None) -> None:
     """Copy a bundle for serving without the registry, with `provenance.json`; the old one is replaced at the end.
 
     Parameters
@@ -82,10 +83,14 @@ def export(source: Path, target: Path, provenance: dict[str, Any]) -> None:
         Folder to write, such as `data/champion`.
     provenance : dict
         Registered name and version, MLflow run, git commit, when known.
+    analyses : Path, optional
+        Folder of analyses to put beside the bundle's files, outside its hash; None: there are none.
     """
     fresh = target.with_name(f".{target.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(source, fresh)
+    if analyses is not None and analyses.is_dir():
+        shutil.copytree(analyses, fresh / FOLDER, dirs_exist_ok=True)
     (fresh / "provenance.json").write_text(
         json.dumps(provenance, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
     )
@@ -103,6 +108,8 @@ def publish(
     accept_types: bool = False,
 ) -> Promotion:
     """Register this workspace's model and let the gate decide; the same bundle is registered only once.
+
+    The workspace's analyses go along with its version, outside the bundle, each time: they may be newer than the model.
 
     Parameters
     ----------
@@ -142,10 +149,12 @@ def publish(
     Bundle.load(data / "bundle")  # before anything is registered: what can't be read can't be served
     registry = Registry.open(workspace, params.publish.model_name)
     challenger = registry.register(tracking)
+    if (data / FOLDER).is_dir():
+        registry.attach(challenger, data / FOLDER)
     champion = registry.alias("champion")
     name = params.publish.model_name
     if champion is not None and champion.version == challenger.version:
-        export(registry.bundle(champion), target, registry.provenance(champion))
+        export(registry.bundle(champion), target, registry.provenance(champion), registry.analyses(champion))
         return Promotion("already", challenger.version, champion.version)
     champion_version = None if champion is None else champion.version
     if challenger.tags.get("rolled_back") == "true" and not again:
@@ -164,7 +173,7 @@ def publish(
     registry.tag_decision(challenger, decision, None if old is None else champion, _facts(rows))
     if decision.promote:
         registry.promote(challenger, champion)
-        export(registry.bundle(challenger), target, registry.provenance(challenger))
+        export(registry.bundle(challenger), target, registry.provenance(challenger), registry.analyses(challenger))
     label_days = None if old is None else old.metadata["label_days"]
     return Promotion(
         "promoted" if decision.promote else "kept",
@@ -223,7 +232,7 @@ def rollback(workspace: Path, params: Any, target: Path) -> tuple[Version, Versi
     if previous is not None:
         Bundle.load(registry.bundle(previous))  # before anything moves: what can't be read can't be served
     gone, back = registry.roll_back()
-    export(registry.bundle(back), target, registry.provenance(back))
+    export(registry.bundle(back), target, registry.provenance(back), registry.analyses(back))
     return gone, back
 
 

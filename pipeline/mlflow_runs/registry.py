@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import BundleError, LeadQualificationError
+from models.analyses import FOLDER
 from models.quality.gate import GateDecision
 from pipeline.mlflow_runs.store import open_store
 
@@ -136,6 +137,12 @@ class Registry:
             raise BundleError(f"{self.name} version {version.version}: no bundle in {folder}. Publish it again.")
         return bundle
 
+    def analyses(self, version: Version) -> Path | None:
+        """Fetch the analyses that were attached to a version; None: there are none."""
+        if not self.client.list_artifacts(version.run_id, FOLDER):
+            return None
+        return Path(self.mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path=FOLDER))
+
     def provenance(self, version: Version) -> dict[str, Any]:
         """Say where a version came from."""
         data = self.client.get_run(version.run_id).data
@@ -151,6 +158,10 @@ class Registry:
             "decision": version.tags.get("decision"),
             "promise": _promise(data.metrics),
         }
+
+    def attach(self, version: Version, folder: Path) -> None:
+        """Log a folder of analyses with a version's run, outside the bundle; those of before are replaced, one by one."""
+        self.client.log_artifacts(version.run_id, str(folder), FOLDER)
 
     def tag(self, version: Version, tags: dict[str, str]) -> None:
         """Tag a version."""

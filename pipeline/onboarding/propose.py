@@ -18,10 +18,11 @@ from pipeline.onboarding.roles import Roles, assign_roles, created_column
 from pipeline.onboarding.selectors import Selector, find_selectors
 from pipeline.onboarding.stages import find_stages
 from pipeline.onboarding.timing import Durations, find_export_moment, measure_durations
-from pipeline.onboarding.trial import MOST_TRIAL_BYTES, bad_shares
+from pipeline.onboarding.trial import MOST_TRIAL_BYTES, NO_TRIAL, Trial, try_source
 from pipeline.onboarding.write_preset import preset_yaml
 from pipeline.onboarding.write_source import source_sql
 from pipeline.tables.duckdb import Connection, connect, install_helpers
+from pipeline.tables.personal_fields import PersonalFields
 
 __all__ = ["Proposal", "propose"]
 
@@ -43,6 +44,7 @@ class Proposal:
     raw_dir: Path
     sql: str
     preset: str
+    fields: PersonalFields
 
 
 def propose(paths: Sequence[Path], name: str, repository: Path, answers: Mapping[str, str], *, yes: bool) -> Proposal:
@@ -98,9 +100,9 @@ def propose(paths: Sequence[Path], name: str, repository: Path, answers: Mapping
     taken = [f"{question.text} {answer}. {question.because}" for question, answer in asked]
     raw_dir = folder.relative_to(repository.resolve()) if folder.is_relative_to(repository.resolve()) else folder
     sql = source_sql(plan, taken)
-    bad = _trial(plan, paths, sql, folder)
-    preset = preset_yaml(plan, durations, selectors, raw_dir.as_posix(), bad, per_week, taken)
-    return Proposal(plan, tables, durations, selectors, asked, raw_dir, sql, preset)
+    trial = _trial(plan, paths, sql, folder)
+    preset = preset_yaml(plan, durations, selectors, raw_dir.as_posix(), trial.shares, per_week, taken)
+    return Proposal(plan, tables, durations, selectors, asked, raw_dir, sql, preset, trial.fields)
 
 
 def _plan(connection: Connection, tables: list[Table], name: str, answers: Mapping[str, str], ask: Ask) -> Plan:
@@ -222,17 +224,17 @@ def _open_orders(plan: Plan) -> dict[str, Question]:
     }
 
 
-def _trial(plan: Plan, paths: Sequence[Path], sql: str, folder: Path) -> dict[str, dict[str, float]]:
+def _trial(plan: Plan, paths: Sequence[Path], sql: str, folder: Path) -> Trial:
     """Let `ingest` read the files once, where they are not large: what it sets aside is known before the first run."""
     if sum(path.stat().st_size for path in paths) > MOST_TRIAL_BYTES:
         plan.unsure.append(
             "the files are large, so that they were not read by ingest on trial; it will name the rows that are bad"
         )
-        return {}
-    shares, refusal = bad_shares(sql, folder)
-    if refusal is not None:
-        plan.unsure.append(f"ingest will stop: {refusal}")
-    return shares
+        return NO_TRIAL
+    trial = try_source(sql, folder)
+    if trial.refusal is not None:
+        plan.unsure.append(f"ingest will stop: {trial.refusal}")
+    return trial
 
 
 def _per_week(durations: Durations, ask: Ask) -> int | None:

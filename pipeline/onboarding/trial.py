@@ -2,19 +2,42 @@
 
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from features.errors import DataError
 from pipeline.tables.ingested import ingest
+from pipeline.tables.personal_fields import EMPTY, PersonalFields, personal_fields
 
-__all__ = ["MOST_TRIAL_BYTES", "bad_shares"]
+__all__ = ["MOST_TRIAL_BYTES", "NO_TRIAL", "Trial", "try_source"]
 
 MOST_TRIAL_BYTES = 100_000_000  # of larger files the rows are counted by ingest alone
 MARGIN = 1.5  # next month's export is not the same
 NO_LIMIT = 1.0
 
 
-def bad_shares(sql: str, raw_dir: Path) -> tuple[dict[str, dict[str, float]], str | None]:
-    """Read the files with a source, and count what is set aside.
+class Trial(NamedTuple):
+    """What one reading of the files showed.
+
+    Attributes
+    ----------
+    shares : dict
+        Per table and reason, the share of its rows that may be bad, with some room.
+    refusal : str or None
+        Why `ingest` stops at these files, where it does.
+    fields : PersonalFields
+        Which fields they hold; none where `ingest` stops.
+    """
+
+    shares: dict[str, dict[str, float]]
+    refusal: str | None
+    fields: PersonalFields
+
+
+NO_TRIAL = Trial({}, None, EMPTY)
+
+
+def try_source(sql: str, raw_dir: Path) -> Trial:
+    """Read the files with a source: count what is set aside, and name the fields.
 
     Parameters
     ----------
@@ -22,13 +45,6 @@ def bad_shares(sql: str, raw_dir: Path) -> tuple[dict[str, dict[str, float]], st
         The source.
     raw_dir : Path
         Its files.
-
-    Returns
-    -------
-    shares : dict
-        Per table and reason, the share of its rows that may be bad, with some room.
-    refusal : str or None
-        Why `ingest` stops at these files, where it does.
     """
     with tempfile.TemporaryDirectory(prefix="lead-init-") as folder:
         source = Path(folder, "source.sql")
@@ -36,10 +52,11 @@ def bad_shares(sql: str, raw_dir: Path) -> tuple[dict[str, dict[str, float]], st
         try:
             counts = ingest(source, raw_dir, Path(folder, "canonical"), Path(folder, "quarantine"), NO_LIMIT)
         except DataError as error:
-            return {}, str(error).replace(str(source), "the source").replace(folder, "data")
+            return Trial({}, str(error).replace(str(source), "the source").replace(folder, "data"), EMPTY)
+        fields = personal_fields(Path(folder, "canonical"))
     shares: dict[str, dict[str, float]] = {}
     for table, count in counts.items():
         for reason, rows in count.quarantined.items():
             room = min(NO_LIMIT, max(rows * MARGIN / count.rows, 0.005))
             shares.setdefault(table, {})[reason] = round(room + 0.0005, 3)
-    return shares, None
+    return Trial(shares, None, fields)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from models.analyses import ANALYSES
 from models.presentation.catalogues import n_, words
 from models.presentation.numbers import number, percent, points
 from models.presentation.purge_words import purge_sentence
@@ -18,6 +19,7 @@ LINKS = {
     "model_card": n_("Model card"),
     "figures": n_("Figures to explore"),
     "audit": n_("Leakage audit"),
+    **{analysis.name: analysis.title for analysis in ANALYSES.values()},
 }
 FEW_POSITIVES = 100
 

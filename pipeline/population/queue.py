@@ -6,7 +6,7 @@ import pandas as pd
 from features.timeline import DAY_US, to_micros
 from pipeline.population.risk_set import micros
 
-__all__ = ["WEEK_DAYS", "first_contacts", "queue_looks"]
+__all__ = ["WEEK_DAYS", "first_contacts", "first_handovers", "queue_looks"]
 
 WEEK_DAYS = 7
 
@@ -28,20 +28,29 @@ def first_contacts(periods: pd.DataFrame, handovers: pd.DataFrame) -> pd.Series:
     Series of datetime64[us, UTC]
         In the order of `periods`.
     """
-    contacts = handovers[handovers["first_contact_at"].notna()]
+    return _first_of_period(periods, handovers, "first_contact_at")
+
+
+def first_handovers(periods: pd.DataFrame, handovers: pd.DataFrame) -> pd.Series:
+    """Give each risk period the moment at which it was handed over to sales (missing: it was not); see `first_contacts`."""
+    return _first_of_period(periods, handovers, "handed_over_at")
+
+
+def _first_of_period(periods: pd.DataFrame, handovers: pd.DataFrame, column: str) -> pd.Series:
+    contacts = handovers[handovers[column].notna()]
     keys = ["lead_id", "risk_period"]
     order = periods[[*keys, "started_at"]].astype({"lead_id": object})
     placed = pd.merge_asof(
-        contacts[["lead_id", "queued_at", "first_contact_at"]].astype({"lead_id": object}).sort_values("queued_at"),
+        contacts[["lead_id", "queued_at", column]].astype({"lead_id": object}).sort_values("queued_at"),
         order.sort_values("started_at"),
         left_on="queued_at",
         right_on="started_at",
         by="lead_id",
     )
-    first = placed.dropna(subset=["risk_period"]).groupby(keys, as_index=False)["first_contact_at"].min()
+    first = placed.dropna(subset=["risk_period"]).groupby(keys, as_index=False)[column].min()
     first["risk_period"] = first["risk_period"].astype("int32")
     merged = order[keys].merge(first, on=keys, how="left")
-    result: pd.Series = merged["first_contact_at"].astype("datetime64[us, UTC]").set_axis(periods.index)
+    result: pd.Series = merged[column].astype("datetime64[us, UTC]").set_axis(periods.index)
     return result
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from features.errors import ParameterError
 from features.params import FeaturesParams
 from features.selectors import BY, Selectors
 from models.params import PointsParams
@@ -13,7 +14,27 @@ from pipeline.simulator.clocks import IntArray
 from pipeline.simulator.handovers import NEVER
 from pipeline.simulator.touchpoints import DAY_SECONDS, Touchpoints
 
-__all__ = ["Ledger", "PointsTable", "keep_ledger", "points_table"]
+__all__ = ["COMPANY_POINTS", "Ledger", "PointsTable", "keep_ledger", "points_table"]
+
+COMPANY_POINTS = PointsParams(
+    interactions={
+        "mail_open": 1,
+        "mail_click": 3,
+        "page_view": 1,
+        "pricing": 8,
+        "compatibility": 6,
+        "documentation": 4,
+        "ebook": 10,
+        "white_paper": 10,
+        "case_study": 12,
+        "webinar": 15,
+        "trade_fair": 15,
+        "social_chat": 10,
+        "contact_form": 25,
+    },
+    mql_threshold=50,
+)
+"""What the simulated company goes by, whatever `points` in params.yaml says: trying another table changes no history."""
 
 MILLI = 1000
 """Points are kept as integers, a thousand to the point, so that sums do not depend on their order."""
@@ -56,7 +77,18 @@ def points_table(points: PointsParams, features: FeaturesParams) -> PointsTable:
     Returns
     -------
     PointsTable
+
+    Raises
+    ------
+    ParameterError
+        A selector is missing.
     """
+    missing = sorted(set(points.interactions) - set(features.selectors))
+    if missing:
+        raise ParameterError(
+            f"features.selectors lacks {', '.join(missing)}, by which the simulated company makes its MQLs. Restore "
+            "them, or use another source."
+        )
     vocabulary = (world.KINDS, world.CHANNELS, world.ASSETS, world.CAMPAIGNS)
     chosen = {name: features.selectors[name] for name in points.interactions}
     selectors = Selectors(chosen)

@@ -4,8 +4,9 @@ ruamel.yaml tells where each value stands in the text, and only there is somethi
 what is written over several lines.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -13,7 +14,7 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode
 
 from features.errors import ParameterError
 
-__all__ = ["edit_section", "write_section"]
+__all__ = ["add_entries", "edit_section", "write_section"]
 
 
 def edit_section(text: str, section: str, values: Mapping[str, float]) -> str:
@@ -41,7 +42,7 @@ def edit_section(text: str, section: str, values: Mapping[str, float]) -> str:
       num_leaves: 4
     points: null
     """
-    block = _section(text, section)
+    block = _section(text, section, "params.yaml")
     changes, rest = [], {name: f"{value:.6g}" for name, value in values.items()}
     for key, value in block.value:
         if key.value in rest and not isinstance(value, ScalarNode):
@@ -58,19 +59,71 @@ def edit_section(text: str, section: str, values: Mapping[str, float]) -> str:
     return text
 
 
-def _section(text: str, section: str) -> MappingNode:
+def add_entries(text: str, section: str, entries: Sequence[str], file: str) -> str:
+    r"""Add entries to a section of a YAML file; a section that is empty or missing becomes a block of them.
+
+    Parameters
+    ----------
+    text : str
+        Content of the file.
+    section : str
+        Its name.
+    entries : sequence of str
+        As `name: value`, each on one line.
+    file : str
+        For errors.
+
+    Raises
+    ------
+    ParameterError
+        The text is not YAML, or the section is no mapping.
+
+    Examples
+    --------
+    >>> print(add_entries("a:\n  x: 1  # one\nb: {}", "a", ["y: {z: 2}"], "f.yaml"))
+    a:
+      x: 1  # one
+      y: {z: 2}
+    b: {}
+    >>> print(add_entries("a:\n  x: 1\nb: {}\n", "b", ["y: 2"], "f.yaml"))
+    a:
+      x: 1
+    b:
+      y: 2
+    <BLANKLINE>
+    """
+    sections = _sections(text, file)
+    node = sections.get(section)
+    lines = "".join(f"\n  {entry}" for entry in entries)
+    if node is None:
+        return f"{text.rstrip()}\n{section}:{lines}\n"
+    if isinstance(node, MappingNode) and node.value:
+        begin, end, new = _addition(text, node, entries)
+    elif isinstance(node, MappingNode) or node.value in ("", "null", "~"):
+        begin, end = node.start_mark.index, node.end_mark.index
+        begin = len(text[:begin].rstrip(" "))
+        new = lines
+    else:
+        raise ParameterError(f"{file}: {section} is no mapping. Write the entries by hand.")
+    return text[:begin] + new + text[end:]
+
+
+def _sections(text: str, file: str) -> dict[str, Any]:
     try:
         whole = YAML().compose(text)
     except YAMLError as error:
-        raise ParameterError(f"params.yaml: not valid YAML: {error}") from error
-    sections = {key.value: value for key, value in whole.value} if isinstance(whole, MappingNode) else {}
-    block = sections.get(section)
+        raise ParameterError(f"{file}: not valid YAML: {error}") from error
+    return {key.value: value for key, value in whole.value} if isinstance(whole, MappingNode) else {}
+
+
+def _section(text: str, section: str, file: str) -> MappingNode:
+    block = _sections(text, file).get(section)
     if not isinstance(block, MappingNode) or not block.value:
-        raise ParameterError(f"params.yaml: no block `{section}:` to write into. Add it, one `name: value` per line.")
+        raise ParameterError(f"{file}: no block `{section}:` to write into. Add it, one `name: value` per line.")
     return block
 
 
-def _addition(text: str, block: MappingNode, added: list[str]) -> tuple[int, int, str]:
+def _addition(text: str, block: MappingNode, added: Sequence[str]) -> tuple[int, int, str]:
     """Give what is added at the end of a mapping, and where: within its braces, or below its last line."""
     if block.flow_style:
         at = block.end_mark.index - 1

@@ -16,7 +16,8 @@ from pipeline.params import dump_yaml, load_params, read_yaml
 
 __all__ = ["data_folder", "make_workspace", "overlay", "presets", "resized_workspace"]
 
-CODE = ("features", "models", "pipeline", "serving", "bench")
+PURPOSES = "purposes"
+CODE = ("features", "models", "pipeline", "serving", "bench", PURPOSES)
 FILES = ("dvc.yaml", ".dvcignore", "pyproject.toml")
 # Mappings whose names a source gives itself: one source's selectors mean nothing to another.
 REPLACED = ("selectors", "interactions")
@@ -130,6 +131,9 @@ def _write(repository: Path, name: str, params: dict[str, Any], published: dict[
     workspace = repository / "runs" / name
     workspace.mkdir(parents=True, exist_ok=True)
     for folder in CODE:
+        if folder == PURPOSES:
+            _copy_newer(repository / folder, workspace / folder)
+            continue
         shutil.rmtree(workspace / folder, ignore_errors=True)
         shutil.copytree(repository / folder, workspace / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in FILES:
@@ -142,3 +146,12 @@ def _write(repository: Path, name: str, params: dict[str, Any], published: dict[
         subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "-q"], cwd=workspace, check=True)
     shutil.copytree(repository / ".dvc" / "plots", workspace / ".dvc" / "plots", dirs_exist_ok=True)
     return workspace
+
+
+def _copy_newer(folder: Path, target: Path) -> None:
+    """Copy files that are newer than those of the same name; what a person edited in the workspace stays."""
+    target.mkdir(exist_ok=True)
+    for file in sorted(folder.glob("*.yaml")):
+        old = target / file.name
+        if not old.exists() or old.stat().st_mtime < file.stat().st_mtime:
+            shutil.copy2(file, old)

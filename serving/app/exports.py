@@ -23,7 +23,7 @@ _TYPES = {
 }
 
 
-def export_answer(visit: Visit, store: Store, zone: ZoneInfo, link: str | None) -> Answer:
+def export_answer(visit: Visit, store: Store, zone: ZoneInfo, link: str | None) -> tuple[Answer, list[str]]:
     """Write the part of the list that the page shows, without its limit to one page.
 
     Parameters
@@ -35,6 +35,12 @@ def export_answer(visit: Visit, store: Store, zone: ZoneInfo, link: str | None) 
         Of the days.
     link : str or None
         Address of a lead in the CRM, with ``{lead_id}`` in it.
+
+    Returns
+    -------
+    answer : Answer
+    lead_ids : list of str
+        Whom it names.
     """
     wanted, _ = filter_of(visit.query)
     ending = visit.query.get("format", "xlsx")
@@ -47,7 +53,7 @@ def export_answer(visit: Visit, store: Store, zone: ZoneInfo, link: str | None) 
     write_list(list_frame([_listed(lead, language, zone) for lead in leads], language, link), file, form)
     name = f'attachment; filename="leads.{ending}"'.encode("ascii")
     headers = ((b"content-disposition", name), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
-    return Answer(file.getvalue(), headers=headers, media_type=media_type)
+    return Answer(file.getvalue(), headers=headers, media_type=media_type), [lead.lead_id for lead in leads]
 
 
 def _listed(lead: OpenLead, language: str, zone: ZoneInfo) -> ListedLead:

@@ -12,6 +12,7 @@ import anyio
 from starlette.requests import Request
 
 from features.timeline import to_micros
+from models.analyses import ANALYSES, Analysis
 from models.presentation.catalogues import words
 from models.presentation.rendering import STATIC
 from serving.access.guard import KEY, Guard
@@ -24,6 +25,7 @@ from serving.app.visitors import Visitor, check_token, find_visitor, log_in, log
 from serving.app.web import STATIC_FOLDER, Visit, page, read_fields, redirect
 from serving.contract.errors import RequestError
 from serving.contract.routes import APP_STATIC, MATCH
+from serving.http.actor import ACTOR, LOCAL
 from serving.http.answers import Answer, Handler, Receive, Scope
 from serving.http.bodies import read_body
 from serving.online.routes import Online, online
@@ -90,6 +92,8 @@ def handlers(guard: Guard | None, header: str | None) -> dict[str, Handler]:
         "lead": handler(_lead),
         "export": handler(_export),
         "model": handler(_model),
+        "analyses": handler(_analyses),
+        **{f"analysis {name}": handler(_analysis_page(analysis)) for name, analysis in ANALYSES.items()},
         "decide": handler(_decide),
         "log in": handler(log_in_page),
         "log out": handler(_log_out),
@@ -146,6 +150,9 @@ def _worked(
                 raise RequestError(429, "too_many_requests", "this key has used up what it may do in a minute.")
         if not visitor.may(needs):
             raise RequestError(403, "missing_scope", f"the key needs the scope {needs}.")
+    if visitor is not None:
+        key, name = visitor.key, visitor.name
+        ACTOR.set(f"key:{key.id}" if key is not None else f"person:{name}" if name else LOCAL)
     call = _Call(visit, visitor, fields, parts, now)
     call.lead_id = scope[MATCH].lead_id
     call.client = str((scope.get("client") or ("",))[0])
@@ -161,6 +168,7 @@ async def _in_thread(work: Callable[[], Answer]) -> Answer:
 
 def _leads(call: _Call) -> Answer:
     values = list_values(call.visit, call.parts.store, call.zone, call.crm_link, call.now)
+    call.parts.say("viewed", [row["lead_id"] for row in values["rows"]], call.now, page="leads")
     with call.parts.store.read() as connection:
         waiting = count_leads(connection, call.now)["waiting"]
     notice = verdicts.notice(call.visit.query, call.visit.language)
@@ -173,6 +181,7 @@ def _lead(call: _Call, error: RequestError | None = None, given: Mapping[str, st
     values = lead_values(
         call.parts.store, call.parts.scorer(), lead_id, call.visit.language, call.zone, call.crm_link, call.now
     )
+    call.parts.say("viewed", [lead_id], call.now, page="lead")
     notice = verdicts.notice(call.visit.query, call.visit.language)
     form = verdicts.form_values(given or {}, error, call.visit.language)
     status = 200 if error is None else error.status
@@ -181,13 +190,33 @@ def _lead(call: _Call, error: RequestError | None = None, given: Mapping[str, st
 
 
 def _export(call: _Call) -> Answer:
-    return export_answer(call.visit, call.parts.store, call.zone, call.crm_link)
+    answer, lead_ids = export_answer(call.visit, call.parts.store, call.zone, call.crm_link)
+    call.parts.say("exported", lead_ids, call.now, to="file")
+    return answer
 
 
 def _model(call: _Call) -> Answer:
     return call.page(
         "model.html", area="model", **model_values(call.parts.scorer(), call.parts.store, call.visit.language, call.now)
     )
+
+
+def _analyses(call: _Call) -> Answer:
+    contents = call.parts.scorer().analyses
+    listed = [(analysis, contents[name]) for name, analysis in ANALYSES.items() if name in contents]
+    return call.page("analyses.html", area="analyses", listed=listed)
+
+
+def _analysis_page(analysis: Analysis) -> Work:
+    def work(call: _Call) -> Answer:
+        scorer = call.parts.scorer()
+        content = scorer.analyses.get(analysis.name)
+        if content is None:
+            raise RequestError(404, "no_analysis", f"{analysis.name} was not published with this model.")
+        body = analysis.body(content, call.visit.language)
+        return call.page("analysis.html", area="analyses", analysis=analysis, content=content, body=body)
+
+    return work
 
 
 def _decide(call: _Call) -> Answer:
@@ -200,6 +229,7 @@ def _decide(call: _Call) -> Answer:
         call.lead_id = call.fields["lead_id"]
         call.visit.path = f"/app/leads/{call.lead_id}"
         return _lead(call, error, call.fields)
+    call.parts.say("decided", [done.lead_id], call.now, outcome=done.what, on="page")
     return redirect(call.visit, verdicts.address_after(call.fields.get("to", "/app"), done))
 
 
@@ -253,6 +283,12 @@ def _refused(visit: Visit, error: RequestError) -> Answer:
         "unknown_lead": (
             say.gettext("No such lead"),
             say.gettext("Nothing is known of this lead. It may have been merged into another one, or deleted."),
+        ),
+        "no_analysis": (
+            say.gettext("No such analysis"),
+            say.gettext(
+                "It was not published with the model that serves. Whoever runs the pipeline can: dvc repro, then publish."
+            ),
         ),
         "store_unavailable": (
             say.gettext("The list can’t be read at the moment"),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
+from models.analyses import ANALYSES
 from serving.contract.event_kinds import EVENT_KINDS
 
 __all__ = [
@@ -139,6 +140,8 @@ ROUTES = (
     _page("lead", "/app/leads/{lead_id}", "view"),
     _page("export", "/app/export", "view"),
     _page("model", "/app/model", "view"),
+    _page("analyses", "/app/analyses", "view"),
+    *(_page(f"analysis {name}", f"/app/analyses/{name}", "view") for name in ANALYSES),
     _page("decide", "/app/decide", "decide", "POST"),
     _page("log in", "/app/log_in", "open", *_READ, "POST"),
     _page("log out", "/app/log_out", "open", "POST"),

@@ -13,6 +13,7 @@ from typing import Protocol
 from serving.contract.errors import RequestError
 from serving.contract.routes import MATCH, OTHER, ROUTES, Match, is_clean, match
 from serving.http import upstream
+from serving.http.actor import ACTOR, LOCAL
 from serving.http.answers import (
     CODE_HEADER,
     ID_HEADER,
@@ -107,6 +108,9 @@ class Middleware:
         try:
             answer = self._refusal(scope, matched)
             is_refused = answer is not None
+            if not is_refused:
+                key_id = None if self.gate is None else self.gate.key_id(scope)
+                ACTOR.set(LOCAL if key_id is None else f"key:{key_id}")
             if is_refused or (scope["method"] != "POST" and _has_body(scope)):
                 # nobody reads it, and a caller whose body is left unread may not see the answer
                 await skip_body(receive)

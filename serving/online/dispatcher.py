@@ -17,6 +17,8 @@ from features.errors import LeadQualificationError
 from features.timeline import DAY_US, from_micros
 from models.answers.lead_list import ListEntry
 from models.answers.requests import LeadRequest
+from models.audit_log.writer import AuditLogWriter
+from serving.http.actor import SERVICE
 from serving.online.open_leads import CHANGED_US, entries_of, update_list
 from serving.online.store_score import decision_of, entry_of
 from serving.online.webhooks import Sender, WebhookSettings, retry_wait
@@ -70,6 +72,8 @@ class Dispatcher:
         Time between two sweeps, which score all open leads again; 0: never.
     clock : callable
         Gives the present moment in UTC microseconds.
+    audit : AuditLogWriter or None
+        Where it is said what was sent of whom.
     """
 
     def __init__(
@@ -79,8 +83,10 @@ class Dispatcher:
         settings: WebhookSettings | None,
         sweep_minutes: float,
         clock: Callable[[], int],
+        audit: AuditLogWriter | None = None,
     ) -> None:
         self.store, self.scorer, self.settings, self.clock = store, scorer, settings, clock
+        self.audit = audit
         self.sweep_us = int(sweep_minutes * 60_000_000)
         self.sender = None if settings is None else Sender(settings)
         self._counted_at = -COUNT_US
@@ -247,6 +253,9 @@ class Dispatcher:
         with ThreadPoolExecutor(CONNECTIONS) as pool:
             answers = list(pool.map(self._send, events))
         now = self.clock()
+        sent = [event.lead_id for event, (error, _) in zip(events, answers, strict=True) if error is None]
+        if self.audit is not None and sent:
+            self.audit.add(now, SERVICE, "sent", sent, to="webhook")
         with self.store.write() as connection:
             for event, (error, asked) in zip(events, answers, strict=True):
                 if error is None:

@@ -4,7 +4,7 @@ import datetime as dt
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,13 @@ from starlette.requests import Request
 
 from features.timeline import to_micros
 from models.answers.requests import LeadRequest
+from models.audit_log.vocabulary import Action
+from models.audit_log.writer import AuditLogWriter
 from serving.contract.errors import RequestError
 from serving.contract.event_kinds import EVENT_KINDS
 from serving.contract.routes import MATCH
+from serving.contract.strict_json import parse_json
+from serving.http.actor import ACTOR
 from serving.http.answers import Answer, Handler, Receive, Scope, error_answer
 from serving.http.bodies import read_body
 from serving.online.dispatcher import Dispatcher
@@ -51,6 +55,12 @@ class Online:
     dispatcher: Dispatcher
     suppressed: Suppressed
     root: Path
+    audit: AuditLogWriter | None
+
+    def say(self, action: Action, lead_ids: Sequence[str], now: int, **details: str | int | bool | None) -> None:
+        """Tell the audit log what is done, and by whom, where there is one."""
+        if self.audit is not None:
+            self.audit.add(now, ACTOR.get(), action, lead_ids, **details)
 
 
 _shared = Online()
@@ -90,7 +100,7 @@ def prepare(root: Path) -> None:
             _log.warning("%s; serving without it.", error)
 
 
-def connect(root: Path, scorer: Callable[[], Scorer]) -> None:
+def connect(root: Path, scorer: Callable[[], Scorer], audit: AuditLogWriter | None = None) -> None:
     """Open the store, and set the scorer, for the handlers of this process.
 
     Parameters
@@ -99,12 +109,14 @@ def connect(root: Path, scorer: Callable[[], Scorer]) -> None:
         The folder that holds the packages.
     scorer : callable
         Gives the scorer of the moment.
+    audit : AuditLogWriter or None
+        Where it is said who did what; None: nowhere.
     """
-    _shared.store, _shared.scorer = Store(store_url(root)), scorer
+    _shared.store, _shared.scorer, _shared.audit = Store(store_url(root)), scorer, audit
     _shared.state = StoreState(_shared.store)
     _shared.suppressed, _shared.root = Suppressed(_shared.store, root, _now), root
     settings = WebhookSettings.from_environ(os.environ)
-    _shared.dispatcher = Dispatcher(_shared.store, scorer, settings, sweep_minutes(os.environ), _now)
+    _shared.dispatcher = Dispatcher(_shared.store, scorer, settings, sweep_minutes(os.environ), _now, audit)
 
 
 async def start() -> None:
@@ -147,11 +159,14 @@ async def _write(kind: str, scope: Scope, receive: Receive) -> Answer:
                 scope[MATCH].lead_id,
                 _shared.suppressed.is_erased,
             )
-            if kind in (
-                "objections",
-                "merged_leads",
-            ):  # this process obeys before it answers, the others within a second
+            if kind in ("objections", "merged_leads"):  # obeyed here before it is answered, elsewhere within a second
                 await _in_thread(_shared.writes, _shared.suppressed.look)
+            if kind == "objections":
+                lead_ids = sorted({item["lead_id"] for item in parse_json(body)["objections"]})
+                _shared.say("objected", lead_ids, _now(), on="api")
+            if kind == "outcomes" and _shared.audit is not None:
+                lead_ids = sorted({item["lead_id"] for item in parse_json(body)["outcomes"]})
+                _shared.say("decided", lead_ids, _now(), on="api")
         _shared.dispatcher.wake()
         return accepted
 
@@ -175,6 +190,7 @@ async def _erase(scope: Scope, receive: Receive) -> Answer:
         lead_id = scope[MATCH].lead_id
         answer = await _in_thread(_shared.writes, erase, _shared.store, _shared.root, lead_id, _now())
         await _in_thread(_shared.writes, _shared.suppressed.look)
+        _shared.say("erased", [str(lead_id)], _now(), receipt=answer["receipt"])
         return answer
 
     return await _answered(answer, 202)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import BundleError
+from models.analyses import FOLDER
 from models.bundle import bundle_hash
 
 __all__ = ["Champion", "Registered", "RegistryError", "champion_version", "fetch", "registry_address", "versions"]
@@ -50,11 +51,14 @@ class Registered:
         What it is called.
     sha256 : str or None
         The bundle's hash as publishing tagged it; None: it did not.
+    run_id : str or None
+        The MLflow run that holds the analyses; None: not known.
     """
 
     name: str
     version: str
     sha256: str | None
+    run_id: str | None = None
 
 
 class RegistryError(BundleError):
@@ -113,7 +117,7 @@ def versions(address: str, name: str) -> list[Registered]:
 
 
 def fetch(address: str, registered: Registered, to: Path) -> Champion:
-    """Copy a version's bundle from the registry to a folder of its own; it is not loaded.
+    """Copy a version's bundle, and the analyses published with it, to a folder of its own; nothing is loaded.
 
     Parameters
     ----------
@@ -142,6 +146,7 @@ def fetch(address: str, registered: Registered, to: Path) -> Champion:
                 raise BundleError(f"models:/{name}, version {version}, holds no bundle")
             shutil.rmtree(folder, ignore_errors=True)
             shutil.move(bundle, folder)
+            _fetch_analyses(mlflow, registered, folder, Path(scratch))
     except (mlflow.MlflowException, OSError) as error:
         raise _unreadable(f"models:/{name}/{version}", address, error) from error
     if registered.sha256 is not None and bundle_hash(folder) != registered.sha256:
@@ -153,8 +158,19 @@ def fetch(address: str, registered: Registered, to: Path) -> Champion:
     return Champion(folder, name, version)
 
 
+def _fetch_analyses(mlflow: Any, registered: Registered, folder: Path, scratch: Path) -> None:
+    """Copy the run's analyses beside the bundle's files; a run without them is one of an older version."""
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    if registered.run_id is None or not mlflow.MlflowClient().list_artifacts(registered.run_id, FOLDER):
+        return
+    fetched = mlflow.artifacts.download_artifacts(
+        run_id=registered.run_id, artifact_path=FOLDER, dst_path=str(scratch / "run")
+    )
+    shutil.move(fetched, folder / FOLDER)
+
+
 def _registered(version: Any) -> Registered:
-    return Registered(str(version.name), str(version.version), version.tags.get(SHA256))
+    return Registered(str(version.name), str(version.version), version.tags.get(SHA256), version.run_id or None)
 
 
 def _unreadable(what: str, address: str, error: Exception) -> RegistryError:

@@ -1,8 +1,9 @@
 """From the bytes of a request to the bytes of its answer. Knows neither BentoML nor the clock."""
 
 import json
+import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ import numpy as np
 from features.compute import warm_up as warm_up_features
 from features.errors import JourneyError
 from features.timeline import from_micros
+from models.analyses import ANALYSES, FOLDER, read_all
+from models.analyses.figures import Content
 from models.answers.reasons import Reason
 from models.answers.requests import LeadRequest, parse_lead
 from models.answers.score_changes import Change, changes
 from models.answers.scoring import Score, score_requests
 from models.answers.warnings import future_snapshot, warning_entry
+from models.audit_log.writer import AuditLogWriter
 from models.bundle import Bundle
 from models.monitoring.score_log_writer import ScoreLogWriter
 from serving.contract import examples
@@ -24,8 +28,11 @@ from serving.contract.errors import RequestError
 from serving.contract.limits import CLOCK_TOLERANCE_US
 from serving.contract.strict_json import parse_json
 from serving.contract.validation import read_options, refused
+from serving.http.actor import ACTOR
 
 __all__ = ["Marked", "Observe", "Scorer", "nobody_objected", "score_entry", "with_future_warning"]
+
+_log = logging.getLogger("bentoml.lead_qualification.scorer")
 
 Observe = Callable[[Sequence[LeadRequest], Sequence[Score]], None]
 
@@ -52,6 +59,8 @@ class Scorer:
         The model.
     name, version : str
         What to call it in answers.
+    analyses : mapping of str to Content, optional
+        Those that were published beside the bundle, by name.
 
     Attributes
     ----------
@@ -61,13 +70,17 @@ class Scorer:
         Where answers are handed to; None: nowhere.
     marked : callable
         Marks the leads that objected.
+    audit : AuditLogWriter or None
+        Where it is said who asked for whose score; None: nowhere.
     """
 
-    def __init__(self, bundle: Bundle, name: str, version: str) -> None:
+    def __init__(self, bundle: Bundle, name: str, version: str, analyses: Mapping[str, Content] | None = None) -> None:
         self.bundle, self.name, self.version = bundle, name, version
+        self.analyses: Mapping[str, Content] = analyses or {}
         self.observe: Observe = _observe_nothing
         self.log: ScoreLogWriter | None = None
         self.marked: Marked = nobody_objected
+        self.audit: AuditLogWriter | None = None
         self.model = {
             "name": name,
             "version": version,
@@ -78,7 +91,7 @@ class Scorer:
 
     @classmethod
     def load(cls, folder: Path, name: str, version: str) -> "Scorer":
-        """Load and verify a bundle.
+        """Load and verify a bundle, and the analyses beside it; one that can't be read is left out, and the log says so.
 
         Raises
         ------
@@ -88,7 +101,10 @@ class Scorer:
         bundle = Bundle.load(folder)
         bundle.classifier.read_booster()
         bundle.uncertainty.trees.read_booster()
-        return cls(bundle, name, version)
+        analyses, problems = read_all(folder / FOLDER, ANALYSES.values())
+        for problem in problems:
+            _log.warning("not shown: %s", problem)
+        return cls(bundle, name, version, analyses)
 
     def warm_up(self) -> None:
         """Compile or load what the first request would otherwise wait for."""
@@ -179,6 +195,9 @@ class Scorer:
         """
         if self.log is not None:
             self.log.add(now, [score for score in scores if score.not_scored != "objected"])
+        if self.audit is not None:
+            ids = [score.lead_id for score in scores if score.not_scored != "objected"]
+            self.audit.add(now, ACTOR.get(), "scored", ids, model_version=self.version)
         self.observe(leads, scores)
 
 

@@ -16,6 +16,7 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from features.timeline import to_micros
+from models.audit_log.writer import AuditLogWriter
 from models.monitoring.score_log import LogSettings, Model
 from models.monitoring.score_log_writer import ScoreLogWriter
 from serving.access.guard import may_debug
@@ -107,12 +108,16 @@ class Worker:
         The file that names the champion.
     threads : int
         How many requests are worked on in threads at once.
+    audit : AuditLogWriter or None
+        Where it is said who asked for whose score.
     marked : callable
         Marks the leads that objected; asked with each request.
     """
 
-    def __init__(self, notice: Path, threads: int, marked: Marked = nobody_objected) -> None:
-        self._marked = marked
+    def __init__(
+        self, notice: Path, threads: int, audit: AuditLogWriter | None = None, marked: Marked = nobody_objected
+    ) -> None:
+        self._audit, self._marked = audit, marked
         self._logs: list[ScoreLogWriter] = []
         self.current = CurrentScorer(notice, self._prepare, metrics.refused_model)
         self.current.start(metrics.observe_notice)
@@ -131,7 +136,7 @@ class Worker:
 
     def _prepare(self, scorer: Scorer) -> None:
         """Let a scorer, warm by now, be counted and logged."""
-        scorer.observe, scorer.marked = metrics.observe_scores, self._marked
+        scorer.observe, scorer.audit, scorer.marked = metrics.observe_scores, self._audit, self._marked
         settings = LogSettings.from_environment(os.environ)
         if settings is not None:
             scorer.log = ScoreLogWriter(settings, Model(scorer.name, scorer.version, scorer.bundle.catalog.fingerprint))

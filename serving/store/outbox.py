@@ -53,6 +53,7 @@ class Event(NamedTuple):
     event_id: str
     body: str
     attempts: int
+    lead_id: str
 
 
 def stored_decisions(
@@ -136,7 +137,7 @@ def claim_events(connection: sa.Connection, now: int, lease_us: int, most: int) 
     """
     table = schema.outbox
     query = _due(now).order_by(table.c.next_at).limit(most).with_for_update(skip_locked=True, of=table)
-    events = [Event(row.event_id, row.body, row.attempts + 1) for row in connection.execute(query)]
+    events = [Event(row.event_id, row.body, row.attempts + 1, row.lead_id) for row in connection.execute(query)]
     claimed = sa.update(table).where(table.c.event_id.in_([event.event_id for event in events]))
     connection.execute(claimed.values(next_at=now + lease_us, attempts=table.c.attempts + 1))
     return events

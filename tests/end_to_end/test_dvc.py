@@ -25,6 +25,7 @@ STAGES = [
     "train",
     "evaluate",
     "segments",
+    "points",
     "report",
     "tracking",
 ]

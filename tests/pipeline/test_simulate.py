@@ -19,7 +19,7 @@ from pipeline.simulator.chunks import Setting, build_chunk
 from pipeline.simulator.clocks import clocks_from
 from pipeline.simulator.export import chunk_tables, schedule_all, write_world
 from pipeline.simulator.handovers import NEVER
-from pipeline.simulator.marketing import points_table
+from pipeline.simulator.marketing import COMPANY_POINTS, points_table
 from pipeline.simulator.orders import further_orders
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +34,7 @@ def params():
 
 
 def setting(leads: int, *, seed: int = 5, per_chunk: int = 5000, days: int = 400) -> Setting:
-    points = points_table(params().points, params().features)
+    points = points_table(COMPANY_POINTS, params().features)
     return Setting(seed, leads, days, clocks_from(START), points, per_chunk)
 
 
@@ -407,7 +407,8 @@ def test_stage_writes_the_same_files_twice_and_clears_old_ones(tmp_path: Path) -
     assert contents[0] == contents[1]
 
 
-def test_without_a_points_table_there_is_no_mql_and_it_says_so(tmp_path: Path) -> None:
-    without = params().model_copy(update={"points": None})
-    with progress() as bar, pytest.raises(ParameterError, match="points is null"):
-        simulate(params().simulator, without, tmp_path / "raw", tmp_path / "truth", bar)
+def test_the_company_has_its_own_points_table_and_says_which_selector_it_misses() -> None:
+    features = params().features
+    without = features.model_copy(update={"selectors": {k: v for k, v in features.selectors.items() if k != "webinar"}})
+    with pytest.raises(ParameterError, match="lacks webinar, by which the simulated company"):
+        points_table(COMPANY_POINTS, without)

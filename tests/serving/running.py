@@ -30,10 +30,12 @@ from features.journeys import Journeys
 from features.operations import GROUPS
 from features.params import ContentParams, FeaturesParams, SelectorParams
 from features.timeline import to_micros
+from models.analyses import ANALYSES, FOLDER
 from models.bundle import Bundle
 from models.fitting.recipe import fit_product
 from models.params import CalibrationParams, SplitParams, TiersParams, TrainParams
 from serving.http.logs import ACCESS_LOG
+from tests.analyses_examples import examples
 
 ROLES = ("purchasing", "head of it", None)
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -238,9 +240,12 @@ def bundle() -> Bundle:
 
 @pytest.fixture(scope="session")
 def bundle_folder(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Save the bundle as publishing does, with its provenance."""
+    """Save the bundle as publishing does, with its provenance and the analyses."""
     folder = tmp_path_factory.mktemp("champion") / "champion"
     bundle.save(folder)
+    (folder / FOLDER).mkdir()
+    for name, content in examples().items():
+        (folder / FOLDER / f"{name}.json").write_text(ANALYSES[name].to_json(content), encoding="utf-8")
     (folder / "provenance.json").write_text(
         json.dumps({"name": "lead-qualification", "version": "7"}), encoding="utf-8"
     )

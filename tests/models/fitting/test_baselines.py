@@ -220,3 +220,13 @@ def test_rfm_needs_orders_and_says_so() -> None:
     assert not RFM(90).suits(ORDER_NAMES)
     with pytest.raises(ParameterError, match="Add orders to features.groups"):
         RFM(365).fit(np.zeros((4, 5)), NAMES, [], np.array([0, 1, 0, 1]), np.ones(4))
+
+
+def test_points_of_older_touchpoints_count_less_by_the_steps_of_decay() -> None:
+    params = PointsParams(interactions={"pricing": 8}, mql_threshold=50, decay=({"after_days": 28, "share": 0.25},))
+    names = ("count__pricing__28d", "count__pricing__365d")
+    matrix = np.array([[1, 3], [0, 4]], dtype=np.float32)
+    labels, weights = np.array([0, 1]), np.ones(2)
+    assert PointsTable(params, 365).fit(matrix, names, (), labels, weights).predict(matrix).tolist() == [12.0, 8.0]
+    with pytest.raises(ParameterError, match="decay has a step after 28 days, and the feature matrix no column"):
+        PointsTable(params, 365).fit(matrix[:, 1:], names[1:], (), labels, weights)

@@ -15,13 +15,14 @@ import pandas as pd
 import pytest
 
 from features.errors import DataError
-from models.data_protection.suppression import suppression_list
+from models.data_protection.suppression import count_entries, suppression_list
 from models.monitoring.score_log import pseudonym
 from pipeline.data_protection import erasing
 from pipeline.data_protection.erasing import erase
 from pipeline.data_protection.keys import make_keys
 from pipeline.data_protection.places import places_of
 from pipeline.data_protection.trained_models import certificates, refuse_forgotten
+from pipeline.params import load_params
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 LOG_KEY = "a key of the score log"
@@ -112,7 +113,8 @@ def test_nothing_is_left_and_everybody_else_is(place: Path) -> None:
     assert certificate["dvc_cache"]["objects"] == 4
     assert any("mlflow" in words.lower() for words in certificate["beyond"])
     assert json.loads((certificates(place) / f"{certificate['receipt']}.json").read_text()) == certificate
-    assert "suppression_entries: 5" in (place / "params.yaml").read_text()  # both leads, their visitor, and two hashes
+    assert count_entries(place) == 5  # both leads, their visitor, and two hashes of the score log
+    assert load_params(("privacy",), place / "params.yaml").privacy.suppression_entries == 5
 
 
 def test_models_that_learned_from_the_person_are_named_and_later_refused(place: Path) -> None:

@@ -65,7 +65,13 @@ def test_promotion_refusal_repetition_and_rollback(
 
     # The first model needs no champion to beat, only the baselines.
     record = lay_out(first)
+    analyses = workspace / "data" / "analyses"
+    analyses.mkdir()
+    (analyses / "points_audit.json").write_text("1")
     assert publish(workspace, sections, target).is_champion
+    # Analyses go along, beside the bundle's files and outside its hash.
+    assert (target / "analyses" / "points_audit.json").read_text() == "1"
+    assert bundle_hash(target) == record["bundle_sha256"]
     assert aliases(workspace) == {"champion": "1"}
     decided = tags(workspace, "1")
     assert decided["decision"] == "promoted"
@@ -77,7 +83,9 @@ def test_promotion_refusal_repetition_and_rollback(
     assert (provenance["version"], provenance["run_id"]) == ("1", record["run_id"])
 
     # The same bundle again: registered once, nothing to decide, also under a new run.
+    (analyses / "points_audit.json").write_text("2")
     assert publish(workspace, sections, target) == Promotion("already", "1", "1")
+    assert (target / "analyses" / "points_audit.json").read_text() == "2"
     again = lay_out(first)
     assert again["run_id"] != record["run_id"]
     assert publish(workspace, sections, target).is_champion

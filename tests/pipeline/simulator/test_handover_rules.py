@@ -14,7 +14,7 @@ from pipeline.simulator.chunks import Chunk, Setting, Story, build_chunk, first_
 from pipeline.simulator.clocks import clocks_from
 from pipeline.simulator.export import Schedule, chunk_tables, schedule_all
 from pipeline.simulator.handovers import NEVER, HandoverRules, hand_over
-from pipeline.simulator.marketing import points_table
+from pipeline.simulator.marketing import COMPANY_POINTS, points_table
 from pipeline.simulator.touchpoints import DAY_SECONDS
 from pipeline.simulator.urgency import urgency
 
@@ -26,7 +26,7 @@ def setting(**rules: object) -> Setting:
     params = load_params(SECTIONS, ROOT / "params.yaml")
     assert rules_of(params.simulator) == HandoverRules()  # what is compared with is the default company
     clocks = clocks_from(params.simulator.start)
-    return Setting(3, 1500, 300, clocks, points_table(params.points, params.features), 1500, HandoverRules(**rules))
+    return Setting(3, 1500, 300, clocks, points_table(COMPANY_POINTS, params.features), 1500, HandoverRules(**rules))
 
 
 @cache

@@ -18,7 +18,7 @@ from pipeline.simulator.chunks import Chunk, Setting, Story, build_chunk, first_
 from pipeline.simulator.clocks import WeekClock, clocks_from
 from pipeline.simulator.export import schedule_all, write_world
 from pipeline.simulator.handovers import NEVER, hand_over
-from pipeline.simulator.marketing import points_table
+from pipeline.simulator.marketing import COMPANY_POINTS, points_table
 from pipeline.simulator.phases import CONSIDERATION, DECISION
 from pipeline.simulator.population import draw_from
 from pipeline.simulator.touchpoints import DAY_SECONDS
@@ -36,7 +36,7 @@ def silent(what: str, done: int, total: int) -> None:
 @cache
 def setting() -> Setting:
     params = load_params(SECTIONS, ROOT / "params.yaml")
-    return Setting(3, 1500, 300, clocks_from(START), points_table(params.points, params.features), 1500)
+    return Setting(3, 1500, 300, clocks_from(START), points_table(COMPANY_POINTS, params.features), 1500)
 
 
 @cache

@@ -100,3 +100,16 @@ def test_only_the_simulated_company_has_a_size_and_not_every_size(root, tmp_path
     own.mkdir()
     with pytest.raises(ParameterError, match=r"reads the source 'csv_files'.*leave --leads out"):
         resized_workspace(_repository(root, own, {"ingest": {"source": "csv_files"}}), 500)
+
+
+def test_what_a_person_confirmed_in_a_workspace_stays(root, tmp_path) -> None:
+    for name in (*CODE, *FILES, "params.yaml", ".dvc"):
+        (tmp_path / name).symlink_to(root / name)
+    workspace = make_workspace(tmp_path, "simulated_upsell")
+    confirmed = workspace / "purposes" / "simulated.yaml"
+    confirmed.write_text(confirmed.read_text().replace("state: draft", "state: confirmed"))
+    (workspace / "purposes" / "of_mine.yaml").write_text("purposes: {}")
+    make_workspace(tmp_path, "simulated_upsell")
+    assert "state: draft" not in confirmed.read_text()
+    assert (workspace / "purposes" / "of_mine.yaml").exists()
+    assert (workspace / "purposes" / "olist.yaml").exists()

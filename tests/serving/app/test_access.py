@@ -8,13 +8,21 @@ from pathlib import Path
 import pytest
 
 from features.errors import LeadQualificationError
+from models.analyses import ANALYSES
 from serving.access.user_header import user_header
 from tests.serving.app.pages import Browser, open_lead_events
 from tests.serving.keyed import Keyed, Keys
 from tests.serving.running import Client
 from tests.serving.stores import Serve
 
-PAGES = ("/app", "/app/leads/L-1", "/app/export", "/app/model")
+PAGES = (
+    "/app",
+    "/app/leads/L-1",
+    "/app/export",
+    "/app/model",
+    "/app/analyses",
+    *map("/app/analyses/{}".format, ANALYSES),
+)
 
 
 @pytest.fixture(scope="module")

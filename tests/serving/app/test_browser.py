@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from models.analyses import ANALYSES
 from tests.serving.app.pages import ODD, open_lead_events
 from tests.serving.running import Client
 from tests.serving.stores import Serve
@@ -19,7 +20,13 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 AXE = Path(__file__).with_name("axe.min.js")
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 900}
-ADDRESSES = ("/app?show=all", "/app/leads/L-1", "/app/model")
+ADDRESSES = (
+    "/app?show=all",
+    "/app/leads/L-1",
+    "/app/model",
+    "/app/analyses",
+    *map("/app/analyses/{}".format, ANALYSES),
+)
 
 
 @pytest.fixture(scope="module")

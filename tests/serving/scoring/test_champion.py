@@ -74,7 +74,7 @@ def test_the_registrys_champion_is_copied(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     _pack(code, name="packed", version="1")
     logged = tmp_path / "logged"
-    shutil.copytree(bundle_folder, logged / "artifacts" / "bundle")
+    shutil.copytree(bundle_folder, logged / "artifacts" / "bundle", ignore=shutil.ignore_patterns("analyses"))
     before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
     address = f"sqlite:///{tmp_path / 'store.db'}"
     mlflow.set_tracking_uri(address)
@@ -84,7 +84,10 @@ def test_the_registrys_champion_is_copied(
         client.create_registered_model("lead-qualification")
         environ = {"MLFLOW_TRACKING_URI": address}
         assert find_champion(code, tmp_path / "a", environ).name == "packed"  # registered, but no champion yet
-        client.create_model_version("lead-qualification", logged.as_uri())
+        experiment = client.create_experiment("x", artifact_location=(tmp_path / "artifacts").as_uri())
+        run_id = client.create_run(experiment).info.run_id
+        client.log_artifacts(run_id, str(bundle_folder / "analyses"), "analyses")
+        client.create_model_version("lead-qualification", logged.as_uri(), run_id)
         client.set_registered_model_alias("lead-qualification", "champion", "1")
         found = find_champion(code, tmp_path / "b", environ)
     finally:
@@ -93,3 +96,5 @@ def test_the_registrys_champion_is_copied(
     assert (found.name, found.version) == ("lead-qualification", "1")
     assert found.folder.is_relative_to(tmp_path / "b")
     assert (found.folder / "model.txt").read_bytes() == (bundle_folder / "model.txt").read_bytes()
+    name = "analyses/points_audit.json"  # out of the run, not out of the logged model
+    assert (found.folder / name).read_bytes() == (bundle_folder / name).read_bytes()

@@ -1,0 +1,1 @@
+"""Analyses of the funnel: the points audit, and whose gap a bad MQL-SQL rate is."""

@@ -1,0 +1,72 @@
+"""Small contents of analyses that hold every kind of figure, as tests of pages need them."""
+
+import datetime as dt
+
+from models.analyses.figures import Content, Estimate, Rate
+from models.analyses.points_audit import (
+    Band,
+    DecayStep,
+    Judged,
+    Looks,
+    PointsAudit,
+    ProposedRule,
+    ProposedTable,
+    Replay,
+    Rule,
+    Threshold,
+    Trial,
+)
+
+EXPORTED = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+SOME = Rate(count=20, of=100, value=0.2, low=0.13, high=0.29)
+NONE = Rate(count=0, of=0, value=None)
+GAIN = Estimate(value=0.12, low=0.1, high=0.14)
+LABELS = {"en": "<b>pricing</b> & more", "de": "Preise"}
+
+
+def points_audit() -> PointsAudit:
+    """Make a points audit with every kind of threshold, and a name that must be escaped."""
+    bands = (Band(low=0, high=50, rate=NONE), Band(low=50, high=None, rate=SOME))
+    judged = {"auc": GAIN, "wins": GAIN, "log_loss": GAIN, "calibration_error": GAIN, "mean_probability": 0.2}
+    trial = Trial(leads_per_group=262, rate=0.16, other_rate=0.08, power=0.8, confidence=0.95)
+    return PointsAudit(
+        source="test",
+        exported_at=EXPORTED,
+        threshold=50,
+        observation_days=365,
+        label_days=60,
+        decay=(DecayStep(after_days=28, share=0.5),),
+        replay=Replay(leads=1000, reached=400, mqls=390, both=380, highest=912.5),
+        looks=tuple(
+            Looks(moment=moment, leads=100, immature=7, just_above=0.7, median=55, bands=bands)
+            for moment in ("mql", "handed_over")
+        ),
+        rules=(
+            Rule(name="pricing", labels=LABELS, points=2.5, leads=90, log_odds=GAIN, verdict="signal"),
+            Rule(name="fair", labels=LABELS, points=1, leads=3, log_odds=Estimate(value=None), verdict="too_few"),
+        ),
+        later=(Judged(score="points", **judged), Judged(score="model", **judged)),
+        later_leads=100,
+        later_positives=20,
+        capacity=10,
+        thresholds=(
+            Threshold(threshold=25, move="lower", leads=700, evidence="trial", trial=trial),
+            Threshold(threshold=38, move="lower", leads=500, evidence="extrapolated", added=SOME, modelled=GAIN),
+            Threshold(threshold=50, move="current", leads=400, evidence="observed", observed=SOME, unknown=0),
+        ),
+        proposed=ProposedTable(
+            rules=(ProposedRule(name="pricing", labels=LABELS, points=10, present=2.5),),
+            decay=(DecayStep(after_days=28, share=0.5),),
+            fitted_on=60,
+            judged_on=40,
+            gain=GAIN,
+            threshold=20,
+            reached=399,
+        ),
+        no_proposal=None,
+    )
+
+
+def examples() -> dict[str, Content]:
+    """Give an example of every analysis, by name."""
+    return {"points_audit": points_audit()}

@@ -1,0 +1,86 @@
+"""The audit log as the real service writes it: who asked for whose score, looked at whom, decided, took a file along."""
+
+import contextlib
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.audit_log.log import AuditLog
+from models.audit_log.settings import audit_log
+from models.audit_log.verification import read_entries, verify
+from models.data_protection.key_ring import PURPOSES, KeyRing, changing_keys, new_key
+from tests.serving.app.pages import Browser, open_lead_events
+from tests.serving.keyed import Keyed, Keys
+from tests.serving.running import Client
+
+Serve = Callable[..., contextlib.AbstractContextManager[Client]]
+
+
+@pytest.fixture(scope="module")
+def written(
+    serve_store: Serve,
+    new_url: Callable[[str], str],
+    root: Path,
+    leads: list[dict[str, Any]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[AuditLog, Keyed, str]:
+    """Let a service answer programs and a person, and stop it; return its log, its keys and the person's key's id."""
+    folder = tmp_path_factory.mktemp("audited")
+    keys = Keys(folder / "api_keys.json", root)
+    made = [keys.create("--scope", scope, name=scope) for scope in ("score", "write", "admin")]
+    with changing_keys(folder / "privacy/keys.json") as rings:
+        rings |= {purpose: KeyRing(purpose, (new_key(dt.datetime.now(dt.UTC)),)) for purpose in PURPOSES}
+    settings = {
+        "LEAD_API_KEYS": str(keys.file),
+        "LEAD_REQUIRE_KEYS": "always",
+        "LEAD_PRIVACY_DIR": str(folder / "privacy"),
+        "LEAD_AUDIT_HEAD": str(folder / "elsewhere"),
+    }
+    with serve_store(new_url("sqlite"), **settings) as client:
+        keyed = Keyed(client, keys, *made)
+        for kind, events in open_lead_events(("L-1", "L-2")).items():
+            assert keyed.ask(f"/{kind}", {kind: events}, keyed.write)[0] == 200
+        for _ in range(3):
+            assert keyed.ask("/score", {"leads": leads[:20]}, keyed.score)[0] == 200
+        assert keyed.ask("/leads/L-2/score", None, keyed.score)[0] == 200
+        assert keyed.ask("/score", {"leads": leads[:1]}, "lq_" + "0" * 12 + "_" + "a" * 43)[0] == 401
+        browser = Browser(client.address)
+        browser.log_in(keyed.admin)
+        browser.ask("/app/leads/L-1")
+        form = {"token": browser.token("/app/leads/L-1"), "lead_id": "L-1", "do": "sal", "to": "/app"}
+        assert browser.ask("/app/decide", form)[0] == 303
+        assert browser.ask("/app/export?show=all&format=csv")[0] == 200
+    environ = {"LEAD_AUDIT_HEAD": settings["LEAD_AUDIT_HEAD"], "LEAD_AUDIT_LOG": str(folder / "privacy/audit_log")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEAD_PRIVACY_DIR", settings["LEAD_PRIVACY_DIR"])
+        log = audit_log(root, environ)
+    assert log is not None
+    return log, keyed, made[2].split("_")[1]
+
+
+def test_the_log_is_whole_though_several_processes_wrote_it(written: tuple[AuditLog, Keyed, str]) -> None:
+    log, *_ = written
+    found = verify(log)
+    assert found.findings == ()
+    assert found.entries > 5
+
+
+def test_it_says_who_did_what_to_whom(written: tuple[AuditLog, Keyed, str], leads: list[dict[str, Any]]) -> None:
+    log, keyed, admin = written
+    of_program = keyed.score.split("_")[1]
+    asked = list(read_entries(log, leads[7]["lead_id"]))
+    assert {(entry["actor"], entry["action"]) for entry in asked} == {(f"key:{of_program}", "scored")}
+    assert sum(entry["details"]["requests"] for entry in asked) >= 3
+    of_person = {(entry["actor"], entry["action"]) for entry in read_entries(log, "L-1")}
+    assert {(f"key:{admin}", action) for action in ("viewed", "decided", "exported")} <= of_person
+    assert (f"key:{of_program}", "scored") in {(e["actor"], e["action"]) for e in read_entries(log, "L-2")}
+
+
+def test_it_holds_no_id_and_no_name(written: tuple[AuditLog, Keyed, str], leads: list[dict[str, Any]]) -> None:
+    log, *_ = written
+    text = b"".join(path.read_bytes() for path in log.folder.iterdir())
+    assert b'"L-1"' not in text
+    assert leads[7]["lead_id"].encode() + b'"' not in text
