@@ -104,13 +104,14 @@ def erase(lead_id: str, workspace: Path, places: Places, params: Any, now: dt.da
             "receipt": f"ers_{uuid.uuid4().hex}",
             "erased_at": now.isoformat(),
             "ids": person.ids,
+            "leads": person.leads,
             "models": models,
         }
         journal.write(notes)
-    person = find_person(lead_id, _canonical(places), notes["ids"])
+    person = find_person(lead_id, _canonical(places), notes["leads"], notes["ids"])
     erased_at = dt.datetime.fromisoformat(notes["erased_at"])
     listed = suppression_list(workspace)
-    remember(workspace, [Entry(one, "erasure", erased_at) for one in person.ids if listed.cause(one) != "erasure"])
+    remember(workspace, [Entry(one, "erasure", erased_at) for one in person.leads if listed.cause(one) != "erasure"])
     if (workspace / "params.yaml").exists():
         obey_list(workspace / "params.yaml")
     store = _erase_from_store(workspace, person)
@@ -150,7 +151,7 @@ def _erase_from_store(workspace: Path, person: Person) -> dict[str, Any] | None:
     """Let the serving side erase; None: there is no store here."""
     if not os.environ.get("LEAD_STORE_URL") and not (workspace / "store.db").exists():
         return None
-    command = [sys.executable, "-m", "serving.erase_lead", *person.ids]
+    command = [sys.executable, "-m", "serving.erase_lead", *person.leads]
     done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False)
     if done.returncode:
         raise LeadQualificationError(
@@ -170,7 +171,7 @@ def _clean_files(person: Person, places: Places, workspace: Path, bar: Progress)
     task = bar.add_task("files", total=len(files))
     for path in files:
         if path.name.endswith(PARTIAL):
-            path.unlink()
+            path.unlink(missing_ok=True)
         elif rows := _rows(path, person):
             try:
                 done = take_out(path, person)
@@ -197,7 +198,7 @@ def _clean_caches(person: Person, places: Places, bar: Progress) -> dict[str, in
         if _rows(path, person):
             removed.append(f"{path.parent.name}{path.name}")
             path.chmod(0o644)
-            path.unlink()
+            path.unlink(missing_ok=True)
         bar.advance(task)
     runs = 0
     for cache in places.caches:

@@ -14,7 +14,9 @@ from pipeline.data_protection.traces import Person
 __all__ = ["find_person"]
 
 
-def find_person(lead_id: str, canonical: Iterable[Path], known: Iterable[str] = ()) -> Person:
+def find_person(
+    lead_id: str, canonical: Iterable[Path], known_leads: Iterable[str] = (), known: Iterable[str] = ()
+) -> Person:
     """Find all ids of a lead's person.
 
     A visitor who was identified as another person, too, sat at a shared device and stays.
@@ -25,10 +27,10 @@ def find_person(lead_id: str, canonical: Iterable[Path], known: Iterable[str] = 
         As the CRM knows it.
     canonical : iterable of Path
         Folders of canonical tables.
-    known : iterable of str
-        Ids that an interrupted run found before it took them out.
+    known_leads, known : iterable of str
+        Ids of leads, and others, that an interrupted run found before it took them out.
     """
-    leads, folders = {lead_id, *known}, [folder for folder in canonical if folder.is_dir()]
+    leads, folders = {lead_id, *known_leads}, [folder for folder in canonical if folder.is_dir()]
     merges = [pair for folder in folders for pair in _pairs(folder / "merged_leads.parquet", "lead_id", "merged_into")]
     while found := {name for pair in merges if leads & {*pair} for name in pair} - leads:
         leads |= found
@@ -39,7 +41,7 @@ def find_person(lead_id: str, canonical: Iterable[Path], known: Iterable[str] = 
         visitors |= own - _shared(folder / "identities.parquet", own, leads)
     key = os.environ.get(KEY, "")
     hashes = {pseudonym(key, one) for one in leads} if key else set()
-    return Person(tuple(sorted(leads | visitors | hashes)))
+    return Person(tuple(sorted({*known} | leads | visitors | hashes)), tuple(sorted(leads)))
 
 
 def _pairs(path: Path, one: str, other: str, ids: Iterable[str] | None = None) -> list[tuple[str, str]]:

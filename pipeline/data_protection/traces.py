@@ -48,11 +48,14 @@ class Person:
     ----------
     ids : tuple of str
         At least one, none empty.
+    leads : tuple of str
+        Those of `ids` that are a lead's, as the CRM knows it.
     plain_id : bool
         Whether a column that is called `id` only holds ids of persons.
     """
 
     ids: tuple[str, ...]
+    leads: tuple[str, ...] = ()
     plain_id: bool = False
 
     @property
