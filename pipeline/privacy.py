@@ -4,7 +4,7 @@ import argparse
 from typing import Protocol
 
 from pipeline.console import run_main
-from pipeline.data_protection import erasing, keys, objecting, purposes, verify_log, write_documents
+from pipeline.data_protection import erasing, keys, objecting, purposes, replaying, verify_log, write_documents
 
 __all__ = ["SUBCOMMANDS", "main"]
 
@@ -27,6 +27,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "object": objecting,
     "erase": erasing,
     "purposes": purposes,
+    "replay": replaying,
     "verify-log": verify_log,
 }
 """By name; one module each."""

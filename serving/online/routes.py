@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from features.timeline import to_micros
 from models.answers.requests import LeadRequest
+from models.answers.slot_price import PRICE_FILE
 from models.audit_log.vocabulary import Action
 from models.audit_log.writer import AuditLogWriter
 from serving.contract.errors import RequestError
@@ -116,7 +117,9 @@ def connect(root: Path, scorer: Callable[[], Scorer], audit: AuditLogWriter | No
     _shared.state = StoreState(_shared.store)
     _shared.suppressed, _shared.root = Suppressed(_shared.store, root, _now), root
     settings = WebhookSettings.from_environ(os.environ)
-    _shared.dispatcher = Dispatcher(_shared.store, scorer, settings, sweep_minutes(os.environ), _now, audit)
+    _shared.dispatcher = Dispatcher(
+        _shared.store, scorer, settings, sweep_minutes(os.environ), _now, audit, root / "data" / PRICE_FILE
+    )
 
 
 async def start() -> None:

@@ -12,23 +12,8 @@ from serving.store.writing import chunks
 
 __all__ = ["all_ids", "erase_leads", "holds", "note_erasure", "scrub"]
 
-# Rows of a person by lead_id; visits and attribute changes are found by other columns. `erased_leads` holds no lead's id.
-OF_LEADS = (
-    "touchpoints",
-    "stage_changes",
-    "outcomes",
-    "retractions",
-    "handovers",
-    "identities",
-    "objections",
-    "merged_leads",
-    "decisions",
-    "open_leads",
-    "open_lead_details",
-    "rescore",
-    "outbox",
-    "leads",
-)
+OF_LEADS = tuple(table for table in reversed(schema.metadata.sorted_tables) if "lead_id" in table.c)
+"""All tables with rows of leads; `erased_leads` holds no lead's id. Visits and attribute changes are found by other columns."""
 
 
 def all_ids(connection: sa.Connection, lead_id: str) -> list[str]:
@@ -72,10 +57,9 @@ def erase_leads(connection: sa.Connection, lead_ids: Sequence[str]) -> dict[str,
         of_others = sa.select(identities.c.visitor_id).where(identities.c.lead_id.not_in(lead_ids))  # a shared device
         _delete(connection, visits, visits.c.visitor_id.in_(of_these) & visits.c.visitor_id.not_in(of_others), counts)
         _delete(connection, changes, (changes.c.entity == "lead") & changes.c.entity_id.in_(chunk), counts)
-        for name in OF_LEADS:
-            table = schema.metadata.tables[name]
+        for table in OF_LEADS:
             condition: Any = table.c.lead_id.in_(chunk)
-            if name == "merged_leads":
+            if table is schema.merged_leads:
                 condition |= table.c.merged_into.in_(chunk)
             _delete(connection, table, condition, counts)
     return {name: rows for name, rows in counts.items() if rows}
