@@ -39,6 +39,7 @@ __all__ = [
     "LabelsParams",
     "Params",
     "PathsParams",
+    "PersonasParams",
     "PrivacyParams",
     "Purchase",
     "SalesforceParams",
@@ -126,6 +127,7 @@ class SimulatorParams(Frozen):
     called_first_days: float = Field(default=7.0, ge=0.0, le=90.0)
     late_share: float = Field(default=0.0, ge=0.0, le=1.0)
     push_at_call: bool = False
+    personas: float = Field(default=0.0, ge=0.0, le=1.0)
 
 
 class SnapshotsParams(Frozen):
@@ -159,6 +161,20 @@ class SegmentsParams(Frozen):
     by: tuple[str, ...] = ()
     fairness: tuple[str, ...] = ()
     min_positives: int = Field(default=30, ge=1)
+
+
+class PersonasParams(Frozen):
+    """The `personas` section: segments of customers, announcing behaviour, and channels along paths."""
+
+    min_customers: int = Field(default=60, ge=20)
+    most: int = Field(default=8, ge=2, le=20)
+    half_samples: int = Field(default=40, ge=10)
+    least_returns: float = Field(default=0.8, gt=0.5, le=1.0)
+    resembling: int = Field(default=20, ge=0, le=200)
+    purchase_days: int = Field(default=180, ge=1)
+    path_days: int = Field(default=180, ge=1)
+    resamples: int = Field(default=300, ge=50)
+    seed: int = Field(default=23, ge=0)
 
 
 class AuditParams(Frozen):
@@ -272,6 +288,7 @@ class Params(Frozen):
     decision: DecisionParams
     evaluate: EvaluateParams
     segments: SegmentsParams
+    personas: PersonasParams
     monitor: MonitorParams
     publish: PublishParams
     crm: CrmParams

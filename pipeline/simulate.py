@@ -51,6 +51,7 @@ def simulate(simulator: SimulatorParams, params: Any, raw: Path, truth: Path, ba
         clocks=clocks_from(simulator.start),
         points=points_table(COMPANY_POINTS, params.features),
         handover=rules_of(simulator),
+        personas=simulator.personas,
     )
     tasks: dict[str, TaskID] = {}
 

@@ -99,7 +99,7 @@ class _LeadQualification:
             Path(notice) if notice else _resolve()[1], _positive(THREADS, 2), self.audit, routes.marked
         )
         _process.worker = self.worker
-        routes.connect(ROOT, lambda: self.worker.scorer, self.audit)
+        routes.connect(ROOT, lambda: self.worker.scorer, lambda: self.worker.notice, self.audit)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator, unused-ignore]
     @staticmethod

@@ -32,6 +32,7 @@ from serving.online.store_score import score_lead
 from serving.online.store_state import StoreState
 from serving.online.suppressed import Suppressed, check_list
 from serving.online.webhooks import WebhookSettings, sweep_minutes
+from serving.scoring.registry_watch import ChampionNotice
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError, store_url
 
@@ -39,6 +40,7 @@ __all__ = ["HANDLERS", "Online", "connect", "marked", "online", "prepare", "star
 
 RETRY_AFTER = b"5"
 THREADS = 4  # for writes, and as many for scores
+PAGE_THREADS = 1  # more would take the interpreter from each other, and from programs
 MOST_WAITING = 256
 
 _log = logging.getLogger("bentoml.lead_qualification.store")
@@ -50,6 +52,7 @@ class Online:
     store: Store
     state: StoreState
     scorer: Callable[[], Scorer]
+    notice: Callable[[], ChampionNotice]
     writes: anyio.CapacityLimiter
     scores: anyio.CapacityLimiter
     pages: anyio.CapacityLimiter
@@ -101,7 +104,12 @@ def prepare(root: Path) -> None:
             _log.warning("%s; serving without it.", error)
 
 
-def connect(root: Path, scorer: Callable[[], Scorer], audit: AuditLogWriter | None = None) -> None:
+def connect(
+    root: Path,
+    scorer: Callable[[], Scorer],
+    notice: Callable[[], ChampionNotice],
+    audit: AuditLogWriter | None = None,
+) -> None:
     """Open the store, and set the scorer, for the handlers of this process.
 
     Parameters
@@ -110,10 +118,13 @@ def connect(root: Path, scorer: Callable[[], Scorer], audit: AuditLogWriter | No
         The folder that holds the packages.
     scorer : callable
         Gives the scorer of the moment.
+    notice : callable
+        Gives what the service's first process said last of champion and registry.
     audit : AuditLogWriter or None
         Where it is said who did what; None: nowhere.
     """
     _shared.store, _shared.scorer, _shared.audit = Store(store_url(root)), scorer, audit
+    _shared.notice = notice
     _shared.state = StoreState(_shared.store)
     _shared.suppressed, _shared.root = Suppressed(_shared.store, root, _now), root
     settings = WebhookSettings.from_environ(os.environ)
@@ -125,7 +136,7 @@ def connect(root: Path, scorer: Callable[[], Scorer], audit: AuditLogWriter | No
 async def start() -> None:
     """Make the limiters, and start the dispatcher; to be called in the event loop that will answer."""
     _shared.writes, _shared.scores = anyio.CapacityLimiter(THREADS), anyio.CapacityLimiter(THREADS)
-    _shared.pages = anyio.CapacityLimiter(THREADS)
+    _shared.pages = anyio.CapacityLimiter(PAGE_THREADS)
     _shared.suppressed.start()
     _shared.dispatcher.start()
 
