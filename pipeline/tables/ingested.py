@@ -39,6 +39,7 @@ ORDER = (
     "identities",
     "touchpoints",
     "handovers",
+    "advices",
     "attribute_changes",
     "orders",
 )
@@ -50,6 +51,7 @@ SORTED_BY = {
     "merged_leads": "lead_id",
     "identities": "visitor_id, identified_at, lead_id",
     "handovers": "lead_id, queued_at",
+    "advices": "lead_id, advised_at",
     "attribute_changes": "lead_id, account_id, attribute, occurred_at",
     "orders": "account_id, ordered_at",
     "leads": "lead_id",

@@ -217,7 +217,7 @@ class Scorer:
                 now,
                 [scores[row] for row in logged],
                 [leads[row].touchpoint_ids for row in logged],
-                decisions=None if decisions is None else [decisions[row] for row in logged],
+                decisions=[decisions[row] for row in logged] if decisions else (),
             )
         if self.audit is not None:
             ids = [score.lead_id for score in scores if score.not_scored != "objected"]
