@@ -14,7 +14,7 @@ from pipeline.simulator.handovers import NEVER, HandoverRules, Periods
 from pipeline.simulator.marketing import Ledger, PointsTable, keep_ledger
 from pipeline.simulator.outcomes import DISQUALIFIED, RECYCLED, SALES_QUALIFIED, Endings, end_periods
 from pipeline.simulator.phases import PhasePaths, draw_phases
-from pipeline.simulator.population import Population, populate
+from pipeline.simulator.population import CampaignRules, Population, populate
 from pipeline.simulator.touchpoints import DAY_SECONDS, Touchpoints, draw_touchpoints
 
 __all__ = [
@@ -52,6 +52,8 @@ class Setting:
         Part of the world's definition: another number draws another world.
     handover : HandoverRules
         How sales treats the queue.
+    campaigns : CampaignRules
+        Whom campaigns draw.
     """
 
     seed: int
@@ -61,6 +63,7 @@ class Setting:
     points: PointsTable
     leads_per_chunk: int = 5000
     handover: HandoverRules = field(default_factory=HandoverRules)
+    campaigns: CampaignRules = field(default_factory=CampaignRules)
 
     @property
     def chunks(self) -> int:
@@ -116,7 +119,7 @@ def build_chunk(setting: Setting, number: int) -> Chunk:
     offset = number * setting.leads_per_chunk
     leads = min(setting.leads_per_chunk, setting.leads - offset)
     clock = setting.clocks.lead
-    people = populate(stream(setting.seed, "people", number), leads, setting.days, clock)
+    people = populate(stream(setting.seed, "people", number), leads, setting.days, clock, setting.campaigns)
     paths = draw_phases(stream(setting.seed, "phases", number), people, setting.days)
     drawn = draw_touchpoints(stream(setting.seed, "touchpoints", number), people, paths, setting.days, clock)
     touchpoints = soil(stream(setting.seed, "dirt", number), drawn)
