@@ -8,6 +8,7 @@ __all__ = ["effective_likes"]
 RIDGE = 5.0
 STEPS = 12
 MOST_ROWS = 20_000
+ENOUGH = 30
 
 
 def effective_likes(figures: np.ndarray, own: np.ndarray, others: np.ndarray, seed: int = 0) -> float:
@@ -15,7 +16,7 @@ def effective_likes(figures: np.ndarray, own: np.ndarray, others: np.ndarray, se
 
     A logistic regression tells one's own from others. Others are weighted by their odds to be one's own (Hirano, Imbens and
     Ridder, Econometrica 2003), and ``(sum w)^2 / sum w^2`` is how many equally weighted ones they are worth (Kish, Survey
-    Sampling, 1965).
+    Sampling, 1965); times the share of one's own leads that at least `ENOUGH` others are as much like one's own as they are.
 
     Parameters
     ----------
@@ -47,5 +48,9 @@ def effective_likes(figures: np.ndarray, own: np.ndarray, others: np.ndarray, se
         p = expit(z @ beta)
         hessian = (z * (p * (1.0 - p))[:, None]).T @ z + np.diag(penalty)
         beta += np.clip(np.linalg.solve(hessian, z.T @ (y - p) - penalty * beta), -1.0, 1.0)
-    weights = np.exp(np.clip(z[len(sides[0]) :] @ beta, -30.0, 30.0))
-    return float(weights.sum() ** 2 / (weights**2).sum() * others.sum() / len(sides[1]))
+    score = z @ beta
+    own_score, other_score = score[: len(sides[0])], np.sort(score[len(sides[0]) :])
+    enough = max(round(ENOUGH * len(other_score) / others.sum()), 1)
+    covered = (len(other_score) - np.searchsorted(other_score, own_score) >= enough).mean()
+    weights = np.exp(np.clip(other_score, -30.0, 30.0))
+    return float(covered * weights.sum() ** 2 / (weights**2).sum() * others.sum() / len(sides[1]))

@@ -102,7 +102,7 @@ def _gap(leads: HandledLeads, code: int, model: ReferenceModel | None, params: F
         "actual": actual,
         "shortfall": None if reference is None else reference.value - actual,
     }
-    nothing = {name: estimate(None) for name in ("expected", "quality", "handling")}
+    nothing: dict[str, Any] = {name: estimate(None) for name in ("expected", "quality", "handling")}
     if count < params.min_leads:
         return Gap(**told, **nothing, shortage="too_few")
     cause = _inseparable(handled, own, model, reference)
@@ -111,12 +111,12 @@ def _gap(leads: HandledLeads, code: int, model: ReferenceModel | None, params: F
     expected = model.expected(own)
     moved = np.where(own, (handled.outcome - actual) / count, 0.0)
     parts = gap_parts(reference.value, expected.value, actual)
-    shown = {
+    shown: dict[str, Any] = {
         "expected": _estimate(expected.value, expected.moves, handled),
         "quality": _estimate(parts.quality, reference.moves - expected.moves, handled),
         "handling": _estimate(parts.handling, expected.moves - moved, handled),
     }
-    blamed = tuple(name for name in ("quality", "handling") if (shown[name].low or 0.0) > 0.0)
+    blamed: tuple[Any, ...] = tuple(name for name in ("quality", "handling") if (shown[name].low or 0.0) > 0.0)
     return Gap(**told, **shown, blamed=blamed)
 
 
@@ -159,14 +159,14 @@ def _handling(
         days = np.expm1(handled.log_days[own])
         median = float(np.nanmedian(days)) if np.isfinite(days).any() else None
         told: dict[str, Any] = {"name": name, "leads": count, "actual": actual, "median_days": median}
-        nothing = {"expected": estimate(None), "handling": estimate(None)}
+        nothing: dict[str, Any] = {"expected": estimate(None), "handling": estimate(None)}
         campaigns = np.bincount(handled.campaign[own] + 1)
         main = int(campaigns.argmax())
         alone = campaigns[main] >= ALONE * count and campaigns[main] >= ALONE * (handled.campaign == main - 1).sum()
         if count < least:
             shown.append(TeamHandling(**told, **nothing, shortage="too_few"))
         elif model is None or not has_others or alone:
-            cause = "one_team" if alone and has_others else "no_others"
+            cause: Cause = "one_team" if alone and has_others else "no_others"
             shown.append(TeamHandling(**told, **nothing, shortage="not_separable", cause=cause))
         else:
             expected = model.expected(own)

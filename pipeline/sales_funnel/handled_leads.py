@@ -82,7 +82,9 @@ def handled_leads(
         outcome=looks["label"].to_numpy(dtype=np.float64),
     )
     names = [[str(name) for name in of] for of in (campaigns, teams, persons)]
-    return HandledLeads(handled, looks[["lead_id", "snapshot_at"]], *names, person=person.astype(np.int64))
+    return HandledLeads(
+        handled, looks[["lead_id", "snapshot_at"]], names[0], names[1], names[2], person=person.astype(np.int64)
+    )
 
 
 def _first_contacts(canonical: Path, periods: pd.DataFrame) -> pd.Series:

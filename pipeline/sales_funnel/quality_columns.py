@@ -8,7 +8,9 @@ import pandas as pd
 
 from features.params import FeaturesParams
 from features.selectors import Selectors
+from features.timeline import DAY_US
 from pipeline.population.attribute_history import eligible_attributes, read_attribute_values
+from pipeline.population.risk_set import micros
 from pipeline.sales_funnel.first_touches import FirstTouches
 from pipeline.sales_funnel.points_at import counts_at
 from pipeline.tables.parquet import read_table
@@ -64,16 +66,15 @@ def _counts(canonical: Path, looks: pd.DataFrame, touches: FirstTouches, feature
     selectors = Selectors({name: features.selectors[name] for name in names})
     place = {name: row for row, name in enumerate(names)}
     own = pd.DataFrame({field: getattr(touches, field) for field in ("kind", "channel", "asset", "campaign")})
-    age = (looks["snapshot_at"].reset_index(drop=True) - touches.occurred_at) / pd.Timedelta(days=1)
-    for values, group in own.groupby(list(own.columns), dropna=False).groups.items():
-        kind, channel, asset, campaign = (None if pd.isna(value) else str(value) for value in values)
-        if campaign is None:
-            continue
-        rows = np.asarray(group)
+    age = (micros(looks["snapshot_at"]) - micros(touches.occurred_at)) / DAY_US
+    drawn = own[own["campaign"].notna()]
+    for values, group in drawn.groupby(list(own.columns), dropna=False):
+        kind, channel, asset, campaign = (value if isinstance(value, str) else None for value in values)
+        rows = group.index.to_numpy()
         for name in selectors.select(str(kind), channel, asset, campaign, "lead"):
             for window, days in enumerate(windows):
-                counts[rows, place[name], window] -= (age.to_numpy()[rows] <= days).astype(np.float64)
-    return np.log1p(np.maximum(counts, 0.0)).reshape(len(looks), -1)
+                counts[rows, place[name], window] -= (age[rows] <= days).astype(np.float64)
+    return np.asarray(np.log1p(np.maximum(counts, 0.0)).reshape(len(looks), -1))
 
 
 def _attributes(canonical: Path, looks: pd.DataFrame, campaigns: set[str]) -> list[np.ndarray]:
@@ -111,4 +112,4 @@ def _levels(values: pd.Series) -> np.ndarray:
     """Give one column per frequent category, and one for missing; the most frequent is what others differ from."""
     text = values.map(lambda value: "" if value is None else str(value))
     frequent = [level for level, count in text.value_counts().items() if count >= MIN_LEVEL][1:]
-    return (text.to_numpy()[:, None] == np.array(frequent, dtype=object)[None, :]).astype(np.float64)
+    return np.asarray(text.to_numpy()[:, None] == np.array(frequent, dtype=object)[None, :], dtype=np.float64)

@@ -25,6 +25,7 @@ STAGES = [
     "train",
     "evaluate",
     "segments",
+    "funnel",
     "points",
     "report",
     "tracking",
