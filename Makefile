@@ -91,7 +91,7 @@ bench-peers: env $(PEERS) ## develop: the engine against pandas, Polars, DuckDB 
 bench-models: env .venv-bench/automl/.installed ## develop: the product against its contenders on every set; minutes per set, see --help
 	@python -m bench.models
 
-bench-timing: env ## when to hand over, replayed on simulated companies; QUICK=1 is a first look
+bench-timing: env ## develop: when to hand over, replayed on simulated companies; QUICK=1 is a first look
 	@python -m bench.timing $(if $(QUICK),--quick)
 
 bench-serving: env ## develop: the service under load against an empty one and mlflow models serve; needs wrk and a champion

@@ -16,8 +16,9 @@ from models.calibration.capacity import capacity_rows
 from models.fitting.recipe import fit_baselines, fit_product
 from models.fitting.splits import FITTED, assign_slices
 from models.params import SplitParams
+from models.presentation.terminal import calibration_note, metrics_table
 from models.quality.evaluation import evaluate_rows
-from pipeline.console import calibration_note, console, metrics_table, run_main
+from pipeline.console import console, run_main
 from pipeline.matrix.build import fit_features, matrix_batches, training_outcomes
 from pipeline.matrix.labelled_rows import labelled_rows
 from pipeline.params import load_params, read_yaml

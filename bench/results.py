@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.results_tables import TABLES
+from models.presentation.metric_names import COMPARED
 from pipeline.console import console, run_main
 from pipeline.tables.json_files import read_json, write_json
 
@@ -24,7 +25,6 @@ ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "docs" / "results.json"
 PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
 BLOCK = re.compile(r"(<!-- results: (\w+) -->)(.*?)(<!-- /results -->)", flags=re.DOTALL)
-METRICS = ("auc", "average_precision", "lift_at_capacity", "ece", "log_loss")
 BESIDE = ("untuned_lightgbm", "logistic_regression")
 
 
@@ -62,7 +62,7 @@ def worth_row(evaluated: dict[str, Any]) -> dict[str, Any]:
     return {
         "rows": evaluated["rows"],
         "base_rate": evaluated["base_rate"],
-        "product": {name: evaluated["product"][name] for name in METRICS},
+        "product": {name: evaluated["product"][name] for name in COMPARED},
         "log_loss_of": {name: evaluated["baselines"][name]["log_loss"]["value"] for name in BESIDE},
     }
 

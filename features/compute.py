@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from features import timeline
-from features.attributes import AttributeSpec, AttributeValues, encode
+from features.attributes import AttributeValues, encode
 from features.catalog import Catalog, build_catalog
 from features.errors import JourneyError
-from features.journeys import CREATED, STAGE_PREFIX, Journeys, LeadJourney, TouchpointRecord
+from features.journeys import Journeys, LeadJourney, TouchpointRecord
 from features.kernels import account as account_kernel
 from features.kernels import fold as kernel
 from features.kernels.structs import Plan
@@ -25,9 +25,6 @@ __all__ = [
     "AttributeValues",
     "Snapshots",
     "compute_features",
-    "ignored_touchpoints",
-    "unknown_categories",
-    "unknown_values",
     "warm_up",
 ]
 
@@ -263,90 +260,6 @@ def _fold_accounts(
     )
     cost = touchpoints + np.diff(snapshot_offsets) * (len(plan.features) // 3 + 1)
     run_in_ranges(fold, accounts, lambda: cost, int(cost.sum()), threads)
-
-
-def unknown_values(journeys: Journeys, catalog: Catalog) -> list[list[tuple[str, str]]]:
-    """List, per lead, the kinds and channels of its journey that training never saw; for warnings only.
-
-    They still count in `all` and wherever a selector's pattern fits.
-
-    Parameters
-    ----------
-    journeys : Journeys
-        All touchpoints are checked, future ones too. Stage changes and the creation are not.
-    catalog : Catalog
-        An empty list of known values means that none was recorded: nothing is reported.
-
-    Returns
-    -------
-    list of list of (field, value)
-        One list per lead, sorted; field is "kind" or "channel".
-    """
-    unknown_of_lead: list[set[tuple[str, str]]] = [set() for _ in range(len(journeys))]
-    for field, values, codes, known_values in (
-        ("kind", journeys.kinds, journeys.kind, set(catalog.known_kinds)),
-        ("channel", journeys.channels, journeys.channel, set(catalog.known_channels)),
-    ):
-        if not known_values:
-            continue
-        new = [value not in known_values for value in values]
-        if field == "kind":
-            new = [
-                is_new and value != CREATED and not value.startswith(STAGE_PREFIX)
-                for is_new, value in zip(new, values, strict=True)
-            ]
-        if not any(new):
-            continue
-        rows = np.flatnonzero(np.array([*new, False])[codes])  # code -1, missing, looks up the last entry
-        leads = np.searchsorted(journeys.offsets, rows, side="right") - 1
-        for lead, code in set(zip(leads.tolist(), codes[rows].tolist(), strict=True)):
-            unknown_of_lead[lead].add((field, values[code]))
-    return [sorted(pairs) for pairs in unknown_of_lead]
-
-
-def ignored_touchpoints(journeys: Journeys, snapshots: Snapshots) -> np.ndarray:
-    """Count, per snapshot, the lead's touchpoints and stage changes that it can't see because they were still to come.
-
-    Parameters
-    ----------
-    journeys : Journeys
-        Of at least the leads that the snapshots name.
-    snapshots : Snapshots
-        Rows.
-
-    Returns
-    -------
-    ndarray of int64 [snapshots]
-        How many occurred, or were recorded, at or after `snapshot_at`. The lead's creation counts too.
-    """
-    out = np.zeros(len(snapshots), dtype=np.int64)
-    visible_after = np.maximum(journeys.occurred_at, journeys.recorded_at)
-    for row, (lead, at) in enumerate(zip(snapshots.lead_index.tolist(), snapshots.snapshot_at.tolist(), strict=True)):
-        lead_moments = visible_after[journeys.offsets[lead] : journeys.offsets[lead + 1]]
-        out[row] = len(lead_moments) - np.count_nonzero(timeline.before(lead_moments, at))
-    return out
-
-
-def unknown_categories(
-    attributes: AttributeValues, catalog: Catalog, rows: int | None = None
-) -> list[list[tuple[str, str]]]:
-    """List, per snapshot, the categories without a code of their own: never seen in training, or rare there.
-
-    Parameters
-    ----------
-    attributes : mapping of str to sequence
-        As for `compute_features`.
-    catalog : Catalog
-        With the known categories.
-    rows : int, optional
-        Number of snapshots; needed only when `attributes` may be empty.
-
-    Returns
-    -------
-    list of list of (attribute, value)
-    """
-    specs: Sequence[AttributeSpec] = [spec for spec in catalog.attributes if spec.type == "category"]
-    return encode(attributes, specs, rows)[1]
 
 
 def warm_up(catalog: Catalog | None = None) -> None:

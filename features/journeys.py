@@ -2,31 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from features.errors import JourneyError
-from features.journeys_order import Coded, Membership, Rows, arrange
+from features.journeys_order import Membership, Rows, arrange
+from features.journeys_records import code_column, distinct_ids, order_rows, record_rows, without_accounts
 from features.kernels.structs import Columns
 from features.records import (
     CREATED,
     MAX_TOUCHPOINTS,
     MAX_VALUE,
     MICRO_UNITS,
-    MQL,
-    ORDER,
     STAGE_PREFIX,
     LeadJourney,
     OrderRecord,
     StageChangeRecord,
     TouchpointRecord,
     moment_error,
-    plain_value_and_by,
-    value_error,
 )
-from features.timeline import ALWAYS, EARLIEST, LATEST, seen_at_once
-from features.vocabulary import BY
+from features.timeline import ALWAYS, EARLIEST, LATEST
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -181,12 +177,12 @@ class Journeys:
         """
         from features.journeys_arrow import read_membership, read_orders, read_tables
 
-        ids = _distinct(lead_ids)
+        ids = distinct_ids(lead_ids)
         membership = read_membership(leads, ids)
         bought = None
         if orders is not None:
             accounts = membership.account_ids
-            bought = assemble(accounts, read_orders(orders, accounts), _nobody(len(accounts)))
+            bought = assemble(accounts, read_orders(orders, accounts), without_accounts(len(accounts)))
         rows = read_tables(touchpoints, stage_changes, leads, ids, unknown_leads)
         return assemble(ids, rows, membership, bought)
 
@@ -214,88 +210,18 @@ class Journeys:
         >>> [lead.kinds[code] for lead in [Journeys.from_records([lead])] for code in lead.kind]
         ['created', 'stage:mql', 'webinar']
         """
-        rows: list[tuple[Any, ...]] = []
-        for position, lead in enumerate(leads):
-            for index, item in enumerate(lead.touchpoints):
-                value, by = plain_value_and_by(item, lead.lead_id, index)
-                recorded = item.occurred_at if item.recorded_at is None else item.recorded_at
-                texts = (item.channel, item.asset, item.campaign)
-                rows.append((position, item.occurred_at, recorded, item.kind, *texts, value, by, item.touchpoint_id))
-            for change in lead.stage_changes:
-                recorded = change.occurred_at if change.recorded_at is None else change.recorded_at
-                stage = STAGE_PREFIX + change.stage
-                moments = (change.occurred_at, recorded)
-                if change.stage == MQL:
-                    moments = (seen_at_once(change.occurred_at), seen_at_once(recorded))
-                rows.append((position, *moments, stage, None, None, None, 0, 2, None))
-            if lead.created_at is not None:
-                seen = seen_at_once(lead.created_at)
-                rows.append((position, seen, seen, CREATED, None, None, None, 0, 2, None))
         account_ids = tuple(dict.fromkeys(lead.account_id for lead in leads if lead.account_id is not None))
         code = {account_id: position for position, account_id in enumerate(account_ids)}
         membership = Membership(
             np.array([-1 if lead.account_id is None else code[lead.account_id] for lead in leads], dtype=np.int64),
             account_ids,
-            _code([lead.role for lead in leads]),
+            code_column([lead.role for lead in leads]),
             np.full(len(leads), ALWAYS, dtype=np.int64),
         )
         bought = None
         if orders is not None:
-            bought = assemble(account_ids, _order_rows(orders, account_ids), _nobody(len(account_ids)))
-        return assemble(_distinct([lead.lead_id for lead in leads]), _rows(rows), membership, bought)
-
-
-def _rows(rows: list[tuple[Any, ...]]) -> Rows:
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 10
-    return Rows(
-        np.array(columns[0], dtype=np.int64),
-        np.array(columns[1], dtype=np.int64),
-        np.array(columns[2], dtype=np.int64),
-        _code(columns[3]),
-        _code(columns[4]),
-        _code(columns[5]),
-        _code(columns[6]),
-        np.array(columns[7], dtype=np.int64),
-        np.array(columns[8], dtype=np.int8),
-        _code(columns[9]).codes.take,
-    )
-
-
-def _order_rows(orders: Mapping[str, Sequence[OrderRecord]], account_ids: tuple[str, ...]) -> Rows:
-    rows: list[tuple[Any, ...]] = []
-    for position, account_id in enumerate(account_ids):
-        for index, item in enumerate(orders.get(account_id, ())):
-            amount = 0.0 if item.amount is None else float(item.amount)
-            if not abs(amount) <= MAX_VALUE:
-                raise value_error(amount, f"order {index} of account {account_id!r}", f"orders[{index}].amount")
-            micro_units = round(amount * MICRO_UNITS)
-            moments = (item.ordered_at, item.ordered_at)
-            rows.append((position, *moments, ORDER, None, item.product, None, micro_units, BY.index("system"), None))
-    return _rows(rows)
-
-
-def _nobody(leads: int) -> Membership:
-    """Make the membership of leads without accounts, such as accounts' own journeys."""
-    nothing = np.full(leads, -1, dtype=np.int32)
-    return Membership(nothing.astype(np.int64), (), Coded(nothing, ()), np.full(leads, ALWAYS, dtype=np.int64))
-
-
-def _distinct(lead_ids: Sequence[str]) -> tuple[str, ...]:
-    ids = tuple(lead_ids)
-    if len(set(ids)) != len(ids):
-        twice = next(lead_id for index, lead_id in enumerate(ids) if lead_id in ids[:index])
-        raise JourneyError(
-            f"lead {twice!r} is given twice. Give each lead once, with all its touchpoints.", field="lead_id"
-        )
-    return ids
-
-
-def _code(column: Sequence[str | None]) -> Coded:
-    """Encode a short column. Sorting text by code points is sorting it by UTF-8 bytes."""
-    values = tuple(sorted({value for value in column if value is not None}))
-    codes: dict[str | None, int] = {value: code for code, value in enumerate(values)}
-    codes[None] = -1
-    return Coded(np.array([codes[value] for value in column], dtype=np.int32), values)
+            bought = assemble(account_ids, order_rows(orders, account_ids), without_accounts(len(account_ids)))
+        return assemble(distinct_ids([lead.lead_id for lead in leads]), record_rows(leads), membership, bought)
 
 
 def assemble(lead_ids: tuple[str, ...], rows: Rows, membership: Membership, orders: Journeys | None = None) -> Journeys:
@@ -328,10 +254,10 @@ def assemble(lead_ids: tuple[str, ...], rows: Rows, membership: Membership, orde
         channel=channel,
         asset=asset,
         campaign=campaign,
-        kinds=rows.kind.values,
-        channels=rows.channel.values,
-        assets=rows.asset.values,
-        campaigns=rows.campaign.values,
+        kinds=rows.coded["kind"].values,
+        channels=rows.coded["channel"].values,
+        assets=rows.coded["asset"].values,
+        campaigns=rows.coded["campaign"].values,
         value=value,
         by=by,
         late=arranged.late,

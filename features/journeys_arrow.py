@@ -1,18 +1,19 @@
 """Canonical Arrow tables as the unsorted rows of `features.journeys`; vectorised, column by column."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.arrow_text import code_text, encode_text
 from features.errors import JourneyError
 from features.journeys_order import Coded, Membership, Rows
 from features.records import CREATED, MAX_VALUE, MICRO_UNITS, MQL, ORDER, STAGE_PREFIX, reserved_error, value_error
 from features.selectors import BY
-from features.threads import WORTH_A_THREAD, available, run_all
+from features.threads import run_all
 from features.timeline import ALWAYS, seen_at_once
 from features.vocabulary import CODED_FIELDS, optional_text_fields
 
@@ -49,7 +50,8 @@ def read_tables(
     if not parts:
         nothing = np.empty(0, dtype=np.int64)
         missing = Coded(np.empty(0, dtype=np.int32), ())
-        return Rows(nothing, nothing, nothing, missing, missing, missing, missing, nothing, nothing, _no_ids)
+        coded = dict.fromkeys(CODED_FIELDS, missing)
+        return Rows(nothing, nothing, nothing, coded, nothing, nothing, _no_ids)
     return parts[0] if len(parts) == 1 else _stack(parts)
 
 
@@ -102,7 +104,7 @@ def read_orders(orders: pa.Table, account_ids: Sequence[str]) -> Rows:
     occurred = _moments(table, "orders", "occurred_at")
     kind = Coded(np.zeros(len(account), dtype=np.int32), (ORDER,) if len(account) else ())
     rows = _system_rows(account, occurred, occurred, kind)
-    return rows._replace(asset=_text(table, "orders", "asset"), value=_values(table))
+    return rows._replace(coded={**rows.coded, "asset": _text(table, "orders", "asset")}, value=_values(table))
 
 
 def _touchpoint_rows(table: pa.Table, wanted: pa.Array, unknown_leads: str) -> Rows:
@@ -119,12 +121,10 @@ def _touchpoint_rows(table: pa.Table, wanted: pa.Array, unknown_leads: str) -> R
     def ranked(rows: np.ndarray) -> np.ndarray:
         if "touchpoint_id" not in table.column_names:
             return _no_ids(rows)
-        return _coded(table.column("touchpoint_id").take(pa.array(rows)), "touchpoints", "touchpoint_id").codes
+        return code_text(table.column("touchpoint_id").take(pa.array(rows)), "touchpoints", "touchpoint_id").codes
 
-    texts = [_text(table, "touchpoints", name) for name in optional_text_fields()]
-    return Rows._make(
-        [lead, occurred, _recorded(table, "touchpoints", occurred), kind, *texts, _values(table), by, ranked]
-    )
+    coded = {"kind": kind, **{name: _text(table, "touchpoints", name) for name in optional_text_fields()}}
+    return Rows(lead, occurred, _recorded(table, "touchpoints", occurred), coded, _values(table), by, ranked)
 
 
 def _stage_rows(table: pa.Table, wanted: pa.Array, unknown_leads: str) -> Rows:
@@ -149,8 +149,8 @@ def _system_rows(lead: np.ndarray, occurred: np.ndarray, recorded: np.ndarray, k
     missing = Coded(np.full(len(lead), -1, dtype=np.int32), ())
     by = np.full(len(lead), BY.index("system"), dtype=np.int8)
     zero = np.zeros(len(lead), dtype=np.int64)
-    texts = [missing] * len(optional_text_fields())
-    return Rows._make([lead, occurred, recorded, kind, *texts, zero, by, lambda rows: np.full(len(rows), -1)])
+    coded = {"kind": kind, **dict.fromkeys(optional_text_fields(), missing)}
+    return Rows(lead, occurred, recorded, coded, zero, by, _no_ids)
 
 
 def _no_ids(rows: np.ndarray) -> np.ndarray:
@@ -168,7 +168,7 @@ def _stack(parts: list[Rows]) -> Rows:
         return out
 
     def coded(name: str) -> Coded:
-        columns: list[Coded] = [getattr(part, name) for part in parts]
+        columns = [part.coded[name] for part in parts]
         values = tuple(sorted(set().union(*(column.values for column in columns))))
         position = {value: code for code, value in enumerate(values)}
         maps = [np.array([*(position[value] for value in column.values), -1], dtype=np.int32) for column in columns]
@@ -178,15 +178,18 @@ def _stack(parts: list[Rows]) -> Rows:
     def plain(name: str) -> np.ndarray:
         return np.concatenate([getattr(part, name) for part in parts])
 
-    names = Rows._fields[:-1]
-    stacked: list[Any] = run_all(
-        [partial(coded if name in CODED_FIELDS else plain, name) for name in names], int(ends[-1])
-    )
-    return Rows._make([*stacked, ranked])
+    names = ("lead", "occurred_at", "recorded_at", "value", "by")
+    tasks: list[Callable[[], Any]] = [
+        *(partial(plain, name) for name in names),
+        *(partial(coded, name) for name in CODED_FIELDS),
+    ]
+    stacked: list[Any] = run_all(tasks, int(ends[-1]))
+    lead, occurred, recorded, value, by, *texts = stacked
+    return Rows(lead, occurred, recorded, dict(zip(CODED_FIELDS, texts, strict=True)), value, by, ranked)
 
 
 def _of_leads(table: pa.Table, wanted: pa.Array, unknown_leads: str, name: str) -> tuple[pa.Table, np.ndarray]:
-    encoded = _encoded(_column(table, name, "lead_id"), name, "lead_id")
+    encoded = encode_text(_column(table, name, "lead_id"), name, "lead_id")
     positions = pc.index_in(encoded.values, value_set=wanted).fill_null(-1).to_numpy(zero_copy_only=False)
     lead = encoded.look_up(positions)
     if len(lead) and lead.min() < 0:
@@ -244,106 +247,13 @@ def _recorded(table: pa.Table, name: str, occurred: np.ndarray) -> np.ndarray:
     return np.where(values.is_null().to_numpy(), occurred, values.fill_null(0).to_numpy())
 
 
-class _Encoded(NamedTuple):
-    """Text as it is encoded chunk by chunk: each with its dictionary, which chunks may share.
-
-    Attributes
-    ----------
-    chunks : list of DictionaryArray
-    dictionaries : list of Array of str
-    which : list of int
-        Of each chunk, its dictionary.
-    """
-
-    chunks: list[pa.DictionaryArray]
-    dictionaries: list[pa.Array]
-    which: list[int]
-
-    @property
-    def values(self) -> pa.Array:
-        """The values of all dictionaries, one dictionary after the other; a value may be there more than once."""
-        return pa.concat_arrays(self.dictionaries) if self.dictionaries else pa.array([], pa.string())
-
-    def look_up(self, codes: np.ndarray) -> np.ndarray:
-        """Give each row a code; `codes` are those of `values`, a missing one gets -1."""
-        ends = np.cumsum([len(dictionary) for dictionary in self.dictionaries])
-        rows = np.cumsum([0, *map(len, self.chunks)])
-        tables = [np.append(dictionary_codes, -1).astype(np.int32) for dictionary_codes in np.split(codes, ends[:-1])]
-        out = np.empty(rows[-1], dtype=np.int32)
-
-        def fill(chunk: int) -> None:
-            indices = _indices(self.chunks[chunk])
-            np.take(tables[self.which[chunk]], indices, out=out[rows[chunk] : rows[chunk + 1]], mode="clip")
-
-        run_all([partial(fill, chunk) for chunk in range(len(self.chunks))], len(out))
-        return out
-
-
-def _indices(chunk: pa.DictionaryArray) -> np.ndarray:
-    indices = chunk.indices
-    if indices.null_count:
-        indices = indices.cast(pa.int64()).fill_null(len(chunk.dictionary))
-    return np.asarray(indices.to_numpy(zero_copy_only=False))
-
-
-def _encoded(values: pa.ChunkedArray | pa.Array, name: str, column: str) -> _Encoded:
-    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
-    if not (
-        pa.types.is_null(kind)
-        or pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_string_view(kind)
-    ):
-        raise JourneyError(f"{name}: {column} has type {values.type}; expected text. Cast it to string.", field=column)
-    chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
-    if pa.types.is_dictionary(values.type):
-        numbers: dict[tuple[int, ...], int] = {}
-        which = [numbers.setdefault(_identity(chunk.dictionary), len(numbers)) for chunk in chunks]
-        dictionaries = [chunks[which.index(number)].dictionary.cast(pa.string()) for number in range(len(numbers))]
-        return _Encoded(chunks, dictionaries, which)
-    size = -(-len(values) // available()) if len(values) >= WORTH_A_THREAD else max(1, len(values))
-    parts = [chunk.slice(begin, size) for chunk in chunks for begin in range(0, len(chunk), size)]
-    encoded = run_all([partial(_encode, part) for part in parts], len(values))
-    return _Encoded(encoded, [part.dictionary for part in encoded], list(range(len(encoded))))
-
-
-def _encode(text: pa.Array) -> pa.DictionaryArray:
-    return (text if pa.types.is_string(text.type) else text.cast(pa.string())).dictionary_encode()
-
-
-def _identity(dictionary: pa.Array) -> tuple[int, ...]:
-    """Tell dictionaries apart by where they lie in memory."""
-    return (len(dictionary), dictionary.offset, *(0 if part is None else part.address for part in dictionary.buffers()))
-
-
-def _coded(values: pa.ChunkedArray | pa.Array, name: str, column: str) -> Coded:
-    encoded = _encoded(values, name, column)
-    distinct = encoded.values.dictionary_encode()
-    texts, of_value = distinct.dictionary.to_pylist(), _indices(distinct)
-    ordered = sorted(text for text in texts if text is not None)
-    codes = encoded.look_up(_ranks(texts, ordered)[of_value])
-    if pa.types.is_dictionary(values.type):
-        # A dictionary that was given may hold values that no row has; codes are ranks among the values that occur.
-        counts = np.bincount(codes + 1, minlength=len(ordered) + 1)[1:]
-        if not counts.all():
-            ordered = [text for text, count in zip(ordered, counts, strict=True) if count]
-            codes = encoded.look_up(_ranks(texts, ordered)[of_value])
-    return Coded(codes, tuple(ordered))
-
-
-def _ranks(texts: list[str | None], ordered: list[str]) -> np.ndarray:
-    """Give each text its position in `ordered`, -1 where it is not there; one more entry is for a missing text."""
-    position: dict[str | None, int] = {text: code for code, text in enumerate(ordered)}
-    return np.array([*(position.get(text, -1) for text in texts), -1], dtype=np.int32)
-
-
 def _text(table: pa.Table, name: str, column: str, *, required: bool = False) -> Coded:
     if column not in table.column_names and not required:
         return Coded(np.full(len(table), -1, dtype=np.int32), ())
     values = _column(table, name, column)
     if required:
         _not_null(values, name, column)
-    return _coded(values, name, column)
+    return code_text(values, name, column)
 
 
 def _by(table: pa.Table) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The total order of touchpoints: by values alone, whatever order they came in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ from features.errors import JourneyError
 from features.kernels import order as kernel
 from features.kernels.structs import Columns
 from features.threads import run_in_ranges
+from features.vocabulary import CODED_FIELDS
 
 __all__ = ["MAX_ROWS", "Arranged", "Coded", "Membership", "Rows", "arrange"]
 
@@ -25,17 +26,14 @@ class Coded(NamedTuple):
 class Rows(NamedTuple):
     """Touchpoints before sorting, one row each.
 
-    `rank_ids` ranks the touchpoint_ids of the given rows by their UTF-8 bytes, -1 for missing. It is asked for ties only: ids
-    are long, distinct, and seldom needed.
+    `coded` has the columns of `CODED_FIELDS`. `rank_ids` ranks the touchpoint_ids of the given rows by their UTF-8 bytes, -1 if
+    missing. It is asked for ties only: ids are long, distinct, and seldom needed.
     """
 
     lead: np.ndarray
     occurred_at: np.ndarray
     recorded_at: np.ndarray
-    kind: Coded
-    channel: Coded
-    asset: Coded
-    campaign: Coded
+    coded: Mapping[str, Coded]
     value: np.ndarray
     by: np.ndarray
     rank_ids: Callable[[np.ndarray], np.ndarray]
@@ -67,7 +65,16 @@ class Arranged(NamedTuple):
     late: np.ndarray
 
 
-_TYPES = (np.int64, np.int64, np.int32, np.int32, np.int32, np.int32, np.int8, np.int64)  # of `Columns`
+_TYPES = (np.int64, np.int64, *[np.int32] * len(CODED_FIELDS), np.int8, np.int64)  # of `Columns`
+_COMPARED = (
+    "occurred_at",
+    "recorded_at",
+    "kind",
+    "channel",
+    "asset",
+    "value",
+)  # by the kernel; what is left comes after the ids
+_LAST = tuple(name for name in Columns._fields if name not in _COMPARED)
 _PACKED = 8  # columns of a packed row: one cache line
 _BLOCK = 16_384
 
@@ -93,10 +100,8 @@ def arrange(rows: Rows, leads: int) -> Arranged:
             f"{n:,} touchpoints at once; one set of journeys holds {MAX_ROWS:,}. Hand in fewer leads at a time.",
             field="touchpoints",
         )
-    given = Columns(
-        rows.occurred_at, rows.recorded_at, rows.kind.codes, rows.channel.codes, rows.asset.codes, rows.campaign.codes,
-        rows.by, rows.value,
-    )  # fmt: skip
+    coded = [rows.coded[name].codes for name in CODED_FIELDS]
+    given = Columns._make([rows.occurred_at, rows.recorded_at, *coded, rows.by, rows.value])
     columns = Columns(*(np.require(column, kind, "C") for column, kind in zip(given, _TYPES, strict=True)))
     arranged = Columns(*(np.empty(n, kind) for kind in _TYPES))
     offsets, order = np.empty(leads + 1, np.int64), np.empty(n, np.int32)
@@ -126,21 +131,21 @@ def arrange(rows: Rows, leads: int) -> Arranged:
 
 
 def _break_ties(rows: Rows, offsets: np.ndarray, order: np.ndarray, tied: np.ndarray, arranged: Columns) -> None:
-    """Order rows that are equal up to `value` by touchpoint_id, campaign and by; only the latter two can still differ."""
+    """Order rows that are equal up to `value` by touchpoint_id and what is left; only the latter can still differ."""
     slots = np.flatnonzero(tied)
     new = np.ones(len(slots), dtype=np.bool_)
     new[1:] = slots[1:] != slots[:-1] + 1
-    same = (arranged.occurred_at, arranged.recorded_at, arranged.kind, arranged.channel, arranged.asset, arranged.value)
-    for column in same:
+    for column in (getattr(arranged, name) for name in _COMPARED):
         new[1:] |= column[slots[1:]] != column[slots[:-1]]
     new[1:] |= np.searchsorted(offsets, slots[1:], side="right") != np.searchsorted(offsets, slots[:-1], side="right")
     run = np.cumsum(new)
-    campaign, by = arranged.campaign[slots], arranged.by[slots]
-    differs = ~new & np.append(False, (campaign[1:] != campaign[:-1]) | (by[1:] != by[:-1]))
+    last = [getattr(arranged, name)[slots] for name in _LAST]
+    differs = ~new & np.append(False, np.any([values[1:] != values[:-1] for values in last], axis=0))
     # ids are long and distinct: they are compared in runs only where their order can be seen
     is_needed = np.isin(run, run[differs])
     if not is_needed.any():
         return
-    slots, run, campaign, by = slots[is_needed], run[is_needed], campaign[is_needed], by[is_needed]
-    within = np.lexsort((by, campaign, rows.rank_ids(order[slots].astype(np.int64)), run))
-    arranged.campaign[slots], arranged.by[slots] = campaign[within], by[within]
+    slots, run, last = slots[is_needed], run[is_needed], [values[is_needed] for values in last]
+    within = np.lexsort((*reversed(last), rows.rank_ids(order[slots].astype(np.int64)), run))
+    for name, values in zip(_LAST, last, strict=True):
+        getattr(arranged, name)[slots] = values[within]

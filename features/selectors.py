@@ -1,7 +1,7 @@
 """Selectors: named rules that pick touchpoints, compiled to one bit per selector.
 
 For every field a table maps each of its values to the set of selectors that accept it; a touchpoint is selected by the
-intersection of its five sets (kind, channel, asset, campaign, by). Sets are 64-bit words, as many as needed.
+intersection of its sets (of `FIELDS` and `by`). Sets are 64-bit words, as many as needed.
 """
 
 import re
@@ -48,9 +48,9 @@ class Selectors:
     Examples
     --------
     >>> rules = Selectors({"all": SelectorParams(), "pricing": SelectorParams(asset=("pricing*",))})
-    >>> rules.select(kind="page_view", channel=None, asset="pricing/eu", campaign=None, by="lead")
+    >>> rules.select(kind="page_view", asset="pricing/eu", by="lead")
     ['all', 'pricing']
-    >>> rules.select(kind="page_view", channel=None, asset=None, campaign=None, by="lead")  # missing never matches a pattern
+    >>> rules.select(kind="page_view", by="lead")  # missing never matches a pattern
     ['all']
     """
 
@@ -108,18 +108,19 @@ class Selectors:
         rows.extend(self._by)
         return SelectorMasks(np.array(rows, dtype=np.uint64), np.array(starts, dtype=np.int64))
 
-    def select(self, kind: str, channel: str | None, asset: str | None, campaign: str | None, by: str) -> list[str]:
+    def select(self, *, by: str, **texts: str | None) -> list[str]:
         """Name the selectors that pick one touchpoint.
 
         Parameters
         ----------
-        kind, channel, asset, campaign : str or None
-            None means missing: a selector that names the field does not match.
         by : {"lead", "sales", "system"}
             Who caused it.
+        **texts : str or None
+            Values of `FIELDS`. None or left out means missing: a selector that names the field does not match.
         """
         words = list(self._by[BY.index(by)])
-        for field, value in zip(FIELDS, (kind, channel, asset, campaign), strict=True):
+        for field in FIELDS:
+            value = texts.get(field)
             mask = self._missing[field] if value is None else self._mask(field, value)
             words = [a & b for a, b in zip(words, mask, strict=True)]
         return [name for bit, name in enumerate(self.names) if words[bit // _WORD] >> (bit % _WORD) & 1]

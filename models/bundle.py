@@ -17,10 +17,13 @@ from models.calibration.tiers import TIERS
 from models.fitting.stack import Stack
 from models.fitting.uncertainty import Uncertainty
 from models.monitoring.reference import Reference
+from models.timing.model import TIMING, Timing
 
 __all__ = ["FILES", "FORMAT", "NO_CHAMPION", "Bundle", "bundle_hash", "target_of"]
 
-FORMAT = 3
+FORMAT = 4
+WITHOUT_TIMING = 3
+"""A format that is still read: it has no models of when to hand over."""
 # How to get a champion, in the same words wherever one is missing.
 NO_CHAMPION = "Run `make demo`, which trains and publishes one, or `python -m pipeline.publish`"
 FILES = (
@@ -59,6 +62,10 @@ class Bundle:
         What it was made from: source, label definition, time range, counts, versions. Plain JSON values.
     reference : Reference or None
         What its training rows looked like, for monitoring; None: nothing to compare later rows with.
+    timing : Timing or None
+        When to hand over; None: nothing is known of it, `metadata` says why under ``no_timing``.
+    sha256 : str
+        `bundle_hash` of the folder that it was read from; empty: it was read from none.
     """
 
     classifier: Stack
@@ -68,6 +75,8 @@ class Bundle:
     catalog: Catalog
     metadata: Mapping[str, Any]
     reference: Reference | None = None
+    timing: Timing | None = None
+    sha256: str = ""
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -129,9 +138,12 @@ class Bundle:
             "metadata.json": _json(metadata),
             "reference.json": "null\n" if self.reference is None else self.reference.to_json(),
         }
+        texts |= {TIMING: "null\n"} if self.timing is None else self.timing.texts()
+        for old in folder.glob("timing*"):
+            old.unlink()
         for name, text in texts.items():
             (folder / name).write_bytes(text.encode("utf-8"))
-        sums = {name: hashlib.sha256(texts[name].encode("utf-8")).hexdigest() for name in FILES}
+        sums = {name: hashlib.sha256(text.encode("utf-8")).hexdigest() for name, text in texts.items()}
         (folder / CHECKSUMS).write_bytes(_json(sums).encode("utf-8"))
 
     @classmethod
@@ -156,10 +168,11 @@ class Bundle:
 
         # First of all: another format has other files
         metadata = parse_object(read("metadata.json"), str(place / "metadata.json"))
-        if metadata.get("format") != FORMAT:
+        if metadata.get("format") not in (FORMAT, WITHOUT_TIMING):
             raise BundleError(
-                f"{place}: bundle format {metadata.get('format')!r:.40}; this version reads format {FORMAT}. Make it anew: "
-                "`dvc repro train`, then `python -m pipeline.publish`; or use the version that made it."
+                f"{place}: bundle format {metadata.get('format')!r:.40}; this version reads formats {WITHOUT_TIMING} "
+                f"and {FORMAT}. Make it anew: `dvc repro train`, then `python -m pipeline.publish`; or use the version that "
+                "made it."
             )
         texts = {name: read(name) for name in FILES}
         catalog = Catalog.from_json(texts["catalog.json"])
@@ -169,6 +182,7 @@ class Bundle:
                 f"{place}: the catalog hashes to {catalog.fingerprint[:12]}, the model was trained on {stored[:12]}. Fetch the "
                 "bundle again, or train anew."
             )
+        timing = Timing.read(read, catalog.names) if metadata["format"] == FORMAT else None
         return cls(
             classifier=Stack.read(texts["model.txt"], texts["ladder.json"], catalog.names),
             uncertainty=Uncertainty.from_text(texts["spread.txt"], catalog.names),
@@ -177,6 +191,8 @@ class Bundle:
             catalog=catalog,
             metadata=metadata,
             reference=None if texts["reference.json"] == "null\n" else Reference.from_json(texts["reference.json"]),
+            timing=timing,
+            sha256=bundle_hash(place),
         )
 
 

@@ -21,6 +21,9 @@ LARGEST = {
     "catalog.json": 8 * _KIB**2,
     "metadata.json": 4 * _KIB**2,
     "reference.json": 32 * _KIB**2,
+    "timing.json": 4 * _KIB**2,
+    "timing_now.txt": 64 * _KIB**2,
+    **{f"timing_wait_{7 * step}.txt": 64 * _KIB**2 for step in range(1, 5)},
     "checksums.json": 64 * _KIB,
     "provenance.json": 64 * _KIB,
 }

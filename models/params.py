@@ -11,7 +11,9 @@ from features.params import Frozen
 __all__ = [
     "CalibrationParams",
     "CapacityParams",
+    "CostsParams",
     "DecayStep",
+    "DecisionParams",
     "EvaluateParams",
     "MonitorParams",
     "PointsParams",
@@ -20,6 +22,7 @@ __all__ = [
     "SplitParams",
     "SplitSection",
     "TiersParams",
+    "TimingParams",
     "TrainParams",
     "TuningParams",
 ]
@@ -167,6 +170,41 @@ class CapacityParams(Frozen):
         if (self.share is None) == (self.leads_per_week is None):
             raise ValueError("capacity: set exactly one of share and leads_per_week, and the other to null")
         return self
+
+
+class TimingParams(Frozen):
+    """The `timing` section: when to hand over.
+
+    The chance of a contact is that of a qualification in [contact, contact + horizon_days). A lead is held while waiting raises
+    its chance by the share `hold`, until `hold_days` after it was queued. Below `min_calls` first contacts with a known
+    outcome, or `min_pairs` weeks that leads went through without a call, nothing is said. Nobody is looked at longer than
+    `queue_days`. The price of a slot counts for `price_days`. `within_week` says what a lead counts that is called within the
+    week, see `models.fitting.timing.Censoring`.
+    """
+
+    horizon_days: int = Field(default=60, ge=1, le=3_660)
+    hold: float = Field(default=0.05, ge=0.0, le=10.0)
+    hold_days: int = Field(default=28, ge=0, le=3_660)
+    min_calls: int = Field(default=300, ge=1)
+    min_pairs: int = Field(default=300, ge=1)
+    price_days: int = Field(default=8, ge=1, le=3_660)
+    queue_days: int = Field(default=70, ge=14, le=3_660)
+    folds: int = Field(default=4, ge=2, le=20)
+    within_week: Literal["weights", "at_call"] = "at_call"
+
+
+class CostsParams(Frozen):
+    """The `decision.costs` section, as shares of what a qualification is worth: of a contact, of one that came too early."""
+
+    contact: float = Field(default=0.0, ge=0.0, le=1.0)
+    too_early: float = Field(default=0.0, ge=0.0, le=1.0)
+
+
+class DecisionParams(Frozen):
+    """The `decision` section: costs, and the share of leads near the boundary that get a random week of contact."""
+
+    costs: CostsParams = CostsParams()
+    explore_share: float = Field(default=0.0, ge=0.0, le=0.5)
 
 
 class DecayStep(Frozen):

@@ -15,16 +15,8 @@ from rich.rule import Rule
 from features.errors import DataError, LeadQualificationError
 from models.answers.risk_set import CUSTOMERS
 from models.bundle import Bundle
-from pipeline.console import (
-    REFUSED,
-    calibration_note,
-    console,
-    coverage_note,
-    metrics_table,
-    run_main,
-    signal_note,
-    unseen_note,
-)
+from models.presentation.terminal import calibration_note, coverage_note, metrics_table, signal_note, unseen_note
+from pipeline.console import REFUSED, console, run_main
 from pipeline.demonstration.compiling import compiling
 from pipeline.demonstration.ending import ending
 from pipeline.demonstration.service import post_score, serve_bundle

@@ -1,16 +1,9 @@
 """Stage `evaluate`: metrics with intervals on the test rows, beside the baselines, and the rows behind the plots."""
 
 from models.bundle import Bundle
+from models.presentation.terminal import calibration_note, coverage_note, metrics_table, signal_note, unseen_note
 from models.quality.evaluation import evaluate_predictions, plot_points
-from pipeline.console import (
-    calibration_note,
-    console,
-    coverage_note,
-    metrics_table,
-    run_main,
-    signal_note,
-    unseen_note,
-)
+from pipeline.console import console, run_main
 from pipeline.params import load_params
 from pipeline.tables.json_files import records, write_json
 from pipeline.tables.parquet import read_table

@@ -16,6 +16,7 @@ from features.vocabulary import Stage
 from models.params import (
     CalibrationParams,
     CapacityParams,
+    DecisionParams,
     EvaluateParams,
     MonitorParams,
     PointsParams,
@@ -23,6 +24,7 @@ from models.params import (
     ServingParams,
     SplitSection,
     TiersParams,
+    TimingParams,
     TrainParams,
     TuningParams,
 )
@@ -285,6 +287,8 @@ class Params(Frozen):
     calibration: CalibrationParams
     tiers: TiersParams
     capacity: CapacityParams
+    timing: TimingParams
+    decision: DecisionParams
     evaluate: EvaluateParams
     segments: SegmentsParams
     monitor: MonitorParams

@@ -4,7 +4,7 @@ import argparse
 from typing import Protocol
 
 from pipeline.console import run_main
-from pipeline.data_protection import keys, purposes, verify_log, write_documents
+from pipeline.data_protection import keys, purposes, replaying, verify_log, write_documents
 
 __all__ = ["SUBCOMMANDS", "main"]
 
@@ -25,6 +25,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "documents": write_documents,
     "keys": keys,
     "purposes": purposes,
+    "replay": replaying,
     "verify-log": verify_log,
 }
 """By name; one module each."""

@@ -15,6 +15,7 @@ from features.errors import BundleError, DataError
 from features.params import Engine
 from models.answers.requests.fields import parse_moment
 from models.answers.risk_set import CUSTOMERS
+from models.answers.slot_price import PRICE_FILE, read_price, write_price
 from models.audit_log.settings import say
 from models.bundle import NO_CHAMPION, Bundle
 from models.monitoring.score_log import FOLDER, LogSettings
@@ -25,6 +26,7 @@ from pipeline.population.risk_set import leads_at_risk
 from pipeline.scoring.files import score_file
 from pipeline.scoring.list_file import list_of, remember
 from pipeline.scoring.log import log_snapshots, model_of
+from pipeline.scoring.queue_price import with_price_of_queue
 from pipeline.scoring.snapshots import score_open_leads
 
 __all__ = ["SECTIONS", "main"]
@@ -105,6 +107,7 @@ def main() -> None:
         if out.suffix not in ENDINGS[arguments.format]:
             allowed = " or ".join(ENDINGS[arguments.format])
             raise DataError(f"--out {out}: unknown ending {out.suffix!r}; use {allowed}")
+    price_file = params.paths.data_dir / PRICE_FILE
     source = arguments.source or params.paths.data_dir / "canonical"
     bundle_dir, note = _model(arguments, params.paths.data_dir)
     bundle = Bundle.load(bundle_dir)
@@ -116,12 +119,14 @@ def main() -> None:
     if source.is_dir():
         leads = leads_at_risk(source, population)
         engine = arguments.engine or params.features.engine
-        scores = _score_folder(bundle, source, leads, language, engine)
+        scores, price = with_price_of_queue(_score_folder(bundle, source, leads, language, engine), bundle, language)
+        if price is not None and note is None:
+            write_price(price, price_file)
     elif settings is not None:
         raise DataError(f"--log with --in {source}: only a folder of canonical tables can be logged. Leave --log out.")
     elif source.exists():
         at = parse_moment(arguments.snapshot_at or dt.datetime.now(dt.UTC), "--snapshot-at")
-        scores, who = score_file(bundle, source, at, language), "leads"
+        scores, who = score_file(bundle, source, at, language, read_price(price_file)), "leads"
     else:
         raise DataError(
             f"--in {source}: there is no such folder or file. Name one, or run `make demo` for data/canonical."

@@ -6,8 +6,9 @@ from features.errors import DataError
 from models.answers.risk_set import CUSTOMERS, RiskSet
 from pipeline.console import console, run_main
 from pipeline.params import load_params
+from pipeline.population.customers import customer_snapshots
 from pipeline.population.lists import newest_lists
-from pipeline.population.risk_set import customer_snapshots, mql_snapshots, outside_cut_months, risk_periods
+from pipeline.population.risk_set import mql_snapshots, outside_cut_months, risk_periods
 from pipeline.tables.export import read_export
 from pipeline.tables.parquet import write_table
 

@@ -19,6 +19,7 @@ __all__ = ["SECTIONS", "main"]
 SECTIONS = (
     "calibration",
     "capacity",
+    "decision",
     "evaluate",
     "features",
     "ingest",
@@ -31,6 +32,7 @@ SECTIONS = (
     "snapshots",
     "split",
     "tiers",
+    "timing",
     "train",
 )
 NOT_LOGGED = ("paths", "publish", "segments")  # they decide nothing about a model

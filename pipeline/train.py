@@ -1,5 +1,6 @@
 """Stage `train`: fit the product and its baselines on the same rows, pack the bundle, predict every labelled row."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,13 @@ from models.fitting.recipe import Product, bin_before_test, fit_baselines, fit_p
 from models.fitting.side_by_side import on_one_blas_thread, together
 from models.fitting.splits import FITTED
 from models.params import SplitParams
+from models.timing.model import read_timing
 from pipeline.console import console, run_main
 from pipeline.leakage.finding import read_findings, refuse_leaks
 from pipeline.matrix.labelled_rows import LabelledRows, read_labelled_rows
 from pipeline.matrix.listed_rows import read_listed_rows
 from pipeline.params import load_params
+from pipeline.tables.json_files import read_json
 from pipeline.tables.parquet import write_table
 from pipeline.tables.split_file import read_split
 
@@ -121,6 +124,9 @@ def main() -> None:
     bundle, predicted = pack(
         product, matrix, frame, catalog, {**_question(params, split, rows), **training_facts(frame, product)}
     )
+    timing = read_timing(data / "timing", catalog.names)
+    missing = read_json(params.paths.metrics_dir / "timing.json", "timing")["missing"]
+    bundle = replace(bundle, timing=timing, metadata={**bundle.metadata, "no_timing": missing})
     bundle.save(data / "bundle")
     predictions = frame.drop(columns="risk_period").assign(**predicted, random_folds=promised, **baselines)
     table = pa.Table.from_pandas(predictions, preserve_index=False)

@@ -28,7 +28,7 @@ __all__ = ["Exported", "export_store", "main"]
 
 ROOT = Path(__file__).resolve().parent.parent
 TIME, TEXT, NUMBER = pa.timestamp("us", tz="UTC"), pa.string(), pa.float64()
-PLAIN = ("stage_changes", "orders", "outcomes", *plain_tables())
+PLAIN = ("advices", "stage_changes", "orders", "outcomes", *plain_tables())
 """Tables that are exported as they are stored, but for keys and marks."""
 
 ENTITIES = {"leads": "lead", "accounts": "account"}

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from features.catalog import Catalog, Feature
 from features.journeys import LeadJourney, OrderRecord, TouchpointRecord
 from features.params import SelectorParams
+from features.vocabulary import CODED_FIELDS
 
 DAY = 24 * 60 * 60 * 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -64,7 +65,8 @@ def in_order(items: list[TouchpointRecord]) -> list[TouchpointRecord]:
         value = round((item.value or 0.0) * 1_000_000)
         by = ("lead", "sales", "system").index(item.by or "lead")
         texts = [text(part) for part in (item.kind, item.channel, item.asset)]
-        return item.occurred_at, recorded_at, *texts, value, text(item.touchpoint_id), text(item.campaign), by
+        last = [text(getattr(item, name)) for name in CODED_FIELDS[3:]]
+        return item.occurred_at, recorded_at, *texts, value, text(item.touchpoint_id), *last, by
 
     return sorted(items, key=key)
 
@@ -90,7 +92,7 @@ def sees(item: TouchpointRecord, snapshot_at: int, days: int) -> bool:
 def picks(rule: SelectorParams, item: TouchpointRecord) -> bool:
     if (item.by or "lead") not in rule.by:
         return False
-    for field in ("kind", "channel", "asset", "campaign"):
+    for field in CODED_FIELDS:
         patterns, value = getattr(rule, field), getattr(item, field)
         if patterns is not None and (value is None or not any(matches(pattern, value) for pattern in patterns)):
             return False

@@ -1,12 +1,12 @@
 """What a lead is likely to ask, from the pages that it read; whether a title is a decision-maker's. Never features."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from features.journeys import TouchpointRecord
 from models.presentation.catalogues import n_
 
-__all__ = ["OPEN_QUESTIONS", "is_decision_maker", "open_questions"]
+__all__ = ["OPEN_QUESTIONS", "is_decision_maker", "open_questions", "questions_of"]
 
 OPEN_QUESTIONS = {
     "cost": n_("What does it cost, and what is in the price?"),
@@ -45,12 +45,14 @@ def open_questions(touchpoints: Sequence[TouchpointRecord]) -> list[str]:
     >>> open_questions([TouchpointRecord("page_view", at, asset=page) for at, page in enumerate(pages)])
     ['cost', 'compatibility']
     """
+    return questions_of([item.asset or item.campaign or "" for item in touchpoints if item.by != "sales"])
+
+
+def questions_of(read: Iterable[str]) -> list[str]:
+    """Name the questions behind what was read: assets or campaigns, one per touchpoint."""
     counts = dict.fromkeys(_WORDS, 0)
-    for item in touchpoints:
-        text = item.asset or item.campaign or ""
-        name = (
-            next((name for name, words in _WORDS.items() if words.search(text)), None) if item.by != "sales" else None
-        )
+    for text in read:
+        name = next((name for name, words in _WORDS.items() if words.search(text)), None)
         if name is not None:
             counts[name] += 1
     return [name for name in sorted(counts, key=lambda name: -counts[name]) if counts[name]]

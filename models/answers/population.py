@@ -25,7 +25,7 @@ from models.answers.risk_set import (
 )
 from models.bundle import Bundle
 
-__all__ = ["OUTSIDE", "Outside", "outside_population", "without_touchpoints"]
+__all__ = ["OUTSIDE", "Outside", "open_since", "outside_population", "without_touchpoints"]
 
 Outside = Literal["not_yet_created", "not_mql", "past_expiry", "closed", "not_customer"]
 OUTSIDE: tuple[Outside, ...] = get_args(Outside)
@@ -72,6 +72,28 @@ def outside_population(journeys: Journeys, snapshots: Snapshots, risk_set: RiskS
         _mql_reason(moment, periods.get(lead, ()), created[lead], risk_set.expire_us)
         for lead, moment in zip(leads, seen, strict=True)
     ]
+
+
+def open_since(journeys: Journeys, snapshots: Snapshots, risk_set: RiskSet) -> list[int | None]:
+    """Give per snapshot when the lead's open risk period began, in UTC microseconds; None: none is open.
+
+    Parameters
+    ----------
+    journeys, snapshots, risk_set
+        As for `outside_population`; with another risk set than `mql` nothing is open.
+    """
+    if risk_set.name != MQL:
+        return [None] * len(snapshots)
+    periods = _periods(journeys, risk_set.expire_us)
+    found: list[int | None] = []
+    for lead, at in zip(snapshots.lead_index.tolist(), seen_at_once(snapshots.snapshot_at).tolist(), strict=True):
+        begun = [
+            period.started_at
+            for period in periods.get(lead, ())
+            if at_risk(at, period.started_at, period.ended_at, risk_set.expire_us)
+        ]
+        found.append(begun[-1] if begun else None)
+    return found
 
 
 def without_touchpoints(bundle: Bundle, journeys: Journeys, snapshots: Snapshots) -> np.ndarray:

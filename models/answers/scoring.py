@@ -13,6 +13,7 @@ from features.records import MQL
 from features.selectors import BY
 from features.timeline import before, seen_at_once
 from features.wording.units import LANGUAGES
+from models.answers.contact import Contact, contacts
 from models.answers.population_warnings import population_warnings
 from models.answers.reasons import Reason, fit_and_engagement, top_reasons
 from models.answers.requests import LeadRequest, attribute_error, build_inputs
@@ -67,6 +68,8 @@ class Score:
         None: it was scored.
     vector : ndarray of float32 or None
         The features, when asked for.
+    contact : Contact or None
+        What a first contact would bring; None: not scored.
     """
 
     lead_id: str
@@ -82,6 +85,7 @@ class Score:
     warnings: tuple[InputWarning, ...] = ()
     not_scored: str | None = None
     vector: np.ndarray | None = None
+    contact: Contact | None = None
 
 
 def probabilities(bundle: Bundle, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -171,6 +175,7 @@ def score(
     for row in np.flatnonzero(high - low > WIDE * widest).tolist():
         if not not_scored[row]:
             warnings[row].append(wide_interval(float(low[row]), float(high[row]), language))
+    first_contacts = contacts(bundle, journeys, snapshots, matrix)
     answers = []
     for row, (lead, at) in enumerate(zip(snapshots.lead_index.tolist(), snapshots.snapshot_at.tolist(), strict=True)):
         scored = not not_scored[row]
@@ -185,6 +190,7 @@ def score(
                 warnings=(*unlike[row], *warnings[row]),
                 not_scored=not_scored[row] or None,
                 vector=matrix[row] if debug else None,
+                contact=first_contacts[row] if scored else None,
             )
         )
     return _explained(bundle, matrix, answers, n_reasons, language) if explain else answers

@@ -7,9 +7,10 @@ from typing import Any
 
 from features.attributes import AttributeValues
 from features.catalog import Catalog
-from features.compute import Snapshots, ignored_touchpoints, unknown_categories, unknown_values
+from features.compute import Snapshots
 from features.journeys import Journeys
 from features.timeline import from_micros
+from features.unseen import ignored_touchpoints, unknown_categories, unknown_values
 from models.answers.requests import LeadRequest, unread_attributes
 from models.answers.requests.fields import shown
 from models.presentation.catalogues import n_, words
@@ -17,6 +18,7 @@ from models.presentation.numbers import percent
 
 __all__ = [
     "CODES",
+    "OLD_SLOT_PRICE",
     "InputWarning",
     "codes_of",
     "future_snapshot",
@@ -27,6 +29,8 @@ __all__ = [
     "warning_entry",
     "wide_interval",
 ]
+
+OLD_SLOT_PRICE = "old_slot_price"
 
 _MESSAGES = {
     "unknown_kind": n_("The kind {value} was not there in training; such touchpoints count among all touchpoints."),
@@ -50,6 +54,9 @@ _MESSAGES = {
     "wide_interval": n_("There is little data on such leads: the probability lies anywhere within {value}."),
     "outside_population": n_("The model learned from other leads, so the probability may be off: {value}."),
     "no_touchpoints": n_("No touchpoint of the {value} days before snapshot_at is known, and the model looks at them."),
+    OLD_SLOT_PRICE: n_(
+        "No score run over the whole queue is recent, so the price of a slot is that of training, of {value}."
+    ),
     "warnings_cut": n_("There are more warnings of this kind, which are left out: {value}."),
 }
 
@@ -70,7 +77,7 @@ class InputWarning:
         ``unknown_kind``, ``unknown_channel``, ``unknown_category``, ``unknown_attribute``, ``attribute_type``,
         ``values_too_large``, ``touchpoints_cut``, ``touchpoints_after_snapshot``, ``snapshot_in_future``,
         ``duplicates_ignored``, ``account_touchpoints_unused``, ``orders_unused``, ``wide_interval``, ``outside_population``,
-        ``no_touchpoints`` or ``warnings_cut``.
+        ``no_touchpoints``, ``old_slot_price`` or ``warnings_cut``.
     message : str
         A sentence in the language asked for.
     field : str

@@ -32,6 +32,8 @@ class Variant:
         Another value of an attribute, or one more touchpoint a minute before the snapshot.
     name : str
         Of the attribute, or what the selector picks in plain words.
+    key : str
+        Name of the attribute, or of the selector.
     value, former : object
         Of the attribute; None for touchpoints, and where it is not known.
     probability, difference : float
@@ -40,13 +42,16 @@ class Variant:
 
     kind: Literal["attribute", "touchpoint"]
     name: str
+    key: str
     value: Any
     former: Any
     probability: float
     difference: float
 
 
-def what_if(bundle: Bundle, lead: LeadRequest, language: str, most: int = MOST) -> list[Variant]:
+def what_if(
+    bundle: Bundle, lead: LeadRequest, language: str, most: int = MOST, smallest: float = SMALLEST
+) -> list[Variant]:
     """Score a lead with one thing changed at a time; the largest differences first.
 
     Parameters
@@ -59,6 +64,8 @@ def what_if(bundle: Bundle, lead: LeadRequest, language: str, most: int = MOST) 
         Of the selectors' words.
     most : int
         At most so many; of each attribute the one value that moves most.
+    smallest : float
+        Differences below it are left out.
     """
     changed = [*_attributes(bundle, lead), *_touchpoints(bundle, lead, language)]
     scores = score_requests(bundle, [lead, *(request for request, *_ in changed)], explain=False)
@@ -66,18 +73,18 @@ def what_if(bundle: Bundle, lead: LeadRequest, language: str, most: int = MOST) 
     if own is None:
         return []
     best: dict[tuple[str, str], Variant] = {}
-    for (_, kind, name, value, former), score in zip(changed, scores[1:], strict=True):
+    for (_, kind, name, key, value, former), score in zip(changed, scores[1:], strict=True):
         if score.probability is None:
             continue
-        variant = Variant(kind, name, value, former, score.probability, score.probability - own)
+        variant = Variant(kind, name, key, value, former, score.probability, score.probability - own)
         known = best.get((kind, name))
         if known is None or abs(variant.difference) > abs(known.difference):
             best[kind, name] = variant
     ordered = sorted(best.values(), key=lambda variant: -abs(variant.difference))
-    return [variant for variant in ordered if abs(variant.difference) >= SMALLEST][:most]
+    return [variant for variant in ordered if abs(variant.difference) >= smallest][:most]
 
 
-_Changed = tuple[LeadRequest, Literal["attribute", "touchpoint"], str, Any, Any]
+_Changed = tuple[LeadRequest, Literal["attribute", "touchpoint"], str, str, Any, Any]
 
 
 def _attributes(bundle: Bundle, lead: LeadRequest) -> Iterator[_Changed]:
@@ -90,7 +97,7 @@ def _attributes(bundle: Bundle, lead: LeadRequest) -> Iterator[_Changed]:
             if value != former:
                 changed = {**values, spec.name: value}
                 request = replace(lead, attributes=changed) if is_of_lead else replace(lead, account_attributes=changed)
-                yield request, "attribute", spec.name, value, former
+                yield request, "attribute", spec.name, spec.name, value, former
 
 
 def _touchpoints(bundle: Bundle, lead: LeadRequest, language: str) -> Iterator[_Changed]:
@@ -101,7 +108,7 @@ def _touchpoints(bundle: Bundle, lead: LeadRequest, language: str) -> Iterator[_
             continue
         journey = lead.journey._replace(touchpoints=[*lead.journey.touchpoints, example])
         label = name.replace("_", " ") if rule.label is None else getattr(rule.label, language)
-        yield replace(lead, journey=journey), "touchpoint", label, None, None
+        yield replace(lead, journey=journey), "touchpoint", label, name, None, None
 
 
 def _example(rule: SelectorParams, at: int) -> TouchpointRecord | None:

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.optimize import LinearConstraint, minimize
-from scipy.special import expit, logit
+from scipy.special import logit
 
 from models.fitting.additive import AdditiveModel, combined
 from models.fitting.binned_rows import BinnedRows, Rows
@@ -27,9 +26,10 @@ from models.fitting.classifier import Classifier
 from models.fitting.cross_fitting import FoldData, cross_fit, fold_data
 from models.fitting.folds import Fold
 from models.fitting.linear import LinearFit, fit_entry, fit_linear, fit_segments, lead_weights
-from models.fitting.paired import mean_loss, paired_gain, row_loss
+from models.fitting.paired import mean_loss, paired_gain
 from models.fitting.side_by_side import side_by_side
 from models.fitting.stack import Stack
+from models.fitting.stack_weights import weigh_freely, weigh_mean
 from models.params import TrainParams
 
 __all__ = ["LOOK_BELOW", "RUNGS", "STACK_BELOW", "Climb", "StackFit", "climb", "fit_stack", "strong_params"]
@@ -42,10 +42,6 @@ STACK_BELOW = 120
 should have. From there on it is the mean of LightGBM as it is set and the logistic regression, unless LightGBM alone is better
 by the interval of the paired difference: a few hundred positives can't tell which of the two is better, and a mean need not."""
 STRONG_ROUNDS = 150
-PRIOR_MEAN = np.array([0.0, 0.5, 0.5])  # of `RUNGS`
-PRIOR_DEVIATION = 0.35
-MEAN_DEVIATION = 0.24  # of a weight that is drawn evenly from all means of three models
-MOST_WEIGHT = 1.5
 Z = 1.96
 
 
@@ -142,7 +138,7 @@ def climb(
     y, w, accounts = labels[seen], lead_weights(weights[seen], groups[seen]), groups[seen]
     base, entry, segments, linear, trees = out[:, seen]
     steps = np.vstack([segments - base, linear - entry, trees - entry])
-    weighed = _weigh(steps, entry, y, w) if is_few else np.append(0.0, _weigh_mean(steps[1:], entry, y, w))
+    weighed = weigh_freely(steps, entry, y, w) if is_few else np.append(0.0, weigh_mean(steps[1:], entry, y, w))
     stack = entry + weighed @ steps
     gain, error = paired_gain(base if is_few else trees, stack, y, w, accounts)
     stays = not is_few and gain + Z * error < 0.0
@@ -282,34 +278,3 @@ def _rungs(
         )
         of_trees = begun + trees.predict_log_odds(asked, threads=1)
     return np.array([base, begun, segments.predict_log_odds(asked), linear.model.predict_log_odds(asked), of_trees])
-
-
-def _weigh(steps: np.ndarray, base: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Find the posterior mode of the weights, each within [0, 1.5]."""
-    loss = partial(_posterior, steps, base, y, w, PRIOR_MEAN, PRIOR_DEVIATION)
-    bounds = [(0.0, MOST_WEIGHT)] * len(PRIOR_MEAN)
-    return np.asarray(minimize(loss, PRIOR_MEAN, jac=True, method="L-BFGS-B", bounds=bounds).x, dtype=np.float64)
-
-
-def _weigh_mean(steps: np.ndarray, base: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Find the posterior mode of the weights of a mean: none below 0, together at most 1; what they lack is the base's."""
-    prior = np.full(len(steps), 1.0 / len(steps))
-    loss = partial(_posterior, steps, base, y, w, prior, MEAN_DEVIATION)
-    whole = LinearConstraint(np.ones((1, len(steps))), 0.0, 1.0)
-    found = minimize(loss, prior, jac=True, method="SLSQP", bounds=[(0.0, 1.0)] * len(steps), constraints=[whole])
-    return np.asarray(np.clip(found.x, 0.0, 1.0), dtype=np.float64)
-
-
-def _posterior(
-    steps: np.ndarray,
-    base: np.ndarray,
-    y: np.ndarray,
-    w: np.ndarray,
-    prior: np.ndarray,
-    deviation: float,
-    a: np.ndarray,
-) -> tuple[float, np.ndarray]:
-    """Give minus the log posterior of weights, and its gradient."""
-    z = base + a @ steps
-    off = (a - prior) / deviation
-    return float(w @ row_loss(z, y) + 0.5 * off @ off), steps @ (w * (expit(z) - y)) + off / deviation

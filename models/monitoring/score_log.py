@@ -8,8 +8,8 @@ import hashlib
 import hmac
 import os
 import uuid
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,8 @@ from features.timeline import from_micros
 __all__ = [
     "FOLDER",
     "KEY",
+    "SHOWN",
+    "SINCE_REPLAY",
     "LogSettings",
     "Model",
     "Record",
@@ -29,6 +31,7 @@ __all__ = [
     "log_schema",
     "log_table",
     "pseudonym",
+    "vector_hash",
     "write_log_file",
     "writer_name",
 ]
@@ -40,6 +43,12 @@ KEY = "LEAD_PSEUDONYM_KEY"
 FILE_SUFFIX = ".parquet"
 """Of complete files of the log."""
 TIME = pa.timestamp("us", tz="UTC")
+REPLAYED = ("bundle_sha256", "features_sha256")
+SHOWN = ("page", "webhook")
+"""Origins of scores that nobody asked for by a request: a person opened a lead's page, or a decision changed. They can be
+computed again, and monitoring leaves them out, as a lead that is looked at often would count often."""
+SINCE_REPLAY = (*REPLAYED, "touchpoint_ids")
+"""Columns that files of earlier versions lack: their rows can be monitored, and not computed again."""
 
 
 def log_schema(features: int) -> pa.Schema:
@@ -54,7 +63,8 @@ def log_schema(features: int) -> pa.Schema:
             ("not_scored", pa.string()),
             ("warnings", pa.list_(pa.string())),
             ("keyed", pa.bool_()),
-            *((name, pa.string()) for name in ("origin", "model_name", "model_version", "fingerprint")),
+            *((name, pa.string()) for name in ("origin", "model_name", "model_version", "fingerprint", *REPLAYED)),
+            ("touchpoint_ids", pa.list_(pa.string())),
             ("features", pa.list_(pa.float32(), features)),
         ]
     )
@@ -62,11 +72,15 @@ def log_schema(features: int) -> pa.Schema:
 
 @dataclass(frozen=True)
 class Model:
-    """Which model answered: its name, its version, and the fingerprint of its catalog, whose order `features` has."""
+    """Which model answered: name, version, the fingerprint of its catalog, whose order `features` has, and the bundle's hash.
+
+    Two models are the same by their first three; the hash says which bundle computes the row again.
+    """
 
     name: str
     version: str
     fingerprint: str
+    bundle_sha256: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -86,6 +100,11 @@ class Record:
     warnings : tuple of str
         Codes of what was odd in the input, such as ``unknown_kind``; without the values.
     vector : ndarray of float32 [features]
+    touchpoint_ids : sequence of str
+        Of a score from the store: the lead's own touchpoints that it read, by their keys there. Empty: they came with the
+        request, or from canonical tables.
+    origin : str
+        As for `log_table`; empty: that of its writer.
     """
 
     scored_at: int
@@ -98,6 +117,8 @@ class Record:
     not_scored: str | None
     warnings: tuple[str, ...]
     vector: np.ndarray
+    touchpoint_ids: Sequence[str] = ()
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,7 +208,8 @@ def log_table(records: Iterable[Record], model: Model, origin: str, settings: Lo
     ----------
     records : iterable of Record
     model : Model
-    origin : {"service", "batch", "replay"}
+    origin : {"service", "batch", "replay", "page", "webhook"}
+        Of all of them, but those that name their own.
     settings : LogSettings
     """
     kept = [record for record in records if in_sample(record.lead_id, settings.share)]
@@ -206,10 +228,13 @@ def log_table(records: Iterable[Record], model: Model, origin: str, settings: Lo
         },
         "warnings": [list(record.warnings) for record in kept],
         "keyed": [bool(key)] * len(kept),
-        "origin": [origin] * len(kept),
+        "origin": [record.origin or origin for record in kept],
         "model_name": [model.name] * len(kept),
         "model_version": [model.version] * len(kept),
         "fingerprint": [model.fingerprint] * len(kept),
+        "bundle_sha256": [model.bundle_sha256] * len(kept),
+        "features_sha256": [vector_hash(record.vector) for record in kept],
+        "touchpoint_ids": [list(record.touchpoint_ids) for record in kept],
         "features": pa.FixedSizeListArray.from_arrays(pa.array(flat.astype(np.float32)), width),
     }
     schema = log_schema(width)
@@ -218,6 +243,17 @@ def log_table(records: Iterable[Record], model: Model, origin: str, settings: Lo
         for field in schema
     ]
     return pa.table(arrays, schema)
+
+
+def vector_hash(vector: np.ndarray) -> str:
+    """Hash a feature vector: SHA-256 over its little-endian float32 bytes, missing values as they are.
+
+    Examples
+    --------
+    >>> vector_hash(np.array([1.0], dtype=np.float32))[:12]
+    'e00e5eb94441'
+    """
+    return hashlib.sha256(np.ascontiguousarray(vector, dtype="<f4").tobytes()).hexdigest()
 
 
 def write_log_file(folder: Path, writer: str, number: int, table: pa.Table) -> Path:

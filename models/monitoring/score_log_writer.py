@@ -53,14 +53,16 @@ class ScoreLogWriter:
         self._per_file = rows_per_file
         self._name = writer_name()
         self._files = 0
-        self._waiting: deque[tuple[int, Sequence[Score]]] = deque()
+        self._waiting: deque[tuple[int, Sequence[Score], Sequence[Sequence[str]], str]] = deque()
         self._rows = 0
         self._closing = False
         self._turn = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="score-log", daemon=True)
         self._thread.start()
 
-    def add(self, scored_at: int, scores: Sequence[Score]) -> None:
+    def add(
+        self, scored_at: int, scores: Sequence[Score], touchpoint_ids: Sequence[Sequence[str]] = (), origin: str = ""
+    ) -> None:
         """Hand over the answers of one request; each must hold its feature vector.
 
         Parameters
@@ -68,12 +70,16 @@ class ScoreLogWriter:
         scored_at : int
             UTC microseconds.
         scores : sequence of Score
+        touchpoint_ids : sequence of sequence of str
+            Per score, as `Record` has them; empty: none of any.
+        origin : str
+            As `Record` has it.
         """
         with self._turn:
             if self._closing or self._rows + len(scores) > self._most:
                 self.dropped += len(scores)
                 return
-            self._waiting.append((scored_at, scores))
+            self._waiting.append((scored_at, scores, touchpoint_ids or [()] * len(scores), origin))
             self._rows += len(scores)
             if self._rows >= self._per_file:
                 self._turn.notify()
@@ -119,7 +125,9 @@ class ScoreLogWriter:
             )
 
 
-def _records(scored_at: int, scores: Sequence[Score]) -> list[Record]:
+def _records(
+    scored_at: int, scores: Sequence[Score], touchpoint_ids: Sequence[Sequence[str]], origin: str
+) -> list[Record]:
     return [
         Record(
             scored_at=scored_at,
@@ -132,7 +140,9 @@ def _records(scored_at: int, scores: Sequence[Score]) -> list[Record]:
             not_scored=score.not_scored,
             warnings=tuple(warning.code for warning in score.warnings),
             vector=score.vector,
+            touchpoint_ids=ids,
+            origin=origin,
         )
-        for score in scores
+        for score, ids in zip(scores, touchpoint_ids, strict=True)
         if score.vector is not None
     ]

@@ -22,7 +22,9 @@ BLANKS = " \u00a0\u2009\u202f\ufeff"
 WORDS = {
     "en": {
         "lead": "Lead", "account": "Account", "owner": "Owner", "link": "Link", "probability": "Probability (%)",
-        "low": "from (%)", "high": "to (%)", "tier": "Tier", "decision": "Decision", "reason": "Reason",
+        "low": "from (%)", "high": "to (%)", "tier": "Tier", "decision": "Decision",
+        "advice": "When to call", "questions": "Likely questions",
+        "next": "Leads like it looked at next", "reason": "Reason",
         "touchpoint": "Last touchpoint", "touched": "Last touchpoint on", "change": "Since the last list",
         "warnings": "Warnings",
         "note": "Note", True: "within capacity", False: "beyond capacity", None: "not scored", "new": "new",
@@ -31,7 +33,9 @@ WORDS = {
     },
     "de": {
         "lead": "Lead", "account": "Firma", "owner": "Zuständig", "link": "Link", "probability": "Wahrscheinlichkeit (%)",
-        "low": "von (%)", "high": "bis (%)", "tier": "Stufe", "decision": "Entscheidung", "reason": "Grund",
+        "low": "von (%)", "high": "bis (%)", "tier": "Stufe", "decision": "Entscheidung",
+        "advice": "Wann anrufen", "questions": "Wahrscheinliche Fragen",
+        "next": "Ähnliche Leads sahen als Nächstes", "reason": "Grund",
         "touchpoint": "Letzter Kontaktpunkt", "touched": "Letzter Kontaktpunkt am", "change": "Seit der letzten Liste",
         "warnings": "Hinweise", "note": "Anmerkung", True: "innerhalb der Kapazität", False: "jenseits der Kapazität",
         None: "nicht bewertet", "new": "neu", "tier_change": "Stufe {0} zu {1}",
@@ -57,6 +61,10 @@ class ListedLead(NamedTuple):
         None: no cut-off is known.
     reasons : sequence of str
         Strongest first; the first `REASONS` are shown.
+    advice : str
+        When to call, as a sentence; empty: not scored.
+    questions, next_content : str
+        Of a lead that marketing keeps for now: what it is likely to ask, and what leads like it looked at next; else empty.
     touchpoint, touched : str
         The last one, and its day as ISO 8601.
     change : str
@@ -75,6 +83,9 @@ class ListedLead(NamedTuple):
     not_scored: str
     within_capacity: bool | None
     reasons: Sequence[str]
+    advice: str
+    questions: str
+    next_content: str
     touchpoint: str
     touched: str
     change: str
@@ -112,6 +123,9 @@ def list_frame(
                 words["high"]: percent(lead.high),
                 words["tier"]: lead.tier,
                 words["decision"]: decision if scored else f"{words[None]}: {lead.not_scored}",
+                words["advice"]: lead.advice,
+                words["questions"]: lead.questions,
+                words["next"]: lead.next_content,
                 **{f"{words['reason']} {n}": reason for n, reason in enumerate(reasons, start=1)},
                 words["touchpoint"]: lead.touchpoint,
                 words["touched"]: lead.touched,

@@ -5,7 +5,15 @@ import numpy as np
 __all__ = ["flips", "hold_back", "shadow_price", "slots_of_week"]
 
 
-def hold_back(now: np.ndarray, later: np.ndarray, age_days: np.ndarray, hold: float, hold_days: float) -> np.ndarray:
+def hold_back(
+    now: np.ndarray,
+    later: np.ndarray,
+    age_days: np.ndarray,
+    hold: float,
+    hold_days: float,
+    contact_cost: float = 0.0,
+    too_early_cost: float = 0.0,
+) -> np.ndarray:
     """Tell which leads gain by waiting.
 
     Parameters
@@ -20,13 +28,21 @@ def hold_back(now: np.ndarray, later: np.ndarray, age_days: np.ndarray, hold: fl
         A wait must raise the chance by this share of it.
     hold_days : float
         A lead is held until it was queued so many days ago, and no longer.
+    contact_cost, too_early_cost : float
+        What a contact costs, and what one that should have waited costs besides, as shares of what a qualification is worth.
+        Waiting must gain `hold` of what a contact now brings after its cost, less what a contact too early costs.
 
     Examples
     --------
     >>> hold_back(np.full(3, 0.1), np.array([[0.105, 0.11, 0.11]]), np.array([0.0, 0.0, 28.0]), 0.05, 28).tolist()
     [False, True, False]
+    >>> ready = np.array([0.1]), np.array([[0.104]]), np.zeros(1)
+    >>> [bool(hold_back(*ready, 0.05, 28, *costs)[0]) for costs in ((0.0, 0.0), (0.05, 0.0), (0.0, 0.01))]
+    [False, True, True]
     """
-    return np.asarray((later.max(axis=0) > (1.0 + hold) * now) & (age_days < hold_days))
+    best = later.max(axis=0)
+    gains = best - contact_cost > (1.0 + hold) * (now - contact_cost) - too_early_cost
+    return np.asarray(gains & (best > now) & (age_days < hold_days))
 
 
 def slots_of_week(now: np.ndarray, held: np.ndarray, slots: int) -> np.ndarray:

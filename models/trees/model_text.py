@@ -7,11 +7,23 @@ parameters) nothing is handed on.
 """
 
 import re
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import numpy as np
 
-from features.errors import BundleError
+from models.trees.model_grammar import (
+    BOUNDS,
+    INFOS,
+    NAMES,
+    REALS,
+    WHOLES,
+    read_fields,
+    read_list,
+    read_whole,
+    read_words,
+    refuse,
+    shortened,
+)
 
 __all__ = ["BINARY", "CROSS_ENTROPY", "GAMMA", "OBJECTIVES", "ModelText", "Tree", "read_model_text"]
 
@@ -27,15 +39,6 @@ MOST_WORK = 10_000_000
 """Leaves x levels over all trees: what a row's reasons cost, about 0.1 s at this bound."""
 LARGEST_LOG_ODDS = 1e6
 """What all trees together may reach; beyond any meaning, and far from an overflow."""
-
-_WHOLE = r"(?:0|-?[1-9][0-9]{0,9})"
-_REAL = r"-?[0-9]{1,17}(?:\.[0-9]{1,24})?(?:e[+-][0-9]{2,3})?"
-_WHOLES = re.compile(rf"{_WHOLE}(?: {_WHOLE})*")
-_REALS = re.compile(rf"{_REAL}(?: {_REAL})*")
-_BOUNDS = re.compile(rf"(?:{_REAL}|inf)(?: (?:{_REAL}|inf))*")  # a constant column is split at infinity
-_NAMES = re.compile(r"[0-9A-Za-z_]+(?: [0-9A-Za-z_]+)*")
-_INFO = r"(?:none|\[[0-9e.+-]+:[0-9e.+-]+\]|-?[0-9]+(?::-?[0-9]+)*)"
-_INFOS = re.compile(rf"{_INFO}(?: {_INFO})*")
 
 _FIXED = {"version": "v4", "num_class": "1", "num_tree_per_iteration": "1", "label_index": "0"}
 _HEADER = (*_FIXED, "max_feature_idx", "objective", "feature_names", "feature_infos", "tree_sizes")
@@ -159,40 +162,40 @@ def read_model_text(text: str) -> ModelText:
         The text is something else, or out of bounds; says where.
     """
     if len(text) > MOST_BYTES or not text.isascii() or "\0" in text or "\r" in text:
-        _refuse(f"it must be ASCII text without NUL and carriage returns, of at most {MOST_BYTES:,} characters")
+        refuse(f"it must be ASCII text without NUL and carriage returns, of at most {MOST_BYTES:,} characters")
     head, _, _ = text.partition("\n\n")
     lines = head.split("\n")
     if lines[0] != "tree":
-        _refuse("it does not begin with the line 'tree'")
-    header = _fields(lines[1:], _HEADER, "header")
+        refuse("it does not begin with the line 'tree'")
+    header = read_fields(lines[1:], _HEADER, "header")
     for name, expected in _FIXED.items():
         if header[name] != expected:
-            _refuse(
-                f"{name} is {_short(header[name])}, expected {expected}: only boosted trees with one output, which are not "
+            refuse(
+                f"{name} is {shortened(header[name])}, expected {expected}: only boosted trees with one output, which are not "
                 "averaged, can be explained"
             )
     if header["objective"] not in OBJECTIVES:
-        _refuse(f"objective is {_short(header['objective'])}, expected {' or '.join(map(repr, OBJECTIVES))}")
-    columns = tuple(_words(header["feature_names"], _NAMES, "feature_names"))
-    infos = _words(header["feature_infos"], _INFOS, "feature_infos")
-    if not len(columns) == len(infos) == _whole(header, "max_feature_idx", "header") + 1 <= MOST_COLUMNS:
-        _refuse(
+        refuse(f"objective is {shortened(header['objective'])}, expected {' or '.join(map(repr, OBJECTIVES))}")
+    columns = tuple(read_words(header["feature_names"], NAMES, "feature_names"))
+    infos = read_words(header["feature_infos"], INFOS, "feature_infos")
+    if not len(columns) == len(infos) == read_whole(header, "max_feature_idx", "header") + 1 <= MOST_COLUMNS:
+        refuse(
             f"header: {len(columns)} feature_names, {len(infos)} feature_infos and max_feature_idx "
-            f"{_short(header['max_feature_idx'])} do not fit, or are more than {MOST_COLUMNS:,}"
+            f"{shortened(header['max_feature_idx'])} do not fit, or are more than {MOST_COLUMNS:,}"
         )
-    sizes = [int(word) for word in _words(header["tree_sizes"], _WHOLES, "tree_sizes")]
+    sizes = [int(word) for word in read_words(header["tree_sizes"], WHOLES, "tree_sizes")]
     if len(sizes) > MOST_TREES or min(sizes) < 1 or sum(sizes) > len(text):
-        _refuse(f"tree_sizes: from 1 to {MOST_TREES:,} sizes are expected, that fit into the text")
+        refuse(f"tree_sizes: from 1 to {MOST_TREES:,} sizes are expected, that fit into the text")
     trees, begin = [], len(head) + 2
     for number, size in enumerate(sizes):
         trees.append(_tree(text[begin : begin + size], number, len(columns)))
         begin += size
     if not text.startswith(_END, begin):
-        _refuse("after as many trees as tree_sizes has numbers, 'end of trees' is expected")
+        refuse("after as many trees as tree_sizes has numbers, 'end of trees' is expected")
     work = sum(tree.work for tree in trees)
     reach = sum(float(np.abs(tree.value).max()) for tree in trees)
     if work > MOST_WORK or reach > LARGEST_LOG_ODDS:
-        _refuse(
+        refuse(
             f"its trees have {work:,} leaves x levels and reach {reach:.3g} log-odds; allowed are {MOST_WORK:,} and "
             f"{LARGEST_LOG_ODDS:.0e}"
         )
@@ -204,30 +207,28 @@ def _tree(block: str, number: int, columns: int) -> Tree:
     where = f"tree {number}"
     lines = block.split("\n")
     if lines[0] != f"Tree={number}" or lines[-3:] != ["", "", ""] or len(lines) < len(_BEFORE):
-        _refuse(f"{where}: it does not begin and end where tree_sizes says")
+        refuse(f"{where}: it does not begin and end where tree_sizes says")
     sets = lines[2].removeprefix("num_cat=")
     names = [*_BEFORE, *([] if sets == "0" else _CATEGORIES), *_AFTER]
-    fields = _fields(lines[1:-3], names, where)
-    leaves, sets_count = _whole(fields, "num_leaves", where), _whole(fields, "num_cat", where)
+    fields = read_fields(lines[1:-3], names, where)
+    leaves, sets_count = read_whole(fields, "num_leaves", where), read_whole(fields, "num_cat", where)
     if not 1 <= leaves <= MOST_LEAVES or not 0 <= sets_count < leaves:
-        _refuse(
-            f"{where}: {leaves} leaves and {sets_count} sets of categories; allowed are 1 to {MOST_LEAVES:,} leaves"
-        )
+        refuse(f"{where}: {leaves} leaves and {sets_count} sets of categories; allowed are 1 to {MOST_LEAVES:,} leaves")
     if fields["is_linear"] != "0":
-        _refuse(
-            f"{where}: is_linear is {_short(fields['is_linear'])}; only leaves that hold one number can be explained"
+        refuse(
+            f"{where}: is_linear is {shortened(fields['is_linear'])}; only leaves that hold one number can be explained"
         )
 
     def wholes(name: str, count: int, low: int, high: int = _INT32) -> np.ndarray:
-        values = np.array([int(word) for word in _listed(fields[name], _WHOLES, name, count, where)], dtype=np.int64)
+        values = np.array([int(word) for word in read_list(fields[name], WHOLES, name, count, where)], dtype=np.int64)
         if len(values) and not low <= values.min() <= values.max() <= high:
-            _refuse(f"{where}: {name} holds {values.min()} to {values.max()}; allowed: {low} to {high}")
+            refuse(f"{where}: {name} holds {values.min()} to {values.max()}; allowed: {low} to {high}")
         return values
 
-    def reals(name: str, count: int, grammar: re.Pattern[str] = _REALS) -> np.ndarray:
-        values = np.array([float(word) for word in _listed(fields[name], grammar, name, count, where)])
-        if grammar is _REALS and not np.isfinite(values).all():
-            _refuse(f"{where}: {name} holds a number beyond double precision")
+    def reals(name: str, count: int, grammar: re.Pattern[str] = REALS) -> np.ndarray:
+        values = np.array([float(word) for word in read_list(fields[name], grammar, name, count, where)])
+        if grammar is REALS and not np.isfinite(values).all():
+            refuse(f"{where}: {name} holds a number beyond double precision")
         return values
 
     splits = leaves - 1
@@ -236,12 +237,10 @@ def _tree(block: str, number: int, columns: int) -> Tree:
         reals(name, splits)
     if splits:
         reals("leaf_weight", leaves)
-    elif fields["leaf_weight"] not in (
-        "",
-        "0",
-    ):  # LightGBM writes 0 while it trains, and nothing once it has read the tree again
-        _refuse(
-            f"{where}: leaf_weight of its only leaf is {_short(fields['leaf_weight'])}; allowed are nothing and '0'"
+    # LightGBM writes 0 while it trains, and nothing once it has read the tree again
+    elif fields["leaf_weight"] not in ("", "0"):
+        refuse(
+            f"{where}: leaf_weight of its only leaf is {shortened(fields['leaf_weight'])}; allowed are nothing and '0'"
         )
     reals("shrinkage", 1)
     borders = np.zeros(1, dtype=np.int64)
@@ -249,7 +248,7 @@ def _tree(block: str, number: int, columns: int) -> Tree:
     if sets_count:
         borders = wholes("cat_boundaries", sets_count + 1, 0)
         if borders[0] != 0 or (np.diff(borders) < 1).any():
-            _refuse(f"{where}: cat_boundaries must rise from 0")
+            refuse(f"{where}: cat_boundaries must rise from 0")
         categories = wholes("cat_threshold", int(borders[-1]), 0, 2**32 - 1)
     tree = Tree(
         wholes("split_feature", splits, 0, columns - 1),
@@ -257,7 +256,7 @@ def _tree(block: str, number: int, columns: int) -> Tree:
         wholes("left_child", splits, -leaves, splits - 1),
         wholes("right_child", splits, -leaves, splits - 1),
         wholes("internal_count", splits, 1),
-        reals("threshold", splits, _BOUNDS),
+        reals("threshold", splits, BOUNDS),
         reals("leaf_value", leaves),
         wholes("leaf_count", leaves, 1 if splits else 0),
         borders,
@@ -267,7 +266,7 @@ def _tree(block: str, number: int, columns: int) -> Tree:
     )
     set_numbers = tree.threshold[(tree.decision & _CATEGORICAL) == 1]
     if sorted(set_numbers.tolist()) != list(range(sets_count)):
-        _refuse(f"{where}: {len(set_numbers)} splits by category do not name its {sets_count} sets once each")
+        refuse(f"{where}: {len(set_numbers)} splits by category do not name its {sets_count} sets once each")
     return tree._replace(levels=_levels(tree, where))
 
 
@@ -283,12 +282,12 @@ def _levels(tree: Tree, where: str) -> int:
         sorted(children.ravel().tolist()) != [*range(-splits - 1, 0), *range(1, splits)]
         or (inner <= np.broadcast_to(np.arange(splits), children.shape)[children >= 0]).any()
     ):
-        _refuse(
+        refuse(
             f"{where}: left_child and right_child must reach each split, after its parent, and each leaf exactly once"
         )
     rows = np.concatenate([tree.internal_count, tree.leaf_count[::-1]])  # a negative number counts from the end
     if (rows[tree.left] + rows[tree.right] != tree.internal_count).any():
-        _refuse(f"{where}: internal_count of a split is not the sum of the counts below it")
+        refuse(f"{where}: internal_count of a split is not the sum of the counts below it")
     level = [1] * splits
     for split, pair in enumerate(children.T.tolist()):
         for child in pair:
@@ -296,36 +295,5 @@ def _levels(tree: Tree, where: str) -> int:
                 level[child] = level[split] + 1
     deepest = max(level)
     if deepest > MOST_LEVELS:
-        _refuse(f"{where}: {deepest} levels; allowed are {MOST_LEVELS}")
+        refuse(f"{where}: {deepest} levels; allowed are {MOST_LEVELS}")
     return deepest
-
-
-def _fields(lines: list[str], names: tuple[str, ...] | list[str], where: str) -> dict[str, str]:
-    if [line.partition("=")[0] for line in lines] != list(names) or not all("=" in line for line in lines):
-        _refuse(f"{where}: its lines must be {', '.join(names)}, each once, in this order")
-    return {name: line[len(name) + 1 :] for name, line in zip(names, lines, strict=True)}
-
-
-def _words(text: str, grammar: re.Pattern[str], where: str) -> list[str]:
-    if not grammar.fullmatch(text):
-        _refuse(f"{where}: it holds something other than what LightGBM writes there")
-    return text.split(" ")
-
-
-def _listed(text: str, grammar: re.Pattern[str], name: str, count: int, where: str) -> list[str]:
-    words = _words(text, grammar, f"{where}: {name}") if text else []
-    if len(words) != count:
-        _refuse(f"{where}: {name} holds {len(words)} numbers, expected {count}")
-    return words
-
-
-def _whole(fields: dict[str, str], name: str, where: str) -> int:
-    return int(_listed(fields[name], _WHOLES, name, 1, where)[0])
-
-
-def _short(text: str) -> str:
-    return repr(text[:40])
-
-
-def _refuse(problem: str) -> NoReturn:
-    raise BundleError(f"model.txt: {problem}. Fetch the bundle again, or train anew.")

@@ -17,11 +17,12 @@ from pipeline.params import CrmAttribute, HubSpotParams
 __all__ = ["OBJECTS", "archived_rows", "event_rows", "history_properties", "properties", "rows"]
 
 LIFECYCLE, LEAD_STATUS, COMPANY = "lifecyclestage", "hs_lead_status", "associatedcompanyid"
+OWNER = "hubspot_owner_id"
 
 # Nothing else is asked for: no names, addresses, numbers, subjects or bodies.
 OBJECTS: dict[str, tuple[str, ...]] = {
     "companies": ("createdate", MERGED_IDS),
-    "contacts": ("createdate", "hubspot_owner_id", LIFECYCLE, LEAD_STATUS, COMPANY, MERGED_IDS),
+    "contacts": ("createdate", OWNER, LIFECYCLE, LEAD_STATUS, COMPANY, MERGED_IDS),
     "emails": ("hs_timestamp", "hs_createdate", "hs_email_direction"),
     "calls": ("hs_timestamp", "hs_createdate", "hs_call_direction"),
     "meetings": ("hs_timestamp", "hs_createdate", "hs_meeting_outcome"),
@@ -46,7 +47,7 @@ def properties(kind: str, params: HubSpotParams) -> list[str]:
 
 def history_properties(kind: str, params: HubSpotParams) -> list[str]:
     """List the properties whose earlier values are asked for, too."""
-    own = [LIFECYCLE, LEAD_STATUS, COMPANY, *params.history_kinds] if kind == "contacts" else []
+    own = [LIFECYCLE, LEAD_STATUS, COMPANY, OWNER, *params.history_kinds] if kind == "contacts" else []
     return sorted({*own, *(item.field for item in _attributes(kind, params).values())})
 
 
@@ -156,12 +157,13 @@ def _contact(record: Record, params: HubSpotParams, add: Any) -> None:
         add("attribute_changes", {"id": f"{lead_id}-{COMPANY}-{moment}", **change})
     for _, moment in mistakes:
         add(RETIRED_ROWS, {"table": "attribute_changes", "id": f"{lead_id}-{COMPANY}-{moment}"})
+    _owner_changes(record, params, add)
     for source, stages in ((LIFECYCLE, params.lifecycle_stages), (LEAD_STATUS, params.lead_statuses)):
         entries, mistakes = corrected(history.get(source, []), params.mistake_minutes)
         for value, moment in entered(entries):
             if value in stages:
                 change = {"lead_id": lead_id, "stage": stages[value], "occurred_at": moment}
-                owner = pseudonym(values.get("hubspot_owner_id"))
+                owner = pseudonym(values.get(OWNER))
                 add("stage_changes", {"id": f"{lead_id}-{source}-{moment}-{value}", "owner": owner, **change})
         for value, moment in mistakes:
             add(RETIRED_ROWS, {"table": "stage_changes", "id": f"{lead_id}-{source}-{moment}-{value}"})
@@ -172,6 +174,19 @@ def _contact(record: Record, params: HubSpotParams, add: Any) -> None:
                 channel = "email" if kind.startswith("mail") else "web"
                 # Without the contact's id: the record that it is merged into tells the same
                 add("touchpoints", {"id": f"{name}-{moment}", "channel": channel, **touchpoint})
+
+
+def _owner_changes(record: Record, params: HubSpotParams, add: Any) -> None:
+    lead_id = record["id"]
+    entries, mistakes = corrected(record["history"].get(OWNER, []), params.mistake_minutes, clearing_counts=True)
+    for value, moment in entries:
+        assigned = {"assigned": str(bool(value)).lower(), "owner": pseudonym(value)}
+        add(
+            "owner_changes",
+            {"id": f"{lead_id}-{OWNER}-{moment}", "lead_id": lead_id, "occurred_at": moment, **assigned},
+        )
+    for _, moment in mistakes:
+        add(RETIRED_ROWS, {"table": "owner_changes", "id": f"{lead_id}-{OWNER}-{moment}"})
 
 
 def _engagement(kind: str, record: Record) -> Iterator[dict[str, str | None]]:

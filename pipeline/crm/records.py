@@ -36,6 +36,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "accounts": ("id",),
     "touchpoints": ("id", "lead_id", "occurred_at", "recorded_at", "kind", "channel", "asset", "campaign", "by"),
     "stage_changes": ("id", "lead_id", "stage", "occurred_at", "recorded_at", "reason", "owner"),
+    # assigned: true, a person of the company has it from then on; false: nobody, or a queue
+    "owner_changes": ("id", "lead_id", "assigned", "owner", "occurred_at"),
     "attribute_changes": ("id", "lead_id", "account_id", "attribute", "value", "occurred_at"),
     "orders": ("id", "account_id", "lead_id", "ordered_at", "amount"),
     # Since when changes of a field are known (the earliest moment stays), and whether leads from before are left out

@@ -32,7 +32,12 @@ POINTS: dict[str, tuple[tuple[str, str], ...]] = {
 }
 # (table, column) of what the surviving record tells itself: its own history holds what the CRM took over
 TOLD_BY_THE_RECORD: dict[str, tuple[tuple[str, str], ...]] = {
-    LEAD: (("leads", "id"), ("stage_changes", "lead_id"), ("attribute_changes", "lead_id")),
+    LEAD: (
+        ("leads", "id"),
+        ("stage_changes", "lead_id"),
+        ("owner_changes", "lead_id"),
+        ("attribute_changes", "lead_id"),
+    ),
     ACCOUNT: (("accounts", "id"), ("attribute_changes", "account_id")),
     CONTACT: (),
     CRM_ACCOUNT: (),

@@ -4,6 +4,7 @@ A lead's account is the keyed pseudonym of its `Company`. The account that a con
 succeeded have one, so it would tell features how a lead ended.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time
@@ -20,6 +21,8 @@ Record = dict[str, Any]
 
 KINDS = {"Call": "call", "Email": "mail", "ListEmail": "mail"}
 CONVERTED = "leadConverted"
+OWNER, USER = "Owner", "005"
+OWNER_ID = r"00[5G]\w{12}(\w{3})?"  # of a user, or of a queue
 FIRST_STATUS = "first_status"
 
 
@@ -89,6 +92,7 @@ def rows(
     tables: Rows = {
         "leads": [],
         "stage_changes": [],
+        "owner_changes": [],
         "attribute_changes": [],
         "touchpoints": [],
         "orders": [],
@@ -139,12 +143,23 @@ def _lead(
             change = {"lead_id": lead_id, "attribute": name, "occurred_at": moment}
             row = {"id": f"{lead_id}-{name}-{moment}", "value": _attribute(value, item, params), **change}
             tables["attribute_changes"].append(row)
+    tables["owner_changes"] += _owners(lead_id, changes)
     owner = pseudonym(lead["OwnerId"])
     for value, moment in _statuses(lead, changes, params, history_since):
         stage = params.statuses.get(str(value))
         if stage is not None:
             change = {"lead_id": lead_id, "stage": stage, "occurred_at": moment, "owner": owner}
             tables["stage_changes"].append({"id": f"{lead_id}-{moment}-{value}", **change})
+
+
+def _owners(lead_id: str, changes: list[Record]) -> Iterator[dict[str, str | None]]:
+    """Give since when a lead has which owner; history says each change twice, by names and by ids, and only ids are read."""
+    for item in changes:
+        new = str(item["NewValue"] or "")
+        if item["Field"] == OWNER and re.fullmatch(OWNER_ID, new):
+            moment = _moment(item["CreatedDate"])
+            assigned = {"assigned": str(new.startswith(USER)).lower(), "owner": pseudonym(new)}
+            yield {"id": f"{lead_id}-owner-{moment}", "lead_id": lead_id, "occurred_at": moment, **assigned}
 
 
 def _statuses(

@@ -11,9 +11,9 @@ from models.timing.rows import CALLED, CUT, STAYED, Calls, QueueWeeks
 from pipeline.matrix.build import matrix_batches
 from pipeline.matrix.fit_catalog import FittedCatalog
 from pipeline.params import LabelsParams
+from pipeline.population.micros import micros
 from pipeline.population.outcomes import label_snapshots, period_outcomes, week_outcomes
 from pipeline.population.queue import first_contacts, queue_looks
-from pipeline.population.risk_set import micros
 
 __all__ = ["TimingRows", "features_at", "parts_of", "timing_rows"]
 

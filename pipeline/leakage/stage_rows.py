@@ -13,8 +13,9 @@ from pipeline.leakage.audit_table import AuditTable
 from pipeline.leakage.counts import visible_touchpoints
 from pipeline.params import LabelsParams, SnapshotsParams
 from pipeline.population.attribute_history import accounts_at, attributes_at, eligible_attributes
+from pipeline.population.micros import micros
 from pipeline.population.outcomes import period_outcomes, purchase_outcomes
-from pipeline.population.risk_set import micros, mql_periods
+from pipeline.population.risk_set import mql_periods
 from pipeline.tables.export import Export
 from pipeline.tables.parquet import read_table
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.errors import DataError
 from features.vocabulary import CODED_FIELDS, TOUCHPOINT_FIELDS
+from pipeline.matrix.account_groups import Groups, group_leads, in_account_order, positions
 from pipeline.matrix.account_order import write_in_account_order
 from pipeline.population.attribute_history import History, history_of
 from pipeline.tables.parquet import read_table
@@ -53,32 +53,6 @@ class Batch(NamedTuple):
     history: History
 
 
-class _Groups(NamedTuple):
-    """Leads in account order; a group is an account, or a lead without one.
-
-    Attributes
-    ----------
-    leads : Table
-        By group, and within it by lead_id.
-    keys : Array of str [groups]
-        account_id or lead_id, ascending by UTF-8 bytes.
-    offsets : ndarray of int64 [groups + 1]
-        Where each group's leads begin.
-    asked : ndarray of int64 [groups]
-        How many looks at its leads are asked for.
-    """
-
-    leads: pa.Table
-    keys: pa.Array
-    offsets: np.ndarray
-    asked: np.ndarray
-
-    def of_leads(self, lead_ids: pa.ChunkedArray | pa.Array) -> np.ndarray:
-        """Give the group of each lead; -1: the lead is not there."""
-        row = _positions(lead_ids, self.leads["lead_id"])
-        return np.where(row < 0, -1, np.searchsorted(self.offsets, row, side="right") - 1)
-
-
 def account_batches(
     canonical: Path, lead_ids: Sequence[str] | pa.Array, cost_per_batch: int = COST_PER_BATCH
 ) -> Iterator[Batch]:
@@ -107,10 +81,10 @@ def account_batches(
     DataError
         If a lead, or the lead of a touchpoint, is not in the table of leads.
     """
-    groups = _groups(canonical, lead_ids)
+    groups = group_leads(canonical, lead_ids)
     small = {name: table for name in SMALL if (table := _read_small(canonical, name)) is not None}
     history = history_of(small.get("attribute_changes"))
-    ordered = {name: _in_order(table, name, groups) for name, table in small.items()}
+    ordered = {name: in_account_order(table, name, groups) for name, table in small.items()}
     path = canonical / "touchpoints.parquet"
     rows = pq.read_metadata(path).num_rows if path.exists() else 0
     cost = COST_OF_A_ROW * groups.asked
@@ -168,41 +142,6 @@ def snapshot_batches(
         yield batch, order[np.repeat(first[own], sizes) + within]
 
 
-def _groups(canonical: Path, lead_ids: Sequence[str] | pa.Array) -> _Groups:
-    leads = read_table(canonical / "leads.parquet", "leads")
-    key = pc.coalesce(leads["account_id"], leads["lead_id"])
-    order = pc.sort_indices(
-        pa.table({"key": key, "lead_id": leads["lead_id"]}), [("key", "ascending"), ("lead_id", "ascending")]
-    )
-    leads, key = leads.take(order).combine_chunks(), key.take(order).combine_chunks()
-    new = np.ones(len(leads), dtype=np.bool_)
-    new[1:] = pc.not_equal(key[1:], key[:-1]).to_numpy(zero_copy_only=False)
-    begins = np.flatnonzero(new)
-    offsets = np.append(begins, len(leads))
-    asked_ids = pa.array(lead_ids, pa.string()) if not isinstance(lead_ids, pa.Array) else lead_ids
-    groups = _Groups(leads, key.take(pa.array(begins)), offsets, np.zeros(len(begins), dtype=np.int64))
-    group = groups.of_leads(asked_ids)
-    if len(group) and group.min() < 0:
-        raise DataError(
-            f"{canonical / 'leads.parquet'}: lead {asked_ids[int(group.argmin())].as_py()!r} is asked for and not there. "
-            "Run `dvc repro`, which makes both from the same export."
-        )
-    return groups._replace(asked=np.bincount(group, minlength=len(begins)))
-
-
-def _positions(values: pa.ChunkedArray | pa.Array, among: pa.ChunkedArray) -> np.ndarray:
-    """Look up text among distinct values; -1: missing, or not there."""
-    encoded = pa.chunked_array([values]) if isinstance(values, pa.Array) else values
-    if not pa.types.is_dictionary(encoded.type):
-        encoded = encoded.dictionary_encode()
-    encoded = encoded.unify_dictionaries().combine_chunks()
-    if isinstance(encoded, pa.ChunkedArray):  # no chunk at all
-        return np.empty(0, dtype=np.int64)
-    found = pc.index_in(encoded.dictionary.cast(pa.string()), value_set=among).fill_null(-1)
-    known = np.append(found.to_numpy(zero_copy_only=False), -1).astype(np.int64)
-    return np.asarray(known[encoded.indices.fill_null(len(known) - 1).to_numpy(zero_copy_only=False)])
-
-
 def _read_small(canonical: Path, name: str) -> pa.Table | None:
     path = canonical / f"{name}.parquet"
     if not path.exists():
@@ -216,27 +155,13 @@ def _read_small(canonical: Path, name: str) -> pa.Table | None:
     return pq.read_table(path, columns=list(columns), read_dictionary=text)
 
 
-def _in_order(table: pa.Table, name: str, groups: _Groups) -> tuple[pa.Table, np.ndarray]:
-    """Bring a table into account order, the rows of accounts that are asked for; also give each row's group."""
-    group = np.full(len(table), -1, dtype=np.int64)
-    if "account_id" in table.column_names:
-        group = _positions(table["account_id"], pa.chunked_array([groups.keys]))
-    if "lead_id" in table.column_names:
-        of_lead = groups.of_leads(table["lead_id"])
-        group = np.where(of_lead < 0, group, of_lead)
-    asked = np.append(groups.asked, 0)[group] > 0
-    rows = np.flatnonzero(asked)
-    rows = rows[np.argsort(group[rows], kind="stable")]
-    return table.take(pa.array(rows)), group[rows]
-
-
 def _plain(table: pa.Table) -> pa.Table:
     """Give dictionary-encoded text as plain text; the dictionary of a slice is still that of the whole table."""
     fields = [f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in table.schema]
     return table.cast(pa.schema(fields))
 
 
-def _counted(path: Path, leads: Path, groups: _Groups, folder: Path) -> tuple[Path, np.ndarray]:
+def _counted(path: Path, leads: Path, groups: Groups, folder: Path) -> tuple[Path, np.ndarray]:
     """Count each group's touchpoints; give the file too, which is another one when it had to be sorted first."""
     if not path.exists():
         return path, np.zeros(len(groups.asked), dtype=np.int64)
@@ -252,7 +177,7 @@ def _counted(path: Path, leads: Path, groups: _Groups, folder: Path) -> tuple[Pa
     return path, found
 
 
-def _count(path: Path, groups: _Groups) -> np.ndarray | None:
+def _count(path: Path, groups: Groups) -> np.ndarray | None:
     """Count each group's touchpoints; None: the file is not in account order. Those without a lead stand last."""
     found = np.zeros(len(groups.asked), dtype=np.int64)
     last = 0
@@ -319,5 +244,5 @@ def _read_touchpoints(
             table = file.read_row_groups(some, columns=columns).slice(reach[0] - ends[some[0]], reach[1] - reach[0])
     if all_asked and reach is not None:
         return table
-    row = _positions(table["lead_id"], lead_ids)
+    row = positions(table["lead_id"], lead_ids)
     return table if (row >= 0).all() else table.filter(pa.array(row >= 0))

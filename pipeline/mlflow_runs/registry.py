@@ -98,13 +98,9 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         digest = tracking["bundle_sha256"]
-        same = [
-            item
-            for item in self.client.search_model_versions(f"name = '{self.name}'")
-            if item.tags.get("bundle_sha256") == digest
-        ]
-        if same:
-            return self._version(str(min(same, key=lambda item: int(item.version)).version))
+        same = self.with_bundle(digest)
+        if same is not None:
+            return same
         try:
             run = self.client.get_run(tracking["run_id"])
             with contextlib.redirect_stderr(io.StringIO()):  # it prints there what the caller says better
@@ -122,6 +118,21 @@ class Registry:
             self.name, created.version, description=run.data.tags.get("mlflow.note.content")
         )
         return self._version(str(created.version))
+
+    def with_bundle(self, sha256: str) -> Version | None:
+        """Find the earliest version of a bundle; None: it is not registered.
+
+        Parameters
+        ----------
+        sha256 : str
+            As `models.bundle.bundle_hash` gives it.
+        """
+        same = [
+            item
+            for item in self.client.search_model_versions(f"name = '{self.name}'")
+            if item.tags.get("bundle_sha256") == sha256
+        ]
+        return self._version(str(min(same, key=lambda item: int(item.version)).version)) if same else None
 
     def bundle(self, version: Version) -> Path:
         """Fetch a version's bundle; a folder that must not be changed.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import LeadQualificationError
+from models.presentation.metric_names import COMPARED
 from pipeline.console import console
 from pipeline.mlflow_runs.provenance import store_addresses
 
@@ -22,7 +23,6 @@ EXPERIMENT_TAGS = {
 VIEW = "trainings"
 """Name of the saved view of the list of trainings."""
 
-METRICS = ("auc", "average_precision", "lift_at_capacity", "log_loss", "ece")
 """What the list of trainings shows, as columns."""
 
 
@@ -82,7 +82,7 @@ def save_view(mlflow: Any, experiment: str) -> None:
     experiment : str
         Its id.
     """
-    verdict, metrics = "tags.`verdict`", [f"metrics.`{name}`" for name in METRICS]
+    verdict, metrics = "tags.`verdict`", [f"metrics.`{name}`" for name in COMPARED]
     columns = ["attributes.`Run Name`", verdict, *metrics]
     view = {
         "selectedColumns": [verdict, *metrics, "attributes.`Models`"],

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from models.bundle import target_of
+from models.presentation.metric_names import COMPARED, metric_name
 from pipeline.mlflow_runs.comparison import comparison_sentence
 from pipeline.mlflow_runs.markdown import table
 from pipeline.mlflow_runs.segments import segments_sentence
@@ -125,13 +126,6 @@ def run_description(
 ) -> str:
     """Describe a run in Markdown: the verdict, the champion, the product beside its baselines, what is predicted, segments."""
     words = WORDS[target_of(metadata)]
-    shown = {
-        "auc": "AUC",
-        "average_precision": "average precision",
-        "lift_at_capacity": "lift at capacity",
-        "log_loss": "log loss",
-        "ece": "calibration error",
-    }
 
     def cell(metric: Mapping[str, float | None] | None) -> str:
         if metric is None or metric["value"] is None:
@@ -142,7 +136,7 @@ def run_description(
 
     verdict = verdict_sentence(result, "en")
     rows = [
-        (name.replace("_", " "), *(cell(metrics.get(key)) for key in shown))
+        (name.replace("_", " "), *(cell(metrics.get(key)) for key in COMPARED))
         for name, metrics in {"product": result["product"], **result["baselines"]}.items()
         if metrics is not None
     ]
@@ -150,7 +144,7 @@ def run_description(
         # the pages fold what follows the first lines
         *([f"**Verdict:** {verdict}"] if verdict else []),
         *([comparison_sentence(comparison)] if comparison is not None else []),
-        "\n".join(table(("model", *shown.values()), rows)),
+        "\n".join(table(("model", *map(metric_name, COMPARED)), rows)),
         f"P({words.chance} within {metadata['label_days']} days of the snapshot), source **{metadata['source']}**, "
         f"{result['rows']:,} test {words.rows}, base rate {result['base_rate']:.1%} "
         f"({result['train_base_rate']:.1%} in training). "

@@ -16,8 +16,9 @@ from models.monitoring.live_quality import months_of
 from models.monitoring.score_log import KEY, pseudonym
 from models.monitoring.score_log_reader import ScoreLog
 from pipeline.params import LabelsParams
+from pipeline.population.micros import micros
 from pipeline.population.outcomes import label_snapshots, period_outcomes, purchase_outcomes
-from pipeline.population.risk_set import micros, risk_periods
+from pipeline.population.risk_set import risk_periods
 from pipeline.tables.export import Export
 from pipeline.tables.merged_leads import merged_ids
 from pipeline.tables.parquet import read_table

@@ -20,7 +20,10 @@ DIGITS = "'0123456789', '9999999999'"
 EPOCH_DIGITS = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us"}
 EPOCH_RANGE = (946_684_800, 2_145_916_800)  # of seconds: 2000 to 2037; ids of as many digits lie elsewhere, mostly
 SERIAL_RANGE = (30_000, 60_000)  # of a spreadsheet's days: 1982 to 2064
-TIME_WORDS = re.compile(r"\b(at|am|on|le)$|\b(created|erstellt|fecha)\b|(time|date|datum|zeit|zeitpunkt|stamp|tag)s?\b")
+TIME_WORDS = re.compile(
+    r"\b(at|am|on|le|ts|epoch|unix|millis)$|\b(created|erstellt|fecha)\b|(time|date|datum|zeit|zeitpunkt|stamp|tag)s?\b"
+)
+ID = re.compile(r"\b(id|no|nr|number|nummer|key|code|ean|gtin)s?$")
 TIME_CONCEPTS = {"created_at", "modified_at", "occurred_at", "recorded_at", "ordered_at", "identified_at"}
 
 
@@ -105,7 +108,12 @@ def _counted_time(
     """Recognise seconds and their fractions since 1970, and days as a spreadsheet counts them, in columns named so."""
     is_time = TIME_WORDS.search(normal(column.name)) is not None or bool(concepts(column.name) & TIME_CONCEPTS)
     for digits, called in EPOCH_DIGITS.items():
-        named = is_time or word_of(column.name, "stages") is not None
+        # Milliseconds and finer lie where few other numbers do; ten digits may be a telephone's
+        named = (
+            is_time
+            or word_of(column.name, "stages") is not None
+            or (digits > 10 and not ID.search(normal(column.name)))
+        )
         if named and shapes.get("9" * digits, 0) + shapes.get("9" * digits + ".9", 0) == few:
             scale = 10 ** (digits - 10)
             if _lies_between(connection, loaded, column.name, *(bound * scale for bound in EPOCH_RANGE)):

@@ -67,7 +67,7 @@ class Table:
     columns: dict[str, Column]
     sources: tuple[str, ...]
     position: bool
-    footer: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     known_shape: str | None = None
     sample: str = ""
 

@@ -49,8 +49,8 @@ class InputTable:
         What stands after FROM in the source; `getvariable('raw_dir')` is the files' folder.
     fast : str
         The same without source_file and source_line, once through the file instead of twice.
-    footer : tuple of str
-        Lines below the rows, for what a report says of itself.
+    remarks : tuple of str
+        Lines above the header and below the rows, for what a report says of itself.
     notes : tuple of str
         What was concluded from the bytes.
     position : bool
@@ -63,7 +63,7 @@ class InputTable:
     path: Path
     relation: str
     fast: str
-    footer: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     position: bool = False
     known_shape: str | None = None
@@ -143,7 +143,8 @@ def _delimited(path: Path, inside: str, where: str, charset: str) -> InputTable:
     layout = detect_layout(lines)
     last = _last_lines(path, charset)
     layout = replace(layout, skip_end=footer_lines(last, layout))
-    footer = tuple(text.strip() for text in last[len(last) - layout.skip_end :] if text.strip())
+    around = [*lines[: layout.skip], *last[len(last) - layout.skip_end :]]
+    remarks = tuple(text for line in around if (text := line.strip().strip(layout.separator).strip()))
     if not layout.header:
         return _headerless(path, inside, where, charset, layout)
     options: dict[str, tuple[str | int, str | int]] = {
@@ -165,7 +166,7 @@ def _delimited(path: Path, inside: str, where: str, charset: str) -> InputTable:
         f"all_varchar = true, delim = {_literal(layout.separator)}, quote = '\"', escape = '\"', comment = '', skip = 0, "
         "strict_mode = true, encoding = 'utf-8')"
     )
-    return InputTable(inside, path, f"read_lines({where}{given})", fast, footer, tuple(notes), position=True)
+    return InputTable(inside, path, f"read_lines({where}{given})", fast, remarks, tuple(notes), position=True)
 
 
 def _last_lines(path: Path, charset: str) -> list[str]:
@@ -266,11 +267,12 @@ def _sheets(path: Path, inside: str, where: str) -> list[InputTable]:
         given = f", sheet := {text_literal(sheet)}" if len(sheets) > 1 else ""
         given += f", skip := {skip}" if skip else ""
         given += f", skip_end := {end}" if end else ""
-        footer = tuple(" ".join(row).strip() for row in rows[len(rows) - end :]) if end else ()
+        around = [*rows[:skip], *rows[len(rows) - end :]]
+        remarks = tuple(text for row in around if (text := " ".join(row).strip()))
         name = f"{inside}, sheet {sheet}" if len(sheets) > 1 else inside
         relation = f"read_sheet({where}{given})"
         fast = f"(SELECT * EXCLUDE (source_file, source_line) FROM {relation})"
-        tables.append(InputTable(name, path, relation, fast, footer, ("workbook",), position=True))
+        tables.append(InputTable(name, path, relation, fast, remarks, ("workbook",), position=True))
     if not tables:
         raise DataError(f"{path}: no sheet has a header line and rows. Export it again.")
     return tables

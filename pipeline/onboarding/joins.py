@@ -81,12 +81,13 @@ def reference(connection: Connection, table: Table, people: Table, lead_id: str)
     ]
     targets = [lead_id, *others]
     found: list[tuple[float, Reference]] = []
+    whole_key = normal(lead_id.replace(" - ", " "))  # "Activity - Deal ID" speaks of people whose key is "Deal - ID"
     own = {column.name for column in keys(table)[:1]}
     for column in table.columns.values():
         if column.type not in ("number", "text", "category") or not column.filled:
             continue
         name = normal(column.name)
-        speaks = PEOPLE_WORDS.search(name) is not None
+        speaks = PEOPLE_WORDS.search(name) is not None or (" " in whole_key and f" {name}".endswith(f" {whole_key}"))
         if OTHER_RECORDS.search(name) and not speaks:
             continue
         if column.personal not in (None, "email", "name"):

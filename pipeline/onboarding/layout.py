@@ -75,6 +75,8 @@ def detect_layout(lines: list[str]) -> Layout:
     (';', 1, ('Nr', 'Budget'), 2)
     >>> detect_layout(["Lead report\n", "\n", "Id,Company\n", "1,A\n", "2,B\n"]).skip
     2
+    >>> detect_layout(["Leads;;\n", ";;\n", "Id;Company;City\n", "1;A;Ulm\n", "2;B;\n"]).skip
+    2
     """
     noted = SEPARATOR_NOTE.fullmatch(lines[0]) if lines else None
     best: tuple[int, int, str, list[tuple[int, list[str]]]] = (0, 1, ",", _numbered_rows(lines, ","))
@@ -89,10 +91,11 @@ def detect_layout(lines: list[str]) -> Layout:
     _, size, separator, rows = best
     if size == 1:
         rows = [(line, row) for line, row in rows if row and row[0].strip()]
+    # A title is a row too where a spreadsheet has padded it with separators
     whole = [(line, row) for line, row in rows if len(row) == size and not SEPARATOR_NOTE.fullmatch(lines[line])]
     if not whole:
         return Layout(separator, 0, (), size)
-    line, first = whole[0]
+    line, first = next((item for item in whole if not _is_sparse(item[1])), whole[0])
     return Layout(separator, line, tuple(first) if is_header(first) else (), size, 0, tuple(first))
 
 
@@ -117,11 +120,22 @@ def footer_lines(last: list[str], layout: Layout) -> int:
         return 0
     cut = len(last)
     for line, row in reversed(_numbered_rows(last, layout.separator)):
-        if len(row) > layout.fields or (len(row) == layout.fields and not _is_total(row)):
+        if len(row) > layout.fields or (len(row) == layout.fields and not (_is_total(row) or _is_remark(row))):
             break
         cut = line
     footer = last[cut:]
     return len(footer) if any(text.strip() for text in footer) and cut > 0 else 0
+
+
+def _is_sparse(row: list[str]) -> bool:
+    """Whether a row fills at most a third of at least three fields, as a title does that is padded with separators."""
+    return len(row) >= 3 and sum(1 for field in row if field.strip()) * 3 <= len(row)
+
+
+def _is_remark(row: list[str]) -> bool:
+    """Whether a padded row is none of the table: it is empty, or its one filled field is a phrase; an id has no blanks."""
+    filled = [field.strip() for field in row if field.strip()]
+    return _is_sparse(row) and (not filled or (len(filled) == 1 and bool(re.search(r"\s|:", filled[0]))))
 
 
 def _is_total(row: list[str]) -> bool:

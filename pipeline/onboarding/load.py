@@ -116,7 +116,7 @@ def _table(connection: Connection, loaded: str, names: list[str], group: list[In
         profile_columns(connection, loaded, sample, names),
         tuple(found.relation for found in group),
         all(found.position for found in group),
-        tuple(line for found in group for line in found.footer),
+        tuple(line for found in group for line in found.remarks),
         first.known_shape,
         sample,
     )

@@ -13,6 +13,7 @@ from pipeline.tables.duckdb import Connection
 __all__ = ["Roles", "assign_roles", "created_column", "reason_column", "stage_word", "status_columns", "time_columns"]
 
 STAGE_ROWS = 0.5  # of a status column's rows name a stage that is known
+MOSTLY_FILLED = 0.9  # of a table's rows have the moment that they happened at
 HISTORY_REPEATS = 1.05  # rows per lead from which a status is a history
 
 
@@ -55,9 +56,15 @@ def created_column(table: Table) -> Column | None:
 
 
 def time_columns(table: Table) -> list[Column]:
-    """List the moments at which a row of activity may have happened: named so first, then as they stand."""
+    """List the moments at which a row of activity may have happened: named so first, what was planned last."""
+
+    def rank(column: Column) -> tuple[bool, ...]:
+        named = concepts(column.name)
+        is_planned = word_of(column.name, "other_moments") is not None
+        return "occurred_at" not in named, column.filled < MOSTLY_FILLED * table.rows, "created_at" in named, is_planned
+
     moments = [c for c in table.moments() if not concepts(c.name) & {"modified_at", "recorded_at"}]
-    return sorted(moments, key=lambda c: ("occurred_at" not in concepts(c.name), "created_at" in concepts(c.name)))
+    return sorted(moments, key=rank)
 
 
 def reason_column(table: Table) -> str | None:

@@ -53,9 +53,10 @@ def find_stages(connection: Connection, plan: Plan, roles: Roles, ask: Ask, answ
         plan.starts_at_creation = True
         plan.notes.append(AT_CREATION)
     found = [replace(item, stage="opportunity") if item.stage == "deal" else item for item in found]
-    plan.stage_columns = _one_outcome(connection, found, in_history, plan, ask)
+    outcome = next((stage for stage in OUTCOMES if stage in {item.stage for item in found} | in_history), None)
+    plan.stage_columns = _one_outcome(connection, found, outcome, plan, ask)
     plan.histories = [_with_outcome(history, plan) for history in plan.histories]
-    plan.statuses = list(_statuses(connection, plan, roles))
+    plan.statuses = list(_statuses(connection, plan, roles, outcome))
     named = "sales_qualified" in answers
     if "sales_qualified" not in stages_of(plan):
         ask_for_outcome(plan, roles, ask)
@@ -112,11 +113,9 @@ def _history(table: Table, refers: Reference, status: Column) -> History:
 
 
 def _one_outcome(
-    connection: Connection, found: list[StageColumn], in_history: set[str], plan: Plan, ask: Ask
+    connection: Connection, found: list[StageColumn], outcome: str | None, plan: Plan, ask: Ask
 ) -> list[StageColumn]:
     """Decide which columns are the outcome, and which only lie near it."""
-    stages = {item.stage for item in found} | in_history
-    outcome = next((stage for stage in OUTCOMES if stage in stages), None)
     result: list[StageColumn] = []
     for stage in dict.fromkeys(item.stage for item in found):
         same = _agreeing(connection, [item for item in found if item.stage == stage], plan, ask)
@@ -192,11 +191,12 @@ def _with_outcome(history: History, plan: Plan) -> History:
     return replace(history, stages=stages)
 
 
-def _statuses(connection: Connection, plan: Plan, roles: Roles) -> Iterable[StatusStages]:
-    """Find rows whose status names an outcome that no moment of the row dates."""
+def _statuses(connection: Connection, plan: Plan, roles: Roles, outcome: str | None) -> Iterable[StatusStages]:
+    """Find rows whose status names an outcome that no moment of the row dates; what comes before a dated one is none."""
+    reached = OUTCOMES if outcome is None else OUTCOMES[OUTCOMES.index(outcome) :]
     for table, refers in [(plan.people, None), *roles.deals]:
         modified = next((c for c in table.moments() if "modified_at" in concepts(c.name)), None)
-        for stage, words in (("sales_qualified", OUTCOMES), ("disqualified", LOST_WORDS)):
+        for stage, words in (("sales_qualified", reached), ("disqualified", LOST_WORDS)):
             for status in _current_statuses(table):
                 values = tuple(value for value in status.values if _status_stage(value, status) in words)
                 if stage == "sales_qualified" and refers is not None:

@@ -60,7 +60,7 @@ def find_export_moment(connection: Connection, plan: Plan, paths: Iterable[Path]
     newest_file = max(path.stat().st_mtime for path in paths)
     limit = dt.datetime.fromtimestamp(newest_file, dt.UTC)
     if stated is not None:
-        plan.exported_at, plan.exported_because = stated, "as the file says below its rows"
+        plan.exported_at, plan.exported_because = stated, "as the file says above or below its rows"
         return
     selects = [
         f"SELECT {_end_of_day(column, zone)} AS moment_at FROM {table.loaded} WHERE {where}"
@@ -126,10 +126,10 @@ def _not_planned(activity: Activity) -> str:
 
 
 def _stated(connection: Connection, zone: str, tables: list[Table]) -> str | None:
-    """Read a report's own date from its footer."""
+    """Read a report's own date from the lines around its rows."""
     for table in tables:
         order = next((c.moments.order for c in table.moments() if c.moments and c.moments.order), None)
-        for line in table.footer:
+        for line in table.remarks:
             match = DATE.search(line)
             if match is None or not any(
                 f" {word} " in f" {normal(line[: match.start()])} " for word in words("generated")

@@ -10,6 +10,7 @@ from pipeline.onboarding.columns import Table
 from pipeline.onboarding.names import plain_word
 from pipeline.onboarding.plan import Attribute, Plan
 from pipeline.onboarding.source_parts import column_moment_sql, comment_sql, lead_sql, one_line, position_sql
+from pipeline.onboarding.write_handovers import handovers_sql
 from pipeline.onboarding.write_stages import stage_changes_sql
 from pipeline.onboarding.write_touchpoints import identities_sql, touchpoints_sql
 from pipeline.tables.contract_sql import quoted
@@ -38,7 +39,7 @@ def source_sql(plan: Plan, asked: Iterable[str]) -> str:
     parts.append(_leads(plan, views))
     if plan.accounts is not None:
         parts.append(_accounts(plan, views))
-    parts += [stage_changes_sql(plan, views), _attributes(plan)]
+    parts += [stage_changes_sql(plan, views), handovers_sql(plan), _attributes(plan)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

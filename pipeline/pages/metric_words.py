@@ -3,22 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from models.presentation.catalogues import n_, words
+from models.presentation.catalogues import words
+from models.presentation.metric_names import DIGITS, HEADLINE, metric_name
 from models.presentation.model_names import model_name
 from models.presentation.numbers import MISSING, interval, number
 
-__all__ = ["METRICS", "headline_tiles", "metric_cell", "metrics_table"]
-
-METRICS: dict[str, tuple[str, int]] = {
-    "auc": (n_("AUC"), 3),
-    "average_precision": (n_("average precision"), 3),
-    "precision_at_capacity": (n_("precision at capacity"), 3),
-    "lift_at_capacity": (n_("lift at capacity"), 2),
-    "log_loss": (n_("log loss"), 3),
-    "brier": (n_("Brier score"), 3),
-    "ece": (n_("calibration error"), 3),
-}
-"""Name of a metric to its words and its digits."""
+__all__ = ["headline_tiles", "metric_cell", "metrics_table"]
 
 Cell = str | tuple[str, str]
 
@@ -33,12 +23,12 @@ def metric_cell(metric: Mapping[str, Any] | None, digits: int, language: str) ->
 def metrics_table(result: Mapping[str, Any], language: str) -> tuple[list[str], list[list[Cell]]]:
     """Lay out every metric of the product (first) and of each measured baseline: heading and rows."""
     say = words(language)
-    head = [say.gettext("model"), *(say.say(text) for text, _ in METRICS.values())]
+    head = [say.gettext("model"), *(metric_name(metric, language) for metric in DIGITS)]
     measured = {"product": result["product"], **result["baselines"]}
     rows = [
         [
             model_name(name, language),
-            *(metric_cell(metrics.get(metric), digits, language) for metric, (_, digits) in METRICS.items()),
+            *(metric_cell(metrics.get(metric), digits, language) for metric, digits in DIGITS.items()),
         ]
         for name, metrics in measured.items()
         if metrics is not None
@@ -50,8 +40,8 @@ def headline_tiles(result: Mapping[str, Any], language: str) -> list[tuple[str, 
     """Give the four figures that people ask for first, each with its interval and the best baseline."""
     say = words(language)
     tiles = []
-    for metric in ("auc", "average_precision", "lift_at_capacity", "ece"):
-        text, digits = METRICS[metric]
+    for metric in HEADLINE:
+        digits = DIGITS[metric]
         of_product = result["product"][metric]
         note = [interval(of_product, digits, language)]
         beside = {
@@ -65,5 +55,5 @@ def headline_tiles(result: Mapping[str, Any], language: str) -> list[tuple[str, 
         elif beside:
             best = max(beside, key=lambda name: beside[name])
             note.append(f"{model_name(best, language)}: {number(beside[best], digits, language)}")
-        tiles.append((say.say(text), number(of_product["value"], digits, language), note))
+        tiles.append((metric_name(metric, language), number(of_product["value"], digits, language), note))
     return tiles

@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.timeline import DAY_US, to_micros
 from models.answers.risk_set import CUSTOMERS, NEVER, RiskSet, at_risk, is_customer
-from pipeline.population.risk_set import micros
+from pipeline.population.micros import micros
 
 __all__ = ["newest_lists"]
 

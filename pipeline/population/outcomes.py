@@ -8,7 +8,7 @@ from features.records import MICRO_UNITS
 from features.timeline import DAY_US
 from models.timing.rows import CALLED, CUT, LEFT, STAYED
 from pipeline.params import LabelsParams
-from pipeline.population.risk_set import micros
+from pipeline.population.micros import micros
 
 __all__ = [
     "growth_outcomes",

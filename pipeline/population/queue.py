@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from features.timeline import DAY_US, to_micros
-from pipeline.population.risk_set import micros
+from pipeline.population.micros import micros
 
 __all__ = ["WEEK_DAYS", "first_contacts", "first_handovers", "queue_looks"]
 

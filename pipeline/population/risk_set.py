@@ -18,20 +18,18 @@ from models.answers.risk_set import (
     STARTS,
     RiskSet,
     at_risk,
-    customer_since,
     in_order,
     is_customer,
     periods_of,
 )
 from pipeline.params import SnapshotsParams
+from pipeline.population.customers import customer_periods
+from pipeline.population.micros import from_micros, micros
 from pipeline.tables.export import read_export
 from pipeline.tables.parquet import check_table, read_table
 
 __all__ = [
-    "customer_periods",
-    "customer_snapshots",
     "leads_at_risk",
-    "micros",
     "mql_periods",
     "mql_snapshots",
     "outside_cut_months",
@@ -132,7 +130,7 @@ def mql_snapshots(
     frame = pd.DataFrame(
         {
             "lead_id": periods["lead_id"].to_numpy()[row],
-            "snapshot_at": _from_micros(start[row] + k * step),
+            "snapshot_at": from_micros(start[row] + k * step),
             "risk_period": periods["risk_period"].to_numpy()[row],
             "is_headline": k == 0,
         }
@@ -140,79 +138,6 @@ def mql_snapshots(
     # A period that ends and another that begins at one instant would look twice at the same moment: keep the newer.
     frame = frame.drop_duplicates(["lead_id", "snapshot_at"], keep="last")
     return frame.sort_values(["lead_id", "snapshot_at"], ignore_index=True)
-
-
-def customer_periods(leads: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
-    """Find since when each lead is an existing customer's; one row per lead of an account with orders.
-
-    Parameters
-    ----------
-    leads : DataFrame
-        Columns lead_id, account_id, created_at (datetime64[us, UTC]).
-    orders : DataFrame
-        Columns account_id, ordered_at (datetime64[us, UTC]).
-
-    Returns
-    -------
-    DataFrame
-        As `mql_periods`, sorted by lead_id: one period that never ends. `started_at` is the moment of the account's first
-        order, or of the lead's creation where that is later, for nobody knew the lead before. The lead is at risk after it,
-        not at it.
-    """
-    first = orders.astype({"account_id": object}).groupby("account_id", as_index=False)["ordered_at"].min()
-    known = leads[["lead_id", "account_id", "created_at"]].astype({"account_id": object}).merge(first, on="account_id")
-    known = known.sort_values("lead_id", ignore_index=True)
-    since = customer_since(micros(known["ordered_at"]), micros(known["created_at"]))
-    return pd.DataFrame(
-        {
-            "lead_id": known["lead_id"],
-            "risk_period": np.zeros(len(known), dtype=np.int32),
-            "started_at": _from_micros(since),
-            "ended_at": pd.Series(pd.NaT, known.index, dtype="datetime64[us, UTC]"),
-            "ended_by": pd.Series(None, known.index, dtype=object),
-        }
-    )
-
-
-def customer_snapshots(periods: pd.DataFrame, exported_at: pd.Timestamp) -> pd.DataFrame:
-    """Look at existing customers at the first moment of each month; one row per (lead, month).
-
-    Parameters
-    ----------
-    periods : DataFrame
-        As returned by `customer_periods`.
-    exported_at : Timestamp
-        The moment of the export.
-
-    Returns
-    -------
-    DataFrame
-        As `mql_snapshots`; every month is a risk period of its own and a headline row. A lead appears from the first
-        month that begins after its account's first order and after its own creation.
-    """
-    if periods.empty:
-        return pd.DataFrame(
-            {
-                "lead_id": pd.Series(dtype=object),
-                "snapshot_at": pd.Series(dtype="datetime64[us, UTC]"),
-                "risk_period": pd.Series(dtype="int32"),
-                "is_headline": pd.Series(dtype=bool),
-            }
-        )
-    begin = periods["started_at"].min().normalize()
-    months = pd.date_range(begin, exported_at, freq="MS", unit="us", inclusive="left")
-    moments = pd.DataFrame({"snapshot_at": months.astype("datetime64[us, UTC]")})
-    cross = periods[["lead_id", "started_at"]].merge(moments, how="cross")
-    known_by_then = is_customer(micros(cross["snapshot_at"]), micros(cross["started_at"]))
-    cross = cross[known_by_then].sort_values(["lead_id", "snapshot_at"], ignore_index=True)
-    return pd.DataFrame(
-        {
-            "lead_id": cross["lead_id"],
-            "snapshot_at": cross["snapshot_at"],
-            "risk_period": cross.groupby("lead_id").cumcount().astype("int32"),
-            "is_headline": True,
-        }
-    )
 
 
 def risk_periods(canonical: Path, risk_set: RiskSet) -> pd.DataFrame:
@@ -305,14 +230,3 @@ def leads_at_risk(canonical: Path, params: SnapshotsParams) -> pd.DataFrame:
     rows = pd.DataFrame(periods.loc[chosen, ["lead_id", "account_id"]]).drop_duplicates("lead_id")
     rows = rows.sort_values("lead_id", ignore_index=True)
     return rows.assign(snapshot_at=pd.Series([export.exported_at] * len(rows), dtype="datetime64[us, UTC]"))
-
-
-def micros(times: pd.Series, missing: float | None = None) -> np.ndarray:
-    """Give moments as UTC microseconds, and `missing` where there is none; None: none is missing."""
-    moments = times.astype("datetime64[us, UTC]")
-    found = moments.astype("int64").to_numpy()
-    return found if missing is None else np.where(moments.isna(), missing, found)
-
-
-def _from_micros(micros: np.ndarray) -> pd.Series:
-    return pd.Series(pd.to_datetime(micros, unit="us", utc=True)).astype("datetime64[us, UTC]")

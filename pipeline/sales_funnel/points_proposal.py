@@ -9,7 +9,7 @@ from models.analyses.figures import Shortage
 from models.analyses.points_audit import DecayStep, ProposedRule, ProposedTable
 from models.params import PointsParams
 from models.quality.metrics import paired_auc_gain
-from pipeline.population.risk_set import micros
+from pipeline.population.micros import micros
 from pipeline.sales_funnel.estimates import estimate_of
 from pipeline.sales_funnel.points_at import counts_at, points_of
 from pipeline.sales_funnel.points_replay import replay_points

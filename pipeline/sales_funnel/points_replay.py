@@ -15,7 +15,7 @@ from features.timeline import DAY_US
 from features.vocabulary import CODED_FIELDS
 from models.params import PointsParams
 from pipeline.matrix.account_batches import snapshot_batches
-from pipeline.population.risk_set import micros
+from pipeline.population.micros import micros
 
 __all__ = ["MILLI", "Replay", "highest_points", "replay_points"]
 
@@ -210,8 +210,8 @@ def _with_points(table: pa.Table, selectors: Selectors, points: Sequence[float])
         for names in reversed(values):
             number, which = divmod(number, len(names))
             of_row.append(names[which])
-        kind, channel, asset, campaign, by = reversed(of_row)
-        picked = selectors.select(str(kind), channel, asset, campaign, by or "lead")
+        *texts, by = reversed(of_row)
+        picked = selectors.select(by=by or "lead", **dict(zip(CODED_FIELDS, texts, strict=True)))
         worth[row] = sum(by_rule[name] for name in picked)
     result = worth[place]
     has = result != 0

@@ -13,6 +13,7 @@ from features.errors import DataError, JourneyError
 from models.answers.frames import COLUMNS, lead_of_row
 from models.answers.requests import parse_lead
 from models.answers.scoring import score_requests
+from models.answers.slot_price import SlotPrice
 from models.bundle import Bundle
 from pipeline.scoring.rows import REASONS, SCORES, score_table
 
@@ -22,7 +23,9 @@ ENDINGS = (".jsonl", ".csv", ".parquet")
 LEADS_AT_ONCE = 500
 
 
-def score_file(bundle: Bundle, file: Path, snapshot_at: int | None = None, language: str = "en") -> pd.DataFrame:
+def score_file(
+    bundle: Bundle, file: Path, snapshot_at: int | None = None, language: str = "en", price: SlotPrice | None = None
+) -> pd.DataFrame:
     """Score the leads of a file; one row per lead, in the file's order.
 
     Parameters
@@ -36,6 +39,8 @@ def score_file(bundle: Bundle, file: Path, snapshot_at: int | None = None, langu
         UTC microseconds, for leads without one; None: each must have its own.
     language : {"en", "de"}
         Of the reasons.
+    price : SlotPrice or None
+        As for `decision_of`: a file is no queue, so it makes no price.
 
     Returns
     -------
@@ -58,17 +63,17 @@ def score_file(bundle: Bundle, file: Path, snapshot_at: int | None = None, langu
     for position, (place, value) in enumerate(_leads(file)):
         chunk.append(parse_lead(value, place, snapshot_at))
         if (position + 1) % LEADS_AT_ONCE == 0:
-            parts.append(_scores(bundle, chunk, language))
+            parts.append(_scores(bundle, chunk, language, price))
             chunk = []
     if chunk:
-        parts.append(_scores(bundle, chunk, language))
+        parts.append(_scores(bundle, chunk, language, price))
     frame: pd.DataFrame = pa.concat_tables(parts).to_pandas()
     return frame
 
 
-def _scores(bundle: Bundle, leads: list[Any], language: str) -> pa.Table:
+def _scores(bundle: Bundle, leads: list[Any], language: str, price: SlotPrice | None) -> pa.Table:
     scores = score_requests(bundle, leads, n_reasons=REASONS, language=language)
-    return score_table(bundle, scores)
+    return score_table(bundle, scores, language, price)
 
 
 def _leads(file: Path) -> Iterator[tuple[str, Any]]:

@@ -107,5 +107,8 @@ def model_of(folder: Path, bundle: Bundle, name: str) -> Model:
     beside = folder / "provenance.json"
     known = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else {}
     return Model(
-        str(known.get("name") or name), str(known.get("version") or "unregistered"), bundle.catalog.fingerprint
+        str(known.get("name") or name),
+        str(known.get("version") or "unregistered"),
+        bundle.catalog.fingerprint,
+        bundle.sha256,
     )

@@ -6,10 +6,13 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from models.answers.decision import decision_of
+from models.answers.decision import Decision, decision_of, price_warnings
+from models.answers.open_questions import OPEN_QUESTIONS
 from models.answers.scoring import Score, score
+from models.answers.slot_price import SlotPrice
 from models.answers.warnings import short_codes
 from models.bundle import Bundle
+from models.presentation.catalogues import words
 from pipeline.matrix.feature_rows import attributes_of, journeys_of, snapshots_of
 from pipeline.population.attribute_history import History
 
@@ -25,6 +28,14 @@ SCORES = pa.schema(
         *((name, pa.float64()) for name in ("fit", "engagement")),
         *((name, pa.string()) for name in ("reasons", "not_scored")),
         ("within_capacity", pa.bool_()),
+        *((name, pa.string()) for name in ("advice", "advice_until")),
+        *((name, pa.float64()) for name in ("if_now", "if_now_low", "if_now_high")),
+        ("waiting_days", pa.int64()),
+        *((name, pa.float64()) for name in ("if_waiting", "if_waiting_low", "if_waiting_high")),
+        ("slot_price", pa.float64()),
+        *((name, pa.string()) for name in ("open_questions", "next_content")),
+        ("propensity", pa.float64()),
+        ("advice_text", pa.string()),
         ("warnings", pa.string()),
     ]
 )
@@ -38,6 +49,7 @@ def score_rows(
     snapshots: pd.DataFrame,
     recorded: History | None = None,
     language: str = "en",
+    price: SlotPrice | None = None,
 ) -> pa.Table:
     """Score leads with tiers and reasons; one row per snapshot, in their order.
 
@@ -49,6 +61,8 @@ def score_rows(
         As for `feature_rows`.
     language : {"en", "de"}
         Of the reasons.
+    price : SlotPrice or None
+        As for `decision_of`.
 
     Returns
     -------
@@ -60,10 +74,10 @@ def score_rows(
     values = attributes_of(tables, snapshots, catalog, recorded)
     looks = snapshots_of(lead_ids, snapshots)
     scores = score(bundle, journeys, looks, values, n_reasons=REASONS, language=language)
-    return score_table(bundle, scores)
+    return score_table(bundle, scores, language, price)
 
 
-def score_table(bundle: Bundle, scores: Sequence[Score]) -> pa.Table:
+def score_table(bundle: Bundle, scores: Sequence[Score], language: str, price: SlotPrice | None = None) -> pa.Table:
     """Write scores as rows of `SCORES`, each with the decision that the service gives for it.
 
     Parameters
@@ -71,12 +85,18 @@ def score_table(bundle: Bundle, scores: Sequence[Score]) -> pa.Table:
     bundle : Bundle
         The model that made them; its stored cut-off decides about capacity.
     scores : sequence of Score
+    language : {"en", "de"}
+        Of the advice.
+    price : SlotPrice or None
+        As for `decision_of`.
     """
-    return pa.Table.from_pylist([_row_of(item, bundle) for item in scores], SCORES)
+    return pa.Table.from_pylist([_row_of(item, bundle, language, price) for item in scores], SCORES)
 
 
-def _row_of(item: Score, bundle: Bundle) -> dict[str, Any]:
-    decision = decision_of(item.probability, item.tier, bundle.metadata)
+def _row_of(item: Score, bundle: Bundle, language: str, price: SlotPrice | None) -> dict[str, Any]:
+    decision = decision_of(item, bundle, language, price)
+    warnings = (*item.warnings, *price_warnings(decision, language))
+    now, later = (None, None) if decision is None else (decision.if_now, decision.if_waiting)
     return {
         "lead_id": item.lead_id,
         "snapshot_at": pd.Timestamp(item.snapshot_at, unit="us", tz="UTC").isoformat(),
@@ -89,5 +109,29 @@ def _row_of(item: Score, bundle: Bundle) -> dict[str, Any]:
         "reasons": "; ".join(reason.text for reason in item.reasons),
         "not_scored": item.not_scored,
         "within_capacity": None if decision is None else decision.within_capacity,
-        "warnings": short_codes(item.warnings),
+        "advice": None if decision is None else decision.advice,
+        "advice_until": None if decision is None else decision.until,
+        **_chance("if_now", now),
+        "waiting_days": None if later is None else later["days"],
+        **_chance("if_waiting", later),
+        "slot_price": None if decision is None or decision.price is None else decision.price["probability"],
+        **_for_marketing(decision, language),
+        "propensity": None if decision is None or decision.trial is None else decision.trial["propensity"],
+        "advice_text": None if decision is None else decision.text,
+        "warnings": short_codes(warnings),
     }
+
+
+def _for_marketing(decision: Decision | None, language: str) -> dict[str, str | None]:
+    """Write what helps marketing with a lead that is held, joined by "; "; None where it is not."""
+    told = None if decision is None else decision.for_marketing
+    if told is None:
+        return {"open_questions": None, "next_content": None}
+    say = words(language)
+    questions = "; ".join(say.say(OPEN_QUESTIONS[name]) for name in told["open_questions"])
+    return {"open_questions": questions, "next_content": "; ".join(told["next_content"])}
+
+
+def _chance(name: str, chance: dict[str, Any] | None) -> dict[str, float | None]:
+    low, high = (None, None) if chance is None else chance["interval"]
+    return {name: None if chance is None else chance["probability"], f"{name}_low": low, f"{name}_high": high}

@@ -31,6 +31,30 @@ FROM (
     SELECT occurred_at FROM stage_changes
 );
 
+-- Hand-overs: a lead is queued when it becomes an MQL; it is handed over when a stage change names an owner, or says `sal`; its first
+-- contact is the first touchpoint `by` sales after that. Change the rule where your company works otherwise. Without owners and `sal`,
+-- or without `by`, there are none, and nothing is said of when to call.
+CREATE OR REPLACE VIEW stages_known AS
+SELECT lead_id, stage, try_cast(occurred_at AS TIMESTAMPTZ) AS occurred_at, nullif(trim(owner), '') AS owner
+FROM (SELECT NULL::VARCHAR AS owner WHERE false UNION ALL BY NAME SELECT * FROM stage_changes) AS s
+WHERE lead_id IN (SELECT l.lead_id FROM leads AS l) AND try_cast(occurred_at AS TIMESTAMPTZ) <= (SELECT exported_at FROM export);
+
+CREATE OR REPLACE VIEW queued AS SELECT lead_id, occurred_at FROM stages_known WHERE stage = 'mql';
+
+CREATE OR REPLACE VIEW handed_over AS
+SELECT lead_id, occurred_at, owner FROM stages_known WHERE stage = 'sal' OR (stage IN ('inquiry', 'mql') AND owner IS NOT NULL);
+
+CREATE OR REPLACE VIEW contacted AS
+SELECT lead_id, try_cast(occurred_at AS TIMESTAMPTZ) AS occurred_at
+FROM (SELECT NULL::VARCHAR AS "by" WHERE false UNION ALL BY NAME SELECT * FROM touchpoints) AS t
+WHERE "by" = 'sales' AND try_cast(occurred_at AS TIMESTAMPTZ) <= (SELECT exported_at FROM export);
+
+CREATE OR REPLACE VIEW ended AS
+SELECT lead_id, occurred_at FROM stages_known WHERE stage IN ('sales_qualified', 'disqualified', 'recycled', 'customer');
+
+CREATE OR REPLACE VIEW handovers AS
+SELECT * FROM hand_overs('queued', 'handed_over', 'contacted', 'ended');
+
 CREATE OR REPLACE VIEW attributes AS
 SELECT * FROM (
     VALUES

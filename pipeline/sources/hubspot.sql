@@ -62,3 +62,37 @@ CREATE OR REPLACE VIEW orders AS
 SELECT account_id, ordered_at, amount
 FROM read_parquet(getvariable('raw_dir') || '/orders.parquet')
 WHERE NOT not_yet(ordered_at);
+
+-- Hand-overs: a lead is queued when it becomes an MQL; it is handed over when somebody of the company becomes its owner, or its stage
+-- becomes `sal`; its first contact is the first touchpoint by sales after that. Who owned it before it was queued has it from the
+-- MQL moment on. Change the rule where
+-- your company works otherwise.
+CREATE OR REPLACE VIEW queued AS
+SELECT lead_id, try_cast(occurred_at AS TIMESTAMPTZ) AS occurred_at
+FROM stage_changes
+WHERE stage = 'mql' AND lead_id IN (SELECT l.lead_id FROM leads AS l);
+
+CREATE OR REPLACE VIEW owners AS
+SELECT lead_id, try_cast(occurred_at AS TIMESTAMPTZ) AS occurred_at, assigned = 'true' AS assigned, owner
+FROM read_parquet(getvariable('raw_dir') || '/owner_changes.parquet')
+WHERE NOT not_yet(occurred_at);
+
+CREATE OR REPLACE VIEW handed_over AS
+SELECT lead_id, try_cast(occurred_at AS TIMESTAMPTZ) AS occurred_at, owner FROM stage_changes WHERE stage = 'sal'
+UNION ALL
+SELECT lead_id, occurred_at, owner FROM owners WHERE assigned
+UNION ALL
+SELECT q.lead_id, q.occurred_at, o.owner
+FROM queued AS q ASOF JOIN owners AS o ON q.lead_id = o.lead_id AND q.occurred_at >= o.occurred_at
+WHERE o.assigned;
+
+CREATE OR REPLACE VIEW contacted AS
+SELECT lead_id, try_cast(occurred_at AS TIMESTAMPTZ) AS occurred_at FROM touchpoints WHERE "by" = 'sales';
+
+CREATE OR REPLACE VIEW ended AS
+SELECT lead_id, try_cast(occurred_at AS TIMESTAMPTZ) AS occurred_at
+FROM stage_changes
+WHERE stage IN ('sales_qualified', 'disqualified', 'recycled', 'customer');
+
+CREATE OR REPLACE VIEW handovers AS
+SELECT * FROM hand_overs('queued', 'handed_over', 'contacted', 'ended');

@@ -97,3 +97,37 @@ INNER JOIN (
     GROUP BY crm_account_id
 ) AS l ON l.crm_account_id = o.account_id
 WHERE o.amount IS NOT NULL AND NOT not_yet(o.ordered_at);
+
+-- Hand-overs: a lead is queued when it becomes an MQL; it is handed over when somebody of the company becomes its owner, or its stage
+-- becomes `sal`; its first contact is the first touchpoint by sales after that. An owner whom it got before it was queued has it
+-- from the MQL moment on; whose it was when it was created says nothing, as each lead is somebody's from then on. Change the rule where
+-- your company works otherwise.
+CREATE OR REPLACE VIEW queued AS
+SELECT lead_id, try_cast(occurred_at AS TIMESTAMPTZ) AS occurred_at
+FROM stage_changes
+WHERE stage = 'mql' AND lead_id IN (SELECT l.lead_id FROM leads AS l);
+
+CREATE OR REPLACE VIEW owners AS
+SELECT lead_id, try_cast(occurred_at AS TIMESTAMPTZ) AS occurred_at, assigned = 'true' AS assigned, owner
+FROM read_parquet(getvariable('raw_dir') || '/owner_changes.parquet')
+WHERE NOT not_yet(occurred_at);
+
+CREATE OR REPLACE VIEW handed_over AS
+SELECT lead_id, try_cast(occurred_at AS TIMESTAMPTZ) AS occurred_at, owner FROM stage_changes WHERE stage = 'sal'
+UNION ALL
+SELECT lead_id, occurred_at, owner FROM owners WHERE assigned
+UNION ALL
+SELECT q.lead_id, q.occurred_at, o.owner
+FROM queued AS q ASOF JOIN owners AS o ON q.lead_id = o.lead_id AND q.occurred_at >= o.occurred_at
+WHERE o.assigned;
+
+CREATE OR REPLACE VIEW contacted AS
+SELECT lead_id, try_cast(occurred_at AS TIMESTAMPTZ) AS occurred_at FROM touchpoints WHERE "by" = 'sales';
+
+CREATE OR REPLACE VIEW ended AS
+SELECT lead_id, try_cast(occurred_at AS TIMESTAMPTZ) AS occurred_at
+FROM stage_changes
+WHERE stage IN ('sales_qualified', 'disqualified', 'recycled', 'customer');
+
+CREATE OR REPLACE VIEW handovers AS
+SELECT * FROM hand_overs('queued', 'handed_over', 'contacted', 'ended');

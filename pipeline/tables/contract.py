@@ -10,6 +10,7 @@ __all__ = [
     "ATTRIBUTE_TYPES",
     "CANONICAL",
     "CLOCKS",
+    "ENDS",
     "ENTITIES",
     "KNOWN_AT",
     "TABLES",
@@ -139,7 +140,8 @@ SNAPSHOT = (LEAD, Column("snapshot_at", TIME))
 MAYBE_ACCOUNT = Column("account_id", TEXT, required=False)
 RISK_PERIOD = Column("risk_period", pa.int32())
 IS_HEADLINE = Column("is_headline", pa.bool_())
-ENDED_BY = ("mql", "sales_qualified", "disqualified", "recycled", "customer")  # mql: a new period took over
+ENDS = ("sales_qualified", "disqualified", "recycled", "customer")  # an outcome
+ENDED_BY = ("mql", *ENDS)  # mql: a new period took over
 BETWEEN: dict[str, TableSchema] = {
     "snapshots": TableSchema((*SNAPSHOT, MAYBE_ACCOUNT, RISK_PERIOD, IS_HEADLINE), SNAPSHOT_KEY),
     # Who stands on the newest days' lists, at their midnights

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from features.errors import DataError
-from pipeline.tables.contract import ATTRIBUTE_TYPES, CANONICAL, Column
+from pipeline.tables.contract import ATTRIBUTE_TYPES, CANONICAL, ENDS, Column
 from pipeline.tables.duckdb import text_literal
 from pipeline.tables.merged_leads import MERGED_LEADS, TABLES_OF_LEADS
 
@@ -214,7 +214,7 @@ def _moment(given: str, raw_type: str) -> str:
     return f"({given}::TIMESTAMP AT TIME ZONE 'UTC')"
 
 
-def relations(name: str, *, with_accounts: bool) -> list[tuple[str, str]]:
+def relations(name: str, *, with_accounts: bool, with_stages: bool = False) -> list[tuple[str, str]]:
     """List what condemns a row of a table by other columns or other tables: (SQL condition, reason), first one wins.
 
     Parameters
@@ -224,6 +224,8 @@ def relations(name: str, *, with_accounts: bool) -> list[tuple[str, str]]:
         null for rows that were not condemned.
     with_accounts : bool
         The source has accounts, so that others can be unknown.
+    with_stages : bool
+        The source has stage changes, so that it is known when an outcome came.
     """
     found: list[tuple[str, str]] = []
     if name == MERGED_LEADS:
@@ -236,7 +238,7 @@ def relations(name: str, *, with_accounts: bool) -> list[tuple[str, str]]:
     if name in ("touchpoints", "stage_changes", "attribute_changes"):
         found.append((f"c.recorded_at < c.occurred_at - INTERVAL {CLOCK_TOLERANCE}", "recorded before it occurred"))
     if name == "handovers":
-        found.append(("c.handed_over_at < c.queued_at", "handed over before it was queued"))
+        found += _impossible_handovers(with_stages=with_stages)
     if name in ("orders", "attribute_changes") and with_accounts:
         known = "(SELECT account_id FROM checked_accounts WHERE _reason IS NULL)"
         found.append((f"c.account_id IS NOT NULL AND c.account_id NOT IN {known}", "unknown account"))
@@ -248,4 +250,22 @@ def relations(name: str, *, with_accounts: bool) -> list[tuple[str, str]]:
         if with_accounts:
             known = "(SELECT account_id FROM checked_accounts WHERE _reason IS NULL)"
             found.append((f"{linked} AND c.value IS NOT NULL AND c.value NOT IN {known}", "unknown account"))
+    return found
+
+
+def _impossible_handovers(*, with_stages: bool) -> list[tuple[str, str]]:
+    found = [
+        ("c.handed_over_at < c.queued_at", "handed over before it was queued"),
+        ("c.first_contact_at < c.handed_over_at", "first contact before the hand-over"),
+    ]
+    if with_stages:
+        ends = ", ".join(text_literal(stage) for stage in ENDS)
+        outcome = (
+            f"(SELECT min(s.occurred_at) FROM checked_stage_changes s WHERE s._reason IS NULL AND s.stage IN ({ends}) "
+            "AND s.lead_id = c.lead_id AND s.occurred_at >= c.queued_at)"
+        )
+        found += [
+            (f"c.handed_over_at > {outcome}", "handed over after the outcome"),
+            (f"c.first_contact_at > {outcome}", "first contact after the outcome"),
+        ]
     return found

@@ -178,7 +178,9 @@ def _ingest_table(
         follow_merges(connection, name)
     if name == "touchpoints" and "checked_identities" in loaded:
         join_visits(connection)
-    for condition, words in relations(name, with_accounts="checked_accounts" in loaded):
+    for condition, words in relations(
+        name, with_accounts="checked_accounts" in loaded, with_stages="checked_stage_changes" in loaded
+    ):
         connection.execute(f"UPDATE {checked} c SET _reason = '{words}' WHERE _reason IS NULL AND {condition}")
     notes: dict[str, int] = {}
     if name == "stage_changes" and (never := place_outcomes(connection)):

@@ -148,3 +148,26 @@ END;
 -- Whether an address, or a domain, is of a provider that anybody may use; missing stays missing.
 CREATE MACRO free_mail(address) AS
 list_contains(getvariable('free_mail_domains'), nullif(lower(trim(split_part(address, '@', -1))), ''));
+
+-- Hand-overs from four views with lead_id and occurred_at (TIMESTAMPTZ): who was queued, handed over (with owner), contacted by sales, and
+-- ended. Each wait in the queue lasts until the lead's next one, or its outcome; in it count the first hand-over, and the first contact
+-- at or after that. A wait without a hand-over gives no row.
+CREATE MACRO hand_overs(queued, handed_over, contacted, ended) AS TABLE
+WITH waits AS (
+    SELECT lead_id, occurred_at AS queued_at, lead(occurred_at) OVER (PARTITION BY lead_id ORDER BY occurred_at) AS next_at
+    FROM (SELECT DISTINCT lead_id, occurred_at FROM query_table(queued) WHERE occurred_at IS NOT NULL)
+),
+bounded AS (
+    SELECT w.lead_id, w.queued_at,
+        least(
+            coalesce(w.next_at - INTERVAL 1 MICROSECOND, 'infinity'::TIMESTAMPTZ), coalesce(e.occurred_at, 'infinity'::TIMESTAMPTZ)
+        ) AS last_at
+    FROM waits AS w ASOF LEFT JOIN query_table(ended) AS e ON w.lead_id = e.lead_id AND w.queued_at <= e.occurred_at
+),
+given AS (
+    SELECT b.*, h.occurred_at AS handed_over_at, h.owner
+    FROM bounded AS b ASOF JOIN query_table(handed_over) AS h ON b.lead_id = h.lead_id AND b.queued_at <= h.occurred_at
+    WHERE h.occurred_at <= b.last_at
+)
+SELECT g.lead_id, g.queued_at, g.handed_over_at, if(c.occurred_at <= g.last_at, c.occurred_at, NULL) AS first_contact_at, g.owner
+FROM given AS g ASOF LEFT JOIN query_table(contacted) AS c ON g.lead_id = c.lead_id AND g.handed_over_at <= c.occurred_at;

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from features.timeline import from_micros
 from features.wording.units import LANGUAGES
 from models.presentation.list_file import WORDS, ListedLead, change_words, list_frame, write_list
-from serving.app.lead_list import filter_of
+from serving.app.lead_list import filter_of, for_marketing
 from serving.app.web import Visit
 from serving.http.answers import Answer
 from serving.store.connect import Store
@@ -59,6 +59,7 @@ def export_answer(visit: Visit, store: Store, zone: ZoneInfo, link: str | None) 
 def _listed(lead: OpenLead, language: str, zone: ZoneInfo) -> ListedLead:
     now, before = (lead.probability, lead.tier or ""), (lead.probability_before, "")
     touched = lead.last_touchpoint_at
+    told = for_marketing(lead, language) or {"questions": [], "next_content": []}
     return ListedLead(
         lead.lead_id,
         lead.account_id or "",
@@ -70,6 +71,9 @@ def _listed(lead: OpenLead, language: str, zone: ZoneInfo) -> ListedLead:
         lead.not_scored or "",
         lead.within_capacity,
         [reason["text"] for reason in lead.details["reasons"][language]],
+        lead.details.get("advice", {}).get(language, ""),
+        "; ".join(told["questions"]),
+        "; ".join(told["next_content"]),
         lead.last_touchpoint or "",
         "" if touched is None else from_micros(touched).astimezone(zone).date().isoformat(),
         change_words(now, before, WORDS[language], tiers=False),

@@ -6,7 +6,9 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from features.timeline import from_micros
+from models.answers.open_questions import OPEN_QUESTIONS
 from models.presentation.catalogues import n_, words
+from models.presentation.numbers import date
 from serving.app.web import Visit, lead_address
 from serving.store.connect import Store
 from serving.store.open_leads import (
@@ -19,7 +21,17 @@ from serving.store.open_leads import (
     owners,
 )
 
-__all__ = ["ORDER_NAMES", "ROWS", "SHOWN_NAMES", "filter_of", "list_values", "row_of", "stage_name", "touchpoint_name"]
+__all__ = [
+    "ORDER_NAMES",
+    "ROWS",
+    "SHOWN_NAMES",
+    "filter_of",
+    "for_marketing",
+    "list_values",
+    "row_of",
+    "stage_name",
+    "touchpoint_name",
+]
 
 ROWS = 25
 MOST_SEARCH = 200
@@ -28,6 +40,7 @@ NOBODY = "-"
 
 SHOWN_NAMES: Mapping[Shown, str] = {
     "to_call": n_("To call"),
+    "held": n_("With marketing"),
     "accepted": n_("Accepted"),
     "all": n_("All open leads"),
 }
@@ -38,6 +51,7 @@ ORDER_NAMES = {
     "newest_touchpoint": n_("Last touchpoint, newest first"),
     "oldest_touchpoint": n_("Last touchpoint, oldest first"),
 }
+ADVICE_NAMES = {"hand_over_now": n_("call now"), "later": n_("others come first")}
 NOT_SCORED = {
     "too_little_data": n_("too little data for a number"),
     "already_qualified": n_("already qualified"),
@@ -175,6 +189,8 @@ def row_of(lead: OpenLead, language: str, zone: ZoneInfo, link: str | None, now:
         "tier": lead.tier,
         "not_scored": None if lead.not_scored is None else say.say(NOT_SCORED.get(lead.not_scored, lead.not_scored)),
         "decision": details["decision"],
+        "advice": _advice(lead, language),
+        "for_marketing": for_marketing(lead, language),
         "stage": lead.stage,
         "reasons": details["reasons"].get(language, []),
         "difference": _difference(lead),
@@ -184,6 +200,26 @@ def row_of(lead: OpenLead, language: str, zone: ZoneInfo, link: str | None, now:
         "touched_days": None if lead.last_touchpoint_at is None else _days(lead.last_touchpoint_at, now, zone),
         "touchpoint": touchpoint_name(lead.last_touchpoint, last.get("asset"), language),
     }
+
+
+def _advice(lead: OpenLead, language: str) -> str | None:
+    """Give what is advised, in a few words; None: nothing can be told of when to call."""
+    decision, say = lead.details["decision"], words(language)
+    advice = None if decision is None else decision.get("advice")
+    if advice == "wait_until":
+        until = date(dt.date.fromisoformat(decision["until"]), language)
+        return say.gettext("wait until {day}", day=until)
+    return say.say(ADVICE_NAMES[advice]) if advice in ADVICE_NAMES else None
+
+
+def for_marketing(lead: OpenLead, language: str) -> dict[str, list[str]] | None:
+    """Give what marketing may speak of with a lead that is held; None: it is not held."""
+    decision, say = lead.details["decision"], words(language)
+    told = None if decision is None else decision.get("for_marketing")
+    if told is None:
+        return None
+    questions = [say.say(OPEN_QUESTIONS[name]) for name in told["open_questions"]]
+    return {"questions": questions, "next_content": [asset.replace("_", " ") for asset in told["next_content"]]}
 
 
 def crm_link(link: str, lead_id: str) -> str:

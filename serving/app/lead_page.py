@@ -74,7 +74,7 @@ def lead_values(
         ]
         record = read_record(connection, lead_id)
     spoken = language if language in ("en", "de") else "en"
-    entry = entry_of(scorer, lead, spoken, REASONS, now)
+    entry = entry_of(scorer, lead, spoken, REASONS, now, shown="page")
     history = probability_history(scorer.bundle, [*(week for week in weeks if week is not None), lead], spoken)
     say = words(language)
     return {

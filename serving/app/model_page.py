@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from models.presentation.catalogues import n_, words
+from models.presentation.catalogues import words
+from models.presentation.metric_names import DIGITS, metric_name
+from models.presentation.model_names import model_name
 from models.presentation.numbers import number
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store
@@ -15,21 +17,6 @@ from serving.store.rescoring import count_leads
 __all__ = ["model_values"]
 
 ROOT = Path(__file__).resolve().parents[2]
-METRICS = {
-    "auc": n_("AUC"),
-    "average_precision": n_("average precision"),
-    "log_loss": n_("log loss"),
-    "ece": n_("calibration error"),
-    "precision_at_capacity": n_("precision at capacity"),
-    "lift_at_capacity": n_("lift at capacity"),
-}
-CONTENDERS = {
-    "product": n_("this product"),
-    "base_rate": n_("base rate for everyone"),
-    "logistic_regression": n_("logistic regression"),
-    "points": n_("points of marketing automation"),
-    "odoo_formula": n_("Odoo’s formula"),
-}
 
 
 def model_values(scorer: Scorer, store: Store, language: str, now: int, root: Path = ROOT) -> dict[str, Any]:
@@ -59,7 +46,7 @@ def model_values(scorer: Scorer, store: Store, language: str, now: int, root: Pa
         "queue": queue,
         "rows": evaluation.get("rows"),
         "capacity": evaluation.get("capacity"),
-        "quality_head": [say.gettext("Model"), *(say.say(text) for text in METRICS.values())],
+        "quality_head": [say.gettext("Model"), *(metric_name(metric, language) for metric in DIGITS)],
         "quality": _quality(evaluation, language),
         "quarantine": _quarantine(_json(root / "metrics" / "ingest.json")),
     }
@@ -69,19 +56,18 @@ def _quality(evaluation: Mapping[str, Any], language: str) -> list[list[str]]:
     """Give product and baselines with their metrics."""
     if "product" not in evaluation:
         return []
-    say = words(language)
     contenders = {"product": evaluation["product"], **evaluation.get("baselines", {})}
     return [
         [
-            say.say(CONTENDERS[name]) if name in CONTENDERS else name,
-            *(_metric((values or {}).get(key), language) for key in METRICS),
+            model_name(name, language),
+            *(_metric((values or {}).get(key), digits, language) for key, digits in DIGITS.items()),
         ]
         for name, values in contenders.items()
     ]
 
 
-def _metric(metric: Any, language: str) -> str:
-    return number(metric.get("value") if isinstance(metric, dict) else metric, 3, language)
+def _metric(metric: Any, digits: int, language: str) -> str:
+    return number(metric.get("value") if isinstance(metric, dict) else metric, digits, language)
 
 
 def _quarantine(ingest: Mapping[str, Any]) -> list[list[Any]]:

@@ -123,8 +123,10 @@ def _advice(store: Store, lead_id: str) -> str | None:
     decision = None if lead is None else lead.details["decision"]
     if decision is None:
         return None
-    within = decision.get("within_capacity")
-    advice: str | None = decision.get("advice") or {True: "hand_over_now", False: "later"}.get(within)
+    advice: str | None = decision.get("advice")
+    # Where nothing can be told of when, the page says whether the lead is worth a call
+    if advice in (None, "unknown"):
+        advice = {True: "hand_over_now", False: "later"}.get(decision.get("within_capacity"), advice)
     return advice
 
 

@@ -34,21 +34,8 @@ class ScoreQuery(Strict):
     )
 
 
-class DecisionAnswer(BaseModel):
-    """What the probability means for sales."""
-
-    tier: Literal["A", "B", "C", "D"]
-    within_capacity: bool | None = Field(description="Whether capacity reaches down to this lead; null: not known.")
-
-
-class DecidedLead(ScoredLead):
-    """The entry of `POST /score`, and the decision."""
-
-    decision: DecisionAnswer | None = Field(description="null: the lead is not scored.")
-
-
 class LeadScore(BaseModel):
     """The score of one lead as the store knows it."""
 
-    lead: DecidedLead
+    lead: ScoredLead
     model: Model

@@ -47,6 +47,18 @@ ANSWER: dict[str, Any] = {
             ],
             "warnings": [],
             "not_scored": None,
+            "decision": {
+                "tier": "A",
+                "within_capacity": True,
+                "advice": "wait_until",
+                "until": "2026-03-09",
+                "if_now": {"probability": 0.125, "interval": [0.09375, 0.15625]},
+                "if_waiting": {"days": 7, "probability": 0.15625, "interval": [0.125, 0.1875]},
+                "price": {"probability": 0.09375, "at": "2026-03-01T06:00:00+00:00", "of_training": False},
+                "for_marketing": {"open_questions": ["cost"], "next_content": ["case_study"]},
+                "text": "Marketing speaks next: wait until Mar 9, 2026; a first call is likelier to succeed then (15.6% "
+                "instead of 12.5%).",
+            },
         }
     ],
     "model": {
@@ -71,6 +83,6 @@ ERROR: dict[str, Any] = {
 ACCEPTED: dict[str, Any] = {"new": 1, "duplicate": 0, "recorded_at": "2026-03-02T09:00:00.000001Z"}
 
 LEAD_SCORE: dict[str, Any] = {
-    "lead": {**ANSWER["leads"][0], "decision": {"tier": "A", "within_capacity": True}},
+    "lead": ANSWER["leads"][0],
     "model": ANSWER["model"],
 }

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from models.answers.advice import Advice
 from models.answers.population import Outside
 from models.answers.requests.schemas import Lead, Strict
 from serving.contract.limits import MAX_LEADS, MAX_REASONS
@@ -60,6 +61,60 @@ class Change(BaseModel):
     ) = Field(description="Why there is nothing to compare with.")
 
 
+class ContactChance(BaseModel):
+    """The chance of a first contact now."""
+
+    probability: float = Field(description="Of a qualification within the model's horizon after the contact.")
+    interval: tuple[float, float]
+
+
+class WaitingChance(ContactChance):
+    """The chance of a first contact after waiting."""
+
+    days: int = Field(description="Days from snapshot_at to the contact.")
+
+
+class SlotPriceAnswer(BaseModel):
+    """What the last slot of a week goes for."""
+
+    probability: float = Field(description="A first contact that would bring less is advised for later.")
+    at: str = Field(description="The moment of the queue that it was worked out over.")
+    of_training: bool = Field(description="It is that of training, as no run over the whole queue is recent.")
+
+
+class ForMarketing(BaseModel):
+    """What helps marketing with a lead that waits."""
+
+    open_questions: list[Literal["cost", "compatibility", "functions", "fit"]] = Field(
+        description="What the lead is likely to ask, by what it read; most read first."
+    )
+    next_content: list[str] = Field(
+        description="What leads that had looked at the same thing last looked at next, before they were qualified."
+    )
+
+
+class TrialAnswer(BaseModel):
+    """That the day of contact may be drawn by lot: waiting hardly changes the chance of this lead."""
+
+    drawn: bool
+    propensity: float = Field(description="With which probability the lead is held, or not held, as is advised.")
+
+
+class DecisionAnswer(BaseModel):
+    """What the figures mean for sales: advice, no verdict."""
+
+    tier: Literal["A", "B", "C", "D"]
+    within_capacity: bool | None = Field(description="Whether capacity reaches down to this lead; null: not known.")
+    advice: Advice = Field(description="Who speaks next, and when; unknown and too_little_data advise nothing.")
+    until: str | None = Field(None, description="With wait_until: the day to look again.")
+    if_now: ContactChance | None = Field(None, description="A first contact now.")
+    if_waiting: WaitingChance | None = Field(None, description="The better of a first contact in one and in two weeks.")
+    price: SlotPriceAnswer | None = Field(None, description="What decided about later; null: it plays no part.")
+    for_marketing: ForMarketing | None = Field(None, description="With wait_until; a description, no promise.")
+    trial: TrialAnswer | None = Field(None, description="Where decision.explore_share is above 0, near the boundary.")
+    text: str = Field(description="The advice as a sentence.")
+
+
 class ScoredLead(BaseModel):
     """The answer for one lead."""
 
@@ -77,6 +132,7 @@ class ScoredLead(BaseModel):
     not_scored: Literal["already_qualified", "disqualified", "objected", "too_little_data"] | None = Field(
         None, description="Why there is no probability."
     )
+    decision: DecisionAnswer | None = Field(None, description="What to do; null: the lead is not scored.")
     change: Change | None = Field(None, description="With changed_since; null: not asked for, or not scored.")
     features: dict[str, float | None] | None = Field(None, description="With debug: the vector; null is missing.")
 

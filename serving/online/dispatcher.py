@@ -8,25 +8,27 @@ import json
 import logging
 import random
 import threading
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from features.errors import LeadQualificationError
-from features.timeline import DAY_US, from_micros
+from features.timeline import DAY_US
+from models.answers.decision import decision_of, gist
 from models.answers.lead_list import ListEntry
 from models.answers.requests import LeadRequest
 from models.audit_log.writer import AuditLogWriter
 from serving.http.actor import SERVICE
+from serving.online.decision_events import decision_json_of, event_of
 from serving.online.open_leads import CHANGED_US, entries_of, update_list
-from serving.online.store_score import decision_of, entry_of
+from serving.online.slot_prices import SlotPrices
+from serving.online.store_score import entry_of
 from serving.online.webhooks import Sender, WebhookSettings, retry_wait
 from serving.scoring import metrics
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError
 from serving.store.outbox import (
-    DecisionJson,
     Event,
     NewDecision,
     StoredDecision,
@@ -52,7 +54,6 @@ COUNT_US = 10_000_000  # between two counts of the queue
 IDLE_SECONDS = 1.0
 PAUSE_SECONDS = 5.0
 REASONS = 3
-TYPE = "decision.changed"
 
 _log = logging.getLogger("bentoml.lead_qualification.dispatcher")
 
@@ -74,6 +75,8 @@ class Dispatcher:
         Gives the present moment in UTC microseconds.
     audit : AuditLogWriter or None
         Where it is said what was sent of whom.
+    price_file : Path or None
+        Where score runs of files leave the price of a slot; the newest price counts, wherever it was worked out.
     """
 
     def __init__(
@@ -84,9 +87,10 @@ class Dispatcher:
         sweep_minutes: float,
         clock: Callable[[], int],
         audit: AuditLogWriter | None = None,
+        price_file: Path | None = None,
     ) -> None:
         self.store, self.scorer, self.settings, self.clock = store, scorer, settings, clock
-        self.audit = audit
+        self.prices, self.audit = SlotPrices(store, price_file), audit
         self.sweep_us = int(sweep_minutes * 60_000_000)
         self.sender = None if settings is None else Sender(settings)
         self._counted_at = -COUNT_US
@@ -148,12 +152,17 @@ class Dispatcher:
             if not 0 <= now - self._counted_at < COUNT_US:
                 self._counted_at = now
                 metrics.observe_rescoring(**count_leads(connection, now))
+                self.prices.refresh(connection)
+                self.scorer().price = self.prices.newest
         if is_time:
             with self.store.write() as connection:
                 if sweep(connection, now, every_us):
                     purge_sent(connection, now - KEEP_SENT_US)
                 waiting = leads_wait(connection, now)
         if not waiting:
+            if every_us:
+                self.prices.make_anew(self.scorer().bundle, now, every_us)
+                self.scorer().price = self.prices.newest
             return False
         with self.store.write() as connection:
             taken = claim_leads(connection, now, LEASE_US, LEADS_AT_ONCE)
@@ -173,6 +182,7 @@ class Dispatcher:
     def _score(self, taken: dict[str, int], now: int) -> None:
         """Score leads that were claimed, and write what follows."""
         scorer = self.scorer()
+        scorer.price = self.prices.newest
         leads, earlier, stored, failed = self._read(list(taken), scorer, now)
         entries, unscored = entries_of(scorer.bundle, [(lead, earlier[lead_id]) for lead_id, lead in leads.items()])
         decided, unwritten = self._decide(entries, leads, stored, scorer, now)
@@ -188,14 +198,20 @@ class Dispatcher:
             kept = []
             for item, entry in decided:
                 previous = stored_now.get(item.lead_id)
-                if item.decision != _decision(previous) and entry is None and self.settings is not None:
+                if item.decision != decision_json_of(previous) and entry is None and self.settings is not None:
                     # another process changed it meanwhile; its lease ends, and it comes again
                     taken.pop(item.lead_id, None)
                     continue
-                apply_decision(connection, item, previous, now, _event(item, previous, entry, scorer, now))
+                apply_decision(connection, item, previous, now, event_of(item, previous, entry, scorer, now))
                 if previous is None or previous.decided_at <= item.decided_at:
                     kept.append(item.lead_id)
-            update_list(connection, scorer.bundle, leads, [item for item in entries if item.score.lead_id in {*kept}])
+            update_list(
+                connection,
+                scorer.bundle,
+                leads,
+                [item for item in entries if item.score.lead_id in {*kept}],
+                scorer.price,
+            )
             finish_leads(connection, taken, failed, now)
 
     def _read(
@@ -222,10 +238,10 @@ class Dispatcher:
         """Give the decisions, with what a webhook says of those that changed, and what failed."""
         decided, failed = [], dict[str, str]()
         for score in (entry.score for entry in entries):
-            decision, entry = decision_of(score, scorer.bundle), None
+            decision, entry = gist(decision_of(score, scorer.bundle, stored=scorer.price)), None
             try:
-                if self.settings is not None and decision != _decision(stored.get(score.lead_id)):
-                    entry = entry_of(scorer, leads[score.lead_id], "en", REASONS, now)
+                if self.settings is not None and decision != decision_json_of(stored.get(score.lead_id)):
+                    entry = entry_of(scorer, leads[score.lead_id], "en", REASONS, now, shown="webhook")
                     # What can't be written as JSON fails here, for this lead alone
                     json.dumps(entry, ensure_ascii=False, allow_nan=False).encode()
                 decided.append((NewDecision(score.lead_id, decision, score.not_scored, score.snapshot_at), entry))
@@ -271,31 +287,3 @@ class Dispatcher:
         if self.sender is None:
             raise LeadQualificationError("no webhooks are wanted: LEAD_WEBHOOK_URL is not set")
         return self.sender.send(event.event_id, event.body.encode(), self.clock() // 1_000_000)
-
-
-def _decision(stored: StoredDecision | None) -> DecisionJson:
-    return None if stored is None else stored.decision
-
-
-def _event(
-    new: NewDecision, previous: StoredDecision | None, entry: dict[str, Any] | None, scorer: Scorer, now: int
-) -> Callable[[int], tuple[str, str]] | None:
-    """Give what makes the event of a changed decision."""
-    if entry is None:
-        return None
-
-    def make(sequence: int) -> tuple[str, str]:
-        event_id = f"evt_{uuid.uuid4().hex}"
-        data = {
-            "lead_id": new.lead_id,
-            "sequence": sequence,
-            "decision": new.decision,
-            "previous": _decision(previous),
-            "lead": entry,
-            "model": scorer.model,
-        }
-        moment = from_micros(now).isoformat().replace("+00:00", "Z")
-        body = {"type": TYPE, "timestamp": moment, "data": data}
-        return event_id, json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-    return make

@@ -6,13 +6,16 @@ from typing import Any
 
 from features.journeys import StageChangeRecord
 from features.timeline import DAY_US, before
+from features.wording.units import LANGUAGES
+from models.answers.decision import decision_json, decision_of
 from models.answers.lead_list import ListEntry, list_entries
 from models.answers.reasons import Reason
 from models.answers.requests import LeadRequest
 from models.answers.risk_set import CUSTOMERS, ENDS
 from models.answers.score_changes import Change
+from models.answers.slot_price import SlotPrice
 from models.bundle import Bundle
-from serving.online.store_score import decision_of
+from serving.store.advices import ShownAdvice, put_advices
 from serving.store.open_leads import OpenLead, accounts_of, drop_open_leads, newest_owners, put_open_leads
 
 __all__ = ["CHANGED_US", "REASONS", "entries_of", "is_open", "update_list"]
@@ -83,7 +86,11 @@ def _stage(lead: LeadRequest, at: int) -> str | None:
 
 
 def update_list(
-    connection: Any, bundle: Bundle, leads: Mapping[str, LeadRequest], entries: Sequence[ListEntry]
+    connection: Any,
+    bundle: Bundle,
+    leads: Mapping[str, LeadRequest],
+    entries: Sequence[ListEntry],
+    price: SlotPrice | None = None,
 ) -> None:
     """Bring the list up to date: open leads are written, all others taken off.
 
@@ -96,31 +103,41 @@ def update_list(
     leads : mapping of str to LeadRequest
         Of at least the entries.
     entries : sequence of ListEntry
+    price : SlotPrice or None
+        What the last slot of a week goes for, as it is stored; None: that of training counts.
     """
     open_entries = [entry for entry in entries if is_open(entry, leads[entry.score.lead_id], bundle)]
     names = [entry.score.lead_id for entry in open_entries]
     owners, accounts = newest_owners(connection, names), accounts_of(connection, names)
     rows = [
-        _open_lead(entry, leads[name], accounts.get(name), owners.get(name), bundle)
+        _open_lead(entry, leads[name], accounts.get(name), owners.get(name), bundle, price)
         for name, entry in zip(names, open_entries, strict=True)
     ]
     put_open_leads(connection, rows)
+    put_advices(connection, [_shown(row) for row in rows if row.advice is not None])
     drop_open_leads(connection, sorted({entry.score.lead_id for entry in entries} - {*names}))
 
 
 def _open_lead(
-    entry: ListEntry, lead: LeadRequest, account_id: str | None, owner: str | None, bundle: Bundle
+    entry: ListEntry,
+    lead: LeadRequest,
+    account_id: str | None,
+    owner: str | None,
+    bundle: Bundle,
+    price: SlotPrice | None,
 ) -> OpenLead:
     score, at = entry.score, entry.score.snapshot_at
     seen = [item for item in lead.journey.touchpoints if before(item.occurred_at, at)]
     last = max(seen, key=lambda item: item.occurred_at, default=None)
     change = next(iter(entry.changes.values()), None)
-    decision = decision_of(score, bundle)
+    decisions = {language: decision_of(score, bundle, language, price) for language in LANGUAGES}
+    decision = decision_json(decisions["en"])
     details: dict[str, Any] = {
         "reasons": {language: [_reason(item) for item in reasons] for language, reasons in entry.reasons.items()},
         "change": {language: _change(item) for language, item in entry.changes.items()},
         "probability_before": None if change is None else change.probability_before,
         "decision": decision,
+        "advice": {language: item.text for language, item in decisions.items() if item is not None},
         "warnings": [warning.code for warning in score.warnings],
         "last_touchpoint": None if last is None else {"channel": last.channel, "asset": last.asset},
     }
@@ -135,11 +152,28 @@ def _open_lead(
         tier=score.tier,
         not_scored=score.not_scored,
         within_capacity=None if decision is None else decision["within_capacity"],
+        advice=None if decision is None else decision["advice"],
+        chance_now=None if decision is None or decision["if_now"] is None else decision["if_now"]["probability"],
         probability_before=details["probability_before"],
         last_touchpoint_at=None if last is None else last.occurred_at,
         last_touchpoint=None if last is None else last.kind,
         snapshot_at=at,
         details=details,
+    )
+
+
+def _shown(lead: OpenLead) -> ShownAdvice:
+    decision = lead.details["decision"]
+    waiting = decision["if_waiting"]
+    return ShownAdvice(
+        lead.lead_id,
+        lead.snapshot_at,
+        decision["advice"],
+        decision["tier"],
+        decision["until"],
+        lead.chance_now,
+        None if waiting is None else waiting["probability"],
+        None if decision["trial"] is None else decision["trial"]["propensity"],
     )
 
 

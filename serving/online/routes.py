@@ -14,6 +14,7 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from features.timeline import to_micros
+from models.answers.slot_price import PRICE_FILE
 from models.audit_log.vocabulary import Action
 from models.audit_log.writer import AuditLogWriter
 from serving.contract.errors import RequestError
@@ -109,7 +110,9 @@ def connect(root: Path, scorer: Callable[[], Scorer], audit: AuditLogWriter | No
     _shared.store, _shared.scorer, _shared.audit = Store(store_url(root)), scorer, audit
     _shared.state = StoreState(_shared.store)
     settings = WebhookSettings.from_environ(os.environ)
-    _shared.dispatcher = Dispatcher(_shared.store, scorer, settings, sweep_minutes(os.environ), _now, audit)
+    _shared.dispatcher = Dispatcher(
+        _shared.store, scorer, settings, sweep_minutes(os.environ), _now, audit, root / "data" / PRICE_FILE
+    )
 
 
 async def start() -> None:

@@ -1,14 +1,11 @@
 """Scores from the online store: the same function, of the same request, as when the whole journey is sent."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
-from models.answers.decision import decision_of as decision_of_score
 from models.answers.requests import LeadRequest
 from models.answers.requests.fields import shown
-from models.answers.scoring import Score, score_requests
-from models.bundle import Bundle
+from models.answers.scoring import score_requests
 from serving.contract.errors import RequestError
 from serving.contract.events import ScoreQuery
 from serving.contract.validation import read_envelope
@@ -17,7 +14,7 @@ from serving.store.connect import Store
 from serving.store.merging import merged_into
 from serving.store.reading import read_lead
 
-__all__ = ["decision_of", "entry_of", "score_lead"]
+__all__ = ["entry_of", "score_lead"]
 
 
 def score_lead(store: Store, scorer: Scorer, lead_id: str, query: Mapping[str, str], now: int) -> dict[str, Any]:
@@ -65,7 +62,7 @@ def score_lead(store: Store, scorer: Scorer, lead_id: str, query: Mapping[str, s
 
 
 def entry_of(
-    scorer: Scorer, lead: LeadRequest, language: str, reasons: int, now: int, *, answered: bool = False
+    scorer: Scorer, lead: LeadRequest, language: str, reasons: int, now: int, *, answered: bool = False, shown: str = ""
 ) -> dict[str, Any]:
     """Score a lead at `now`, or at another moment, and write its entry with the decision.
 
@@ -81,6 +78,9 @@ def entry_of(
         UTC microseconds.
     answered : bool
         It answers a request: the score is counted and logged as in ``POST /score``.
+    shown : str
+        Where else the score is seen, an origin of `models.monitoring.score_log.SHOWN`: it is logged, so that it can be computed
+        again.
     """
     (score,) = score_requests(
         scorer.bundle,
@@ -88,18 +88,14 @@ def entry_of(
         n_reasons=reasons,
         language=language,
         explain=reasons > 0,
-        debug=answered and scorer.log is not None,
+        debug=bool(answered or shown) and scorer.log is not None,
     )
     score = with_future_warning(score, "snapshot_at", now, language)
     if answered:
         scorer.record(now, [lead], [score])
-    return {**score_entry(score, None), "decision": decision_of(score, scorer.bundle)}
-
-
-def decision_of(score: Score, bundle: Bundle) -> dict[str, Any] | None:
-    """Decide about a lead, as it stands in answers and webhooks; None: it is not scored."""
-    decision = decision_of_score(score.probability, score.tier, bundle.metadata)
-    return None if decision is None else asdict(decision)
+    elif shown and scorer.log is not None:
+        scorer.log.add(now, [score], [lead.touchpoint_ids], shown)
+    return score_entry(score, None, scorer.bundle, language, scorer.price)
 
 
 def _read_query(query: Mapping[str, str]) -> tuple[str, int, int | None]:

@@ -15,10 +15,12 @@ from features.errors import JourneyError
 from features.timeline import from_micros
 from models.analyses import ANALYSES, FOLDER, read_all
 from models.analyses.figures import Content
+from models.answers.decision import decision_json, decision_of, price_warnings
 from models.answers.reasons import Reason
 from models.answers.requests import LeadRequest, parse_lead
 from models.answers.score_changes import Change, changes
 from models.answers.scoring import Score, score_requests
+from models.answers.slot_price import SlotPrice
 from models.answers.warnings import future_snapshot, warning_entry
 from models.audit_log.writer import AuditLogWriter
 from models.bundle import Bundle
@@ -59,6 +61,8 @@ class Scorer:
         Called with the leads and the scores of each request.
     log : ScoreLogWriter or None
         Where answers are handed to; None: nowhere.
+    price : SlotPrice or None
+        What the last slot of a week goes for, by the newest run over the queue; None: that of training counts.
     audit : AuditLogWriter or None
         Where it is said who asked for whose score; None: nowhere.
     """
@@ -68,6 +72,7 @@ class Scorer:
         self.analyses: Mapping[str, Content] = analyses or {}
         self.observe: Observe = _observe_nothing
         self.log: ScoreLogWriter | None = None
+        self.price: SlotPrice | None = None
         self.audit: AuditLogWriter | None = None
         self.model = {
             "name": name,
@@ -160,7 +165,7 @@ class Scorer:
         ]
         self.record(now, leads, scores)
         names = self.bundle.catalog.names if options.debug else None
-        entries = [score_entry(item, names) for item in scores]
+        entries = [score_entry(item, names, self.bundle, options.language, self.price) for item in scores]
         for entry, lead, change in zip(entries, leads, changed, strict=True):
             if lead.changed_since is not None:
                 entry["change"] = None if change is None else _change(change)
@@ -181,7 +186,7 @@ class Scorer:
             What goes out; where there is a log, with feature vectors.
         """
         if self.log is not None:
-            self.log.add(now, scores)
+            self.log.add(now, scores, [lead.touchpoint_ids for lead in leads])
         if self.audit is not None:
             ids = [score.lead_id for score in scores]
             self.audit.add(now, ACTOR.get(), "scored", ids, model_version=self.version)
@@ -211,9 +216,13 @@ def with_future_warning(score: Score, path: str, now: int, language: str) -> Sco
     return replace(score, warnings=(*score.warnings, future_snapshot(path, score.snapshot_at, language)))
 
 
-def score_entry(item: Score, names: tuple[str, ...] | None) -> dict[str, Any]:
-    """Write one lead's part of the answer."""
+def score_entry(
+    item: Score, names: tuple[str, ...] | None, bundle: Bundle, language: str, price: SlotPrice | None = None
+) -> dict[str, Any]:
+    """Write one lead's part of the answer, with the decision of the one place that decides."""
     interval = None if item.low is None else [item.low, item.high]
+    decision = decision_of(item, bundle, language, price)
+    warnings = (*item.warnings, *price_warnings(decision, language))
     entry: dict[str, Any] = {
         "lead_id": item.lead_id,
         "snapshot_at": _moment(item.snapshot_at),
@@ -223,8 +232,9 @@ def score_entry(item: Score, names: tuple[str, ...] | None) -> dict[str, Any]:
         "fit": item.fit,
         "engagement": item.engagement,
         "reasons": _reasons(item.reasons),
-        "warnings": [warning_entry(warning) for warning in item.warnings],
+        "warnings": [warning_entry(warning) for warning in warnings],
         "not_scored": item.not_scored,
+        "decision": decision_json(decision),
     }
     if names is not None and item.vector is not None:
         values = item.vector.astype(np.float64).tolist()

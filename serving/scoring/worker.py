@@ -135,7 +135,9 @@ class Worker:
         scorer.observe, scorer.audit = metrics.observe_scores, self._audit
         settings = LogSettings.from_environment(os.environ)
         if settings is not None:
-            scorer.log = ScoreLogWriter(settings, Model(scorer.name, scorer.version, scorer.bundle.catalog.fingerprint))
+            bundle = scorer.bundle
+            model = Model(scorer.name, scorer.version, bundle.catalog.fingerprint, bundle.sha256)
+            scorer.log = ScoreLogWriter(settings, model)
             self._logs.append(scorer.log)
         for log in self._logs[:-2]:  # requests that began with the scorer before may still be under way, and log
             log.close()

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from features.journeys import OrderRecord, StageChangeRecord, TouchpointRecord
+from features.timeline import before
 from serving.contract.limits import MAX_ORDERS, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
 from serving.store import schema
 from serving.store.writing import chunks
@@ -34,10 +35,11 @@ _MOST = {schema.touchpoints: MAX_TOUCHPOINTS, schema.stage_changes: MAX_STAGE_CH
 
 
 class Read(NamedTuple):
-    """What was read, and whether something older was left out."""
+    """What was read, whether something older was left out, and the keys of touchpoints."""
 
     rows: list[Any]
     cut: bool
+    keys: Sequence[str] = ()
 
 
 def own_touchpoints(connection: sa.Connection, lead_id: str, begin: int, at: int) -> Read:
@@ -54,7 +56,8 @@ def own_touchpoints(connection: sa.Connection, lead_id: str, begin: int, at: int
         at most `FEW` are read.
     """
     table = schema.touchpoints
-    there = sa.select(*_COLUMNS[table]).where(table.c.lead_id == lead_id, table.c.occurred_at >= begin)
+    columns = (table.c.touchpoint_key, *_COLUMNS[table])
+    there = sa.select(*columns).where(table.c.lead_id == lead_id, table.c.occurred_at >= begin)
     rows = connection.execute(there.limit(FEW + 1)).all()
     cut = False
     if len(rows) > FEW:
@@ -62,7 +65,11 @@ def own_touchpoints(connection: sa.Connection, lead_id: str, begin: int, at: int
         later = there.where(sa.or_(table.c.occurred_at >= at, table.c.recorded_at >= at)).limit(FEW)
         cut = _more_than(connection, seen, MAX_TOUCHPOINTS)
         rows = [*connection.execute(seen.limit(FEW if cut else None)), *connection.execute(later)]
-    return Read([TouchpointRecord._make(row) for row in rows], cut)
+    return Read(
+        [TouchpointRecord._make(row[1:]) for row in rows],
+        cut,
+        [row[0] for row in rows if before(max(row.occurred_at, row.recorded_at), at)],
+    )
 
 
 def own_changes(connection: sa.Connection, lead_id: str, at: int) -> Read:

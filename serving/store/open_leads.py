@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import sqlalchemy as sa
 
@@ -26,7 +26,7 @@ __all__ = [
     "put_open_leads",
 ]
 
-Shown = Literal["to_call", "accepted", "all"]
+Shown = Literal["to_call", "held", "accepted", "all"]
 MOST_OWNERS = 200
 
 _TABLE = schema.open_leads
@@ -54,6 +54,10 @@ class OpenLead(NamedTuple):
     tier, not_scored : str or None
     within_capacity : bool or None
         None: no cut-off is known, or it is not scored.
+    advice : str or None
+        Of `models.answers.advice`; None: it is not scored.
+    chance_now : float or None
+        Of a first contact now; None: nothing can be told of it.
     probability_before : float or None
         A week before `snapshot_at`.
     last_touchpoint_at : int or None
@@ -76,6 +80,8 @@ class OpenLead(NamedTuple):
     tier: str | None
     not_scored: str | None
     within_capacity: bool | None
+    advice: str | None
+    chance_now: float | None
     probability_before: float | None
     last_touchpoint_at: int | None
     last_touchpoint: str | None
@@ -90,8 +96,8 @@ class ListFilter:
     Attributes
     ----------
     shown : str
-        ``to_call``: within capacity, or where no cut-off is known all that are scored; ``accepted``: those that sales took
-        over; ``all``.
+        ``to_call``: those to be called now; where nothing can be told of when, those within capacity, or where no cut-off is
+        known all that are scored. ``held``: marketing speaks with them next. ``accepted``: sales took them over. ``all``.
     tier, owner : str or None
         Only these; None: any. An empty `owner`: those without one.
     search : str
@@ -185,7 +191,7 @@ def open_lead(connection: sa.Connection, lead_id: str) -> OpenLead | None:
 
 def count_open_leads(connection: sa.Connection) -> dict[str, int]:
     """Count the list by what is shown of it."""
-    shown: tuple[Shown, ...] = ("to_call", "accepted", "all")
+    shown: tuple[Shown, ...] = get_args(Shown)
     return dict(zip(shown, _counted(connection, *map(ListFilter, shown)), strict=True))
 
 
@@ -227,7 +233,13 @@ def _where(wanted: ListFilter) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
     if wanted.shown == "to_call":
         # What a filter leaves out by capacity lies behind the cut-off, so the index by rank finds the first ones at once
-        conditions += [_TABLE.c.rank <= 0.0, _TABLE.c.within_capacity.is_distinct_from(0)]
+        by_capacity = sa.and_(
+            sa.func.coalesce(_TABLE.c.advice, "unknown").in_(("unknown", "too_little_data")),
+            _TABLE.c.within_capacity.is_distinct_from(0),
+        )
+        conditions += [_TABLE.c.rank <= 0.0, sa.or_(_TABLE.c.advice == "hand_over_now", by_capacity)]
+    elif wanted.shown == "held":
+        conditions.append(_TABLE.c.advice == "wait_until")
     elif wanted.shown == "accepted":
         conditions.append(_TABLE.c.stage == "sal")
     if wanted.tier is not None:

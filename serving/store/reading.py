@@ -89,6 +89,7 @@ def read_lead(
         [_summed(colleague, "account.touchpoints.value", notes) for colleague in colleagues],
         orders,
         notes=notes,
+        touchpoint_ids=touchpoints.keys,
     )
     return drop_unfit_values(lead, catalog)
 

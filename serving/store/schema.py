@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from features.vocabulary import TOUCHPOINT_FIELDS, TouchpointField
 
 __all__ = [
+    "advices",
     "attribute_changes",
     "decisions",
     "handovers",
@@ -29,6 +30,7 @@ __all__ = [
     "rescore",
     "retractions",
     "sessions",
+    "slot_prices",
     "stage_changes",
     "tasks",
     "touchpoints",
@@ -230,6 +232,8 @@ open_leads = sa.Table(
     _text("tier", null=True),
     _whole("within_capacity", null=True),
     _text("not_scored", null=True),
+    _text("advice", null=True),
+    sa.Column("chance_now", sa.Double, nullable=True),
     sa.Column("difference", sa.Double, nullable=False),
     _whole("last_touchpoint_at"),
     _text("last_touchpoint", null=True),
@@ -242,8 +246,8 @@ open_leads = sa.Table(
 )
 """One row per open lead, as it was scored last: what a list is filtered, ranked and searched by, and nothing else, so that
 reading all of them is cheap. `rank` is less the probability, so the best come first, and 1 where there is none; `difference` is
-what the probability changed by in a week, 0 where that is not known; `last_touchpoint_at` is 0 where there is none. `searched`
-holds what a search looks in, case-folded."""
+what the probability changed by in a week, 0 where that is not known; `chance_now` is that of a first contact
+now; `last_touchpoint_at` is 0 where there is none. `searched` holds what a search looks in, case-folded."""
 
 open_lead_details = sa.Table(
     "open_lead_details",
@@ -253,6 +257,30 @@ open_lead_details = sa.Table(
     _text("details"),
 )
 """The rest of an open lead, which only the rows on a page need: reasons, what changed, decision; JSON."""
+
+advices = sa.Table(
+    "advices",
+    metadata,
+    _text("lead_id", key=True),
+    sa.Column("advised_at", sa.BigInteger, primary_key=True, nullable=False),
+    _text("advice"),
+    _text("tier"),
+    _text("until", null=True),
+    sa.Column("chance_now", sa.Double, nullable=True),
+    sa.Column("chance_waiting", sa.Double, nullable=True),
+    sa.Column("propensity", sa.Double, nullable=True),
+)
+"""What was advised of a lead from `advised_at` on; one row per change. `propensity`: with which probability it was drawn."""
+
+slot_prices = sa.Table(
+    "slot_prices",
+    metadata,
+    sa.Column("priced_at", sa.BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    sa.Column("price", sa.Double, nullable=False),
+    _whole("slots"),
+    _whole("waiting"),
+)
+"""What the last slot of a week goes for: one row per run over the whole queue."""
 
 sessions = sa.Table(
     "sessions",

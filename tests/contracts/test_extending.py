@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 PACKAGES = ("features", "models", "pipeline", "serving", "tests")
@@ -233,3 +234,254 @@ def test_an_event_kind(copy: Path, root: Path) -> None:
         "missing_field ratings[0].occurred_at",
         "[{'lead_id': 'L-1001', 'asset': 'ebook', 'stars': None}]",
     ]
+
+
+DEVICE = (
+    (
+        "features/vocabulary.py",
+        'TouchpointField("campaign", coded=True),\n',
+        '    TouchpointField("device", coded=True),\n',
+    ),
+    ("features/records.py", "    campaign: str | None = None\n", "    device: str | None = None\n"),
+    (
+        "features/params.py",
+        "    campaign: tuple[str, ...] | None = None\n",
+        "    device: tuple[str, ...] | None = None\n",
+    ),
+    (
+        "models/answers/requests/schemas.py",
+        '    campaign: Loose | None = Field(None, examples=["spring"])\n',
+        '    device: Loose | None = Field(None, examples=["phone"])\n',
+    ),
+    ("features/kernels/structs.py", "    campaign: np.ndarray\n", "    device: np.ndarray\n"),
+    (
+        "features/kernels/selection.py",
+        "        & masks[starts[3] + columns.campaign[i], word]\n",
+        "        & masks[starts[4] + columns.device[i], word]\n",
+    ),
+    (
+        "features/kernels/order.py",
+        "        packed[i, 5] = columns.by[i]\n",
+        "        packed[i, 6] = columns.device[i]\n",
+    ),
+    (
+        "features/kernels/order.py",
+        "                arranged.by[slot] = packed[here, 5]\n",
+        "                arranged.device[slot] = packed[here, 6]\n",
+    ),
+    (
+        "features/kernels/order.py",
+        "                arranged.by[slot] = columns.by[here]\n",
+        "                arranged.device[slot] = columns.device[here]\n",
+    ),
+    ("features/journeys.py", "    campaign: np.ndarray\n", "    device: np.ndarray\n"),
+    ("features/journeys.py", "    campaigns: tuple[str, ...]\n", "    devices: tuple[str, ...]\n"),
+    ("features/journeys.py", "            self.campaign,\n", "            self.device,\n"),
+    ("features/journeys.py", "        campaign=campaign,\n", "        device=device,\n"),
+    (
+        "features/journeys.py",
+        '        campaigns=rows.coded["campaign"].values,\n',
+        '        devices=rows.coded["device"].values,\n',
+    ),
+)
+DEVICES_PICK = """
+import json
+import datetime as dt
+from pathlib import Path
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from features.catalog import build_catalog
+from features.compute import Snapshots, compute_features
+from features.journeys import Journeys
+from features.params import FeaturesParams, SelectorParams
+from models.answers.requests.records import parse_lead
+from serving.contract.event_kinds import EVENT_KINDS
+from serving.export_store import export_store
+from serving.online.intake import accept
+from serving.store.connect import Store
+from serving.store.migrate import migrate
+from tests.oracle import oracle_row
+rule = SelectorParams(device=("ph*",), label={"en": "by phone", "de": "am Telefon"})
+params = FeaturesParams(
+    observation_days=30, windows_days=(7,), half_lives_days=(), groups=("engagement",), selectors={"phone": rule}
+)
+catalog = build_catalog(params, [])
+sent = [{"kind": "visit", "occurred_at": f"2026-01-0{day}T10:00:00Z", "device": device}
+        for day, device in ((1, "phone"), (1, "desk"), (2, None), (3, "phablet"), (1, "phone"))]
+request = parse_lead({"lead_id": "L", "snapshot_at": "2026-01-05T00:00:00Z", "touchpoints": sent})
+rows = [{**item, "lead_id": "L", "occurred_at": dt.datetime.fromisoformat(item["occurred_at"])} for item in sent]
+at = Snapshots(np.array([0]), np.array([request.snapshot_at]))
+online = compute_features(Journeys.from_records([request.journey]), at, catalog)[0]
+offline = compute_features(Journeys.from_arrow(pa.Table.from_pylist(rows), None, None, ["L"]), at, catalog)[0]
+other = compute_features(Journeys.from_arrow(pa.Table.from_pylist(rows[::-1]), None, None, ["L"]), at, catalog)[0]
+oracle = np.array(oracle_row(request.journey, request.snapshot_at, catalog), dtype=np.float32)
+for row in (offline, other, oracle):
+    np.testing.assert_array_equal(online, row)
+print(online[catalog.positions["count__phone__7d"]])
+url = "sqlite:///store.db"
+migrate(url)
+store, now = Store(url), 1_800_000_000_000_000
+body = {"touchpoints": [{"lead_id": "L", **item} for item in sent[:2]]}
+print(accept(store, "touchpoints", json.dumps(body).encode(), now)["new"])
+export_store(store, Path("out"), now)
+print(sorted(pq.read_table("out/touchpoints.parquet")["device"].to_pylist()))
+"""
+
+
+def test_a_touchpoint_field(copy: Path, root: Path) -> None:
+    """A coded one, which selectors may look at: at most eight files and a migration."""
+    for name, line, new in DEVICE:
+        replace(copy / name, line, line + new)
+    replace(copy / "features/kernels/selection.py", "starts[4] + columns.by", "starts[5] + columns.by")
+    replace(
+        copy / "features/journeys.py", "self.assets, self.campaigns\n", "self.assets, self.campaigns, self.devices\n"
+    )
+    replace(
+        copy / "features/journeys.py",
+        "asset, campaign, by, value = arranged",
+        "asset, campaign, device, by, value = arranged",
+    )
+    run(copy, "-m", "serving.store.migrate", "--new", "devices")
+    files = changed(copy, root)
+    assert len({path for path in files if "/migrations/" not in path}) <= 8
+    assert sum("/migrations/" in path for path in files) == 1
+    assert run(copy, "-c", DEVICES_PICK).splitlines() == ["3.0", "2", "['desk', 'phone']"]
+
+
+MEASURES = """
+import numpy as np
+from models.params import EvaluateParams
+from models.presentation.metric_names import DIGITS, metric_name
+from models.quality.evaluation import evaluate_rows
+from models.quality.metrics import evaluate
+from pipeline.pages.metric_words import metrics_table
+labels, scores = np.array([1, 0, 0, 1] * 10), np.linspace(0.9, 0.1, 40)
+measured = evaluate(labels, scores, np.arange(40), None, 10, EvaluateParams(bootstrap=20))
+none = measured["none_at_capacity"]
+assert none["low"] <= none["value"] <= none["high"], none
+head, rows = metrics_table({"product": measured, "baselines": {}}, "de")
+print(none["value"], "|", head[-1], "|", rows[0][-1][0])
+"""
+
+
+def test_a_metric(copy: Path, root: Path) -> None:
+    """Its value, its name, and its name in other languages; reports, runs and /app show it."""
+    replace(
+        copy / "models/quality/metric_kernels.py",
+        '            "lift_at_capacity": lift,\n',
+        '            "lift_at_capacity": lift,\n            "none_at_capacity": 1.0 - at_capacity,\n',
+    )
+    replace(
+        copy / "models/quality/metrics.py",
+        '    "precision_at_capacity",\n    "lift_at_capacity",\n)',
+        '    "precision_at_capacity",\n    "lift_at_capacity",\n    "none_at_capacity",\n)',
+    )
+    replace(
+        copy / "models/presentation/metric_names.py",
+        '    "ece": n_("calibration error"),\n',
+        '    "ece": n_("calibration error"),\n    "none_at_capacity": n_("calls in vain"),\n',
+    )
+    run(copy, "-m", "models.presentation")
+    catalogue = copy / "models/presentation/locale/de/LC_MESSAGES/messages.po"
+    replace(catalogue, 'msgid "calls in vain"\nmsgstr ""', 'msgid "calls in vain"\nmsgstr "vergebliche Anrufe"')
+    assert changed(copy, root) == {
+        "models/quality/metric_kernels.py",
+        "models/quality/metrics.py",
+        "models/presentation/metric_names.py",
+        "models/presentation/locale/de/LC_MESSAGES/messages.po",
+    }
+    assert run(copy, "-c", MEASURES).strip() == "0.5 | vergebliche Anrufe | 0,500"
+
+
+VISITS = """
+CREATE OR REPLACE TEMP VIEW visits AS
+SELECT * FROM read_lines(getvariable('raw_dir') || '/visits.csv');
+
+CREATE OR REPLACE VIEW export AS
+SELECT TIMESTAMPTZ '2026-02-01 00:00:00Z' AS exported_at, 'real' AS clock;
+
+CREATE OR REPLACE VIEW leads AS
+SELECT "visitor" AS lead_id, min("at"::TIMESTAMPTZ) AS created_at, any_value("shop") AS shop
+FROM visits GROUP BY ALL;
+
+CREATE OR REPLACE VIEW touchpoints AS
+SELECT "visitor" AS lead_id, "at"::TIMESTAMPTZ AS occurred_at, 'visit' AS kind, source_file, source_line FROM visits;
+
+CREATE OR REPLACE VIEW stage_changes AS
+SELECT "visitor" AS lead_id, 'mql' AS stage, "at"::TIMESTAMPTZ AS occurred_at, source_file, source_line FROM visits;
+
+CREATE OR REPLACE VIEW attributes AS
+SELECT * FROM (VALUES ('lead', 'shop', 'category', 'creation')) AS declared (entity, attribute, type, known_at);
+"""
+
+
+def test_a_source(copy: Path, root: Path) -> None:
+    """One SQL file, and the name of it in params.yaml."""
+    (copy / "pipeline/sources/visits.sql").write_text(VISITS, encoding="utf-8")
+    replace(copy / "params.yaml", "source: simulated ", "source: visits ")
+    assert changed(copy, root) == {"pipeline/sources/visits.sql", "params.yaml"}
+    raw = copy / "data" / "raw"
+    raw.mkdir(parents=True)
+    lines = [
+        "visitor,at,shop",
+        "V1,2026-01-01T10:00:00Z,Ulm",
+        "V1,2026-01-02T10:00:00Z,Ulm",
+        "V2,2026-01-03T10:00:00Z,Bonn",
+    ]
+    (raw / "visits.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    run(copy, "-m", "pipeline.ingest")
+    touchpoints = pq.read_table(copy / "data/canonical/touchpoints.parquet").to_pylist()
+    assert [row["lead_id"] for row in touchpoints] == ["V1", "V1", "V2"]
+    leads = pq.read_table(copy / "data/canonical/leads.parquet").to_pylist()
+    assert {row["lead_id"]: row["shop"] for row in leads} == {"V1": "Ulm", "V2": "Bonn"}
+
+
+STAGE = '''"""Stage `shops`: how many leads each account has."""
+
+from pathlib import Path
+
+from pipeline.console import run_main
+from pipeline.params import load_params
+from pipeline.tables.json_files import write_json
+from pipeline.tables.parquet import read_table
+
+__all__ = ["SECTIONS", "main"]
+
+SECTIONS = ("paths",)
+
+
+def main() -> None:
+    """Count, and write ``metrics/shops.json``."""
+    params = load_params(SECTIONS)
+    leads = read_table(Path(params.paths.data_dir) / "canonical" / "leads.parquet", "leads")
+    write_json(Path(params.paths.metrics_dir) / "shops.json", {"leads": len(leads)})
+
+
+if __name__ == "__main__":
+    run_main(main)
+'''
+STAGE_ENTRY = """  shops:
+    desc: How many leads there are
+    cmd: python -m pipeline.shops
+    params: [paths]
+    deps:
+      - data/canonical
+    metrics:
+      - metrics/shops.json: {cache: false}
+"""
+
+
+def test_a_stage(copy: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its module, its entry, and its name among the stages; the folders of code that it reads are found."""
+    (copy / "pipeline/shops.py").write_text(STAGE, encoding="utf-8")
+    replace(copy / "dvc.yaml", "\nmetrics:\n", f"\n{STAGE_ENTRY}\nmetrics:\n")
+    text = (copy / "pyproject.toml").read_text(encoding="utf-8")
+    assert text.count('"pipeline.segments",') == 2
+    (copy / "pyproject.toml").write_text(
+        text.replace('"pipeline.segments",', '"pipeline.segments", "pipeline.shops",'), encoding="utf-8"
+    )
+    monkeypatch.setenv("UPDATE_STAGES", "1")
+    run(copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contracts/test_stages.py", "-k", "shops")
+    assert changed(copy, root) == {"pipeline/shops.py", "dvc.yaml", "pyproject.toml"}
+    assert "      - pipeline/tables\n" in (copy / "dvc.yaml").read_text(encoding="utf-8").split("  shops:\n")[1]

@@ -150,6 +150,8 @@ def test_the_service_a_score_file_and_the_crm_decide_alike(
             continue
         assert row["probability"] == whole["probability"]
         assert row["within_capacity"] == mine["decision"]["within_capacity"]
+        assert mine["decision"] == whole["decision"]
+        assert (row["advice"], row["advice_text"]) == (mine["decision"]["advice"], mine["decision"]["text"])
         words = {True: "within capacity", False: "beyond capacity"}[mine["decision"]["within_capacity"]]
         assert decision == f"{mine['decision']['tier']}, {words}"
         assert (tier, float(probability)) == (mine["tier"], pytest.approx(mine["probability"], abs=1e-4))
@@ -175,7 +177,7 @@ def test_other_leads_of_the_file_decide_nothing(model: Bundle, leads: list[dict[
 
 def frame(**columns: list[Any]) -> pd.DataFrame:
     rows = {"lead_id": ["1"], "probability": [0.5], "tier": ["B"], "within_capacity": [True], "reasons": ["why"]}
-    return pd.DataFrame({**rows, "not_scored": [None], **columns})
+    return pd.DataFrame({**rows, "not_scored": [None], "advice": ["unknown"], "advice_until": [None], **columns})
 
 
 def test_a_file_of_an_earlier_version_is_to_be_written_anew() -> None:

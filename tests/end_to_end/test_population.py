@@ -16,7 +16,8 @@ from pipeline import ingest, simulate
 from pipeline.matrix.account_batches import snapshot_batches
 from pipeline.matrix.feature_rows import journeys_of, snapshots_of
 from pipeline.params import SnapshotsParams, dump_yaml, read_yaml
-from pipeline.population.risk_set import customer_periods, customer_snapshots, mql_periods, mql_snapshots
+from pipeline.population.customers import customer_periods, customer_snapshots
+from pipeline.population.risk_set import mql_periods, mql_snapshots
 from pipeline.tables.export import read_export
 from pipeline.tables.parquet import read_table
 

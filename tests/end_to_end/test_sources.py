@@ -9,8 +9,9 @@ import pytest
 from models.fitting.split_plan import plan_split
 from models.params import SplitSection
 from pipeline.params import LabelsParams, SnapshotsParams, read_yaml
+from pipeline.population.customers import customer_periods, customer_snapshots
 from pipeline.population.outcomes import label_snapshots, order_outcomes, period_outcomes
-from pipeline.population.risk_set import customer_periods, customer_snapshots, mql_periods, mql_snapshots
+from pipeline.population.risk_set import mql_periods, mql_snapshots
 from pipeline.tables.ingested import ingest
 from pipeline.workspaces.workspace import overlay
 

@@ -17,7 +17,8 @@ from models.answers.scoring import score_requests
 from models.bundle import Bundle
 from pipeline.mlflow_runs.promotion import publish
 from pipeline.params import dump_yaml, load_params, read_yaml
-from pipeline.population.risk_set import customer_periods, leads_at_risk
+from pipeline.population.customers import customer_periods
+from pipeline.population.risk_set import leads_at_risk
 from pipeline.publish import SECTIONS as PUBLISH_SECTIONS
 from pipeline.scoring.requests import lead_requests
 from pipeline.scoring.snapshots import score_open_leads

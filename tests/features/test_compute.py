@@ -8,17 +8,11 @@ from hypothesis import strategies as st
 
 from features.attributes import AttributeSpec
 from features.catalog import Catalog, Learned, build_catalog
-from features.compute import (
-    Snapshots,
-    compute_features,
-    ignored_touchpoints,
-    unknown_categories,
-    unknown_values,
-    warm_up,
-)
+from features.compute import Snapshots, compute_features, warm_up
 from features.journeys import Journeys, LeadJourney, OrderRecord, StageChangeRecord, TouchpointRecord
 from features.params import FeaturesParams, SelectorParams
 from features.timeline import DAY_US
+from features.unseen import ignored_touchpoints, unknown_categories, unknown_values
 from tests.features.journey_strategies import (
     ORIGIN,
     accounts,

@@ -48,7 +48,7 @@ def test_a_loaded_bundle_scores_as_the_one_that_was_saved(
 def test_the_same_bundle_is_the_same_bytes_wherever_and_whenever_it_is_written(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "elsewhere" / "again"
     Bundle.load(folder).save(other)
-    assert sorted(path.name for path in other.iterdir()) == sorted([*FILES, "checksums.json"])
+    assert sorted(path.name for path in other.iterdir()) == sorted([*FILES, "timing.json", "checksums.json"])
     for path in other.iterdir():
         assert path.read_bytes() == (folder / path.name).read_bytes(), path.name
         assert str(tmp_path) not in path.read_text(encoding="utf-8")
@@ -73,14 +73,14 @@ def test_provenance_beside_the_bundle_is_no_part_of_it(folder: Path) -> None:
     Bundle.load(folder)
 
 
-@pytest.mark.parametrize("name", [*FILES, "checksums.json"])
+@pytest.mark.parametrize("name", [*FILES, "timing.json", "checksums.json"])
 def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(BundleError, match=rf"{name}: it can't be read .*incomplete.*dvc repro train"):
         Bundle.load(folder)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*FILES, "timing.json"])
 def test_an_altered_file_is_named(folder: Path, name: str) -> None:
     with (folder / name).open("a", encoding="utf-8") as file:
         file.write(" ")
@@ -95,11 +95,19 @@ def test_checksums_that_are_none_are_refused(folder: Path, content: str) -> None
         Bundle.load(folder)
 
 
-@pytest.mark.parametrize("found", [1, 2, None, "3"])
+def test_a_bundle_of_the_format_before_is_read_without_timing(small_bundle: Bundle, folder: Path) -> None:
+    _edit(folder, "metadata.json", lambda content: {**content, "format": 3})
+    (folder / "timing.json").unlink()
+    older = Bundle.load(folder)
+    assert older.timing is None
+    assert older.metadata["source"] == small_bundle.metadata["source"]
+
+
+@pytest.mark.parametrize("found", [1, 2, 5, None, "3"])
 def test_another_format_is_refused(folder: Path, found: Any) -> None:
     _edit(folder, "metadata.json", lambda content: {**content, "format": found})
     (folder / "ladder.json").unlink()  # which older formats did not have: what is missing is not what is said
-    with pytest.raises(BundleError, match=r"this version reads format 3. Make it anew: `dvc repro train`"):
+    with pytest.raises(BundleError, match=r"this version reads formats 3 and 4. Make it anew: `dvc repro train`"):
         Bundle.load(folder)
 
 

@@ -11,7 +11,10 @@ import pytest
 from models.audit_log.log import AuditLog
 from models.audit_log.settings import audit_log
 from models.audit_log.verification import read_entries, verify
+from models.bundle import Bundle
 from models.data_protection.key_ring import PURPOSES, KeyRing, changing_keys, new_key
+from models.monitoring.score_log_reader import log_tables
+from models.monitoring.score_replay import replay
 from tests.serving.app.pages import Browser, open_lead_events
 from tests.serving.keyed import Keyed, Keys
 from tests.serving.running import Client
@@ -38,6 +41,7 @@ def written(
         "LEAD_REQUIRE_KEYS": "always",
         "LEAD_PRIVACY_DIR": str(folder / "privacy"),
         "LEAD_AUDIT_HEAD": str(folder / "elsewhere"),
+        "LEAD_SCORE_LOG": str(folder / "scores"),
     }
     with serve_store(new_url("sqlite"), **settings) as client:
         keyed = Keyed(client, keys, *made)
@@ -84,3 +88,17 @@ def test_it_holds_no_id_and_no_name(written: tuple[AuditLog, Keyed, str], leads:
     text = b"".join(path.read_bytes() for path in log.folder.iterdir())
     assert b'"L-1"' not in text
     assert leads[7]["lead_id"].encode() + b'"' not in text
+
+
+def test_every_score_that_was_served_can_be_computed_again(
+    written: tuple[AuditLog, Keyed, str], bundle_folder: Path
+) -> None:
+    log, *_ = written
+    bundle = Bundle.load(bundle_folder)
+    tables = [table for _, table in log_tables(log.folder.parents[1] / "scores")]
+    assert [difference for table in tables for difference in replay(bundle, table)] == []
+    rows = [row for table in tables for row in table.to_pylist()]
+    assert {row["bundle_sha256"] for row in rows} == {bundle.sha256}
+    assert {row["origin"] for row in rows} == {"service", "page"}
+    of_store = [row for row in rows if row["touchpoint_ids"]]
+    assert {(row["lead_id"], len(row["touchpoint_ids"])) for row in of_store} == {("L-1", 10), ("L-2", 10)}

@@ -6,10 +6,12 @@ both understand and refuse the same.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from features.journeys import CREATED, STAGE_PREFIX, LeadJourney, OrderRecord, StageChangeRecord, TouchpointRecord
 from features.timeline import before
+from features.vocabulary import optional_text_fields
 from models.answers.requests.fields import shown
 from models.answers.requests.problems import INVALID_VALUE, fail, read
 from models.answers.requests.schemas import Account, AccountTouchpoint, Lead, Order, StageChange, Touchpoint
@@ -23,6 +25,7 @@ __all__ = [
     "touchpoint_records",
 ]
 
+_texts_of = attrgetter(*optional_text_fields())
 _Person = tuple[str | None, str | None]
 
 
@@ -68,6 +71,8 @@ class LeadRequest:
         UTC microseconds, before `snapshot_at`; None: what changed is not asked for.
     notes : sequence of Note
         What was odd while it was read, such as from the store.
+    touchpoint_ids : sequence of str
+        Keys of the lead's own touchpoints where they were read from the store.
     """
 
     journey: LeadJourney
@@ -80,6 +85,7 @@ class LeadRequest:
     path: str = "lead"
     changed_since: int | None = None
     notes: Sequence[Note] = ()
+    touchpoint_ids: Sequence[str] = ()
 
 
 def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None = None) -> LeadRequest:
@@ -157,16 +163,16 @@ def touchpoint_records(touchpoints: Sequence[Touchpoint], path: str) -> list[Tou
             problem = f"is {shown(kind)}, reserved for the system"
             fail(f"{path}[{position}].kind", problem, "Use stage_changes and created_at.")
         records.append(
-            TouchpointRecord(
-                kind,
-                sent.occurred_at,
-                sent.recorded_at,
-                sent.channel or None,
-                sent.asset or None,
-                sent.campaign or None,
-                sent.value,
-                by or None,
-                sent.touchpoint_id or None,
+            TouchpointRecord._make(
+                [
+                    kind,
+                    sent.occurred_at,
+                    sent.recorded_at,
+                    *[text or None for text in _texts_of(sent)],
+                    sent.value,
+                    by or None,
+                    sent.touchpoint_id or None,
+                ]
             )
         )
     return records

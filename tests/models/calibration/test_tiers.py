@@ -1,4 +1,4 @@
-"""Tiers and the decision seam."""
+"""Tiers."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import DataError
-from models.answers.decision import Decision, decide
 from models.calibration.tiers import fit_cutoffs, tier
 from models.params import TiersParams
 
@@ -50,8 +49,3 @@ def test_no_rows_message() -> None:
         fit_cutoffs(np.array([]), PARAMS)
     with pytest.raises(DataError, match=r"2 rows, 1 of them without a probability"):
         fit_cutoffs(np.array([0.1, np.nan]), PARAMS)
-
-
-def test_decision() -> None:
-    assert decide(0.2, "C", 0.3) == Decision("C", False)
-    assert decide(0.2, "C", None) == Decision("C", None)

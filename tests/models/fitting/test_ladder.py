@@ -20,9 +20,10 @@ from models.fitting.boosting import train_part
 from models.fitting.cross_fitting import cross_fit
 from models.fitting.folds import Fold
 from models.fitting.half_samples import draw_halves
-from models.fitting.ladder import _weigh_mean, climb, fit_stack
+from models.fitting.ladder import climb, fit_stack
 from models.fitting.linear import ENTRY, fit_base_rate, fit_entry, fit_linear, fit_segments, robust_columns
 from models.fitting.stack import Stack
+from models.fitting.stack_weights import weigh_mean
 from models.params import TrainParams
 from models.quality.metrics import log_loss
 
@@ -132,7 +133,7 @@ def test_folds_of_another_level_make_no_weights_above_a_mean() -> None:
     z = random.normal(size=4000)
     y = (random.random(4000) < expit(3.0 * z - 1.0)).astype(np.float64)
     base = np.full(4000, -1.0)
-    weights = _weigh_mean(np.vstack([z, z + random.normal(0, 0.1, 4000)]), base, y, np.ones(4000))
+    weights = weigh_mean(np.vstack([z, z + random.normal(0, 0.1, 4000)]), base, y, np.ones(4000))
     assert weights.sum() == pytest.approx(1.0, abs=1e-6)
     assert (weights > 0.2).all()
 

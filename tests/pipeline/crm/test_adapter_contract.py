@@ -197,3 +197,30 @@ def test_what_was_pulled_twice_is_there_once(world: World) -> None:
     again = world.read(92, since=3)
     assert [stage for stage, _ in again.stages(won) if stage != "inquiry"] == ["mql", "sales_qualified"]
     assert first.table("touchpoints").equals(again.table("touchpoints"))
+
+
+def test_it_tells_when_sales_got_a_lead_and_first_spoke_with_it(world: World) -> None:
+    called, waiting, too_late = (world.lead(n, 1, mql=3, qualified=q) for n, q in ((1, 30), (2, None), (3, 5)))
+    world.lead(4, 1, mql=3)  # nobody got it
+    for lead_id in (called, waiting, too_late):
+        world.give(lead_id, 8)
+    for number, (lead_id, day) in enumerate(((called, 6), (called, 9), (called, 12), (too_late, 9)), 1):
+        world.call(number, lead_id, day)
+    read = world.read(90)
+    assert not any(count.quarantined for count in read.counts.values())
+    handovers = read.table("handovers").set_index("lead_id")[["queued_at", "handed_over_at", "first_contact_at"]]
+    days = (handovers - pd.Timestamp("2026-01-01", tz="UTC")) / pd.Timedelta(days=1)
+    assert days.loc[called].tolist() == [3, 8, 9]
+    assert days.loc[waiting].tolist()[:2] == [3, 8]
+    assert pd.isna(days.loc[waiting, "first_contact_at"])
+    assert sorted(days.index) == sorted([called, waiting])
+
+
+def test_whose_a_lead_was_before_it_was_queued_has_it_from_then_on(world: World) -> None:
+    if not world.remote:
+        pytest.skip("the files say when a stage changed, and who owned the lead then")
+    lead_id = world.lead(1, 1, mql=5)
+    world.give(lead_id, 2)
+    world.call(1, lead_id, 7)
+    (row,) = world.read(90).table("handovers").itertuples()
+    assert row.handed_over_at == row.queued_at < row.first_contact_at

@@ -71,6 +71,9 @@ class World(Protocol):
     def call(self, number: int, lead_id: str, day: float) -> None:
         """Note a call with a lead."""
 
+    def give(self, lead_id: str, day: float) -> None:
+        """Let somebody of sales have a lead."""
+
     def merge(self, one: str, other: str, day: float) -> str:
         """Make two leads one; returns the id that stays."""
 
@@ -170,6 +173,12 @@ class HubSpotWorld(_Remote):
         times = {"hs_timestamp": iso(day), "hs_createdate": iso(day)}
         self.fake.add("calls", number, times, links={"contacts": [int(lead_id)]}, modified=day)
 
+    def give(self, lead_id: str, day: float) -> None:
+        contact = self.fake.objects["contacts"][lead_id]
+        contact["history"]["hubspot_owner_id"] = [(day, "77")]
+        contact["properties"]["hubspot_owner_id"] = "77"
+        contact["modified"] = max(contact["modified"], day)
+
     def merge(self, one: str, other: str, day: float) -> str:
         self.fake.merge("contacts", int(one), int(other), into=90_000_000 + int(one), day=day)
         return str(90_000_000 + int(one))
@@ -223,6 +232,11 @@ class SalesforceWorld(_Remote):
     def call(self, number: int, lead_id: str, day: float) -> None:
         times = {"CompletedDateTime": at(day), "CreatedDate": at(day), "SystemModstamp": at(day)}
         self.fake.add("Task", number, "00T", WhoId=lead_id, TaskSubtype="Call", CallType=None, IsClosed=True, **times)
+
+    def give(self, lead_id: str, day: float) -> None:
+        """History has each change of the owner twice: by names and by ids."""
+        self.fake.changed(lead_id, day, "Owner", "New Leads", "Ada Smith")
+        self.fake.changed(lead_id, day, "Owner", "00G000000000001AAA", "005000000000001AAA")
 
     def merge(self, one: str, other: str, day: float) -> str:
         self.fake.delete("Lead", other, day, into=one)
@@ -285,8 +299,17 @@ class CsvWorld:
 
     def call(self, number: int, lead_id: str, day: float) -> None:
         self.touchpoints.append(
-            {"lead_id": lead_id, "occurred_at": local(day), "kind": "call", "asset": f"call {number}"}
+            {
+                "lead_id": lead_id,
+                "occurred_at": local(day),
+                "kind": "call",
+                "asset": f"call {number}",
+                "by": "sales",
+            }
         )
+
+    def give(self, lead_id: str, day: float) -> None:
+        self.changes.append({"lead_id": lead_id, "stage": "sal", "occurred_at": local(day)})
 
     def merge(self, one: str, other: str, day: float) -> str:
         """The export goes on naming the old id in what was recorded before."""
@@ -332,7 +355,7 @@ class CsvWorld:
         names = ["lead_id", "account_id", "created_at", *(["employees"] if self.with_field else [])]
         tables = {
             "leads": (names, [{name: row[name] for name in names} for row in self.leads.values()]),
-            "touchpoints": (["lead_id", "occurred_at", "kind", "asset"], self.touchpoints),
+            "touchpoints": (["lead_id", "occurred_at", "kind", "asset", "by"], self.touchpoints),
             "stage_changes": (["lead_id", "stage", "occurred_at"], self.changes),
         }
         if self.merged:

@@ -11,7 +11,7 @@ import xlsxwriter
 from features.errors import DataError
 from pipeline.onboarding.column_moments import UNREAD_DATES
 from pipeline.onboarding.columns import Column
-from pipeline.onboarding.layout import detect_layout
+from pipeline.onboarding.layout import detect_layout, footer_lines
 from pipeline.onboarding.moments import format_of_shape
 from pipeline.onboarding.roles import stage_word
 
@@ -265,3 +265,56 @@ def test_a_folder_is_told_from_a_file(look, tmp_path: Path) -> None:
     (tmp_path / "exports").mkdir()
     with pytest.raises(DataError, match=r"a folder\. Name the files in it: `python -m pipeline\.init .*exports/\*`"):
         look(tmp_path / "exports")
+
+
+def test_titles_and_totals_that_are_padded_with_separators(look, read, tmp_path: Path) -> None:
+    head = [
+        "All leads;;;;", "As of: 02.03.2024;;;;", ";;;;", "Lead no;Industry;City;Created on;Qualified on",
+    ]  # fmt: skip
+    rows = [f"L{i:03};Food;;01.01.2024 1{i % 10}:00;{'05.01.2024 10:00' if i % 3 else ''}" for i in range(60)]
+    path = tmp_path / "leads.csv"
+    path.write_text("\n".join([*head, *rows, ";;;;", "Total: 60 rows;;;;", ""]), encoding="utf-8")
+    proposal = look(path, zone="UTC")
+    assert proposal.plan.exported_at.startswith("2024-03-02")
+    _, tables = read(proposal)
+    assert len(tables["leads"]) == 60
+
+
+def test_the_last_lead_stays_where_only_its_id_is_filled() -> None:
+    lines = ["Id;Company;City;Phase\n", "A1;B;Ulm;new\n", "A2;;;\n"]
+    assert footer_lines(lines, detect_layout(lines)) == 0
+
+
+def test_activities_that_name_the_deal_join_where_deals_are_the_people(look, tmp_path: Path) -> None:
+    deals = write(
+        tmp_path / "deals.csv",
+        "Deal - ID,Deal - Title,Deal - Status,Deal - Stage,Deal - Deal created,Deal - Won time,Deal - Lost time",
+        [
+            f"{i},Deal {i} of {i * 7},{('won', 'lost', 'open')[i % 3]},{('Qualified', 'Demo Scheduled')[i % 2]},"
+            f"2024-01-01 10:00:00,{'2024-02-01 10:00:00' if i % 3 == 0 else ''},{'2024-02-03 10:00:00' if i % 3 == 1 else ''}"
+            for i in range(1, 91)
+        ],
+    )
+    done = write(
+        tmp_path / "activities.csv",
+        "Activity - ID,Activity - Type,Activity - Due date,Activity - Marked as done time,Activity - Deal ID",
+        [f"{i},Call,2024-01-2{i % 9},2024-01-1{i % 9} 09:00:00,{1 + i % 90}" for i in range(1, 301)],
+    )
+    proposal = look(deals, done)
+    [activity] = proposal.plan.activities
+    assert activity.reference is not None
+    assert activity.reference.column == "Activity - Deal ID"
+    assert activity.moment.name == "Activity - Marked as done time"
+    # What comes before the outcome that is dated, such as a demo, is no outcome without a date
+    assert (proposal.durations.qualified, proposal.plan.statuses) == (30, [])
+
+
+def test_milliseconds_under_a_name_of_no_language(look, tmp_path: Path) -> None:
+    people = write(
+        tmp_path / "leads.csv", "lead_id,created_at,sql_at", [f"L{i},{days(i)},{days(i + 3)}" for i in range(60)]
+    )
+    lines = [json.dumps({"lead": {"id": f"L{i % 60}"}, "tq": days(i), "event": "page_view"}) for i in range(120)]
+    visits = tmp_path / "visits.json"
+    visits.write_text("\n".join(lines), encoding="utf-8")
+    [activity] = look(people, visits).plan.activities
+    assert activity.moment.name == "tq"

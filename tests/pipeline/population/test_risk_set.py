@@ -6,14 +6,8 @@ import pytest
 
 from models.answers.risk_set import CUSTOMERS, ENDS, STARTS, RiskSet
 from pipeline.params import SnapshotsParams
-from pipeline.population.risk_set import (
-    customer_periods,
-    customer_snapshots,
-    leads_at_risk,
-    mql_periods,
-    mql_snapshots,
-    risk_periods,
-)
+from pipeline.population.customers import customer_periods, customer_snapshots
+from pipeline.population.risk_set import leads_at_risk, mql_periods, mql_snapshots, risk_periods
 from pipeline.tables.contract import TABLES
 from pipeline.tables.parquet import write_table
 

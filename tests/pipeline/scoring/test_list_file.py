@@ -34,7 +34,8 @@ def canonical(tmp_path: Path) -> Path:
 
 def scores(moment: str = "2026-03-02T00:00:00+00:00", **changed: object) -> pd.DataFrame:
     row = {"snapshot_at": moment, "probability": 0.126, "low": 0.08, "high": 0.205, "tier": "B", "fit": 0.0, "engagement": 0.0,
-           "reasons": "a; b", "not_scored": None, "within_capacity": True, "warnings": ""}  # fmt: skip
+           "reasons": "a; b", "not_scored": None, "within_capacity": True, "advice_text": "call", "open_questions": "cost?",
+           "next_content": None, "warnings": ""}  # fmt: skip
     return pd.DataFrame([{"lead_id": f"L{n}", **row, **changed} for n in range(len(HOSTILE))])
 
 
@@ -43,6 +44,7 @@ def test_a_row_says_who_how_likely_and_what_to_do(canonical: Path) -> None:
     assert rows.iloc[0].to_dict() == {
         "Lead": "L0", "Firma": "=HYPERLINK(1)", "Zuständig": "=Eve", "Link": "https://crm.example/lead/L0",
         "Wahrscheinlichkeit (%)": 13, "von (%)": 8, "bis (%)": 20, "Stufe": "B", "Entscheidung": "innerhalb der Kapazität",
+        "Wann anrufen": "call", "Wahrscheinliche Fragen": "cost?", "Ähnliche Leads sahen als Nächstes": "",
         "Grund 1": "a", "Grund 2": "b", "Grund 3": "", "Letzter Kontaktpunkt": "page_view",
         "Letzter Kontaktpunkt am": "2026-03-01", "Seit der letzten Liste": "", "Hinweise": "",
     }  # fmt: skip

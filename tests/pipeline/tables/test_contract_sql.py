@@ -23,7 +23,14 @@ GOOD = {
     "accounts": ("account_id, size", "('A1', '10')"),
     "leads": ("lead_id, account_id, created_at, vip", "('L1', 'A1', '2026-01-01T00:00:00Z', 'yes')"),
     "touchpoints": ("lead_id, occurred_at, kind", "('L1', '2026-01-02T00:00:00Z', 'page_view')"),
-    "handovers": ("lead_id, queued_at, handed_over_at", "('L1', '2026-01-03T00:00:00Z', '2026-01-04T00:00:00Z')"),
+    "stage_changes": (
+        "lead_id, stage, occurred_at",
+        "('L1', 'mql', '2026-01-03T00:00:00Z'), ('L1', 'sales_qualified', '2026-01-08T00:00:00Z')",
+    ),
+    "handovers": (
+        "lead_id, queued_at, handed_over_at, first_contact_at",
+        "('L1', '2026-01-03T00:00:00Z', '2026-01-04T00:00:00Z', NULL)",
+    ),
     "attribute_changes": (
         "lead_id, account_id, attribute, value, occurred_at",
         "('L1', NULL, 'vip', 'no', '2026-01-03T00:00:00Z')",
@@ -47,7 +54,13 @@ def run(tmp_path: Path) -> Callable[..., dict[str, Counts]]:
 
 
 def test_the_good_rows_are_good(run) -> None:
-    assert [(count.rows, count.kept) for count in run().values()] == [(1, 1), (2, 2), *[(1, 1)] * 6]
+    assert [(count.rows, count.kept) for count in run().values()] == [
+        (1, 1),
+        (2, 2),
+        *[(1, 1)] * 2,
+        (2, 2),
+        *[(1, 1)] * 4,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -61,8 +74,32 @@ def test_the_good_rows_are_good(run) -> None:
         ("leads", "('L2', 'A1', '2026-01-01', 'yes')", "no time zone in created_at"),
         ("leads", "('', 'A1', '2026-01-01T00:00:00Z', 'yes')", "missing lead_id"),
         ("leads", "('L2', 'A1', '2026-03-02T00:00:00Z', 'yes')", "created_at after the export"),
-        ("handovers", "('L1', '2026-01-05T00:00:00Z', '2026-01-04T00:00:00Z')", "handed over before it was queued"),
-        ("handovers", "('L9', '2026-01-03T00:00:00Z', '2026-01-04T00:00:00Z')", "unknown lead"),
+        (
+            "handovers",
+            "('L1', '2026-01-05T00:00:00Z', '2026-01-04T00:00:00Z', NULL)",
+            "handed over before it was queued",
+        ),
+        (
+            "handovers",
+            "('L1', '2026-01-03T00:00:00Z', '2026-01-04T00:00:00Z', '2026-01-03T12:00:00Z')",
+            "first contact before the hand-over",
+        ),
+        (
+            "handovers",
+            "('L1', '2026-01-03T00:00:00Z', '2026-01-08T00:00:01Z', NULL)",
+            "handed over after the outcome",
+        ),
+        (
+            "handovers",
+            "('L1', '2026-01-03T00:00:00Z', '2026-01-04T00:00:00Z', '2026-01-08T00:00:01Z')",
+            "first contact after the outcome",
+        ),
+        (
+            "handovers",
+            "('L1', '2026-01-03T00:00:00Z', '2026-01-04T00:00:00Z', '2030-01-08T00:00:01Z')",
+            "first_contact_at after the export",
+        ),
+        ("handovers", "('L9', '2026-01-03T00:00:00Z', '2026-01-04T00:00:00Z', NULL)", "unknown lead"),
         ("attribute_changes", "(NULL, NULL, 'vip', 'no', '2026-01-03T00:00:00Z')", "neither lead_id nor account_id"),
         ("attribute_changes", "('L1', NULL, 'mood', 'no', '2026-01-03T00:00:00Z')", "unknown attribute"),
         ("attribute_changes", "(NULL, 'A9', 'size', '3', '2026-01-03T00:00:00Z')", "unknown account"),

@@ -104,7 +104,7 @@ def test_the_list_says_what_the_score_says(store: Store, dispatcher: Dispatcher,
             answer["tier"],
         )
         assert row.details["reasons"][language] == answer["reasons"]
-        assert row.details["decision"] == answer["decision"]
+        assert {**row.details["decision"], "text": row.details["advice"][language]} == answer["decision"]
 
 
 def test_what_changed_is_what_the_api_says_changed(bundle: Bundle) -> None:
@@ -139,7 +139,7 @@ def test_an_accepted_lead_is_open_and_a_closed_one_is_not(store: Store, dispatch
     assert _listed(store, shown="all", owner="Zoë") == [lead_id]
     with store.read() as connection:
         assert owners(connection) == ["Zoë"]
-        assert count_open_leads(connection) == {"to_call": 1, "accepted": 1, "all": 1}
+        assert count_open_leads(connection) == {"to_call": 1, "held": 0, "accepted": 1, "all": 1}
     _verdict(store, lead_id, "disqualified", clock.now, reason="no budget")
     _work(dispatcher, clock)
     assert _listed(store, shown="all") == []
@@ -161,7 +161,7 @@ def _row(lead_id: str, probability: float | None, before: float | None = None, *
         "account_id": None, "owner": None, "stage": "mql", "low": probability, "high": probability, "tier": "A",
         "not_scored": None if probability is not None else "too_little_data",
         "within_capacity": None if probability is None else probability > 0.4,
-        "last_touchpoint_at": None, "last_touchpoint": None, "snapshot_at": 5,
+        "last_touchpoint_at": None, "last_touchpoint": None, "snapshot_at": 5, "advice": None, "chance_now": None,
         "details": {"probability_before": before}, **more,
     }  # fmt: skip
     return OpenLead(lead_id=lead_id, probability=probability, probability_before=before, **values)
