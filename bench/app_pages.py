@@ -6,26 +6,20 @@ at least the server's. Ratios compare with ``/health`` of the same run, or the A
 """
 
 import argparse
-import contextlib
-import json
 import random
 import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.serving.processes import BIN, serve
-from serving.contract import examples
-from serving.import_store import import_store
-from serving.store.connect import Store
-from serving.store.migrate import migrate
-from serving.store.open_leads import ListFilter, OpenLead, list_open_leads, put_open_leads
+from bench.serving.demonstration import MADE_UP, demonstration, scored_leads
+from serving.store.open_leads import OpenLead
 
 SECONDS_BETWEEN_CLICKS = 3.0
 LIST_PAGES = {
@@ -54,7 +48,7 @@ def made_up(count: int, now: int) -> list[OpenLead]:
         }  # fmt: skip
         rows.append(
             OpenLead(
-                f"M-{number}",
+                f"{MADE_UP}{number}",
                 f"A-{number // 3}",
                 f"owner {number % 40}",
                 "mql",
@@ -98,71 +92,39 @@ def timed(rounds: int, work: Callable[[], float]) -> np.ndarray:
     return np.array([work() for _ in range(rounds)])
 
 
-@contextlib.contextmanager
-def served(settings: dict[str, str], folder: Path) -> Iterator[int]:
-    command = [str(BIN / "python"), "-m", "serving", "--port", "PORT"]
-    with serve(command, "/score", json.dumps(examples.REQUEST), settings, folder / "log.txt") as running:
-        yield running.port
-
-
-def wait_until_scored(port: int) -> None:
-    """Wait until the queue is empty: the page says so as long as it is not."""
-    while True:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/app?lang=en", timeout=120) as answer:
-            if b"being scored" not in answer.read():
-                return
-        time.sleep(2.0)
-
-
-def scored_leads(url: str) -> list[str]:
-    """List the leads that have a journey, likeliest first."""
-    store = Store(url)
-    with store.read() as connection:
-        listed = list_open_leads(connection, ListFilter(shown="all", search="L-"), 0, 200).leads
-    store.close()
-    return [lead.lead_id for lead in listed if not lead.lead_id.startswith("M-")]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.app_pages", description=__doc__)
     parser.add_argument("--leads", type=int, default=100_000)
     parser.add_argument("--people", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=30, help="requests per page, and a tenth of those to the API")
+    parser.add_argument("--rounds", type=int, default=30, help="requests per page, and ten times as many to the API")
     parser.add_argument("--canonical", type=Path, default=Path("data/canonical"))
     parser.add_argument("--bundle", type=Path, default=Path("data/champion"))
     arguments = parser.parse_args()
     console, now = Console(), time.time_ns() // 1000
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/store.db"
-        migrate(url)
-        store = Store(url)
-        imported = import_store(store, arguments.canonical, now, until_now=True, only_open=True)
-        with store.write() as connection:
-            put_open_leads(connection, made_up(arguments.leads, now))
-        store.close()
-        settings = {"LEAD_STORE_URL": url, "LEAD_BUNDLE_DIR": str(arguments.bundle.resolve()), "LEAD_WORKERS": "2"}
-        settings |= {"BENTOML_HOME": f"{folder}/bentoml", "LEAD_DRAIN_SECONDS": "0", "LEAD_SWEEP_MINUTES": "0"}
-        with served(settings, Path(folder)) as port:
-            wait_until_scored(port)
-            lead_ids = scored_leads(url)
-            results = {"/health": timed(arguments.rounds, lambda: ask(port, "/health"))}
-            for name, path in LIST_PAGES.items():
-                results[name] = timed(arguments.rounds, lambda path=path: ask(port, path))
-            results["lead's page"] = np.array(
-                [ask(port, f"/app/leads/{lead_id}") for lead_id in lead_ids[: arguments.rounds]]
-            )
-            paths = ["/app", "/app?show=all&page=3", *(f"/app/leads/{lead_id}" for lead_id in lead_ids[:10])]
-            api = lambda: ask(port, f"/leads/{lead_ids[0]}/score")  # noqa: E731
-            timed(arguments.rounds, api)
-            results["API alone"] = timed(10 * arguments.rounds, api)
-            stop = threading.Event()
-            threads = people(port, arguments.people, paths, stop)
-            time.sleep(SECONDS_BETWEEN_CLICKS)
-            results[f"API beside {arguments.people} people"] = timed(10 * arguments.rounds, api)
-            stop.set()
-            for thread in threads:
-                thread.join(timeout=120)
-    table = Table(title=f"{arguments.leads:,} open leads in the list, {imported.leads:,} leads in the store")
+    listed, settings = made_up(arguments.leads, now), {"LEAD_WORKERS": "2", "LEAD_SWEEP_MINUTES": "0"}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        demonstration(Path(folder), arguments.canonical, arguments.bundle, listed, **settings) as served,
+    ):
+        port, lead_ids = served.port, scored_leads(served.url)
+        results = {"/health": timed(arguments.rounds, lambda: ask(port, "/health"))}
+        for name, path in LIST_PAGES.items():
+            results[name] = timed(arguments.rounds, lambda path=path: ask(port, path))
+        results["lead's page"] = np.array(
+            [ask(port, f"/app/leads/{lead_id}") for lead_id in lead_ids[: arguments.rounds]]
+        )
+        paths = ["/app", "/app?show=all&page=3", *(f"/app/leads/{lead_id}" for lead_id in lead_ids[:10])]
+        api = lambda: ask(port, f"/leads/{lead_ids[0]}/score")  # noqa: E731
+        timed(arguments.rounds, api)
+        results["API alone"] = timed(10 * arguments.rounds, api)
+        stop = threading.Event()
+        threads = people(port, arguments.people, paths, stop)
+        time.sleep(SECONDS_BETWEEN_CLICKS)
+        results[f"API beside {arguments.people} people"] = timed(10 * arguments.rounds, api)
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=120)
+    table = Table(title=f"{arguments.leads:,} open leads in the list, {served.imported.leads:,} leads in the store")
     for heading in ("", "median ms", "p99 ms", "times /health"):
         table.add_column(heading, justify="left" if not heading else "right")
     base = float(np.median(results["/health"]))

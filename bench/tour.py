@@ -5,19 +5,12 @@ It needs `make demo` before it, and the group `dev` (`make env-dev`) with the sy
 
 import argparse
 import tempfile
-import time
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from bench.app_pages import scored_leads, served, wait_until_scored
-from serving.import_store import import_store
-from serving.store.connect import Store
-from serving.store.migrate import migrate
-
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-SIZES = {"desktop": (1280, 860), "phone": (390, 844)}
+from bench.serving.browser import DESKTOP, PHONE, chromium
+from bench.serving.demonstration import demonstration, scored_leads
 
 
 def take(page: Page, path: str, file: Path, whole: bool = False) -> None:
@@ -31,43 +24,35 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, default=Path("data/champion"))
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/store.db"
-        migrate(url)
-        store = Store(url)
-        import_store(store, arguments.canonical, time.time_ns() // 1000, until_now=True, only_open=True)
-        store.close()
-        settings = {"LEAD_STORE_URL": url, "LEAD_BUNDLE_DIR": str(arguments.bundle.resolve()), "LEAD_WORKERS": "1"}
-        settings |= {"BENTOML_HOME": f"{folder}/bentoml", "LEAD_DRAIN_SECONDS": "0"}
-        with served(settings, Path(folder)) as port, sync_playwright() as playwright:
-            wait_until_scored(port)
-            best = scored_leads(url)
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        demonstration(Path(folder), arguments.canonical, arguments.bundle, LEAD_WORKERS="1") as served,
+        chromium() as browser,
+    ):
 
-            def page(size: str, language: str, scheme: str) -> Page:
-                width, height = SIZES[size]
-                opened = browser.new_page(
-                    viewport={"width": width, "height": height},
-                    locale=language,
-                    color_scheme="dark" if scheme == "dark" else "light",
-                    base_url=f"http://127.0.0.1:{port}",
-                )
-                opened.set_default_timeout(120_000)
-                return opened
+        def page(size: dict[str, int], language: str, scheme: str) -> Page:
+            opened = browser.new_page(
+                viewport={"width": size["width"], "height": size["height"]},
+                locale=language,
+                color_scheme="dark" if scheme == "dark" else "light",
+                base_url=f"http://127.0.0.1:{served.port}",
+            )
+            opened.set_default_timeout(120_000)
+            return opened
 
-            desktop = page("desktop", "en-GB", "light")
-            take(desktop, "/app", arguments.out / "tour-leads.png")
-            lead = next((name for name in best if has_history(desktop, name)), best[0])
-            take(desktop, f"/app/leads/{lead}", arguments.out / "tour-lead.png", whole=True)
-            take(page("phone", "de-DE", "dark"), "/app", arguments.out / "tour-phone.png")
-            take(desktop, "/app/model", arguments.out / "tour-model.png")
-            browser.close()
+        best, desktop = scored_leads(served.url), page(DESKTOP, "en-GB", "light")
+        take(desktop, "/app", arguments.out / "tour-leads.png")
+        lead = next((name for name in best if has_history(desktop, name)), best[0])
+        take(desktop, f"/app/leads/{lead}", arguments.out / "tour-lead.png", whole=True)
+        take(page(PHONE, "de-DE", "dark"), "/app", arguments.out / "tour-phone.png")
+        take(desktop, "/app/model", arguments.out / "tour-model.png", whole=True)
 
 
 def has_history(page: Page, lead_id: str) -> bool:
-    """Tell whether a lead's page shows all there is to see: several weeks, colleagues, jumps."""
+    """Tell whether a lead's page shows all there is to see: several weeks, colleagues, past customers like it."""
     page.goto(f"/app/leads/{lead_id}")
-    return page.locator("svg.history").count() == 1 and page.locator("#group + .wide").count() == 1
+    needed = ("svg.history", "#group + .wide", "svg.strip >> nth=0")
+    return all(page.locator(selector).count() == 1 for selector in needed)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from models.monitoring.score_log import FOLDER, KEY, LogSettings, Model
 from pipeline.console import RECOMMENDED, console, run_main
 from pipeline.monitoring.judge import judge, promise_of
 from pipeline.pages.machine_traffic_words import traffic_lines
-from pipeline.pages.monitor_page import monitor_page
+from pipeline.pages.monitor_page import monitor_page, monitor_summary
 from pipeline.pages.monitor_words import summary_lines, verdict_word
 from pipeline.params import load_params
 from pipeline.scoring.log import log_snapshots, model_of, replayed_snapshots
@@ -69,7 +69,7 @@ def monitor(
     promise = promise_of(bundle_dir, params.paths.metrics_dir, params.paths.data_dir)
     with console.status("comparing with the training"):
         result = judge(bundle, model, log_folder, canonical, promise, params, key)
-    write_json(out.with_suffix(".json"), result)
+    write_json(out.with_suffix(".json"), {**result, "summary": monitor_summary(result)})
     out.write_text(monitor_page(result), encoding="utf-8")
     return result
 

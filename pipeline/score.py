@@ -19,7 +19,8 @@ from models.answers.slot_price import PRICE_FILE, read_price, write_price
 from models.audit_log.settings import say
 from models.bundle import NO_CHAMPION, Bundle
 from models.monitoring.score_log import FOLDER, LogSettings
-from models.presentation.list_file import FORMATS, WORDS, write_list
+from models.presentation.catalogues import by_language
+from models.presentation.list_file import FORMATS, WORDS, list_words, write_list
 from pipeline.console import console, progress, run_main
 from pipeline.params import load_params
 from pipeline.population.risk_set import leads_at_risk
@@ -145,7 +146,7 @@ def main() -> None:
         rows = list_of(scores, source, language, params.publish.lead_link, former, note)
         for out in lists:
             write_list(rows, out, arguments.format or "xlsx")
-    marked = scores if note is None else scores.assign(note=WORDS[language][note])
+    marked = scores if note is None else scores.assign(note=list_words(language)[note])
     for out in [out for out in arguments.out if out not in lists]:
         if out.suffix == ".csv":
             marked.to_csv(out, index=False)
@@ -161,7 +162,7 @@ def main() -> None:
     files = ", ".join(map(str, arguments.out))
     console.print(f"score: {len(scores):,} {who} in {files}, tiers {tiers or 'none'}")
     if note is not None:
-        console.print(f"score: {' / '.join(words[note] for words in WORDS.values())}", style="yellow")
+        console.print(f"score: {' / '.join(by_language(WORDS[note]).values())}", style="yellow")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 What is there already changes nothing, so it can be run again after an interruption, or with a newer export. Attributes that
 are known only after the outcome are left out. Leads that sales may still work are queued for scoring; a running service puts
-them on its list.
+them on its list. So are those that became qualified last, which open leads are compared with on their pages.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from models.answers.risk_set import ENDS
 from serving.contract.event_rows import ChangeRow, LeadRow, TouchpointRow
 from serving.store.connect import Store, store_url
 from serving.store.migrate import migrate
+from serving.store.qualified_leads import MOST
 from serving.store.rescoring import forget_leads
 from serving.store.writing import add_stage_changes, add_touchpoints
 from serving.store.writing_leads import put_leads
@@ -85,7 +86,7 @@ def import_store(
         Move all moments by whole days, so that the export ends within the last day: for demonstrations with data of the past.
 
     only_open : bool
-        Leave out accounts none of whose leads sales may still work.
+        Leave out accounts none of whose leads sales may still work, but for those of the leads that became qualified last.
 
     Raises
     ------
@@ -107,7 +108,9 @@ def import_store(
     )  # fmt: skip
     read = _Tables(tables, {(name, key): _positions(tables[name], key) for name, key in placed})
     counts = [0, 0, 0]
-    wanted = _open_and_colleagues(tables) if only_open else None
+    all_changes = [_change(row, days * DAY_US) for row in tables["stage_changes"].to_pylist()]
+    needed = _with_sales(all_changes) | _last_qualified(all_changes)
+    wanted = _with_colleagues(tables["leads"], needed) if only_open else None
     for part in _parts(tables["leads"], wanted):
         accounts = sorted({lead["account_id"] for lead in part if lead.get("account_id") is not None})
         of_part = _Part(read, [lead["lead_id"] for lead in part], accounts)
@@ -126,7 +129,7 @@ def import_store(
             put_leads(connection, rows, now)
             counts[1] += add_touchpoints(connection, touchpoints, now)
             counts[2] += add_stage_changes(connection, changes, now)
-            forget_leads(connection, sorted({lead["lead_id"] for lead in part} - _with_sales(changes)))
+            forget_leads(connection, sorted({lead["lead_id"] for lead in part} - needed))
         counts[0] += len(part)
     return Imported(counts[0], counts[1], counts[2], days)
 
@@ -153,12 +156,11 @@ def _positions(table: pa.Table, key: str) -> dict[str, list[int]]:
     return positions
 
 
-def _open_and_colleagues(tables: Mapping[str, pa.Table]) -> set[str]:
-    """List the leads that sales may still work, with all others of their accounts."""
-    with_sales = _with_sales([_change(row, 0) for row in tables["stage_changes"].to_pylist()])
-    people = list(zip(*(tables["leads"][name].to_pylist() for name in ("lead_id", "account_id")), strict=True))
-    accounts = {account_id for lead_id, account_id in people if lead_id in with_sales and account_id is not None}
-    return with_sales | {lead_id for lead_id, account_id in people if account_id in accounts}
+def _with_colleagues(leads: pa.Table, needed: set[str]) -> set[str]:
+    """Add to leads all others of their accounts."""
+    people = list(zip(*(leads[name].to_pylist() for name in ("lead_id", "account_id")), strict=True))
+    accounts = {account_id for lead_id, account_id in people if lead_id in needed and account_id is not None}
+    return needed | {lead_id for lead_id, account_id in people if account_id in accounts}
 
 
 def _parts(leads: pa.Table, wanted: set[str] | None) -> Iterator[list[Row]]:
@@ -240,6 +242,15 @@ def _with_sales(changes: Sequence[ChangeRow]) -> set[str]:
     return {lead_id for lead_id, (_, stage) in newest.items() if stage in WITH_SALES}
 
 
+def _last_qualified(changes: Sequence[ChangeRow]) -> set[str]:
+    """List the leads that became qualified last."""
+    won: dict[str, int] = {}
+    for row in changes:
+        if row.change.stage == "sales_qualified":
+            won[row.lead_id] = max(won.get(row.lead_id, row.change.occurred_at), row.change.occurred_at)
+    return {*sorted(won, key=lambda lead_id: (-won[lead_id], lead_id))[:MOST]}
+
+
 def main() -> None:
     """Fill the store of ``LEAD_STORE_URL``."""
     parser = argparse.ArgumentParser(prog="python -m serving.import_store", description=__doc__)
@@ -247,7 +258,7 @@ def main() -> None:
     parser.add_argument(
         "--only-open",
         action="store_true",
-        help="leave out accounts none of whose leads sales may still work",
+        help="leave out accounts none of whose leads sales may still work, but for the last that became qualified",
     )
     parser.add_argument(
         "--until-now",

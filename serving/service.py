@@ -97,7 +97,7 @@ class _LeadQualification:
         self.audit = None if log is None else AuditLogWriter(log)
         self.worker = Worker(Path(notice) if notice else _resolve()[1], _positive(THREADS, 2), self.audit)
         _process.worker = self.worker
-        routes.connect(ROOT, lambda: self.worker.scorer, self.audit)
+        routes.connect(ROOT, lambda: self.worker.scorer, lambda: self.worker.notice, self.audit)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator, unused-ignore]
     @staticmethod

@@ -13,36 +13,25 @@ from urllib.parse import quote
 import pandas as pd
 import xlsxwriter
 
-__all__ = ["FORMATS", "REASONS", "WORDS", "ListedLead", "change_words", "list_frame", "write_list"]
+from models.presentation.catalogues import n_, words
+
+__all__ = ["FORMATS", "REASONS", "WORDS", "ListedLead", "change_words", "list_frame", "list_words", "write_list"]
 
 FORMATS = ("xlsx", "csv-de")
 REASONS = 3
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 BLANKS = " \u00a0\u2009\u202f\ufeff"
-WORDS = {
-    "en": {
-        "lead": "Lead", "account": "Account", "owner": "Owner", "link": "Link", "probability": "Probability (%)",
-        "low": "from (%)", "high": "to (%)", "tier": "Tier", "decision": "Decision",
-        "advice": "When to call", "questions": "Likely questions",
-        "next": "Leads like it looked at next", "reason": "Reason",
-        "touchpoint": "Last touchpoint", "touched": "Last touchpoint on", "change": "Since the last list",
-        "warnings": "Warnings",
-        "note": "Note", True: "within capacity", False: "beyond capacity", None: "not scored", "new": "new",
-        "tier_change": "tier {0} to {1}", "up": "{0} points more", "down": "{0} points less",
-        "unpromoted": "refused by the gate: for a look, not for decisions",
-    },
-    "de": {
-        "lead": "Lead", "account": "Firma", "owner": "Zuständig", "link": "Link", "probability": "Wahrscheinlichkeit (%)",
-        "low": "von (%)", "high": "bis (%)", "tier": "Stufe", "decision": "Entscheidung",
-        "advice": "Wann anrufen", "questions": "Wahrscheinliche Fragen",
-        "next": "Ähnliche Leads sahen als Nächstes", "reason": "Grund",
-        "touchpoint": "Letzter Kontaktpunkt", "touched": "Letzter Kontaktpunkt am", "change": "Seit der letzten Liste",
-        "warnings": "Hinweise", "note": "Anmerkung", True: "innerhalb der Kapazität", False: "jenseits der Kapazität",
-        None: "nicht bewertet", "new": "neu", "tier_change": "Stufe {0} zu {1}",
-        "up": "{0} Punkte mehr", "down": "{0} Punkte weniger",
-        "unpromoted": "vom Gate abgelehnt: zum Ansehen, nicht zum Entscheiden",
-    },
+WORDS: Mapping[str | bool | None, str] = {
+    "lead": n_("Lead"), "account": n_("Account"), "owner": n_("Owner"), "link": n_("Link"),
+    "probability": n_("Probability (%)"), "low": n_("from (%)"), "high": n_("to (%)"), "tier": n_("Tier"),
+    "decision": n_("Decision"), "advice": n_("When to call"), "questions": n_("Likely questions"),
+    "next": n_("Leads like it looked at next"), "reason": n_("Reason"), "touchpoint": n_("Last touchpoint"),
+    "touched": n_("Last touchpoint on"), "change": n_("Since the last list"), "warnings": n_("Warnings"),
+    "note": n_("Note"), True: n_("within capacity"), False: n_("beyond capacity"), None: n_("not scored"),
+    "new": n_("new"), "tier_change": n_("tier {before} to {now}"), "up": n_("{points} points more"),
+    "down": n_("{points} points less"), "unpromoted": n_("refused by the gate: for a look, not for decisions"),
 }  # fmt: skip
+"""What stands in a list, beside the leads' own texts."""
 
 
 class ListedLead(NamedTuple):
@@ -92,6 +81,12 @@ class ListedLead(NamedTuple):
     warnings: str
 
 
+def list_words(language: str) -> dict[str | bool | None, str]:
+    """Give `WORDS` in one language."""
+    say = words(language)
+    return {name: say.say(text) for name, text in WORDS.items()}
+
+
 def list_frame(
     leads: Sequence[ListedLead], language: str, link: str | None = None, note: str | None = None
 ) -> pd.DataFrame:
@@ -100,40 +95,41 @@ def list_frame(
     Parameters
     ----------
     leads : sequence of ListedLead
-    language : {"en", "de"}
+    language : str
+        A key of `models.presentation.catalogues.LANGUAGES`.
     link : str, optional
         Address of a lead in the CRM, with ``{lead_id}`` in it.
     note : str, optional
         Of every row, one of the keys of `WORDS`: ``unpromoted``.
     """
-    words, rows = WORDS[language], []
+    names, rows = list_words(language), []
     for lead in leads:
         scored = lead.probability is not None
         reasons = [*lead.reasons, *[""] * REASONS][:REASONS] if scored else [""] * REASONS
-        decision = "" if lead.within_capacity is None else words[lead.within_capacity]
+        decision = "" if lead.within_capacity is None else names[lead.within_capacity]
         rows.append(
             {
-                words["lead"]: lead.lead_id,
-                **({} if note is None else {words["note"]: words[note]}),
-                words["account"]: lead.account_id,
-                words["owner"]: lead.owner,
-                words["link"]: "" if link is None else link.replace("{lead_id}", quote(lead.lead_id, safe="")),
-                words["probability"]: percent(lead.probability),
-                words["low"]: percent(lead.low),
-                words["high"]: percent(lead.high),
-                words["tier"]: lead.tier,
-                words["decision"]: decision if scored else f"{words[None]}: {lead.not_scored}",
-                words["advice"]: lead.advice,
-                words["questions"]: lead.questions,
-                words["next"]: lead.next_content,
-                **{f"{words['reason']} {n}": reason for n, reason in enumerate(reasons, start=1)},
-                words["touchpoint"]: lead.touchpoint,
-                words["touched"]: lead.touched,
-                words["change"]: lead.change,
-                words["warnings"]: lead.warnings,
+                names["lead"]: lead.lead_id,
+                **({} if note is None else {names["note"]: names[note]}),
+                names["account"]: lead.account_id,
+                names["owner"]: lead.owner,
+                names["link"]: "" if link is None else link.replace("{lead_id}", quote(lead.lead_id, safe="")),
+                names["probability"]: percent(lead.probability),
+                names["low"]: percent(lead.low),
+                names["high"]: percent(lead.high),
+                names["tier"]: lead.tier,
+                names["decision"]: decision if scored else f"{names[None]}: {lead.not_scored}",
+                names["advice"]: lead.advice,
+                names["questions"]: lead.questions,
+                names["next"]: lead.next_content,
+                **{f"{names['reason']} {n}": reason for n, reason in enumerate(reasons, start=1)},
+                names["touchpoint"]: lead.touchpoint,
+                names["touched"]: lead.touched,
+                names["change"]: lead.change,
+                names["warnings"]: lead.warnings,
             }
         )
-    return pd.DataFrame(rows, columns=list(rows[0]) if rows else [words["lead"]])
+    return pd.DataFrame(rows, columns=list(rows[0]) if rows else [names["lead"]])
 
 
 def percent(share: float | None) -> int | None:
@@ -142,7 +138,7 @@ def percent(share: float | None) -> int | None:
 
 
 def change_words(
-    now: tuple[float | None, str], before: tuple[float | None, str], words: Mapping[Any, str], *, tiers: bool = True
+    now: tuple[float | None, str], before: tuple[float | None, str], names: Mapping[Any, str], *, tiers: bool = True
 ) -> str:
     """Say how a lead's tier and percent differ from before; empty: they don't.
 
@@ -150,17 +146,17 @@ def change_words(
     ----------
     now, before : tuple of (float or None, str)
         Probability and tier.
-    words : mapping
-        Of `WORDS`, in one language.
+    names : mapping
+        As `list_words` gives them.
     tiers : bool
         False: the tier before is not known.
     """
     changes = []
     if tiers and now[1] != before[1]:
-        changes.append(words["tier_change"].format(before[1] or "-", now[1] or "-"))
+        changes.append(names["tier_change"].format(before=before[1] or "-", now=now[1] or "-"))
     share, share_before = percent(now[0]), percent(before[0])
     if share is not None and share_before is not None and share != share_before:
-        changes.append(words["up" if share > share_before else "down"].format(abs(share - share_before)))
+        changes.append(names["up" if share > share_before else "down"].format(points=abs(share - share_before)))
     return ", ".join(changes)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from models.presentation.catalogues import n_, words
+from models.presentation.catalogues import LANGUAGES, SOURCE, n_, words
 from models.presentation.numbers import interval, month, number, percent
 from models.presentation.rendering import file_page, render
 from pipeline.pages.machine_traffic_words import busy_sentence, mail_sentences
@@ -14,9 +14,10 @@ from pipeline.pages.page_values import TEMPLATES
 from pipeline.pages.pictures import picture_of
 from pipeline.pages.target_words import WORDS
 
-__all__ = ["machine_values", "monitor_page"]
+__all__ = ["machine_values", "monitor_page", "monitor_summary"]
 
 FEATURES = 20
+SUMMARY_FEATURES = 5
 BUSIEST = 20
 LEVELS = {"retrain recommended": n_("retrain"), "watch": n_("watch")}
 Result = Mapping[str, Any]
@@ -35,6 +36,33 @@ def monitor_page(result: Result) -> str:
         lambda language: verdict_sentence(result, language).replace("`", ""),
         lambda language: render(TEMPLATES, "monitor.html", language, **_values(result, language)),
     )
+
+
+def monitor_summary(result: Result) -> dict[str, Any]:
+    """Give by language what the service's page of the model shows of this: tiles, reasons, and what moved most.
+
+    Parameters
+    ----------
+    result : mapping
+        As `pipeline.monitoring.judge.judge` returns it.
+    """
+    return {language: _summary(result, language) for language in LANGUAGES}
+
+
+def _summary(result: Result, language: str) -> dict[str, Any]:
+    newest = next((item["month"] for item in reversed(result["months"]) if "score" in item), None)
+    drifted = [item for item in result["features"] if newest in item["months"]]
+    drifted.sort(key=lambda item: -(item["months"][newest]["value"] or 0.0))
+    return {
+        "tiles": _tiles(result, language),
+        "verdict": verdict_sentence(result, language).replace("`", ""),
+        "reasons": [finding_sentence(item, result, language) for item in result["findings"]],
+        "drift": [
+            [item["text"].get(language, item["text"][SOURCE]), number(item["months"][newest]["value"], 2, language)]
+            for item in drifted[:SUMMARY_FEATURES]
+        ],
+        "month": None if newest is None else month(newest, language),
+    }
 
 
 def _values(result: Result, language: str) -> dict[str, Any]:

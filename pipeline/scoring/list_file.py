@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from models.presentation.list_file import WORDS, ListedLead, change_words, list_frame
+from models.presentation.list_file import ListedLead, change_words, list_frame, list_words
 from pipeline.tables.duckdb import connect, text_literal
 from pipeline.tables.merged_leads import merged_ids
 
@@ -35,9 +35,9 @@ def list_of(
     former : DataFrame, optional
         The last list's lead_id, probability and tier; None: there is none, and nothing is said of changes.
     note : str, optional
-        Of every row, one of the keys of `WORDS`: ``unpromoted``.
+        Of every row, one of the keys of `models.presentation.list_file.WORDS`: ``unpromoted``.
     """
-    words = WORDS[language]
+    names = list_words(language)
     people = scores[["lead_id"]].merge(_people(canonical), on="lead_id", how="left")
     before = {} if former is None else _by_lead(former, merged_ids(canonical))
     scored_rows: list[Any] = list(scores.itertuples(index=False))
@@ -59,7 +59,7 @@ def list_of(
             _text(score.next_content),
             _text(person.kind),
             _text(person.day),
-            "" if former is None else _change(score, before, words),
+            "" if former is None else _change(score, before, names),
             _text(score.warnings),
         )
         for score, person in zip(scored_rows, persons, strict=True)
@@ -109,13 +109,13 @@ def _number(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-def _change(score: Any, before: Mapping[str, Any], words: Mapping[Any, str]) -> str:
+def _change(score: Any, before: Mapping[str, Any], names: Mapping[Any, str]) -> str:
     """Say how a lead's tier and percent differ from the last list's."""
     last = before.get(score.lead_id)
     if last is None:
-        return words["new"]
+        return names["new"]
     now, then = ((_number(row.probability), _text(row.tier)) for row in (score, last))
-    return change_words(now, then, words)
+    return change_words(now, then, names)
 
 
 def remember(scores: pd.DataFrame, folder: Path) -> pd.DataFrame | None:

@@ -202,6 +202,7 @@ BETWEEN: dict[str, TableSchema] = {
     "quarantine": TableSchema(
         (
             Column("reason", TEXT),
+            Column("day", TEXT, required=False),
             Column("source_file", TEXT, required=False),
             Column("source_line", pa.int64(), required=False),
             Column("row", TEXT),

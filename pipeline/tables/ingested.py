@@ -21,7 +21,7 @@ from pipeline.tables.unplaced_outcomes import (
     refuse_if_too_few_remain,
     unplaced_months,
 )
-from pipeline.tables.values import count_untidy, origin, write_cleared
+from pipeline.tables.values import count_untidy, day, origin, write_cleared
 
 __all__ = ["BadShares", "Counts", "ingest"]
 
@@ -76,8 +76,8 @@ def ingest(
     raw_dir : Path
         Its files; the SQL reads it as ``getvariable('raw_dir')``.
     canonical, quarantine : Path
-        Folders to write; a table's quarantine holds reason, source_file, source_line (or the row's position in the view) and
-        the raw row as JSON. Rows that stay while a value of them was not taken are in `values_<table>.parquet`.
+        Folders to write; a table's quarantine holds reason, day, source_file, source_line (or the row's position in the view)
+        and the raw row as JSON. Rows that stay while a value of them was not taken are in `values_<table>.parquet`.
     max_bad_share : float, or mapping
         Largest share of quarantined rows, in [0, 1]; see `BadShares`.
     watch : callable
@@ -246,7 +246,7 @@ def _write(
     )
     position, row = origin(described)
     connection.execute(
-        f'COPY (SELECT c._reason AS reason, {position}, {row} AS "row" '
+        f'COPY (SELECT c._reason AS reason, {day(column.name for column in columns)} AS "day", {position}, {row} AS "row" '
         f"FROM checked_{name} c JOIN raw_{name} r USING (_row) WHERE c._reason IS NOT NULL ORDER BY c._row) "
         f"TO '{quarantine}' {options}"
     )

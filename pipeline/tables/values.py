@@ -1,11 +1,12 @@
 """Values of rows that stay: said to be missing in words, spelled in several ways, or of another type than declared."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.tables.contract_sql import POSITION, Typed, quoted
 from pipeline.tables.duckdb import Connection, text_literal
 
-__all__ = ["count_untidy", "origin", "write_cleared"]
+__all__ = ["count_untidy", "day", "origin", "write_cleared"]
 
 
 def count_untidy(connection: Connection, raw: str, described: dict[str, str]) -> dict[tuple[str, str], int]:
@@ -50,6 +51,15 @@ def write_cleared(
             f"TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
         )
     return counts
+
+
+_MOMENTS = ("recorded_at", "occurred_at", "created_at", "ordered_at", "handed_over_at", "identified_at", "merged_at")
+
+
+def day(columns: Iterable[str]) -> str:
+    """Write the day of a checked row `c`, in UTC: of when it was recorded, else happened; NULL where neither is known."""
+    moments = [f"c.{quoted(name)}" for name in _MOMENTS if name in columns]
+    return f"strftime(coalesce({', '.join(moments)}), '%Y-%m-%d')" if moments else "NULL::VARCHAR"
 
 
 def origin(described: dict[str, str]) -> tuple[str, str]:

@@ -1,11 +1,12 @@
 """Today's list as a file: the same leads in the same order as on the page, written as `pipeline.score` writes its lists."""
 
 import io
+from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 from features.timeline import from_micros
 from features.wording.units import LANGUAGES
-from models.presentation.list_file import WORDS, ListedLead, change_words, list_frame, write_list
+from models.presentation.list_file import ListedLead, change_words, list_frame, list_words, write_list
 from serving.app.lead_list import filter_of, for_marketing
 from serving.app.web import Visit
 from serving.http.answers import Answer
@@ -50,13 +51,14 @@ def export_answer(visit: Visit, store: Store, zone: ZoneInfo, link: str | None) 
     with store.read() as connection:
         leads = list_open_leads(connection, wanted, 0, MOST_ROWS).leads
     file = io.BytesIO()
-    write_list(list_frame([_listed(lead, language, zone) for lead in leads], language, link), file, form)
+    names = list_words(language)
+    write_list(list_frame([_listed(lead, language, names, zone) for lead in leads], language, link), file, form)
     name = f'attachment; filename="leads.{ending}"'.encode("ascii")
     headers = ((b"content-disposition", name), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
     return Answer(file.getvalue(), headers=headers, media_type=media_type), [lead.lead_id for lead in leads]
 
 
-def _listed(lead: OpenLead, language: str, zone: ZoneInfo) -> ListedLead:
+def _listed(lead: OpenLead, language: str, names: Mapping[str | bool | None, str], zone: ZoneInfo) -> ListedLead:
     now, before = (lead.probability, lead.tier or ""), (lead.probability_before, "")
     touched = lead.last_touchpoint_at
     told = for_marketing(lead, language) or {"questions": [], "next_content": []}
@@ -76,6 +78,6 @@ def _listed(lead: OpenLead, language: str, zone: ZoneInfo) -> ListedLead:
         "; ".join(told["next_content"]),
         lead.last_touchpoint or "",
         "" if touched is None else from_micros(touched).astimezone(zone).date().isoformat(),
-        change_words(now, before, WORDS[language], tiers=False),
+        change_words(now, before, names, tiers=False),
         ";".join(lead.details["warnings"]),
     )

@@ -147,6 +147,9 @@ def list_values(visit: Visit, store: Store, zone: ZoneInfo, link: str | None, no
     wanted, number = filter_of(visit.query)
     with store.read() as connection:
         part = list_open_leads(connection, wanted, (number - 1) * ROWS, ROWS)
+        if not part.leads and part.total:  # the list has become shorter
+            number = -(-part.total // ROWS)
+            part = list_open_leads(connection, wanted, (number - 1) * ROWS, ROWS)
         counts, people = count_open_leads(connection), owners(connection)
     pages = max(-(-part.total // ROWS), 1)
     return {

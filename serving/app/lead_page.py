@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from features.journeys import LeadJourney
 from features.timeline import DAY_US, from_micros
+from features.wording.attribute import attribute_label
+from features.wording.units import spoken as spoken_language
 from models.answers.lead_history import Point, probability_history
 from models.answers.open_questions import OPEN_QUESTIONS, is_decision_maker, open_questions
 from models.answers.requests import LeadRequest
@@ -14,8 +16,10 @@ from models.answers.what_if import what_if
 from models.presentation.catalogues import n_, words
 from serving.app.lead_list import NOT_SCORED, channel_name, crm_link, stage_name, touchpoint_name
 from serving.app.lead_timeline import timeline
+from serving.app.similar_leads import similar_values
 from serving.app.web import lead_address
 from serving.contract.errors import RequestError
+from serving.http.priority import give_way
 from serving.online.store_score import entry_of
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store
@@ -29,7 +33,7 @@ WEEKS = 12
 REASONS = 6
 MOST_ORDERS = 8
 BIG_JUMP = 0.02
-MOST_JUMPS = 5
+MOST_JUMPS = 3
 OUTSIDE = {
     "not_mql": n_("Marketing has not handed this lead over, so the model was not made for it."),
     "past_expiry": n_("This lead was handed over so long ago that the model was not made for it."),
@@ -69,12 +73,16 @@ def lead_values(
         lead = None if merged_into(connection, lead_id) else read_lead(connection, lead_id, catalog, now)
         if lead is None:
             raise RequestError(404, "unknown_lead", "nothing is known of this lead.", "lead_id")
-        weeks = [
-            read_lead(connection, lead_id, catalog, now, lead.snapshot_at - n * 7 * DAY_US) for n in range(WEEKS, 0, -1)
-        ]
+        weeks = []
+        for number in range(WEEKS, 0, -1):
+            give_way()
+            weeks.append(read_lead(connection, lead_id, catalog, now, lead.snapshot_at - number * 7 * DAY_US))
         record = read_record(connection, lead_id)
-    spoken = language if language in ("en", "de") else "en"
+        similar = similar_values(connection, scorer, lead, language, zone)
+    spoken = spoken_language(language)
+    give_way()
     entry = entry_of(scorer, lead, spoken, REASONS, now, shown="page")
+    give_way()
     history = probability_history(scorer.bundle, [*(week for week in weeks if week is not None), lead], spoken)
     say = words(language)
     return {
@@ -111,9 +119,13 @@ def lead_values(
             for order in sorted(lead.orders, key=lambda order: -order.ordered_at)[:MOST_ORDERS]
         ],
         "more_orders": max(len(lead.orders) - MOST_ORDERS, 0),
-        "what_if": what_if(scorer.bundle, lead, spoken) if entry["probability"] is not None else [],
+        "similar": similar,
+        "what_if": [
+            {**asdict(item), "name": attribute_label(item.name, spoken) if item.kind == "attribute" else item.name}
+            for item in (what_if(scorer.bundle, lead, spoken) if entry["probability"] is not None else [])
+        ],
         "attributes": sorted(
-            (name.replace("_", " "), value)
+            (attribute_label(name, spoken), value)
             for name, value in {**lead.account_attributes, **lead.attributes}.items()
             if value is not None
         ),
@@ -121,11 +133,11 @@ def lead_values(
 
 
 def _chart(history: Sequence[Point], zone: ZoneInfo) -> dict[str, Any] | None:
-    """Lay the probability over time out in a picture of 640 by 170; None: there are fewer than two numbers."""
+    """Lay the probability over time out in a picture of 400 by 150; None: there are fewer than two numbers."""
     points = [point for point in history if point.probability is not None]
     if len(points) < 2:
         return None
-    left, width, top, height = 38.0, 592.0, 8.0, 130.0
+    left, width, top, height = 38.0, 354.0, 8.0, 112.0
     begin, end = points[0].at, points[-1].at
     most = max(0.1, min(1.0, max(point.high or 0.0 for point in points) * 1.08))
 
@@ -162,7 +174,7 @@ def _jumps(history: Sequence[Point], zone: ZoneInfo) -> list[dict[str, Any]]:
             "at": from_micros(point.at).astimezone(zone).date(),
             "difference": point.difference,
             "probability": point.probability,
-            "reasons": point.reasons[:2],
+            "reasons": point.reasons[:1],
         }
         for point in sorted(jumps, key=lambda point: -point.at)
     ]
@@ -177,8 +189,14 @@ def _group(lead: LeadRequest, record: LeadRecord, language: str, zone: ZoneInfo)
     missing = []
     if not any(map(is_decision_maker, titles)):
         missing.append(say.gettext("No decision-maker seen yet"))
-    if "cost" not in open_questions(lead.journey.touchpoints) and record.budget is None:
-        missing.append(say.gettext("Budget unknown: nobody has looked at prices yet"))
+    if record.budget is None and not any(item.check.get("budget") in ("yes", "no") for item in record.standing):
+        journeys = (lead.journey, *lead.colleagues)
+        asked = any("cost" in open_questions(journey.touchpoints) for journey in journeys)
+        missing.append(
+            say.gettext("Budget unknown; prices were looked at")
+            if asked
+            else say.gettext("Budget unknown; nobody has looked at prices yet")
+        )
     people = []
     for colleague in sorted(lead.colleagues, key=_last_seen, reverse=True):
         seen = [item for item in colleague.touchpoints if item.occurred_at < lead.snapshot_at]

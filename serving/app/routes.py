@@ -21,10 +21,12 @@ from serving.app.exports import export_answer
 from serving.app.lead_list import list_values
 from serving.app.lead_page import lead_values
 from serving.app.model_page import model_values
+from serving.app.refusals import refused_page
 from serving.app.visitors import Visitor, check_token, find_visitor, log_in, log_out
 from serving.app.web import STATIC_FOLDER, Visit, page, read_fields, redirect
+from serving.app.workspace import ROOT, report_answer
 from serving.contract.errors import RequestError
-from serving.contract.routes import APP_STATIC, MATCH
+from serving.contract.routes import APP_REPORTS, APP_STATIC, MATCH
 from serving.http.actor import ACTOR, LOCAL
 from serving.http.answers import Answer, Handler, Receive, Scope
 from serving.http.bodies import read_body
@@ -38,7 +40,6 @@ CRM_LINK = "LEAD_CRM_LINK"
 """Address of a lead in the CRM, with ``{lead_id}`` in it."""
 
 FORM = "application/x-www-form-urlencoded"
-THREADS = 2
 _log = logging.getLogger("bentoml.lead_qualification.app")
 
 Work = Callable[["_Call"], Answer]
@@ -57,6 +58,10 @@ class _Call:
     def page(self, name: str, **values: Any) -> Answer:
         may_decide = self.visitor is not None and self.visitor.may("decide")
         return page(self.visit, name, visitor=self.visitor, may_decide=may_decide, **values)
+
+    def notice(self) -> dict[str, Any] | None:
+        with self.parts.store.read() as connection:
+            return verdicts.notice(connection, self.visit.query, self.visit.language)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -97,6 +102,7 @@ def handlers(guard: Guard | None, header: str | None) -> dict[str, Handler]:
         "decide": handler(_decide),
         "log in": handler(log_in_page),
         "log out": handler(_log_out),
+        **{f"report {file}": handler(_report) for file in APP_REPORTS},
         **{f"static {file}": _static(file) for file in APP_STATIC},
     }
     return {f"app {name}": handle for name, handle in made.items()}
@@ -122,10 +128,10 @@ async def _answer(scope: Scope, receive: Receive, work: Work, guard: Guard | Non
                 fields = read_fields(body.decode("utf-8", "replace"))
         return await _in_thread(lambda: _worked(scope, visit, fields, needs, work, guard, header))
     except RequestError as error:
-        return _refused(visit, error)
+        return refused_page(visit, error)
     except StoreUnavailableError as error:
         _log.warning("%s", error)
-        return _refused(visit, RequestError(503, "store_unavailable", str(error)))
+        return refused_page(visit, RequestError(503, "store_unavailable", str(error)))
 
 
 def _worked(
@@ -143,7 +149,9 @@ def _worked(
         check_token(visit, fields.get("token", ""))
     if needs != "open":
         if visitor is None:
-            return redirect(visit, "/app/log_in?" + urlencode({"to": visit.address()}))
+            # A form that was sent can't be sent again after the log-in; its page can be opened again
+            to = visit.address() if scope["method"] != "POST" else fields.get("to", "/app")
+            return redirect(visit, "/app/log_in?" + urlencode({"to": to}))
         if visitor.key is not None and guard is not None:
             scope[KEY] = visitor.key
             if guard.count(visitor.key) > 0.0:
@@ -171,7 +179,7 @@ def _leads(call: _Call) -> Answer:
     call.parts.say("viewed", [row["lead_id"] for row in values["rows"]], call.now, page="leads")
     with call.parts.store.read() as connection:
         waiting = count_leads(connection, call.now)["waiting"]
-    notice = verdicts.notice(call.visit.query, call.visit.language)
+    notice = call.notice()
     label_days = call.parts.scorer().bundle.label_days
     return call.page("leads.html", area="leads", notice=notice, waiting=waiting, label_days=label_days, **values)
 
@@ -182,7 +190,7 @@ def _lead(call: _Call, error: RequestError | None = None, given: Mapping[str, st
         call.parts.store, call.parts.scorer(), lead_id, call.visit.language, call.zone, call.crm_link, call.now
     )
     call.parts.say("viewed", [lead_id], call.now, page="lead")
-    notice = verdicts.notice(call.visit.query, call.visit.language)
+    notice = call.notice()
     form = verdicts.form_values(given or {}, error, call.visit.language)
     status = 200 if error is None else error.status
     code = None if error is None else error.code
@@ -196,9 +204,16 @@ def _export(call: _Call) -> Answer:
 
 
 def _model(call: _Call) -> Answer:
-    return call.page(
-        "model.html", area="model", **model_values(call.parts.scorer(), call.parts.store, call.visit.language, call.now)
-    )
+    parts = call.parts
+    values = model_values(parts.scorer(), parts.notice(), parts.store, call.visit.language, call.zone, call.now)
+    return call.page("model.html", area="model", **values)
+
+
+def _report(call: _Call) -> Answer:
+    answer = report_answer(ROOT, call.visit.path.rpartition("/")[2])
+    if answer is None:
+        raise RequestError(404, "no_report", "this report was not written.")
+    return answer
 
 
 def _analyses(call: _Call) -> Answer:
@@ -255,51 +270,3 @@ def _log_in(call: _Call, guard: Guard | None) -> Answer:
 def _log_out(call: _Call) -> Answer:
     log_out(call.visit, call.parts.store)
     return redirect(call.visit, "/app/log_in", ends=True)
-
-
-def _refused(visit: Visit, error: RequestError) -> Answer:
-    """Say on a page what was refused, and what to do now."""
-    say = words(visit.language)
-    texts: dict[str, tuple[str, str]] = {
-        "not_local": (
-            say.gettext("Not from here"),
-            say.gettext(
-                "Without keys, these pages open only on the machine itself, at http://127.0.0.1. Whoever runs the service can "
-                "make keys, and require them with LEAD_REQUIRE_KEYS=always."
-            ),
-        ),
-        "wrong_form": (
-            say.gettext("This page was too old"),
-            say.gettext("Nothing was changed. Open the page again, and repeat what you did."),
-        ),
-        "missing_scope": (
-            say.gettext("Your key may not do this"),
-            say.gettext("Nothing was changed. Ask whoever runs this service for a key with the scope “decide”."),
-        ),
-        "too_many_requests": (
-            say.gettext("Too many requests"),
-            say.gettext("Your key has used up what it may do in a minute. Wait a little, and open the page again."),
-        ),
-        "unknown_lead": (
-            say.gettext("No such lead"),
-            say.gettext("Nothing is known of this lead. It may have been merged into another one, or deleted."),
-        ),
-        "no_analysis": (
-            say.gettext("No such analysis"),
-            say.gettext(
-                "It was not published with the model that serves. Whoever runs the pipeline can: dvc repro, then publish."
-            ),
-        ),
-        "store_unavailable": (
-            say.gettext("The list can’t be read at the moment"),
-            say.gettext(
-                "The store does not answer. Try again in a minute; if it persists, tell whoever runs this service."
-            ),
-        ),
-    }
-    other = (say.gettext("That did not work"), say.gettext("Nothing was changed. Go back, and try again."))
-    heading, text = texts.get(error.code, other)
-    return page(
-        visit, "message.html", status=error.status, code=error.code, heading=heading, text=text, area="",
-        next_address="/app", next_text=say.gettext("To today’s leads"),
-    )  # fmt: skip

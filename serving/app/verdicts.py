@@ -10,13 +10,14 @@ from models.presentation.catalogues import n_, words
 from serving.contract.errors import RequestError
 from serving.online.intake import accept_parsed
 from serving.online.routes import Online
-from serving.store.connect import Store
-from serving.store.lead_record import is_known
-from serving.store.open_leads import open_lead
+from serving.store.lead_record import is_known, read_verdicts
+from serving.store.open_leads import OpenLead, open_lead
 
 __all__ = ["QUESTIONS", "REASONS", "VERDICTS", "Done", "address_after", "decide", "form_values", "notice"]
 
 MOST_REASON = 200
+TWICE_US = 60_000_000
+"""The same decision of the same person within so long is one."""
 
 REASONS = {
     "no_need": n_("no need"),
@@ -84,6 +85,8 @@ def decide(parts: Online, fields: Mapping[str, str], name: str, now: int) -> Don
     with parts.store.read() as connection:
         if not is_known(connection, lead_id):
             raise RequestError(404, "unknown_lead", "nothing is known of this lead.", "lead_id")
+        listed = open_lead(connection, lead_id)
+        verdicts = [item for item in read_verdicts(connection, lead_id) if item.retracted_at is None]
     by = {"decided_by": name} if name else {}
     if what == "undo":
         _tell(parts, {"lead_id": lead_id, "retracts": fields.get("retracts", ""), **by}, now)
@@ -102,10 +105,17 @@ def decide(parts: Online, fields: Mapping[str, str], name: str, now: int) -> Don
         if not reason:
             raise RequestError(422, "missing_field", "no reason is given.", "reason")
         verdict["reason"] = reason[:MOST_REASON]
+    last = verdicts[0] if verdicts else None
+    if last is not None and (last.outcome, last.reason) == (outcome, verdict.get("reason")) and last.outcome_id:
+        if (last.decided_by or "") == name and now - last.occurred_at < TWICE_US:
+            return Done(outcome, lead_id, last.outcome_id)  # a button was pressed twice
+        if outcome == "sal" and listed is not None and listed.stage == "sal":
+            message = f"{last.decided_by or 'somebody'} accepted this lead before."
+            raise RequestError(409, "already_accepted", message, "do")
     if name and outcome == "sal":
         verdict["owner"] = name
     check = {question: fields[question] for question in QUESTIONS if fields.get(question) in ANSWERS}
-    advice = _advice(parts.store, lead_id)
+    advice = _advice(listed)
     verdict |= {**by, **({"check": check} if check else {}), **({} if advice is None else {"advice": advice})}
     _tell(parts, verdict, now)
     return Done(outcome, lead_id, verdict["outcome_id"])
@@ -116,10 +126,8 @@ def _tell(parts: Online, verdict: dict[str, Any], now: int) -> None:
     parts.dispatcher.score_now([verdict["lead_id"]])
 
 
-def _advice(store: Store, lead_id: str) -> str | None:
+def _advice(lead: OpenLead | None) -> str | None:
     """Give the advice that the list showed of a lead; None: it was not on the list, or there was none."""
-    with store.read() as connection:
-        lead = open_lead(connection, lead_id)
     decision = None if lead is None else lead.details["decision"]
     if decision is None:
         return None
@@ -137,10 +145,17 @@ def address_after(to: str, done: Done) -> str:
     return f"{path}?{query}&{said}" if query else f"{path}?{said}"
 
 
-def notice(query: Mapping[str, str], language: str) -> dict[str, Any] | None:
-    """Give what a page says of the decision before; None: there was none."""
+def notice(connection: Any, query: Mapping[str, str], language: str) -> dict[str, Any] | None:
+    """Give what a page says of the decision before; None: there was none, or an address made it up."""
     what, lead_id = query.get("done", ""), query.get("lead", "")
     if what not in SAID or not lead_id:
+        return None
+    if what == "undone":
+        is_true = is_known(connection, lead_id)
+    else:
+        verdicts = read_verdicts(connection, lead_id)
+        is_true = any((item.outcome, item.outcome_id) == (what, query.get("undo")) for item in verdicts)
+    if not is_true:
         return None
     return {
         "text": words(language).say(SAID[what]).format(lead=lead_id),
@@ -155,6 +170,9 @@ def form_values(given: Mapping[str, str], error: RequestError | None, language: 
     texts = {
         "outcome": say.gettext("Choose what became of the lead."),
         "reason": say.gettext("Choose a reason, or write one: marketing learns from it."),
+        "do": say.gettext(
+            "Somebody else has accepted this lead meanwhile; see below who. Take that back first, if it was a mistake."
+        ),
     }
     other = say.gettext("This was not accepted. Check what is filled in, and try again.")
     field = None if error is None else error.field if error.field in texts else "outcome"

@@ -62,10 +62,18 @@ def find_visitor(visit: Visit, store: Store, guard: Guard | None, header: str | 
     Raises
     ------
     RequestError
-        403 where no key could help.
+        403 where no key could help, 400 where the proxy does not name one user.
     """
-    if header is not None and visit.headers.get(header, "").strip():
-        return Visitor(visit.headers[header].strip()[:MOST_NAME], SCOPES)
+    if header is not None and (users := visit.values(header)):
+        name = users[0].strip()
+        if (
+            len(users) > 1 or not name.isprintable()
+        ):  # one of them may be the browser's own, which the proxy let through
+            raise RequestError(
+                400, "unclear_user", "the header that names the user is there twice, or holds control characters."
+            )
+        if name:
+            return Visitor(name[:MOST_NAME], SCOPES)
     if guard is None:
         if header is not None or not visit.is_local or visit.is_forwarded:
             raise RequestError(403, "not_local", "these pages open at once only on the machine itself.")

@@ -82,21 +82,26 @@ class Visit:
     """
 
     def __init__(self, scope: Scope) -> None:
-        self.headers: Mapping[str, str] = {
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in reversed(scope["headers"])
-        }
+        sent = [(name.decode("latin-1").lower(), value) for name, value in scope["headers"]]
+        self.headers: Mapping[str, str] = {name: value.decode("latin-1") for name, value in reversed(sent)}
+        self._sent = sent
         text = scope.get("query_string", b"").decode("latin-1")
         self.path: str = scope["path"]
         self.query = read_fields(text)
         self.cookies = _cookies(self.headers.get("cookie", ""))
-        sent = self.cookies.get(COOKIE, "")
-        self.is_new = not 20 <= len(sent) <= 100
-        self.session_id = new_session_id() if self.is_new else sent
+        session_id = self.cookies.get(COOKIE, "")
+        self.is_new = not 20 <= len(session_id) <= 100
+        self.session_id = new_session_id() if self.is_new else session_id
         asked = self.query.get("lang")
         accepted = self.headers.get("accept-language")
         self.language = choose_language(asked=asked, kept=self.cookies.get(LANGUAGE_COOKIE), accepted=accepted)
         self.keeps_language = asked in LANGUAGES
         self.host = _host(self.headers.get("host", ""))
+
+    def values(self, name: str) -> list[str]:
+        """Give all values of a header as text: UTF-8, else Latin-1, which says something of any bytes."""
+        found = [value for sent, value in self._sent if sent == name]
+        return [_text(value) for value in found]
 
     @property
     def is_local(self) -> bool:
@@ -192,6 +197,13 @@ def redirect(visit: Visit, address: str, *, ends: bool = False) -> Answer:
     target = address if is_ours else "/app"
     headers = ((b"location", target.encode("ascii")), *_SECURITY, *visit.cookies_to_set(ends=ends))
     return Answer(b"", 303, headers=headers, media_type=b"text/plain")
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _cookies(text: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from models.analyses import ANALYSES
 from serving.contract.event_kinds import EVENT_KINDS
 
 __all__ = [
+    "APP_REPORTS",
     "APP_STATIC",
     "LEAD_SCORE",
     "MATCH",
@@ -38,6 +39,9 @@ OTHER = "other"
 
 APP_STATIC = ("page.css", "app.css")
 """What the pages load; nothing comes from elsewhere."""
+
+APP_REPORTS = ("report.html", "model_card.html", "audit.html", "figures.html", "monitor.html")
+"""Reports of the workspace that the service shows, where they are there."""
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _ID = "{lead_id}"
@@ -141,6 +145,7 @@ ROUTES = (
     _page("decide", "/app/decide", "decide", "POST"),
     _page("log in", "/app/log_in", "open", *_READ, "POST"),
     _page("log out", "/app/log_out", "open", "POST"),
+    *(_page(f"report {file}", f"/app/reports/{file}", "view") for file in APP_REPORTS),
     *(_page(f"static {file}", f"/app/static/{file}", "open") for file in APP_STATIC),
     Route(name="docs", template="/docs.json", methods=_READ, needs="open"),
     Route(name="health", template="/health", methods=_READ, needs="open", is_quiet=True),

@@ -3,6 +3,7 @@
 Every error has one shape, whoever made it; the access log holds no personal data.
 """
 
+import contextlib
 import logging
 import os
 import re
@@ -29,6 +30,7 @@ from serving.http.answers import (
 )
 from serving.http.bodies import skip_body
 from serving.http.logs import ACCESS_LOG
+from serving.http.priority import answering
 
 __all__ = ["CODE_HEADER", "Answer", "App", "Gate", "Message", "Middleware", "Receive", "Scope", "Send"]
 
@@ -145,8 +147,10 @@ class Middleware:
         return None
 
     async def _handled(self, matched: Match, scope: Scope, receive: Receive) -> Answer:
+        of_program = contextlib.nullcontext() if matched.route.is_page else answering()
         try:
-            return await self.handlers[matched.route.name](scope, receive)
+            with of_program:
+                return await self.handlers[matched.route.name](scope, receive)
         except Exception:  # noqa: BLE001 - whatever fails is logged, and the caller gets the one shape of errors
             _log.exception("%s failed", matched.route.template)
             hint = "Try again; if it persists, tell the operator."

@@ -22,6 +22,7 @@ from models.audit_log.writer import AuditLogWriter
 from serving.http.actor import SERVICE
 from serving.online.decision_events import decision_json_of, event_of
 from serving.online.open_leads import CHANGED_US, entries_of, update_list
+from serving.online.qualified_leads import qualified_of, update_qualified
 from serving.online.slot_prices import SlotPrices
 from serving.online.store_score import entry_of
 from serving.online.webhooks import Sender, WebhookSettings, retry_wait
@@ -40,6 +41,7 @@ from serving.store.outbox import (
     purge_sent,
     stored_decisions,
 )
+from serving.store.qualified_leads import queue_qualified
 from serving.store.reading import account_members, read_leads
 from serving.store.rescoring import claim_leads, count_leads, finish_leads, leads_wait, sweep, sweep_is_due
 
@@ -157,6 +159,7 @@ class Dispatcher:
         if is_time:
             with self.store.write() as connection:
                 if sweep(connection, now, every_us):
+                    queue_qualified(connection, self.scorer().model_key, now)
                     purge_sent(connection, now - KEEP_SENT_US)
                 waiting = leads_wait(connection, now)
         if not waiting:
@@ -185,6 +188,8 @@ class Dispatcher:
         scorer.price = self.prices.newest
         leads, earlier, stored, failed = self._read(list(taken), scorer, now)
         entries, unscored = entries_of(scorer.bundle, [(lead, earlier[lead_id]) for lead_id, lead in leads.items()])
+        with self.store.read() as connection:
+            qualified = qualified_of(connection, scorer, leads, entries, now)
         decided, unwritten = self._decide(entries, leads, stored, scorer, now)
         unscored |= unwritten
         failed = {lead_id: error for lead_id, error in {**failed, **unscored}.items() if lead_id in taken}
@@ -193,26 +198,25 @@ class Dispatcher:
             _log.error(
                 "%d leads can't be scored (%s); trying again.", len(failed), ", ".join(sorted({*failed.values()}))
             )
-        with self.store.write() as connection:
+
+        def write(connection: Any) -> None:
             stored_now = stored_decisions(connection, [item.lead_id for item, _ in decided], lock=True)
-            kept = []
+            kept, finished = set[str](), dict(taken)
             for item, entry in decided:
                 previous = stored_now.get(item.lead_id)
                 if item.decision != decision_json_of(previous) and entry is None and self.settings is not None:
                     # another process changed it meanwhile; its lease ends, and it comes again
-                    taken.pop(item.lead_id, None)
+                    finished.pop(item.lead_id, None)
                     continue
                 apply_decision(connection, item, previous, now, event_of(item, previous, entry, scorer, now))
                 if previous is None or previous.decided_at <= item.decided_at:
-                    kept.append(item.lead_id)
-            update_list(
-                connection,
-                scorer.bundle,
-                leads,
-                [item for item in entries if item.score.lead_id in {*kept}],
-                scorer.price,
-            )
-            finish_leads(connection, taken, failed, now)
+                    kept.add(item.lead_id)
+            newest = [item for item in entries if item.score.lead_id in kept]
+            update_list(connection, scorer.bundle, leads, newest, scorer.price)
+            update_qualified(connection, scorer, [lead for lead in qualified if lead.lead_id in kept], newest)
+            finish_leads(connection, finished, failed, now)
+
+        self.store.run(write)
 
     def _read(
         self, lead_ids: list[str], scorer: Scorer, now: int

@@ -16,10 +16,9 @@ from serving.contract.validation import read_envelope, refused
 from serving.online.intake_clocks import clock_warnings
 from serving.online.intake_types import type_warnings
 from serving.store.connect import Store
-from serving.store.merging import carry_over
-from serving.store.records import ConflictError, UnknownOutcomeError, after_last
+from serving.store.merging import begin_write, carry_over
+from serving.store.records import ConflictError, UnknownOutcomeError
 from serving.store.writers import writer_of
-from serving.store.writing import last_write
 
 __all__ = ["accept", "accept_parsed"]
 
@@ -95,12 +94,16 @@ def accept_parsed(store: Store, kind: str, value: Any, now: int, catalog: Catalo
         rows = event_kind.rows(items, kind)
     except JourneyError as error:
         raise refused(error) from None
-    lead_ids, account_ids = _written(items)
+    lead_ids, account_ids, visitor_ids = _written(items)
+
+    def write(connection: Any) -> tuple[int, int]:
+        moment = begin_write(connection, lead_ids, account_ids, visitor_ids, now)
+        new = writer_of(kind)(connection, rows, moment)
+        carry_over(connection, lead_ids, moment)
+        return new, moment
+
     try:
-        with store.write() as connection:
-            now = after_last(now, last_write(connection, lead_ids, account_ids))
-            new = writer_of(kind)(connection, rows, now)
-            carry_over(connection, lead_ids, now)
+        new, recorded_at = store.run(write)
     except ConflictError as error:
         field = f"{kind}[{error.position}].{error.name}"
         message = f"{field}: the same was accepted with other content before; nothing of this body was written."
@@ -113,14 +116,18 @@ def accept_parsed(store: Store, kind: str, value: Any, now: int, catalog: Catalo
     accepted = {
         "new": new,
         "duplicate": len(rows) - new,
-        "recorded_at": from_micros(now).isoformat().replace("+00:00", "Z"),
+        "recorded_at": from_micros(recorded_at).isoformat().replace("+00:00", "Z"),
     }
-    warnings = clock_warnings(items, event_kind, now) + ([] if catalog is None else type_warnings(items, kind, catalog))
+    warnings = clock_warnings(items, event_kind, recorded_at) + (
+        [] if catalog is None else type_warnings(items, kind, catalog)
+    )
     return {**accepted, "warnings": warnings} if warnings else accepted
 
 
-def _written(items: Sequence[BaseModel]) -> tuple[list[str], list[str]]:
-    """List the leads and the accounts that entries write to."""
+def _written(items: Sequence[BaseModel]) -> tuple[list[str], list[str], list[str]]:
+    """List the leads, the accounts and the visitors that entries write to."""
     sent: Sequence[Any] = items
     accounts = {item.account.account_id for item in sent if getattr(item, "account", None) is not None}
-    return sorted({item.lead_id for item in sent if item.lead_id is not None}), sorted(accounts)
+    leads = {name for item in sent for name in (item.lead_id, getattr(item, "merged_into", None)) if name is not None}
+    visitors = {item.visitor_id for item in sent if getattr(item, "visitor_id", None) is not None}
+    return sorted(leads), sorted(accounts), sorted(visitors)

@@ -29,6 +29,7 @@ from serving.online.intake import accept
 from serving.online.store_score import score_lead
 from serving.online.store_state import StoreState
 from serving.online.webhooks import WebhookSettings, sweep_minutes
+from serving.scoring.registry_watch import ChampionNotice
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError, store_url
 
@@ -36,6 +37,7 @@ __all__ = ["HANDLERS", "Online", "connect", "online", "prepare", "start", "stop"
 
 RETRY_AFTER = b"5"
 THREADS = 4  # for writes, and as many for scores
+PAGE_THREADS = 1  # more would take the interpreter from each other, and from programs
 MOST_WAITING = 256
 
 _log = logging.getLogger("bentoml.lead_qualification.store")
@@ -47,6 +49,7 @@ class Online:
     store: Store
     state: StoreState
     scorer: Callable[[], Scorer]
+    notice: Callable[[], ChampionNotice]
     writes: anyio.CapacityLimiter
     scores: anyio.CapacityLimiter
     pages: anyio.CapacityLimiter
@@ -95,7 +98,12 @@ def prepare(root: Path) -> None:
             _log.warning("%s; serving without it.", error)
 
 
-def connect(root: Path, scorer: Callable[[], Scorer], audit: AuditLogWriter | None = None) -> None:
+def connect(
+    root: Path,
+    scorer: Callable[[], Scorer],
+    notice: Callable[[], ChampionNotice],
+    audit: AuditLogWriter | None = None,
+) -> None:
     """Open the store, and set the scorer, for the handlers of this process.
 
     Parameters
@@ -104,10 +112,13 @@ def connect(root: Path, scorer: Callable[[], Scorer], audit: AuditLogWriter | No
         The folder that holds the packages.
     scorer : callable
         Gives the scorer of the moment.
+    notice : callable
+        Gives what the service's first process said last of champion and registry.
     audit : AuditLogWriter or None
         Where it is said who did what; None: nowhere.
     """
     _shared.store, _shared.scorer, _shared.audit = Store(store_url(root)), scorer, audit
+    _shared.notice = notice
     _shared.state = StoreState(_shared.store)
     settings = WebhookSettings.from_environ(os.environ)
     _shared.dispatcher = Dispatcher(
@@ -118,7 +129,7 @@ def connect(root: Path, scorer: Callable[[], Scorer], audit: AuditLogWriter | No
 async def start() -> None:
     """Make the limiters, and start the dispatcher; to be called in the event loop that will answer."""
     _shared.writes, _shared.scores = anyio.CapacityLimiter(THREADS), anyio.CapacityLimiter(THREADS)
-    _shared.pages = anyio.CapacityLimiter(THREADS)
+    _shared.pages = anyio.CapacityLimiter(PAGE_THREADS)
     _shared.dispatcher.start()
 
 

@@ -17,7 +17,16 @@ from features.errors import BundleError
 from models.analyses import FOLDER
 from models.bundle import bundle_hash
 
-__all__ = ["Champion", "Registered", "RegistryError", "champion_version", "fetch", "registry_address", "versions"]
+__all__ = [
+    "Champion",
+    "Registered",
+    "RegistryError",
+    "champion_version",
+    "describe_versions",
+    "fetch",
+    "registry_address",
+    "versions",
+]
 
 ALIAS = "champion"
 SHA256 = "bundle_sha256"
@@ -114,6 +123,41 @@ def versions(address: str, name: str) -> list[Registered]:
     except (mlflow.MlflowException, OSError) as error:
         raise _unreadable(f"models:/{name}", address, error) from error
     return sorted(map(_registered, model_versions), key=lambda item: int(item.version), reverse=True)
+
+
+def describe_versions(address: str, name: str) -> list[dict[str, Any]]:
+    """Describe the newest registered versions, the newest first, as JSON values.
+
+    Returns
+    -------
+    list of dict
+        ``version``; ``aliases``, such as champion and challenger; ``created_at`` in UTC microseconds; ``run_id`` or None;
+        ``decision`` and ``verdict`` of the gate, or None where it has not decided.
+
+    Raises
+    ------
+    RegistryError
+        It does not answer.
+    """
+    mlflow = _mlflow(address)
+    try:
+        client = mlflow.MlflowClient()
+        aliases = client.get_registered_model(name).aliases
+        found = client.search_model_versions(f"name = '{name}'", max_results=MOST_VERSIONS)
+    except (mlflow.MlflowException, OSError) as error:
+        raise _unreadable(f"models:/{name}", address, error) from error
+    described = [
+        {
+            "version": str(item.version),
+            "aliases": sorted(alias for alias, version in aliases.items() if str(version) == str(item.version)),
+            "created_at": int(item.creation_timestamp) * 1000,
+            "run_id": item.run_id or None,
+            "decision": item.tags.get("decision"),
+            "verdict": item.tags.get("verdict"),
+        }
+        for item in found
+    ]
+    return sorted(described, key=lambda item: int(item["version"]), reverse=True)
 
 
 def fetch(address: str, registered: Registered, to: Path) -> Champion:

@@ -10,15 +10,16 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from features.errors import BundleError, LeadQualificationError
 from serving.scoring.champion import fetch_checked, save_last_good
 from serving.scoring.model_check import ModelRefusedError, check_model
 from serving.scoring.refused_models import RefusedModels
-from serving.scoring.registry import Champion, Registered, RegistryError, champion_version
+from serving.scoring.registry import Champion, Registered, RegistryError, champion_version, describe_versions
 from serving.scoring.scorer import Scorer
 
 __all__ = ["REGISTRY_CHECK_RESULTS", "ChampionNotice", "CurrentScorer", "RegistryWatch", "reload_seconds"]
@@ -52,11 +53,14 @@ class ChampionNotice:
         How often the registry was checked, by result, one of `REGISTRY_CHECK_RESULTS`; empty before the first check.
     reached_at : float
         When it last answered, in seconds since 1970; 0: never.
+    versions : sequence of dict
+        As `serving.scoring.registry.describe_versions` gives them; empty before the first check.
     """
 
     champion: Champion
     looks: Mapping[str, int] = field(default_factory=dict)
     reached_at: float = 0.0
+    versions: Sequence[Mapping[str, Any]] = ()
 
     def write(self, path: Path) -> None:
         """Replace the file at once: nobody reads half a notice."""
@@ -66,6 +70,7 @@ class ChampionNotice:
             "version": self.champion.version,
             "looks": dict(self.looks),
             "reached_at": self.reached_at,
+            "versions": list(self.versions),
         }
         partial = path.with_suffix(".partial")
         partial.write_text(json.dumps(content), encoding="utf-8")
@@ -76,7 +81,7 @@ class ChampionNotice:
         """Read what was written last."""
         content = json.loads(path.read_text(encoding="utf-8"))
         champion = Champion(Path(content["folder"]), content["name"], content["version"])
-        return cls(champion, content["looks"], content["reached_at"])
+        return cls(champion, content["looks"], content["reached_at"], content["versions"])
 
 
 class RegistryWatch:
@@ -115,6 +120,7 @@ class RegistryWatch:
         self.champion = champion
         self.looks = dict.fromkeys(REGISTRY_CHECK_RESULTS, 0)
         self.reached_at = 0.0
+        self.versions: Sequence[Mapping[str, Any]] = ()
         self._said = ""
         self._failing = ""
         self._failures = self._pause = 0
@@ -127,6 +133,7 @@ class RegistryWatch:
         try:
             registered = champion_version(self.address, self.champion.name)
             self.reached_at = self.clock()
+            self.versions = describe_versions(self.address, self.champion.name)
             outcome = "unchanged" if registered.version == self.champion.version else self._take(registered)
         except RegistryError as error:
             outcome = self._warn_once("unreachable", error)
@@ -135,7 +142,7 @@ class RegistryWatch:
         if outcome in ("unchanged", "loaded"):
             self._said = self._failing = ""
         self.looks[outcome] += 1
-        ChampionNotice(self.champion, dict(self.looks), self.reached_at).write(self.notice)
+        ChampionNotice(self.champion, dict(self.looks), self.reached_at, self.versions).write(self.notice)
         return outcome
 
     def _take(self, registered: Registered) -> str:

@@ -82,6 +82,11 @@ class Scorer:
             "base_value": bundle.classifier.base_value,
         }
 
+    @property
+    def model_key(self) -> str:
+        """What tells this model's answers from those of any other, for what is stored of them."""
+        return f"{self.name} {self.version} {self.model['fingerprint']} {self.model['base_value']!r}"
+
     @classmethod
     def load(cls, folder: Path, name: str, version: str) -> "Scorer":
         """Load and verify a bundle, and the analyses beside it; one that can't be read is left out, and the log says so.

@@ -27,7 +27,7 @@ from serving.contract.strict_json import parse_json
 from serving.http.bodies import read_body
 from serving.http.middleware import Answer, Receive, Scope
 from serving.scoring import metrics
-from serving.scoring.registry_watch import CurrentScorer
+from serving.scoring.registry_watch import ChampionNotice, CurrentScorer
 from serving.scoring.scorer import Scorer
 
 __all__ = ["Incoming", "Worker", "is_small", "read_incoming"]
@@ -129,6 +129,11 @@ class Worker:
     def scorer(self) -> Scorer:
         """What scores at this moment."""
         return self.current.scorer
+
+    @property
+    def notice(self) -> ChampionNotice:
+        """What the service's first process said last of champion and registry."""
+        return self.current.newest
 
     def _prepare(self, scorer: Scorer) -> None:
         """Let a scorer, warm by now, be counted and logged."""

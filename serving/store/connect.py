@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import random
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -21,6 +23,12 @@ STORE_URL = "LEAD_STORE_URL"
 WAIT = "LEAD_STORE_WAIT_MS"
 DEFAULT_WAIT_MS = 5_000
 POOL = 10  # the threads of the addresses, and those that score again and send
+
+ATTEMPTS = 5
+BROKEN_OFF = {"40P01", "40001", "23505"}
+"""SQLSTATE of a deadlock, of a serialization failure, and of a row that another transaction inserted meanwhile."""
+
+T = TypeVar("T")
 
 
 class StoreUnavailableError(LeadQualificationError):
@@ -99,6 +107,33 @@ class Store:
         """
         with self._transaction(write=True) as connection:
             yield connection
+
+    def run(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run one transaction that writes, and run it again where PostgreSQL broke it off in favour of another one.
+
+        Its manual asks for both: locks in one order, and another attempt where that can't be had (Explicit Locking,
+        Deadlocks; Serialization Failure Handling).
+
+        Parameters
+        ----------
+        work : callable
+            Takes the connection; what it changes outside of the store must bear being done again.
+
+        Raises
+        ------
+        StoreUnavailableError
+            As for `write`; also after `ATTEMPTS` attempts.
+        """
+        attempt = 1
+        while True:
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except StoreUnavailableError as error:
+                if attempt == ATTEMPTS or not _is_broken_off(error.__cause__):
+                    raise
+            time.sleep(random.uniform(0.0, 0.01 * 2**attempt))
+            attempt += 1
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -180,6 +215,10 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     # A deferred transaction that turns to writing fails at once where another one writes; IMMEDIATE waits its turn
     writes = connection.get_execution_options().get("lead_write", True)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _is_broken_off(error: BaseException | None) -> bool:
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in BROKEN_OFF
 
 
 def _reason(error: Exception) -> str:

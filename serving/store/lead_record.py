@@ -12,7 +12,7 @@ from serving.store import schema
 from serving.store.reading import account_members
 from serving.store.writing import chunks
 
-__all__ = ["LeadRecord", "StageChange", "Verdict", "is_known", "read_record"]
+__all__ = ["LeadRecord", "StageChange", "Verdict", "is_known", "read_record", "read_verdicts"]
 
 MOST = 200
 WITH_SALES = ("mql", "sal")
@@ -70,6 +70,11 @@ class LeadRecord:
     colleague_titles: Mapping[str, Mapping[str, Any]]
     budget: Any
 
+    @property
+    def standing(self) -> list[Verdict]:
+        """Give the verdicts that were not taken back."""
+        return [item for item in self.verdicts if item.retracted_at is None]
+
 
 def is_known(connection: sa.Connection, lead_id: str) -> bool:
     """Tell whether anything is known of a lead."""
@@ -92,9 +97,7 @@ def read_record(connection: sa.Connection, lead_id: str) -> LeadRecord:
     query = sa.select(*columns).where(table.c.lead_id == lead_id, table.c.retracted_at.is_(None))
     rows = connection.execute(query.order_by(table.c.occurred_at.desc(), table.c.recorded_at.desc()).limit(MOST)).all()
     changes = [StageChange(*row) for row in reversed(rows)]
-    given = schema.outcomes
-    query = sa.select(given).where(given.c.lead_id == lead_id).order_by(given.c.occurred_at.desc()).limit(MOST)
-    verdicts = [_verdict(row) for row in connection.execute(query).mappings()]
+    verdicts = read_verdicts(connection, lead_id)
     standing = [item.stage for item in changes if item.stage in (*WITH_SALES, *ENDS)]
     attributes = _newest_attributes(connection, [lead_id, *account_members(connection, lead_id, MOST)])
     own = attributes.pop(lead_id, {})
@@ -107,6 +110,13 @@ def read_record(connection: sa.Connection, lead_id: str) -> LeadRecord:
         attributes,
         next((value for name, value in own.items() if "budget" in name.lower() and value is not None), None),
     )
+
+
+def read_verdicts(connection: sa.Connection, lead_id: str) -> list[Verdict]:
+    """Read a lead's verdicts, newest first, with those that were taken back; at most `MOST`."""
+    table = schema.outcomes
+    query = sa.select(table).where(table.c.lead_id == lead_id).order_by(table.c.occurred_at.desc()).limit(MOST)
+    return [_verdict(row) for row in connection.execute(query).mappings()]
 
 
 def _verdict(row: Mapping[Any, Any]) -> Verdict:

@@ -6,10 +6,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from serving.store import schema
-from serving.store.records import ConflictError, key_of
-from serving.store.writing import chunks, insert, lock_leads, mark
+from serving.store.records import ConflictError, after_last, key_of
+from serving.store.writing import chunks, insert, last_write, lock_leads, lock_stored_leads, mark
 
-__all__ = ["add_merges", "carry_over", "is_merged", "merged_into", "remaining"]
+__all__ = ["add_merges", "begin_write", "carry_over", "is_merged", "merged_into", "remaining"]
 
 
 def add_merges(connection: sa.Connection, rows: Sequence[Mapping[str, Any]], now: int) -> int:
@@ -54,6 +54,46 @@ def is_merged(lead_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     return sa.exists().where(schema.merged_leads.c.lead_id == lead_id)
 
 
+def begin_write(
+    connection: sa.Connection,
+    lead_ids: Sequence[str],
+    account_ids: Sequence[str],
+    visitor_ids: Sequence[str],
+    now: int,
+) -> int:
+    """Lock all leads that a write may reach, in one order, so that two writers don't wait for each other.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction of `Store.run` that has written nothing yet.
+    lead_ids, account_ids, visitor_ids : sequence of str
+        Whom the write names; the leads that visitors turned out to be, and those that leads became part of, are found here.
+    now : int
+        UTC microseconds.
+
+    Returns
+    -------
+    int
+        The moment of this write: now, or just after the last write of these leads and accounts.
+    """
+    identities, merged, reached = schema.identities, schema.merged_leads, {*lead_ids}
+    for chunk in chunks(visitor_ids):
+        query = sa.select(identities.c.lead_id).where(identities.c.visitor_id.in_(chunk))
+        reached |= {*connection.execute(query).scalars()}
+    pending = sorted(reached)
+    while pending:
+        into = set[str]()
+        for chunk in chunks(pending):
+            into |= {*connection.execute(sa.select(merged.c.merged_into).where(merged.c.lead_id.in_(chunk))).scalars()}
+        pending = sorted(into - reached)
+        reached |= into
+    lock_stored_leads(connection, sorted(reached))
+    moment = after_last(now, last_write(connection, lead_ids, account_ids))
+    lock_leads(connection, sorted(reached), moment)
+    return moment
+
+
 def carry_over(connection: sa.Connection, lead_ids: Sequence[str], now: int) -> None:
     """Copy what is stored of merged leads to those that remain, as far as it is not there; to be called after each write.
 
@@ -81,7 +121,13 @@ def carry_over(connection: sa.Connection, lead_ids: Sequence[str], now: int) -> 
             _copy_rows(connection, schema.touchpoints, lead_id, remains)
             _copy_rows(connection, schema.stage_changes, lead_id, remains)
             _copy_attributes(connection, lead_id, remains)
-            for own_rows in (schema.rescore, schema.decisions, schema.open_leads, schema.open_lead_details):
+            for own_rows in (
+                schema.rescore,
+                schema.decisions,
+                schema.open_leads,
+                schema.open_lead_details,
+                schema.qualified_leads,
+            ):
                 connection.execute(sa.delete(own_rows).where(own_rows.c.lead_id == lead_id))
             mark(connection, [remains], now)
         pending = [remains for _, remains in pairs]

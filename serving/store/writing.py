@@ -20,6 +20,7 @@ __all__ = [
     "insert_new",
     "last_write",
     "lock_leads",
+    "lock_stored_leads",
     "mark",
     "read_rows",
 ]
@@ -230,7 +231,12 @@ def lock_leads(connection: sa.Connection, lead_ids: Sequence[str], now: int) -> 
     for chunk in chunks(lead_ids):
         rows = [{"lead_id": lead_id, "touched_at": now} for lead_id in chunk]
         connection.execute(insert(connection, schema.leads).on_conflict_do_nothing(), rows)
-        # SQLite has one writer at a time anyway
+        lock_stored_leads(connection, chunk)
+
+
+def lock_stored_leads(connection: sa.Connection, lead_ids: Sequence[str]) -> None:
+    """Keep other writers of these leads out, as far as they are stored; SQLite has one writer at a time anyway."""
+    for chunk in chunks(lead_ids):
         query = sa.select(schema.leads.c.lead_id).where(schema.leads.c.lead_id.in_(chunk))
         connection.execute(query.order_by(schema.leads.c.lead_id).with_for_update())
 

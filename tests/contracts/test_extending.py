@@ -175,12 +175,12 @@ RATINGS_TABLE = '''
 ratings = sa.Table(
     "ratings",
     metadata,
-    _text("lead_id", key=True),
-    _text("event_key", key=True),
-    _text("asset"),
-    _text("stars", null=True),
-    _whole("occurred_at"),
-    _whole("recorded_at"),
+    text("lead_id", key=True),
+    text("event_key", key=True),
+    text("asset"),
+    text("stars", null=True),
+    whole("occurred_at"),
+    whole("recorded_at"),
     info={"same": ("asset", "occurred_at")},
 )
 """One row per rating."""

@@ -1,7 +1,8 @@
 // The language of a page that holds all of them: by the link (?lang=de, #de), by the choice made before, by the browser.
 (() => {
   const choices = [...document.querySelectorAll("input[name=language]")];
-  const known = (code) => choices.find((choice) => choice.value === String(code || "").slice(0, 2).toLowerCase());
+  // "de" and "de-AT" are German; "#definition" is a place on the page
+  const known = (code) => choices.find((choice) => choice.value === String(code || "").toLowerCase().split(/[-_]/)[0]);
   const kept = (code) => {
     try {
       if (code) localStorage.setItem("language", code);

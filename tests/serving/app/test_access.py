@@ -1,5 +1,6 @@
 """Who may look at pages and decide: log-in by key, sessions and their end, forms of ours alone, the machine, a proxy."""
 
+import http.client
 import time
 import urllib.parse
 from collections.abc import Iterator
@@ -185,6 +186,26 @@ def test_a_proxy_may_name_the_user(serve_store: Serve, new_url) -> None:
         form = {"token": user.token("/app/leads/L-1"), "lead_id": "L-1", "do": "sal"}
         assert user.ask("/app/decide", form)[0] == 303
         assert "zoe@example.org" in user.ask("/app/leads/L-1")[2]
+
+        for sent in (["Ana", "Zoë"], ["Ana\tB"], ["An\x85a"]):
+            assert _with_users(client, sent)[0] == 400
+        status, text = _with_users(client, ["Zoë Müller 🙂"])
+        assert status == 200
+        assert "Zoë Müller 🙂" in text
+
+
+def _with_users(client: Client, names: list[str]) -> tuple[int, str]:
+    """Ask for the list as a proxy that names users would."""
+    host, _, port = client.address.rpartition("/")[2].partition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    connection.putrequest("GET", "/app?show=all&lang=en")
+    for name in names:
+        connection.putheader("X-User", name.encode())
+    connection.endheaders()
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, text
 
 
 @pytest.mark.parametrize(

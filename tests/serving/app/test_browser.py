@@ -8,18 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from bench.serving.browser import DESKTOP, PHONE, chromium
 from models.analyses import ANALYSES
 from tests.serving.app.pages import ODD, open_lead_events
 from tests.serving.running import Client
 from tests.serving.stores import Serve
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 AXE = Path(__file__).with_name("axe.min.js")
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 900}
 ADDRESSES = (
     "/app?show=all",
     "/app/leads/L-1",
@@ -42,18 +39,16 @@ def client(serve_store: Serve, new_url) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def browser() -> Iterator[Browser]:
     """Start the system's Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture
-def page(chromium: Browser, client: Client) -> Iterator[Page]:
+def page(browser: Browser, client: Client) -> Iterator[Page]:
     """Open an English desktop; what it asks of elsewhere, and what its console complains of, fails the test."""
-    context = chromium.new_context(viewport=DESKTOP, locale="en-US", base_url=client.address)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=DESKTOP, locale="en-US", base_url=client.address)  # type: ignore[arg-type]
     opened = context.new_page()
     opened.set_default_timeout(60_000)
     asked: list[str] = []
@@ -78,8 +73,8 @@ def _barriers(page: Page) -> list[Any]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_no_barrier_and_no_sideways_scrolling(chromium: Browser, client: Client, size: Any, scheme: Any) -> None:
-    context = chromium.new_context(viewport=size, color_scheme=scheme, locale="de-DE", base_url=client.address)
+def test_no_barrier_and_no_sideways_scrolling(browser: Browser, client: Client, size: Any, scheme: Any) -> None:
+    context = browser.new_context(viewport=size, color_scheme=scheme, locale="de-DE", base_url=client.address)
     page = context.new_page()
     page.set_default_timeout(60_000)
     for address in ADDRESSES:

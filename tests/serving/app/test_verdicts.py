@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from features.timeline import to_micros
 from models.bundle import Bundle
-from serving.app.verdicts import address_after, decide
+from serving.app.verdicts import address_after, decide, notice
 from serving.contract.errors import RequestError
 from serving.online.dispatcher import Dispatcher
 from serving.online.intake import accept
@@ -60,6 +60,44 @@ def test_accept_is_a_stage_and_no_verdict_and_can_be_taken_back(parts: Any) -> N
     with pytest.raises(RequestError) as refused:
         _decide(parts, do="undo", retracts="nothing of the kind")
     assert refused.value.status == 422
+
+
+def test_a_button_pressed_twice_decides_once(parts: Any) -> None:
+    first = _decide(parts, do="sal")
+    assert _decide(parts, do="sal") == first
+    rejected = _decide(parts, do="verdict", outcome="disqualified", reason="no_need")
+    assert _decide(parts, do="verdict", outcome="disqualified", reason="no_need") == rejected
+    assert [row["outcome"] for row in _rows(parts, schema.outcomes)] in (
+        ["sal", "disqualified"],
+        ["disqualified", "sal"],
+    )
+
+
+def test_who_accepts_a_lead_of_somebody_else_is_told(parts: Any) -> None:
+    done = _decide(parts, do="sal")
+    with pytest.raises(RequestError) as refused:
+        _decide(parts, "Ana", do="sal")
+    assert (refused.value.status, refused.value.field) == (409, "do")
+    _decide(parts, "Ana", do="undo", retracts=done.outcome_id)
+    _decide(parts, "Ana", do="sal")
+    with parts.store.read() as connection:
+        assert read_record(connection, ODD[2]).owner == "Ana"
+
+
+def test_a_notice_says_only_what_happened(parts: Any) -> None:
+    done = _decide(parts, do="sal")
+    true = {"done": "sal", "lead": ODD[2], "undo": done.outcome_id}
+    with parts.store.read() as connection:
+        assert (notice(connection, true, "en") or {})["lead_id"] == ODD[2]
+        for change in (
+            {"done": "disqualified"},
+            {"lead": "call 0900 now"},
+            {"undo": "x"},
+            {"undo": ""},
+            {"done": "made up"},
+        ):
+            assert notice(connection, {**true, **change}, "en") is None
+        assert notice(connection, {"done": "undone", "lead": "call 0900 now"}, "en") is None
 
 
 def test_a_check_is_kept_beside_the_verdict_that_a_person_chose(parts: Any) -> None:

@@ -1,0 +1,109 @@
+"""Leads that became qualified, with what a model thought of them before: what open leads are compared with on their pages."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import sqlalchemy as sa
+
+from models.answers.similar_leads import PastLead, Profile
+from serving.store import schema
+from serving.store.writing import chunks, insert
+
+__all__ = [
+    "MOST",
+    "QUALIFIED",
+    "QualifiedLead",
+    "as_past",
+    "drop_qualified",
+    "newest_qualified",
+    "put_qualified",
+    "queue_qualified",
+]
+
+MOST = 200
+"""Of the newest so many a lead is compared with."""
+
+_TABLE = schema.qualified_leads
+QUALIFIED = "already_qualified"
+
+
+class QualifiedLead(NamedTuple):
+    """One lead; moments are UTC microseconds."""
+
+    lead_id: str
+    model: str
+    handed_over_at: int
+    qualified_at: int
+    profiles: tuple[Profile, ...]
+
+
+def put_qualified(connection: sa.Connection, leads: Sequence[QualifiedLead]) -> None:
+    """Write leads, or bring them up to date.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction of `Store.run`.
+    leads : sequence of QualifiedLead
+        Each once.
+    """
+    for chunk in chunks(sorted(leads, key=lambda lead: lead.lead_id)):
+        rows = [{**lead._asdict(), "profiles": json.dumps(list(map(_values, lead.profiles)))} for lead in chunk]
+        statement = insert(connection, _TABLE)
+        news = {column.name: statement.excluded[column.name] for column in _TABLE.columns if not column.primary_key}
+        connection.execute(statement.on_conflict_do_update(index_elements=["lead_id"], set_=news), rows)
+
+
+def drop_qualified(connection: sa.Connection, lead_ids: Sequence[str]) -> None:
+    """Take leads out: their verdict was a mistake, or they are open again."""
+    for chunk in chunks(sorted(lead_ids)):
+        connection.execute(sa.delete(_TABLE).where(_TABLE.c.lead_id.in_(chunk)))
+
+
+def newest_qualified(connection: sa.Connection, model: str, most: int = MOST) -> dict[str, QualifiedLead]:
+    """Read those that became qualified last, as this model sees them; by lead_id."""
+    query = sa.select(_TABLE).where(_TABLE.c.model == model).order_by(_TABLE.c.qualified_at.desc()).limit(most)
+    return {
+        row["lead_id"]: QualifiedLead(**{**row, "profiles": tuple(map(_profile, json.loads(row["profiles"])))})
+        for row in connection.execute(query).mappings()
+    }
+
+
+def as_past(leads: dict[str, QualifiedLead]) -> list[PastLead]:
+    """Give them as `models.answers.similar_leads.most_similar` takes them."""
+    return [PastLead(lead.lead_id, lead.profiles) for lead in leads.values()]
+
+
+def queue_qualified(connection: sa.Connection, model: str, now: int) -> None:
+    """Queue those that became qualified last for scoring, as far as this model has not seen them.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction of `Store.write`.
+    model : str
+        That serves.
+    now : int
+        UTC microseconds.
+    """
+    decisions, queue = schema.decisions, schema.rescore
+    newest = sa.select(decisions.c.lead_id).where(decisions.c.not_scored == QUALIFIED)
+    newest = newest.order_by(decisions.c.changed_at.desc(), decisions.c.lead_id).limit(MOST)
+    lead_ids = list(connection.execute(newest).scalars())
+    for chunk in chunks(lead_ids):
+        query = sa.select(_TABLE.c.lead_id).where(_TABLE.c.lead_id.in_(chunk), _TABLE.c.model == model)
+        known = {*connection.execute(query).scalars()}
+        rows = [{"lead_id": lead_id, "asked": 1, "due_at": now} for lead_id in sorted({*chunk} - known)]
+        if rows:
+            connection.execute(insert(connection, queue).on_conflict_do_nothing(), rows)
+
+
+def _values(profile: Profile) -> list[Any]:
+    return [profile.age_days, profile.probability, profile.topics.tolist()]
+
+
+def _profile(values: list[Any]) -> Profile:
+    age_days, probability, by_topic = values
+    return Profile(age_days, probability, np.array(by_topic, dtype=np.float64))
