@@ -40,6 +40,7 @@ __all__ = [
     "LabelsParams",
     "Params",
     "PathsParams",
+    "PersonasParams",
     "Purchase",
     "SalesforceParams",
     "SegmentsParams",
@@ -115,6 +116,7 @@ class SimulatorParams(Frozen):
     called_first_days: float = Field(default=7.0, ge=0.0, le=90.0)
     late_share: float = Field(default=0.0, ge=0.0, le=1.0)
     push_at_call: bool = False
+    personas: float = Field(default=0.0, ge=0.0, le=1.0)
     alike: bool = False
     teams: int = Field(default=1, ge=1, le=20)
     poor_teams: tuple[int, ...] = ()
@@ -178,6 +180,20 @@ class FunnelParams(Frozen):
     min_person_leads: int = Field(default=50, ge=30)
     most_groups: int = Field(default=30, ge=5, le=100)
     country: str = "country"
+
+
+class PersonasParams(Frozen):
+    """The `personas` section: segments of customers, announcing behaviour, and channels along paths."""
+
+    min_customers: int = Field(default=60, ge=20)
+    most: int = Field(default=8, ge=2, le=20)
+    half_samples: int = Field(default=40, ge=10)
+    least_returns: float = Field(default=0.8, gt=0.5, le=1.0)
+    resembling: int = Field(default=20, ge=0, le=200)
+    purchase_days: int = Field(default=180, ge=1)
+    path_days: int = Field(default=180, ge=1)
+    resamples: int = Field(default=300, ge=50)
+    seed: int = Field(default=23, ge=0)
 
 
 class AuditParams(Frozen):
@@ -291,6 +307,7 @@ class Params(Frozen):
     decision: DecisionParams
     evaluate: EvaluateParams
     segments: SegmentsParams
+    personas: PersonasParams
     monitor: MonitorParams
     publish: PublishParams
     crm: CrmParams

@@ -75,6 +75,7 @@ def simulate(simulator: SimulatorParams, params: Any, raw: Path, truth: Path, ba
         points=points_table(COMPANY_POINTS, params.features),
         handover=rules_of(simulator),
         campaigns=campaigns_of(simulator),
+        personas=simulator.personas,
     )
     tasks: dict[str, TaskID] = {}
 

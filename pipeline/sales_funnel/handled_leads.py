@@ -10,8 +10,8 @@ from features.params import FeaturesParams
 from features.timeline import DAY_US
 from models.quality.reference_handling import Handled
 from pipeline.params import LabelsParams
+from pipeline.population.micros import micros
 from pipeline.population.queue import first_contacts
-from pipeline.population.risk_set import micros
 from pipeline.sales_funnel.first_touches import first_touches
 from pipeline.sales_funnel.handed_over import labelled_looks
 from pipeline.sales_funnel.quality_columns import quality_columns

@@ -8,7 +8,7 @@ import pandas as pd
 from features.timeline import DAY_US
 from models.analyses.funnel import Cost, Incidence, Month, Reason
 from models.quality.cumulative_incidence import cumulative_incidence
-from pipeline.population.risk_set import micros
+from pipeline.population.micros import micros
 from pipeline.sales_funnel.estimates import rate
 from pipeline.sales_funnel.funnel_counts import Horizon
 from pipeline.tables.parquet import read_table

@@ -10,7 +10,7 @@ from features.params import FeaturesParams
 from features.selectors import Selectors
 from features.timeline import DAY_US
 from pipeline.population.attribute_history import eligible_attributes, read_attribute_values
-from pipeline.population.risk_set import micros
+from pipeline.population.micros import micros
 from pipeline.sales_funnel.first_touches import FirstTouches
 from pipeline.sales_funnel.points_at import counts_at
 from pipeline.tables.parquet import read_table
@@ -71,7 +71,7 @@ def _counts(canonical: Path, looks: pd.DataFrame, touches: FirstTouches, feature
     for values, group in drawn.groupby(list(own.columns), dropna=False):
         kind, channel, asset, campaign = (value if isinstance(value, str) else None for value in values)
         rows = group.index.to_numpy()
-        for name in selectors.select(str(kind), channel, asset, campaign, "lead"):
+        for name in selectors.select(by="lead", kind=kind, channel=channel, asset=asset, campaign=campaign):
             for window, days in enumerate(windows):
                 counts[rows, place[name], window] -= (age[rows] <= days).astype(np.float64)
     return np.asarray(np.log1p(np.maximum(counts, 0.0)).reshape(len(looks), -1))

@@ -11,6 +11,7 @@ from pipeline.simulator.chunks import Chunk, Setting, Story
 from pipeline.simulator.clocks import IntArray
 from pipeline.simulator.handovers import NEVER, Periods
 from pipeline.simulator.outcomes import ENDINGS, REASONS, chances, probability_within
+from pipeline.simulator.personas import PERSONAS
 from pipeline.simulator.touchpoints import DAY_SECONDS
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
 SNAPSHOT_EVERY_DAYS, EXPIRE_DAYS = 7, 120
 WINDOWS_DAYS = (30, 60, 90)
 CALL_DAYS = 90
+NAMES = tuple(persona.name for persona in PERSONAS)
 
 
 def snapshot_truth(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], start: int) -> pa.Table:
@@ -181,7 +183,8 @@ def lead_truth(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], start
     -------
     Table
         One row per (lead, risk period), and one for each lead that never became MQL (risk_period and what follows missing):
-        lead_id, type, fit, need, budget, decision_power, risk_period, mql_at, readiness_at_mql, first_contact_at (also when
+        lead_id, type, fit, need, budget, decision_power, persona (only where some are planted), risk_period,
+        mql_at, readiness_at_mql, first_contact_at (also when
         after the export), ending (the drawn one, also when after the export), reason (the true one; sales may have entered
         another), pushes_before, pushed.
     """
@@ -200,6 +203,8 @@ def lead_truth(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], start
             "budget": people.budget[account],
             "decision_power": people.power[lead],
         }
+        if chunk.persona is not None:
+            table["persona"] = named(chunk.persona[lead], NAMES).cast(pa.string())
         if story is None:
             never = np.full(size, NEVER)
             table |= _periods(never, never, np.full(size, -1), np.full(size, -1), start)

@@ -14,7 +14,8 @@ from models.answers.open_questions import OPEN_QUESTIONS, is_decision_maker, ope
 from models.answers.requests import LeadRequest
 from models.answers.what_if import what_if
 from models.presentation.catalogues import n_, words
-from serving.app.lead_list import NOT_SCORED, channel_name, crm_link, stage_name, touchpoint_name
+from models.presentation.journey_words import channel_name
+from serving.app.lead_list import NOT_SCORED, crm_link, stage_name, touchpoint_name
 from serving.app.lead_timeline import timeline
 from serving.app.similar_leads import similar_values
 from serving.app.web import lead_address
