@@ -4,7 +4,7 @@ import argparse
 from typing import Protocol
 
 from pipeline.console import run_main
-from pipeline.data_protection import keys, purposes, replaying, verify_log, write_documents
+from pipeline.data_protection import exporting, keys, purposes, replaying, verify_log, write_documents
 
 __all__ = ["SUBCOMMANDS", "main"]
 
@@ -23,6 +23,7 @@ class Subcommand(Protocol):
 
 SUBCOMMANDS: dict[str, Subcommand] = {
     "documents": write_documents,
+    "export": exporting,
     "keys": keys,
     "purposes": purposes,
     "replay": replaying,

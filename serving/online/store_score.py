@@ -91,11 +91,12 @@ def entry_of(
         debug=bool(answered or shown) and scorer.log is not None,
     )
     score = with_future_warning(score, "snapshot_at", now, language)
+    entry = score_entry(score, None, scorer.bundle, language, scorer.price)
     if answered:
-        scorer.record(now, [lead], [score])
+        scorer.record(now, [lead], [score], [entry["decision"]])
     elif shown and scorer.log is not None:
-        scorer.log.add(now, [score], [lead.touchpoint_ids], shown)
-    return score_entry(score, None, scorer.bundle, language, scorer.price)
+        scorer.log.add(now, [score], [lead.touchpoint_ids], shown, [entry["decision"]])
+    return entry
 
 
 def _read_query(query: Mapping[str, str]) -> tuple[str, int, int | None]:

@@ -168,9 +168,9 @@ class Scorer:
             with_future_warning(score, lead.path + ".snapshot_at", now, options.language)
             for score, lead in zip(scores, leads, strict=True)
         ]
-        self.record(now, leads, scores)
         names = self.bundle.catalog.names if options.debug else None
         entries = [score_entry(item, names, self.bundle, options.language, self.price) for item in scores]
+        self.record(now, leads, scores, [entry["decision"] for entry in entries])
         for entry, lead, change in zip(entries, leads, changed, strict=True):
             if lead.changed_since is not None:
                 entry["change"] = None if change is None else _change(change)
@@ -178,7 +178,13 @@ class Scorer:
         written = b",".join(_json(entry) for entry in entries)
         return b'{"leads":[%b],"model":%b}' % (written, _json(self.model)), len(leads)
 
-    def record(self, now: int, leads: Sequence[LeadRequest], scores: Sequence[Score]) -> None:
+    def record(
+        self,
+        now: int,
+        leads: Sequence[LeadRequest],
+        scores: Sequence[Score],
+        decisions: Sequence[Mapping[str, Any] | None] = (),
+    ) -> None:
         """Count and log what is answered, whichever route answers.
 
         Parameters
@@ -189,9 +195,11 @@ class Scorer:
             What came in.
         scores : sequence of Score
             What goes out; where there is a log, with feature vectors.
+        decisions : sequence of mapping or None
+            What goes out beside them.
         """
         if self.log is not None:
-            self.log.add(now, scores, [lead.touchpoint_ids for lead in leads])
+            self.log.add(now, scores, [lead.touchpoint_ids for lead in leads], decisions=decisions)
         if self.audit is not None:
             ids = [score.lead_id for score in scores]
             self.audit.add(now, ACTOR.get(), "scored", ids, model_version=self.version)
