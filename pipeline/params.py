@@ -145,12 +145,14 @@ class LabelsParams(Frozen):
 
     `purchase` is what counts as a purchase of an existing customer (risk set `customers`): any order (`again`), orders that sum
     to more than those of the `label_days` before the snapshot (`more`), or a product that the account never ordered before
-    (`new_product`). The risk set `mql` knows no purchase.
+    (`new_product`). The risk set `mql` knows no purchase. `uncalled`: leads that were never contacted because the product
+    advised so are left out, as what a call would have brought is not known, or counted as negatives.
     """
 
     label_days: int = Field(ge=1)
     recording_delay_days: int = Field(default=0, ge=0)
     purchase: Purchase = "again"
+    uncalled: Literal["leave_out", "count"] = "leave_out"
 
 
 class SegmentsParams(Frozen):

@@ -12,8 +12,10 @@ from rich.table import Table
 from models.quality.gate import GateDecision
 from pipeline.console import REFUSED, console, run_main
 from pipeline.data_protection.registry_check import refuse_drafts
+from pipeline.handover.influence import influence_lines
 from pipeline.mlflow_runs.promotion import Promotion, publish, rollback
 from pipeline.params import load_params
+from pipeline.tables.json_files import read_json
 from pipeline.tables.personal_fields import personal_fields
 
 __all__ = ["SECTIONS", "main"]
@@ -102,6 +104,10 @@ def main() -> None:
             Path.cwd(), params, target, arguments.again, arguments.without_champion, arguments.accept_types
         )
     show(promotion, params.publish.model_name, target)
+    timing = params.paths.metrics_dir / "timing.json"
+    told = read_json(timing, "timing") if timing.exists() else {}
+    for line in influence_lines(told.get("own_influence")):
+        console.print(line, markup=False)
     if not promotion.is_champion:
         raise SystemExit(REFUSED)
 

@@ -122,6 +122,16 @@ CANONICAL: dict[str, TableSchema] = {
             *_maybe(TEXT, "owner"),
         )
     ),
+    # What the product itself advised of a lead, from a moment on
+    "advices": TableSchema(
+        (
+            LEAD,
+            Column("advised_at", TIME),
+            Column("advice", TEXT),
+            *_maybe(TEXT, "tier"),
+            *_maybe(NUMBER, "propensity"),
+        )
+    ),
     "attribute_changes": TableSchema(
         (
             *_maybe(TEXT, "lead_id", "account_id"),
