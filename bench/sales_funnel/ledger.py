@@ -1,4 +1,4 @@
-"""The ledger against the truth: `python -m bench.sales_funnel.ledger [--seeds 30] [--first 1] [--leads 6000]`.
+"""The ledger against the truth: `python -m bench.sales_funnel [--seeds 30] [--first 1] [--leads 6000]`.
 
 Two companies per seed. In one a campaign draws leads of small firms and a team handles leads badly: do the true parts lie in
 the 95 % intervals? In the other campaigns and salespeople are alike: how many are blamed?
@@ -126,7 +126,7 @@ def _blamed(made: Company) -> tuple[int, int]:
 
 def main() -> None:
     """Run the seeds and print a line each, and the two verdicts."""
-    parser = argparse.ArgumentParser(prog="python -m bench.sales_funnel.ledger", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.sales_funnel", description=__doc__)
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--leads", type=int, default=6000)
@@ -156,7 +156,3 @@ def main() -> None:
         console.print(
             f"alike: {blamed} of {could} blamed, {blamed / could:.3f} ({float(low):.3f} to {float(high):.3f})"
         )
-
-
-if __name__ == "__main__":
-    main()
