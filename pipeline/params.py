@@ -41,6 +41,7 @@ __all__ = [
     "Params",
     "PathsParams",
     "PersonasParams",
+    "PrivacyParams",
     "Purchase",
     "SalesforceParams",
     "SegmentsParams",
@@ -94,6 +95,18 @@ class IngestParams(Frozen):
         if not isinstance(self.max_bad_share, dict):
             return self.max_bad_share
         return {"default": 0.02, **self.max_bad_share}
+
+
+class PrivacyParams(Frozen):
+    """The `privacy` section: see docs/privacy.md.
+
+    `suppression_entries` is how many entries of the suppression list the canonical tables obey. `python -m pipeline.privacy
+    object` and `erase` write it, so that `dvc repro` and experiments in other workspaces read the raw files anew. A model that
+    learned from somebody who was erased can be published for `retrain_days` more.
+    """
+
+    suppression_entries: int = Field(default=0, ge=0)
+    retrain_days: int = Field(default=30, ge=0)
 
 
 class SimulatorParams(Frozen):
@@ -291,6 +304,7 @@ class Params(Frozen):
 
     paths: PathsParams
     ingest: IngestParams
+    privacy: PrivacyParams
     simulator: SimulatorParams
     snapshots: SnapshotsParams
     labels: LabelsParams
