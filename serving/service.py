@@ -96,7 +96,9 @@ class _LeadQualification:
         notice = os.environ.get(NOTICE_PATH)
         log = audit_log(ROOT)
         self.audit = None if log is None else AuditLogWriter(log)
-        self.worker = Worker(Path(notice) if notice else _resolve()[1], _positive(THREADS, 2), self.audit)
+        self.worker = Worker(
+            Path(notice) if notice else _resolve()[1], _positive(THREADS, 2), self.audit, routes.marked
+        )
         _process.worker = self.worker
         routes.connect(ROOT, lambda: self.worker.scorer, lambda: self.worker.notice, self.audit)
 

@@ -74,6 +74,10 @@ def lead_values(
         lead = None if merged_into(connection, lead_id) else read_lead(connection, lead_id, catalog, now)
         if lead is None:
             raise RequestError(404, "unknown_lead", "nothing is known of this lead.", "lead_id")
+        if scorer.marked([lead])[0].objected:
+            raise RequestError(
+                404, "objected", "this lead objected to being scored; nothing of it is shown.", "lead_id"
+            )
         weeks = []
         for number in range(WEEKS, 0, -1):
             give_way()

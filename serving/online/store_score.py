@@ -82,6 +82,7 @@ def entry_of(
         Where else the score is seen, an origin of `models.monitoring.score_log.SHOWN`: it is logged, so that it can be computed
         again.
     """
+    (lead,) = scorer.marked([lead])
     (score,) = score_requests(
         scorer.bundle,
         [lead],
