@@ -26,6 +26,7 @@ STAGES = [
     "train",
     "evaluate",
     "segments",
+    "funnel",
     "points",
     "report",
     "tracking",
