@@ -34,6 +34,7 @@ __all__ = [
     "CrmAttribute",
     "CrmFields",
     "CrmParams",
+    "FunnelParams",
     "HubSpotParams",
     "IngestParams",
     "LabelsParams",
@@ -116,7 +117,8 @@ class SimulatorParams(Frozen):
     What follows `seed` is how sales treats the queue, see `pipeline.simulator.handovers.HandoverRules`: `handover: none` means
     that nobody is ever called, `capacity` multiplies sales' planned pace, `called_first` says whose turn comes earlier, by
     `called_first_days` per standard deviation, `late_share` of the leads are put aside for weeks, and with `push_at_call` a too
-    early call lowers interest and readiness at once.
+    early call lowers interest and readiness at once. `alike` makes campaigns and salespeople alike; `teams` share the first
+    calls, of which `poor_teams` (from 1) handle leads badly; `poor_campaigns` draw small firms.
     """
 
     leads: int = Field(ge=100)
@@ -130,6 +132,19 @@ class SimulatorParams(Frozen):
     late_share: float = Field(default=0.0, ge=0.0, le=1.0)
     push_at_call: bool = False
     personas: float = Field(default=0.0, ge=0.0, le=1.0)
+    alike: bool = False
+    teams: int = Field(default=1, ge=1, le=20)
+    poor_teams: tuple[int, ...] = ()
+    poor_campaigns: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _teams_are_there(self) -> Self:
+        wrong = [team for team in self.poor_teams if not 1 <= team <= self.teams]
+        if wrong:
+            raise ValueError(
+                f"poor_teams: {wrong} is not among the teams 1..{self.teams}; raise `teams`, or name others"
+            )
+        return self
 
 
 class SnapshotsParams(Frozen):
@@ -165,6 +180,23 @@ class SegmentsParams(Frozen):
     by: tuple[str, ...] = ()
     fairness: tuple[str, ...] = ()
     min_positives: int = Field(default=30, ge=1)
+
+
+class FunnelParams(Frozen):
+    """The `funnel` section: what the funnel and the ledger show.
+
+    `reference` is the MQL-SQL rate that is asked for; None: that of the other campaigns in the same months. A group with
+    fewer than `min_leads` MQLs of known outcome is too small to say anything of it. Salespeople are shown with `by_person`
+    alone, and never below `min_person_leads` MQLs. At most `most_groups` groups are shown per dimension, the largest.
+    `country` is the attribute that names a lead's country.
+    """
+
+    reference: float | None = Field(default=None, gt=0.0, lt=1.0)
+    min_leads: int = Field(default=30, ge=20)
+    by_person: bool = False
+    min_person_leads: int = Field(default=50, ge=30)
+    most_groups: int = Field(default=30, ge=5, le=100)
+    country: str = "country"
 
 
 class PersonasParams(Frozen):
@@ -279,6 +311,7 @@ class Params(Frozen):
     snapshots: SnapshotsParams
     labels: LabelsParams
     audit: AuditParams
+    funnel: FunnelParams
     features: FeaturesParams
     points: PointsParams | None
     split: SplitSection

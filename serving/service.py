@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from features.errors import LeadQualificationError
+from models.answers.confirmation import confirmation_is_required
 from models.audit_log.settings import audit_log
 from models.audit_log.writer import AuditLogWriter
 from models.monitoring.score_log import LogSettings
@@ -121,6 +122,7 @@ class _LeadQualification:
             champion, notice = _resolve()
             LogSettings.from_environment(os.environ)
             audit_log(ROOT)
+            confirmation_is_required()
             gate.prepare(ROOT, notice.parent)
             routes.prepare(ROOT)
         except LeadQualificationError as error:

@@ -145,6 +145,8 @@ CANONICAL: dict[str, TableSchema] = {
             *OCCURRED,
         )
     ),
+    # What a campaign cost in a month; `spent_at` is any moment of it
+    "campaign_costs": TableSchema((Column("campaign", TEXT), Column("spent_at", TIME), Column("amount", NUMBER))),
     "orders": TableSchema((ACCOUNT, Column("ordered_at", TIME), Column("amount", NUMBER), *_maybe(TEXT, "product"))),
 }
 

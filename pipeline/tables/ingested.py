@@ -44,6 +44,7 @@ ORDER = (
     "handovers",
     "advices",
     "attribute_changes",
+    "campaign_costs",
     "orders",
 )
 ENTITY_OF = {"leads": "lead", "accounts": "account"}
@@ -56,6 +57,7 @@ SORTED_BY = {
     "handovers": "lead_id, queued_at",
     "advices": "lead_id, advised_at",
     "attribute_changes": "lead_id, account_id, attribute, occurred_at",
+    "campaign_costs": "campaign, spent_at",
     "orders": "account_id, ordered_at",
     "leads": "lead_id",
     "accounts": "account_id",
@@ -256,7 +258,7 @@ def _made_id(name: str, described: dict[str, str]) -> str:
 def _condemn_repeats(connection: Connection, name: str, columns: list[Typed]) -> None:
     """Keep the first of rows with the same key; without a key, of rows that are equal throughout."""
     key = CANONICAL[name].key or tuple(column.name for column in columns)
-    if name in ("orders", "handovers"):  # two equal orders may both be true
+    if name in ("orders", "handovers", "campaign_costs"):  # two equal orders may both be true
         return
     by = ", ".join(map(quoted, key))
     connection.execute(

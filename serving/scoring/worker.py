@@ -16,6 +16,7 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from features.timeline import to_micros
+from models.answers.confirmation import confirmation_is_required
 from models.audit_log.writer import AuditLogWriter
 from models.monitoring.score_log import LogSettings, Model
 from models.monitoring.score_log_writer import ScoreLogWriter
@@ -142,6 +143,7 @@ class Worker:
     def _prepare(self, scorer: Scorer) -> None:
         """Let a scorer, warm by now, be counted and logged."""
         scorer.observe, scorer.audit, scorer.marked = metrics.observe_scores, self._audit, self._marked
+        scorer.needs_confirmation = confirmation_is_required()
         settings = LogSettings.from_environment(os.environ)
         if settings is not None:
             bundle = scorer.bundle

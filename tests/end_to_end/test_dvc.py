@@ -28,6 +28,7 @@ STAGES = [
     "train",
     "evaluate",
     "segments",
+    "funnel",
     "points",
     "report",
     "tracking",
