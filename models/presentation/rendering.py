@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from models.presentation import numbers
 from models.presentation.catalogues import LANGUAGES, SOURCE, words
+from models.presentation.journey_words import channel_name, kind_name
 
 __all__ = ["STATIC", "file_page", "render", "static_text"]
 
@@ -25,7 +26,8 @@ def environment(folder: Path, language: str) -> Environment:
     In templates: ``_``, ``ngettext``, ``pgettext`` and ``say`` give words; the filters ``number(digits)``, ``percent(digits)``,
     ``points``, ``interval(digits)`` (of a mapping), ``ends(digits)`` (of a record), ``date``, ``month`` and ``moment`` write
     figures; ``language`` is the language's code, ``languages`` names all. ``in_language`` picks from a mapping of language to
-    text, ``code`` sets what stands in backticks. A name that a template does not get is an error.
+    text, ``code`` sets what stands in backticks, ``channel`` and ``kind`` name those. A name that a template does not get is an
+    error.
     """
     spoken = words(language)
     made = Environment(
@@ -54,6 +56,8 @@ def environment(folder: Path, language: str) -> Environment:
         "moment": lambda value, **zone: numbers.moment(value, language, **zone),
         "in_language": lambda texts: texts.get(language, texts[SOURCE]),
         "code": _code,
+        "channel": lambda name: channel_name(name, language),
+        "kind": lambda name: kind_name(name, language),
         "upper_first": lambda text: text[:1].upper() + text[1:],
     }
     return made

@@ -13,8 +13,9 @@ from pipeline.simulator.dirt import soil
 from pipeline.simulator.handovers import NEVER, HandoverRules, Periods
 from pipeline.simulator.marketing import Ledger, PointsTable, keep_ledger
 from pipeline.simulator.outcomes import DISQUALIFIED, RECYCLED, SALES_QUALIFIED, Endings, end_periods
+from pipeline.simulator.personas import draw_personas, plant_behaviour, plant_people
 from pipeline.simulator.phases import PhasePaths, draw_phases
-from pipeline.simulator.population import Population, populate
+from pipeline.simulator.population import CampaignRules, Population, populate
 from pipeline.simulator.touchpoints import DAY_SECONDS, Touchpoints, draw_touchpoints
 
 __all__ = [
@@ -32,7 +33,7 @@ __all__ = [
 # What is left of a lead's interest after an ending, as the share of its touchpoints that still happen.
 INTEREST_PUSHED, INTEREST_RECYCLED, INTEREST_DISQUALIFIED, INTEREST_QUALIFIED = 0.5, 0.85, 0.35, 0.9
 
-_STREAMS = ("people", "phases", "touchpoints", "dirt", "mql", "endings", "tables", "team", "orders")
+_STREAMS = ("people", "phases", "touchpoints", "dirt", "mql", "endings", "tables", "team", "orders", "personas")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ class Setting:
         Part of the world's definition: another number draws another world.
     handover : HandoverRules
         How sales treats the queue.
+    campaigns : CampaignRules
+        Whom campaigns draw.
+    personas : float
+        How closely leads follow planted personas, from 0 (nobody has one) to 1.
     """
 
     seed: int
@@ -61,6 +66,8 @@ class Setting:
     points: PointsTable
     leads_per_chunk: int = 5000
     handover: HandoverRules = field(default_factory=HandoverRules)
+    campaigns: CampaignRules = field(default_factory=CampaignRules)
+    personas: float = 0.0
 
     @property
     def chunks(self) -> int:
@@ -92,6 +99,8 @@ class Chunk:
         What the leads would do if nobody called, sorted by lead and then by when it was recorded.
     points : int64[m]
         Thousandths of points of each touchpoint.
+    persona : int64[n] or None
+        Each lead's planted persona; None: nobody has one.
     """
 
     number: int
@@ -100,6 +109,7 @@ class Chunk:
     paths: PhasePaths
     touchpoints: Touchpoints
     points: IntArray
+    persona: IntArray | None = None
 
 
 @dataclass(frozen=True)
@@ -116,9 +126,15 @@ def build_chunk(setting: Setting, number: int) -> Chunk:
     offset = number * setting.leads_per_chunk
     leads = min(setting.leads_per_chunk, setting.leads - offset)
     clock = setting.clocks.lead
-    people = populate(stream(setting.seed, "people", number), leads, setting.days, clock)
+    people = populate(stream(setting.seed, "people", number), leads, setting.days, clock, setting.campaigns)
+    own, persona = stream(setting.seed, "personas", number), None
+    if setting.personas:
+        persona = draw_personas(own, leads)
+        people = plant_people(own, people, persona, setting.personas)
     paths = draw_phases(stream(setting.seed, "phases", number), people, setting.days)
     drawn = draw_touchpoints(stream(setting.seed, "touchpoints", number), people, paths, setting.days, clock)
+    if persona is not None:
+        drawn = plant_behaviour(own, people, persona, drawn, setting.personas)
     touchpoints = soil(stream(setting.seed, "dirt", number), drawn)
     # A touchpoint that is recorded after the export is not in it.
     touchpoints = touchpoints.take(touchpoints.recorded < setting.export)
@@ -130,6 +146,7 @@ def build_chunk(setting: Setting, number: int) -> Chunk:
         paths=paths,
         touchpoints=touchpoints,
         points=setting.points.of(touchpoints),
+        persona=persona,
     )
 
 

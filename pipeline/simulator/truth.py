@@ -1,5 +1,7 @@
 """What really drove the outcomes, for judging only: no stage reads it, and nothing of it is ever a feature."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pyarrow as pa
 
@@ -7,15 +9,26 @@ from pipeline.simulator import world
 from pipeline.simulator.arrow import identifiers, named, timestamps
 from pipeline.simulator.chunks import Chunk, Setting, Story
 from pipeline.simulator.clocks import IntArray
-from pipeline.simulator.handovers import NEVER
+from pipeline.simulator.handovers import NEVER, Periods
 from pipeline.simulator.outcomes import ENDINGS, REASONS, chances, probability_within
+from pipeline.simulator.personas import PERSONAS
 from pipeline.simulator.touchpoints import DAY_SECONDS
 
-__all__ = ["CALL_DAYS", "WINDOWS_DAYS", "call_truth", "lead_truth", "snapshot_truth"]
+__all__ = [
+    "CALL_DAYS",
+    "WINDOWS_DAYS",
+    "Handling",
+    "call_truth",
+    "handling_truth",
+    "lead_truth",
+    "reference_handling",
+    "snapshot_truth",
+]
 
 SNAPSHOT_EVERY_DAYS, EXPIRE_DAYS = 7, 120
 WINDOWS_DAYS = (30, 60, 90)
 CALL_DAYS = 90
+NAMES = tuple(persona.name for persona in PERSONAS)
 
 
 def snapshot_truth(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], start: int) -> pa.Table:
@@ -96,6 +109,73 @@ def call_truth(setting: Setting, chunk: Chunk, stories: tuple[Story, ...]) -> pa
     return pa.concat_tables(parts)
 
 
+@dataclass(frozen=True)
+class Handling:
+    """One way to handle every lead: days from the MQL to the first call, and the salesperson's skill in log-odds."""
+
+    days: float
+    skill: float
+
+
+def reference_handling(periods: Periods, teams: int) -> Handling:
+    """Give the company's reference: the median delay, and the mean skill of the team in the middle (of two, their mean).
+
+    Parameters
+    ----------
+    periods : Periods
+        First round, of the whole world.
+    teams : int
+        Salespeople are dealt to them by turns.
+    """
+    called = periods.contacted < NEVER
+    if not called.any():
+        return Handling(0.0, 0.0)
+    delay = (periods.contacted - periods.mql)[called] / DAY_SECONDS
+    of_team = [periods.skill[periods.owner % teams == team] for team in range(teams)]
+    return Handling(float(np.median(delay)), float(np.median([skill.mean() for skill in of_team if len(skill)])))
+
+
+def handling_truth(setting: Setting, chunk: Chunk, story: Story, handling: Handling) -> pa.Table:
+    """Give each first MQL's true probability if it were handled as the reference is, and as it was handled.
+
+    Returns
+    -------
+    Table
+        lead_id, true_probability_at_reference_<30|60|90>d, true_probability_as_handled_<30|60|90>d: of `sales_qualified` within
+        so many days of the MQL moment. One row per lead that became MQL.
+    """
+    mql = story.periods.mql
+    at = chances(
+        chunk.people,
+        chunk.paths,
+        story.lead,
+        mql / DAY_SECONDS + handling.days,
+        np.full(len(mql), handling.skill),
+        story.periods.pushes,
+        story.periods.pushed_at,
+    )
+    call = mql + round(handling.days * DAY_SECONDS)
+    at_reference = replace(story.endings, qualified=at.qualified)
+    office = setting.clocks.office
+    return pa.table(
+        {
+            "lead_id": identifiers("L-", story.lead + chunk.offset),
+            **{
+                f"true_probability_at_reference_{days}d": probability_within(
+                    call, at_reference, mql, float(days), office
+                )
+                for days in WINDOWS_DAYS
+            },
+            **{
+                f"true_probability_as_handled_{days}d": probability_within(
+                    story.periods.contacted, story.endings, mql, float(days), office
+                )
+                for days in WINDOWS_DAYS
+            },
+        }
+    )
+
+
 def lead_truth(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], start: int) -> pa.Table:
     """Give each lead's latent traits, and per period what really happened.
 
@@ -103,7 +183,8 @@ def lead_truth(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], start
     -------
     Table
         One row per (lead, risk period), and one for each lead that never became MQL (risk_period and what follows missing):
-        lead_id, type, fit, need, budget, decision_power, risk_period, mql_at, readiness_at_mql, first_contact_at (also when
+        lead_id, type, fit, need, budget, decision_power, persona (only where some are planted), risk_period,
+        mql_at, readiness_at_mql, first_contact_at (also when
         after the export), ending (the drawn one, also when after the export), reason (the true one; sales may have entered
         another), pushes_before, pushed.
     """
@@ -122,6 +203,8 @@ def lead_truth(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], start
             "budget": people.budget[account],
             "decision_power": people.power[lead],
         }
+        if chunk.persona is not None:
+            table["persona"] = named(chunk.persona[lead], NAMES).cast(pa.string())
         if story is None:
             never = np.full(size, NEVER)
             table |= _periods(never, never, np.full(size, -1), np.full(size, -1), start)

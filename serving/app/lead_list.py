@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from features.timeline import from_micros
 from models.answers.open_questions import OPEN_QUESTIONS
 from models.presentation.catalogues import n_, words
+from models.presentation.journey_words import kind_name
 from models.presentation.numbers import date
 from serving.app.web import Visit, lead_address
 from serving.store.connect import Store
@@ -68,32 +69,6 @@ STAGES = {
     "disqualified": n_("disqualified"),
     "recycled": n_("recycled"),
     "customer": n_("customer"),
-}
-KINDS = {
-    "page_view": n_("page view"),
-    "mail_open": n_("mail opened"),
-    "mail_click": n_("link in a mail clicked"),
-    "download": n_("download"),
-    "webinar": n_("webinar"),
-    "call": n_("call"),
-    "meeting": n_("meeting"),
-    "contact_form": n_("contact form"),
-    "trade_fair": n_("trade fair"),
-    "social_chat": n_("chat in social media"),
-    "form": n_("form"),
-    "chat": n_("chat"),
-}
-CHANNELS = {
-    "web": n_("website"),
-    "email": n_("email"),
-    "mail": n_("email"),
-    "phone": n_("phone"),
-    "event": n_("event"),
-    "social": n_("social media"),
-    "display": n_("display ads"),
-    "organic_search": n_("search engine"),
-    "paid_search": n_("paid search"),
-    "partner": n_("partner"),
 }
 
 
@@ -236,20 +211,13 @@ def touchpoint_name(kind: str | None, asset: str | None, language: str) -> str:
     """Name a touchpoint as people do: what it was, and of which page or file."""
     if kind is None:
         return ""
-    name = words(language).say(KINDS[kind]) if kind in KINDS else kind.replace("_", " ")
+    name = kind_name(kind, language)
     return f"{name}: {asset.replace('_', ' ')}" if asset else name
 
 
 def stage_name(stage: str, language: str) -> str:
     """Name a stage as people do."""
     return words(language).say(STAGES[stage]) if stage in STAGES else stage
-
-
-def channel_name(channel: str | None, language: str) -> str:
-    """Name a channel as people do; empty: not known."""
-    if channel is None:
-        return ""
-    return words(language).say(CHANNELS[channel]) if channel in CHANNELS else channel.replace("_", " ")
 
 
 def _why_new(why: str, language: str) -> str:

@@ -15,7 +15,8 @@ from models.answers.requests import LeadRequest
 from models.answers.score_changes import not_yet
 from models.answers.what_if import what_if
 from models.presentation.catalogues import n_, words
-from serving.app.lead_list import NOT_SCORED, channel_name, crm_link, stage_name, touchpoint_name
+from models.presentation.journey_words import channel_name
+from serving.app.lead_list import NOT_SCORED, crm_link, stage_name, touchpoint_name
 from serving.app.lead_timeline import timeline
 from serving.app.similar_leads import similar_values
 from serving.app.web import lead_address
@@ -74,6 +75,10 @@ def lead_values(
         lead = None if merged_into(connection, lead_id) else read_lead(connection, lead_id, catalog, now)
         if lead is None:
             raise RequestError(404, "unknown_lead", "nothing is known of this lead.", "lead_id")
+        if scorer.marked([lead])[0].objected:
+            raise RequestError(
+                404, "objected", "this lead objected to being scored; nothing of it is shown.", "lead_id"
+            )
         weeks = []
         for at in (lead.snapshot_at - number * 7 * DAY_US for number in range(WEEKS, 0, -1)):
             if not not_yet(scorer.bundle, lead, at):

@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 from features.timeline import from_micros
 from models.answers.requests import LeadRequest
-from serving.app.lead_list import channel_name, stage_name, touchpoint_name
+from models.presentation.journey_words import channel_name
+from serving.app.lead_list import stage_name, touchpoint_name
 from serving.store.lead_record import LeadRecord
 
 __all__ = ["PAUSE_DAYS", "timeline"]

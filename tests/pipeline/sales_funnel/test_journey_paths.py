@@ -1,0 +1,102 @@
+"""What journeys of the sales funnel see: the narrowest content, the time rule, sales apart."""
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from features.params import SelectorParams
+from features.timeline import to_micros
+from pipeline.sales_funnel.journey_paths import JourneyPaths, read_paths, visits_between
+from pipeline.tables.parquet import write_table
+
+START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+SELECTORS = {
+    "all": SelectorParams(),
+    "page": SelectorParams(kind=("page_view",)),
+    "pricing": SelectorParams(kind=("page_view",), asset=("pricing*",)),
+    "calls": SelectorParams(kind=("call",), by=("sales",)),
+}
+
+
+def day(number: float) -> dt.datetime:
+    return START + dt.timedelta(days=number)
+
+
+def micros(number: float) -> int:
+    return to_micros(day(number))
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> JourneyPaths:
+    """Read three leads, two of them of one account."""
+    canonical = tmp_path_factory.mktemp("canonical")
+    leads = {"lead_id": ["c", "a", "b"], "account_id": [None, "X", "X"], "created_at": [day(0)] * 3}
+    write_table(canonical / "leads.parquet", "leads", pa.table(leads))
+    rows: list[tuple[Any, ...]] = [
+        ("a", 3, 3, "page_view", "web", "pricing/eu", None, "lead"),
+        ("a", 1, 1, "page_view", "search", "home", "spring", "lead"),
+        ("a", 2, 6, "fax", None, None, None, "lead"),
+        ("a", 4, 4, "call", "phone", None, None, "sales"),
+        ("b", 2, 2, "page_view", "web", "docs/api", "autumn", "lead"),
+    ]
+    lead, occurred, recorded, kind, channel, asset, campaign, by = zip(*rows, strict=True)
+    table = {
+        "touchpoint_id": [str(place) for place in range(len(rows))],
+        "lead_id": lead,
+        "occurred_at": [day(number) for number in occurred],
+        "recorded_at": [day(number) for number in recorded],
+        "kind": kind,
+        "channel": channel,
+        "asset": asset,
+        "campaign": campaign,
+        "by": by,
+    }
+    write_table(canonical / "touchpoints.parquet", "touchpoints", pa.table({k: pa.array(v) for k, v in table.items()}))
+    return read_paths(canonical, SELECTORS)
+
+
+def contents(paths: JourneyPaths, rows: np.ndarray) -> list[str]:
+    return [paths.contents[code] for code in paths.content[rows]]
+
+
+def test_the_narrowest_selector_names_the_content_and_a_kind_that_none_picks_is_itself(paths: JourneyPaths) -> None:
+    assert paths.lead_ids.tolist() == ["a", "b", "c"]
+    assert paths.group.tolist() == [0, 0, 1]
+    assert paths.offsets.tolist() == [0, 3, 4, 4]
+    assert contents(paths, np.arange(4)) == ["page", "fax", "pricing", "page"]
+    assert set(paths.contents) == {"page", "pricing", "fax"}, "what sales did, created and stages are no contents"
+    assert [None if code < 0 else paths.channels[code] for code in paths.channel] == ["search", None, "web", "web"]
+
+
+def test_sales_touchpoints_stand_apart(paths: JourneyPaths) -> None:
+    assert paths.sales_lead.tolist() == [0]
+    assert paths.sales_at.tolist() == [micros(4)]
+
+
+def test_the_campaign_of_the_first_touchpoint_that_names_one(paths: JourneyPaths) -> None:
+    assert [None if code < 0 else paths.campaigns[code] for code in paths.drawn_by] == ["spring", "autumn", None]
+
+
+def test_open_questions_come_from_pages(paths: JourneyPaths) -> None:
+    assert paths.question.tolist() == [-1, -1, 0, 1], "prices: cost; an api: compatibility"
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "seen"),
+    [(1, 3, ["page"]), (1, 3.001, ["page", "pricing"]), (1.001, 6, ["pricing"]), (1.001, 6.001, ["fax", "pricing"])],
+)
+def test_a_look_sees_what_occurred_since_and_was_recorded_before(
+    paths: JourneyPaths, since: float, until: float, seen: list[str]
+) -> None:
+    visits = visits_between(paths, np.array([0]), np.array([micros(since)]), np.array([micros(until)]))
+    assert contents(paths, visits.row) == seen
+
+
+def test_a_look_at_the_account_sees_colleagues(paths: JourneyPaths) -> None:
+    moments = np.array([micros(0), micros(0)]), np.array([micros(2.5), micros(2.5)])
+    visits = visits_between(paths, np.array([1, 2]), *moments, whole_account=True)
+    assert visits.look.tolist() == [0, 0]
+    assert contents(paths, visits.row) == ["page", "page"]
