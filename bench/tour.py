@@ -1,6 +1,7 @@
 """Screenshots for docs/tour.md and README.md: `python -m bench.tour` takes them anew, of the demonstration.
 
-The pages under /app, and two small pictures: the top of the report, and a scored lead. It needs `make demo` before it, and the group `dev` (`make env-dev`) with the system's Chromium (`make system`).
+The pages under /app, and two small pictures: the top of the report, and a scored lead. It needs `make demo` before it, and the
+group `dev` (`make env-dev`) with the system's Chromium (`make system`).
 """
 
 import argparse
@@ -11,7 +12,6 @@ from playwright.sync_api import Page
 
 from bench.serving.browser import DESKTOP, PHONE, chromium
 from bench.serving.demonstration import demonstration, scored_leads
-
 
 SMALL = {"width": 1000, "height": 640}
 
