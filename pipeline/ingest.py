@@ -6,8 +6,10 @@ from typing import Any
 
 from rich.table import Table
 
+from models.data_protection.key_ring import pseudonym_key
+from models.data_protection.suppression import remember, suppression_list
 from pipeline.console import console, progress, run_main
-from pipeline.data_protection.registry_check import check_purposes
+from pipeline.data_protection.registry_check import check_purposes, retention_of
 from pipeline.pages.ingest_words import export_lines, remark_lines, unplaced_lines
 from pipeline.pages.machine_traffic_words import traffic_lines
 from pipeline.params import load_params
@@ -16,13 +18,15 @@ from pipeline.tables.export import read_export
 from pipeline.tables.ingest_counts import Counts
 from pipeline.tables.ingested import ingest
 from pipeline.tables.json_files import write_json
+from pipeline.tables.left_out import Suppression
 from pipeline.tables.parquet import read_table
 from pipeline.tables.personal_fields import personal_fields
+from pipeline.tables.redaction import Redaction
 from pipeline.tables.unplaced_outcomes import FILE
 
 __all__ = ["SECTIONS", "main"]
 
-SECTIONS = ("ingest", "paths")
+SECTIONS = ("ingest", "paths", "privacy")
 SOURCES = Path("pipeline/sources")
 
 
@@ -41,6 +45,7 @@ def main() -> None:
     """Read the source of `params.yaml`; write `canonical/`, `quarantine/` and `metrics/ingest.json`."""
     params = load_params(SECTIONS)
     data = params.paths.data_dir
+    suppression = Suppression(suppression_list(Path.cwd()))
     with progress() as bar:
         task = bar.add_task("tables", total=None)
         counts = ingest(
@@ -51,7 +56,11 @@ def main() -> None:
             params.ingest.bad_shares,
             lambda done, total: bar.update(task, completed=done, total=total),
             params.ingest.exported_at,
+            suppression,
+            Redaction(pseudonym_key(Path.cwd()), params.privacy.identifiers),
+            retention_of(params.ingest.source),
         )
+    remember(Path.cwd(), suppression.news)
     _show(counts)
     canonical = data / "canonical"
     for warning in check_purposes(params.ingest.source, personal_fields(canonical)):
@@ -73,6 +82,7 @@ def main() -> None:
             "quarantined": count.quarantined,
             "values": count.values,
             "notes": count.notes,
+            "left_out": count.left_out,
         }
         for name, count in counts.items()
     }

@@ -4,7 +4,16 @@ import argparse
 from typing import Protocol
 
 from pipeline.console import run_main
-from pipeline.data_protection import exporting, keys, purposes, replaying, verify_log, write_documents
+from pipeline.data_protection import (
+    erasing,
+    exporting,
+    keys,
+    objecting,
+    purposes,
+    replaying,
+    verify_log,
+    write_documents,
+)
 
 __all__ = ["SUBCOMMANDS", "main"]
 
@@ -25,6 +34,8 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "documents": write_documents,
     "export": exporting,
     "keys": keys,
+    "object": objecting,
+    "erase": erasing,
     "purposes": purposes,
     "replay": replaying,
     "verify-log": verify_log,

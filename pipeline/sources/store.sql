@@ -60,3 +60,7 @@ CREATE OR REPLACE VIEW stage_changes AS SELECT * FROM read_parquet(getvariable('
 CREATE OR REPLACE VIEW attribute_changes AS SELECT * FROM read_parquet(getvariable('raw_dir') || '/attribute_changes.parquet');
 
 CREATE OR REPLACE VIEW orders AS SELECT * FROM read_parquet(getvariable('raw_dir') || '/orders.parquet');
+
+-- Who objected to being scored: ingest leaves all of their rows out, and remembers them in the suppression list.
+CREATE OR REPLACE VIEW objections AS
+SELECT lead_id, occurred_at, recorded_at, state FROM read_parquet(getvariable('raw_dir') || '/objections.parquet');

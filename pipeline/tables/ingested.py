@@ -3,15 +3,20 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from features.errors import DataError
+from models.data_protection.suppression import SuppressionList
 from pipeline.tables.contract import CANONICAL, ENTITIES, KNOWN_AT
 from pipeline.tables.contract_sql import Typed, quoted, relations, typed_columns
 from pipeline.tables.duckdb import Connection, SqlError, connect, explain, run_source, text_literal
+from pipeline.tables.expired import RetentionDays, keep_all, leave_out_expired
 from pipeline.tables.identities import join_visits
 from pipeline.tables.ingest_counts import BadShares, Counts, check_counts, check_shares, with_reasons
+from pipeline.tables.left_out import OBJECTIONS, Suppression
 from pipeline.tables.merged_leads import MERGED_LEADS, TABLES_OF_LEADS, follow_merges, resolve_chains
 from pipeline.tables.parquet import check_file, write_table
+from pipeline.tables.redaction import Redaction
 from pipeline.tables.unplaced_outcomes import (
     FILE,
     NEVER_MQL,
@@ -28,6 +33,7 @@ __all__ = ["BadShares", "Counts", "ingest"]
 # Later tables are checked against earlier ones.
 ORDER = (
     "export",
+    "objections",
     "attributes",
     "accounts",
     "leads",
@@ -38,6 +44,7 @@ ORDER = (
     "handovers",
     "advices",
     "attribute_changes",
+    "campaign_costs",
     "orders",
 )
 ENTITY_OF = {"leads": "lead", "accounts": "account"}
@@ -50,12 +57,22 @@ SORTED_BY = {
     "handovers": "lead_id, queued_at",
     "advices": "lead_id, advised_at",
     "attribute_changes": "lead_id, account_id, attribute, occurred_at",
+    "campaign_costs": "campaign, spent_at",
     "orders": "account_id, ordered_at",
     "leads": "lead_id",
     "accounts": "account_id",
     "attributes": "entity, attribute",
     "export": "exported_at",
+    "objections": "lead_id, occurred_at",
 }
+
+
+class Protection(NamedTuple):
+    """What protects persons in one ingest."""
+
+    suppression: Suppression
+    redaction: Redaction
+    retention: RetentionDays
 
 
 def ingest(
@@ -66,6 +83,9 @@ def ingest(
     max_bad_share: BadShares,
     watch: Callable[[int, int], None] = lambda done, total: None,
     exported_at: datetime | None = None,
+    suppression: Suppression | None = None,
+    redaction: Redaction | None = None,
+    retention: RetentionDays = keep_all,
 ) -> dict[str, Counts]:
     """Turn someone's files into canonical tables.
 
@@ -84,6 +104,12 @@ def ingest(
         Told how many tables are done, and how many there are.
     exported_at : datetime, optional
         The export's moment, with a zone; None: what the source's view `export` says.
+    suppression : Suppression, optional
+        Who is left out; None: whom the source's own view `objections` names. Afterwards it holds what that view added.
+    redaction : Redaction, optional
+        Replaces direct identifiers; None: without a key.
+    retention : callable
+        For how many days kinds of touchpoints, and tables, are kept.
 
     Returns
     -------
@@ -99,10 +125,14 @@ def ingest(
     for folder in (canonical, quarantine):
         folder.mkdir(parents=True, exist_ok=True)
     counts: dict[str, Counts] = {}
+    suppression = suppression or Suppression(SuppressionList(None, {}))
+    protection = Protection(suppression, redaction or Redaction(), retention)
     with connect() as connection:
         views, files = run_source(connection, sql_file, raw_dir)
         _check_views(views, sql_file)
         tables = [name for name in ORDER if name in views]
+        protection.suppression.begin(connection)
+        protection.redaction.begin(connection)
         watch(0, len(tables))
         months: list[Month] = []
         no_later_than: str | None = None
@@ -111,8 +141,10 @@ def ingest(
             try:
                 if name == "export" and exported_at is not None:
                     _state_export(connection, exported_at)
+                if name == "leads" and MERGED_LEADS in tables:
+                    suppression.follow_merges(connection)
                 counts[name] = _ingest_table(
-                    connection, name, sql_file, attributes, no_later_than, (canonical, quarantine)
+                    connection, name, sql_file, attributes, no_later_than, (canonical, quarantine), protection
                 )
                 if name == "stage_changes":
                     months = unplaced_months(connection)
@@ -148,6 +180,7 @@ def _ingest_table(
     attributes: dict[str, dict[str, str]],
     no_later_than: str | None,
     folders: tuple[Path, Path],
+    protection: Protection,
 ) -> Counts:
     raw, checked = f"raw_{name}", f"checked_{name}"
     connection.execute(f"CREATE TEMP TABLE {raw} AS SELECT row_number() OVER () AS _row, * FROM {name}")
@@ -160,7 +193,8 @@ def _ingest_table(
         declared = attributes.get(ENTITY_OF.get(name, ""), {})
     values = count_untidy(connection, raw, described)
     untidy = {column for _, column in values}
-    columns = typed_columns(name, described, declared, str(sql_file), no_later_than, untidy)
+    latest = None if name == OBJECTIONS else no_later_than  # one made after the export counts, too
+    columns = typed_columns(name, described, declared, str(sql_file), latest, untidy)
     reason = _case(check for column in columns for check in column.checks)
     select = ", ".join(f"{_expression(name, column, described)} AS {quoted(column.name)}" for column in columns)
     if name == "stage_changes":
@@ -178,6 +212,10 @@ def _ingest_table(
         follow_merges(connection, name)
     if name == "touchpoints" and "checked_identities" in loaded:
         join_visits(connection)
+    if name == OBJECTIONS:
+        protection.suppression.take_objections(connection)
+    left_out = protection.suppression.leave_out(connection, name)
+    left_out |= leave_out_expired(connection, name, protection.retention, no_later_than)
     for condition, words in relations(
         name, with_accounts="checked_accounts" in loaded, with_stages="checked_stage_changes" in loaded
     ):
@@ -187,9 +225,11 @@ def _ingest_table(
         notes[NEVER_MQL] = never
     _condemn_repeats(connection, name, columns)
     counted = {f"{what} {column}": rows for (what, column), rows in values.items() if rows}
-    counted |= write_cleared(connection, name, columns, described, folders[1])
-    rows, kept, quarantined = _write(connection, name, columns, described, folders)
-    return Counts(rows, kept, quarantined, counted, notes)
+    if redacted := protection.redaction.clean(connection, name):
+        counted["direct identifiers replaced"] = redacted
+    counted |= write_cleared(connection, name, columns, described, folders[1], protection.redaction)
+    rows, kept, quarantined = _write(connection, name, columns, described, folders, protection.redaction)
+    return Counts(rows + sum(left_out.values()), kept, quarantined, counted, notes, left_out)
 
 
 def _case(conditions: Iterable[tuple[str, str]]) -> str:
@@ -218,7 +258,7 @@ def _made_id(name: str, described: dict[str, str]) -> str:
 def _condemn_repeats(connection: Connection, name: str, columns: list[Typed]) -> None:
     """Keep the first of rows with the same key; without a key, of rows that are equal throughout."""
     key = CANONICAL[name].key or tuple(column.name for column in columns)
-    if name in ("orders", "handovers"):  # two equal orders may both be true
+    if name in ("orders", "handovers", "campaign_costs"):  # two equal orders may both be true
         return
     by = ", ".join(map(quoted, key))
     connection.execute(
@@ -230,7 +270,12 @@ def _condemn_repeats(connection: Connection, name: str, columns: list[Typed]) ->
 
 
 def _write(
-    connection: Connection, name: str, columns: list[Typed], described: dict[str, str], folders: tuple[Path, Path]
+    connection: Connection,
+    name: str,
+    columns: list[Typed],
+    described: dict[str, str],
+    folders: tuple[Path, Path],
+    redaction: Redaction,
 ) -> tuple[int, int, dict[str, int]]:
     canonical, quarantine = (folder / f"{name}.parquet" for folder in folders)
     names = ", ".join(f"c.{quoted(column.name)}" for column in columns)
@@ -244,7 +289,7 @@ def _write(
         f"COPY (SELECT {names} FROM {source} WHERE c._reason IS NULL ORDER BY {SORTED_BY[name]}, {ties}) "
         f"TO '{canonical}' {options}"
     )
-    position, row = origin(described)
+    position, row = origin(described, redaction)
     connection.execute(
         f'COPY (SELECT c._reason AS reason, {day(column.name for column in columns)} AS "day", {position}, {row} AS "row" '
         f"FROM checked_{name} c JOIN raw_{name} r USING (_row) WHERE c._reason IS NOT NULL ORDER BY c._row) "
