@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
+from models.data_protection.suppression import remember, suppression_list
 from pipeline.console import console, progress, run_main
 from pipeline.data_protection.registry_check import check_purposes
 from pipeline.pages.ingest_words import export_lines, remark_lines, unplaced_lines
@@ -16,13 +17,14 @@ from pipeline.tables.export import read_export
 from pipeline.tables.ingest_counts import Counts
 from pipeline.tables.ingested import ingest
 from pipeline.tables.json_files import write_json
+from pipeline.tables.left_out import Suppression
 from pipeline.tables.parquet import read_table
 from pipeline.tables.personal_fields import personal_fields
 from pipeline.tables.unplaced_outcomes import FILE
 
 __all__ = ["SECTIONS", "main"]
 
-SECTIONS = ("ingest", "paths")
+SECTIONS = ("ingest", "paths", "privacy")
 SOURCES = Path("pipeline/sources")
 
 
@@ -41,6 +43,7 @@ def main() -> None:
     """Read the source of `params.yaml`; write `canonical/`, `quarantine/` and `metrics/ingest.json`."""
     params = load_params(SECTIONS)
     data = params.paths.data_dir
+    suppression = Suppression(suppression_list(Path.cwd()))
     with progress() as bar:
         task = bar.add_task("tables", total=None)
         counts = ingest(
@@ -51,7 +54,9 @@ def main() -> None:
             params.ingest.bad_shares,
             lambda done, total: bar.update(task, completed=done, total=total),
             params.ingest.exported_at,
+            suppression,
         )
+    remember(Path.cwd(), suppression.news)
     _show(counts)
     canonical = data / "canonical"
     for warning in check_purposes(params.ingest.source, personal_fields(canonical)):
@@ -73,6 +78,7 @@ def main() -> None:
             "quarantined": count.quarantined,
             "values": count.values,
             "notes": count.notes,
+            "left_out": count.left_out,
         }
         for name, count in counts.items()
     }

@@ -1,18 +1,37 @@
 """Stage `labels`: what became of each snapshot, by `pipeline.population.outcomes`."""
 
+from pathlib import Path
+
+import pandas as pd
 import pyarrow as pa
 
 from features.errors import ParameterError
 from models.answers.risk_set import CUSTOMERS
 from pipeline.console import console, run_main
-from pipeline.params import load_params
+from pipeline.params import LabelsParams, load_params
 from pipeline.population.outcomes import label_snapshots, period_outcomes, purchase_outcomes
+from pipeline.population.own_influence import left_out, read_advised
 from pipeline.tables.export import read_export
 from pipeline.tables.parquet import read_table, write_table
 
 __all__ = ["SECTIONS", "main"]
 
 SECTIONS = ("labels", "paths", "snapshots")
+
+
+def without_uncalled(
+    labels: pd.DataFrame, snapshots: pd.DataFrame, data: Path, params: LabelsParams
+) -> tuple[pd.DataFrame, int]:
+    """Leave the labels of leads open that were never contacted because of the product's advice; give how many."""
+    advised = None
+    if params.uncalled == "leave_out":
+        periods = read_table(data / "risk_periods.parquet", "risk_periods").to_pandas()
+        advised = read_advised(data / "canonical", periods)
+    if advised is None:
+        return labels, 0
+    unknown = left_out(snapshots, advised) & labels["matured"].to_numpy(dtype=bool)
+    open_labels = labels.assign(label=labels["label"].mask(unknown), matured=labels["matured"] & ~unknown)
+    return open_labels, int(unknown.sum())
 
 
 def main() -> None:
@@ -34,10 +53,13 @@ def main() -> None:
         periods = read_table(data / "risk_periods.parquet", "risk_periods").to_pandas()
         outcome_at = period_outcomes(snapshots, periods)
     labels = label_snapshots(snapshots, outcome_at, params.labels, export.exported_at, ordinal=export.ordinal)
+    labels, uncalled = without_uncalled(labels, snapshots, data, params.labels)
     write_table(data / "labels.parquet", "labels", pa.Table.from_pandas(labels, preserve_index=False))
     matured = labels["matured"]
     rate = labels.loc[matured, "label"].mean() if matured.any() else float("nan")
     console.print(f"labels: {int(matured.sum()):,} of {len(labels):,} snapshots matured, {rate:.1%} of them positive")
+    if uncalled:
+        console.print(f"labels: {uncalled:,} snapshots of leads that nobody called because of our advice are left out")
 
 
 if __name__ == "__main__":

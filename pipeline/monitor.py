@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import DataError
+from models.answers.risk_set import CUSTOMERS, RiskSet
 from models.bundle import Bundle
 from models.monitoring.retrain_verdict import RETRAIN
 from models.monitoring.score_log import FOLDER, KEY, LogSettings, Model
 from pipeline.console import RECOMMENDED, console, run_main
+from pipeline.handover.influence import influence_lines, own_influence
 from pipeline.monitoring.judge import judge, promise_of
 from pipeline.pages.machine_traffic_words import traffic_lines
 from pipeline.pages.monitor_page import monitor_page, monitor_summary
 from pipeline.pages.monitor_words import summary_lines, verdict_word
 from pipeline.params import load_params
+from pipeline.population.risk_set import risk_periods
 from pipeline.scoring.log import log_snapshots, model_of, replayed_snapshots
 from pipeline.tables.export import read_export
 from pipeline.tables.json_files import write_json
@@ -69,6 +72,9 @@ def monitor(
     promise = promise_of(bundle_dir, params.paths.metrics_dir, params.paths.data_dir)
     with console.status("comparing with the training"):
         result = judge(bundle, model, log_folder, canonical, promise, params, key)
+    if bundle.metadata.get("risk_set") != CUSTOMERS:
+        periods = risk_periods(canonical, RiskSet.of(bundle.metadata))
+        result["own_influence"] = own_influence(canonical, periods)
     write_json(out.with_suffix(".json"), {**result, "summary": monitor_summary(result)})
     out.write_text(monitor_page(result), encoding="utf-8")
     return result
@@ -117,6 +123,8 @@ def main() -> None:
     out = arguments.out or params.paths.reports_dir / "monitor.html"
     result = monitor(bundle_dir, log, canonical, out, params, os.environ.get(KEY, ""))
     for line in (*summary_lines(result, "en"), *traffic_lines(result["machine_traffic"])):
+        console.print(line, markup=False)
+    for line in influence_lines(result.get("own_influence")):
         console.print(line, markup=False)
     style = "bold red" if result["verdict"] == RETRAIN else "bold"
     console.print(f"monitor: {verdict_word(result['verdict'], 'en')}; {out}", style=style, markup=False)

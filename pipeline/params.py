@@ -34,12 +34,14 @@ __all__ = [
     "CrmAttribute",
     "CrmFields",
     "CrmParams",
+    "FunnelParams",
     "HubSpotParams",
     "IngestParams",
     "LabelsParams",
     "Params",
     "PathsParams",
     "PersonasParams",
+    "PrivacyParams",
     "Purchase",
     "SalesforceParams",
     "SegmentsParams",
@@ -95,13 +97,26 @@ class IngestParams(Frozen):
         return {"default": 0.02, **self.max_bad_share}
 
 
+class PrivacyParams(Frozen):
+    """The `privacy` section: see docs/privacy.md.
+
+    `suppression_entries` is how many entries of the suppression list the canonical tables obey. `python -m pipeline.privacy
+    object` and `erase` write it, so that `dvc repro` and experiments in other workspaces read the raw files anew. A model that
+    learned from somebody who was erased can be published for `retrain_days` more.
+    """
+
+    suppression_entries: int = Field(default=0, ge=0)
+    retrain_days: int = Field(default=30, ge=0)
+
+
 class SimulatorParams(Frozen):
     """The `simulator` section.
 
     What follows `seed` is how sales treats the queue, see `pipeline.simulator.handovers.HandoverRules`: `handover: none` means
     that nobody is ever called, `capacity` multiplies sales' planned pace, `called_first` says whose turn comes earlier, by
     `called_first_days` per standard deviation, `late_share` of the leads are put aside for weeks, and with `push_at_call` a too
-    early call lowers interest and readiness at once.
+    early call lowers interest and readiness at once. `alike` makes campaigns and salespeople alike; `teams` share the first
+    calls, of which `poor_teams` (from 1) handle leads badly; `poor_campaigns` draw small firms.
     """
 
     leads: int = Field(ge=100)
@@ -115,6 +130,19 @@ class SimulatorParams(Frozen):
     late_share: float = Field(default=0.0, ge=0.0, le=1.0)
     push_at_call: bool = False
     personas: float = Field(default=0.0, ge=0.0, le=1.0)
+    alike: bool = False
+    teams: int = Field(default=1, ge=1, le=20)
+    poor_teams: tuple[int, ...] = ()
+    poor_campaigns: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _teams_are_there(self) -> Self:
+        wrong = [team for team in self.poor_teams if not 1 <= team <= self.teams]
+        if wrong:
+            raise ValueError(
+                f"poor_teams: {wrong} is not among the teams 1..{self.teams}; raise `teams`, or name others"
+            )
+        return self
 
 
 class SnapshotsParams(Frozen):
@@ -130,12 +158,14 @@ class LabelsParams(Frozen):
 
     `purchase` is what counts as a purchase of an existing customer (risk set `customers`): any order (`again`), orders that sum
     to more than those of the `label_days` before the snapshot (`more`), or a product that the account never ordered before
-    (`new_product`). The risk set `mql` knows no purchase.
+    (`new_product`). The risk set `mql` knows no purchase. `uncalled`: leads that were never contacted because the product
+    advised so are left out, as what a call would have brought is not known, or counted as negatives.
     """
 
     label_days: int = Field(ge=1)
     recording_delay_days: int = Field(default=0, ge=0)
     purchase: Purchase = "again"
+    uncalled: Literal["leave_out", "count"] = "leave_out"
 
 
 class SegmentsParams(Frozen):
@@ -148,6 +178,23 @@ class SegmentsParams(Frozen):
     by: tuple[str, ...] = ()
     fairness: tuple[str, ...] = ()
     min_positives: int = Field(default=30, ge=1)
+
+
+class FunnelParams(Frozen):
+    """The `funnel` section: what the funnel and the ledger show.
+
+    `reference` is the MQL-SQL rate that is asked for; None: that of the other campaigns in the same months. A group with
+    fewer than `min_leads` MQLs of known outcome is too small to say anything of it. Salespeople are shown with `by_person`
+    alone, and never below `min_person_leads` MQLs. At most `most_groups` groups are shown per dimension, the largest.
+    `country` is the attribute that names a lead's country.
+    """
+
+    reference: float | None = Field(default=None, gt=0.0, lt=1.0)
+    min_leads: int = Field(default=30, ge=20)
+    by_person: bool = False
+    min_person_leads: int = Field(default=50, ge=30)
+    most_groups: int = Field(default=30, ge=5, le=100)
+    country: str = "country"
 
 
 class PersonasParams(Frozen):
@@ -257,10 +304,12 @@ class Params(Frozen):
 
     paths: PathsParams
     ingest: IngestParams
+    privacy: PrivacyParams
     simulator: SimulatorParams
     snapshots: SnapshotsParams
     labels: LabelsParams
     audit: AuditParams
+    funnel: FunnelParams
     features: FeaturesParams
     points: PointsParams | None
     split: SplitSection

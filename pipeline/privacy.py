@@ -4,7 +4,16 @@ import argparse
 from typing import Protocol
 
 from pipeline.console import run_main
-from pipeline.data_protection import keys, purposes, replaying, verify_log, write_documents
+from pipeline.data_protection import (
+    erasing,
+    exporting,
+    keys,
+    objecting,
+    purposes,
+    replaying,
+    verify_log,
+    write_documents,
+)
 
 __all__ = ["SUBCOMMANDS", "main"]
 
@@ -23,7 +32,10 @@ class Subcommand(Protocol):
 
 SUBCOMMANDS: dict[str, Subcommand] = {
     "documents": write_documents,
+    "export": exporting,
     "keys": keys,
+    "object": objecting,
+    "erase": erasing,
     "purposes": purposes,
     "replay": replaying,
     "verify-log": verify_log,

@@ -5,6 +5,7 @@ Exit codes: 0 the model of this workspace is the champion (or the rollback is do
 """
 
 import argparse
+import datetime as dt
 from pathlib import Path
 
 from rich.table import Table
@@ -12,8 +13,12 @@ from rich.table import Table
 from models.quality.gate import GateDecision
 from pipeline.console import REFUSED, console, run_main
 from pipeline.data_protection.registry_check import refuse_drafts
+from pipeline.data_protection.trained_models import refuse_forgotten
+from pipeline.handover.influence import influence_lines
 from pipeline.mlflow_runs.promotion import Promotion, publish, rollback
+from pipeline.mlflow_runs.provenance import read_tracking
 from pipeline.params import load_params
+from pipeline.tables.json_files import read_json
 from pipeline.tables.personal_fields import personal_fields
 
 __all__ = ["SECTIONS", "main"]
@@ -97,11 +102,18 @@ def main() -> None:
         refuse_drafts(
             params.ingest.source, personal_fields(params.paths.data_dir / "canonical"), params.features.groups
         )
+    tracking = params.paths.data_dir / "tracking.json"
+    if tracking.exists():
+        refuse_forgotten(Path.cwd(), read_tracking(tracking)["bundle_sha256"], dt.datetime.now(dt.UTC))
     with console.status("comparing at the gate"):
         promotion = publish(
             Path.cwd(), params, target, arguments.again, arguments.without_champion, arguments.accept_types
         )
     show(promotion, params.publish.model_name, target)
+    timing = params.paths.metrics_dir / "timing.json"
+    told = read_json(timing, "timing") if timing.exists() else {}
+    for line in influence_lines(told.get("own_influence")):
+        console.print(line, markup=False)
     if not promotion.is_champion:
         raise SystemExit(REFUSED)
 

@@ -18,6 +18,7 @@ from models.answers.risk_set import CUSTOMERS
 from models.answers.slot_price import PRICE_FILE, read_price, write_price
 from models.audit_log.settings import say
 from models.bundle import NO_CHAMPION, Bundle
+from models.data_protection.suppression import suppression_list
 from models.monitoring.score_log import FOLDER, LogSettings
 from models.presentation.catalogues import by_language
 from models.presentation.list_file import FORMATS, WORDS, list_words, write_list
@@ -119,6 +120,8 @@ def main() -> None:
     settings = LogSettings.from_environment({**os.environ, FOLDER: str(arguments.log or "")})
     if source.is_dir():
         leads = leads_at_risk(source, population)
+        out = suppression_list(Path.cwd()).suppressed(leads["lead_id"])
+        leads = leads[~leads["lead_id"].isin(out)].reset_index(drop=True)
         engine = arguments.engine or params.features.engine
         scores, price = with_price_of_queue(_score_folder(bundle, source, leads, language, engine), bundle, language)
         if price is not None and note is None:
@@ -127,7 +130,8 @@ def main() -> None:
         raise DataError(f"--log with --in {source}: only a folder of canonical tables can be logged. Leave --log out.")
     elif source.exists():
         at = parse_moment(arguments.snapshot_at or dt.datetime.now(dt.UTC), "--snapshot-at")
-        scores, who = score_file(bundle, source, at, language, read_price(price_file)), "leads"
+        listed = suppression_list(Path.cwd())
+        scores, who = score_file(bundle, source, at, language, read_price(price_file), listed), "leads"
     else:
         raise DataError(
             f"--in {source}: there is no such folder or file. Name one, or run `make demo` for data/canonical."

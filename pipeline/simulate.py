@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.progress import Progress, TaskID
 
+from features.errors import ParameterError
 from pipeline.console import console, progress
 from pipeline.params import SimulatorParams, load_params
 from pipeline.simulator.chunks import Setting
@@ -12,8 +13,10 @@ from pipeline.simulator.clocks import clocks_from
 from pipeline.simulator.export import Counts, write_world
 from pipeline.simulator.handovers import HandoverRules
 from pipeline.simulator.marketing import COMPANY_POINTS, points_table
+from pipeline.simulator.population import CampaignRules
+from pipeline.simulator.world import CAMPAIGNS
 
-__all__ = ["SECTIONS", "main", "rules_of", "simulate"]
+__all__ = ["SECTIONS", "campaigns_of", "main", "rules_of", "simulate"]
 
 SECTIONS = ("features", "ingest", "paths", "simulator")
 
@@ -27,7 +30,27 @@ def rules_of(simulator: SimulatorParams) -> HandoverRules:
         first_days=simulator.called_first_days,
         late_share=simulator.late_share,
         push_at_call=simulator.push_at_call,
+        alike=simulator.alike,
+        teams=simulator.teams,
+        poor_teams=tuple(team - 1 for team in simulator.poor_teams),
     )
+
+
+def campaigns_of(simulator: SimulatorParams) -> CampaignRules:
+    """Take from the section `simulator` whom campaigns draw.
+
+    Raises
+    ------
+    ParameterError
+        A poor campaign is none of the company's, or all are poor.
+    """
+    unknown = sorted(set(simulator.poor_campaigns) - set(CAMPAIGNS))
+    if unknown or len(set(simulator.poor_campaigns)) == len(CAMPAIGNS):
+        raise ParameterError(
+            f"simulator.poor_campaigns: got {', '.join(simulator.poor_campaigns)}; allowed are some, not all, of "
+            f"{', '.join(CAMPAIGNS)}."
+        )
+    return CampaignRules(simulator.alike, tuple(CAMPAIGNS.index(name) for name in simulator.poor_campaigns))
 
 
 def simulate(simulator: SimulatorParams, params: Any, raw: Path, truth: Path, bar: Progress) -> Counts:
@@ -51,6 +74,7 @@ def simulate(simulator: SimulatorParams, params: Any, raw: Path, truth: Path, ba
         clocks=clocks_from(simulator.start),
         points=points_table(COMPANY_POINTS, params.features),
         handover=rules_of(simulator),
+        campaigns=campaigns_of(simulator),
         personas=simulator.personas,
     )
     tasks: dict[str, TaskID] = {}

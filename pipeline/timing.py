@@ -5,6 +5,7 @@ from dataclasses import replace
 from pipeline.console import console, run_main
 from pipeline.handover.backtest import backtest, facts_of_training, trajectories
 from pipeline.handover.history import read_history
+from pipeline.handover.influence import influence_lines
 from pipeline.handover.learn import learn_timing, reason_for_none
 from pipeline.params import load_params
 from pipeline.tables.json_files import records, write_json
@@ -51,8 +52,11 @@ def main() -> None:
         (folder / name).write_text(text, encoding="utf-8")
     training, test = facts_of_training(before, fitted), backtest(timing, after)
     result = {"missing": None, "training": training, "test": test, "price": timing.facts["price"]}
+    result["own_influence"] = history.own_influence
     write_json(metrics / "timing.json", result)
     write_json(plots / "timing.json", records(trajectories(timing, after)))
+    for line in influence_lines(history.own_influence):
+        console.print(f"timing: {line}")
     console.print(
         f"timing: {training['calls']:,} first contacts, {before.queue.pairs:,} weeks without a call; on "
         f"{test['calls']:,} later contacts AUC {test['auc'] or float('nan'):.3f}, {test['held'] or 0.0:.0%} of looks held"

@@ -125,8 +125,9 @@ def main() -> None:
         product, matrix, frame, catalog, {**_question(params, split, rows), **training_facts(frame, product)}
     )
     timing = read_timing(data / "timing", catalog.names)
-    missing = read_json(params.paths.metrics_dir / "timing.json", "timing")["missing"]
-    bundle = replace(bundle, timing=timing, metadata={**bundle.metadata, "no_timing": missing})
+    told = read_json(params.paths.metrics_dir / "timing.json", "timing")
+    facts = {"no_timing": told["missing"], "never_contacted": told.get("own_influence")}
+    bundle = replace(bundle, timing=timing, metadata={**bundle.metadata, **facts})
     bundle.save(data / "bundle")
     predictions = frame.drop(columns="risk_period").assign(**predicted, random_folds=promised, **baselines)
     table = pa.Table.from_pandas(predictions, preserve_index=False)

@@ -5,6 +5,7 @@ import datetime as dt
 from models.analyses.behaviour import Behaviour, Sentence
 from models.analyses.channels import Channel, Channels
 from models.analyses.figures import Content, Estimate, Rate
+from models.analyses.funnel import Cost, Cut, Funnel, Gap, Group, Incidence, Month, Reason, Steps, TeamHandling
 from models.analyses.personas import Compared, Likeness, Persona, Personas, Place, Spread, Tried, Yields
 from models.analyses.points_audit import (
     Band,
@@ -67,6 +68,76 @@ def points_audit() -> PointsAudit:
             reached=399,
         ),
         no_proposal=None,
+    )
+
+
+def funnel() -> Funnel:
+    """Make a funnel with every verdict, and names that must be escaped."""
+    steps = Steps(
+        visitors=9000,
+        leads=1000,
+        mql=400,
+        sal=300,
+        sales_qualified=60,
+        customer=30,
+        lead_to_mql=SOME,
+        mql_to_sal=SOME,
+        sal_to_qualified=SOME,
+        qualified_to_customer=NONE,
+        mql_to_qualified=SOME,
+    )
+    known = {"reference": 0.2, "actual": 0.1, "shortfall": 0.1, "leads": 100, "qualified": 10}
+    parts = {"expected": GAIN, "quality": GAIN, "handling": GAIN}
+    nothing = dict.fromkeys(parts, Estimate(value=None))
+    gaps = (
+        Gap(campaign="<b>pricing</b> & more", **known, **parts, blamed=("quality", "handling")),
+        Gap(campaign="a", **known, **parts, blamed=("handling",)),
+        Gap(campaign="b", **known, **parts),
+        Gap(campaign="c", **known, **nothing, shortage="too_few"),
+        *(
+            Gap(campaign=cause, **known, **nothing, shortage="not_separable", cause=cause)
+            for cause in ("no_like", "one_team", "no_others")
+        ),
+    )
+    team = TeamHandling(
+        name="<b>pricing</b>", leads=90, actual=0.1, expected=GAIN, handling=GAIN, median_days=4.2, is_blamed=True
+    )
+    return Funnel(
+        source="test",
+        exported_at=EXPORTED,
+        label_days=60,
+        expire_days=120,
+        total=steps,
+        by=(
+            Cut(
+                dimension="campaign",
+                groups=(Group(value="<b>pricing</b>", steps=steps), Group(value=None, steps=steps)),
+            ),
+            Cut(dimension="month", groups=(Group(value="2026-01", steps=steps),)),
+            Cut(dimension="person", groups=(Group(value=None, is_rest=True, steps=steps),), hidden=3),
+        ),
+        incidence=(
+            Incidence(
+                campaign=None,
+                leads=400,
+                days=(0, 5),
+                sales_qualified=(0.0, 0.2),
+                rejected=(0.0, 0.5),
+                expired=(0.0, 0.1),
+            ),
+        ),
+        reasons=(Reason(reason="<b>pricing</b>", leads=9, share=0.9), Reason(reason=None, leads=1, share=0.1)),
+        months=(Month(month="2026-01", leads=50, mql=20, mql_to_qualified=SOME, spent=900.0),),
+        costs=(
+            Cost(campaign="a", spent=900.0, mql=20, sales_qualified=0, per_mql=45.0, per_qualified=None),
+            Cost(campaign="b", spent=None, mql=20, sales_qualified=4, per_mql=None, per_qualified=None),
+        ),
+        reference_rate=None,
+        reference_days=4.2,
+        gaps=gaps,
+        teams=(team,),
+        persons=(team,),
+        min_leads=30,
     )
 
 
@@ -178,6 +249,7 @@ def channels() -> Channels:
 def examples() -> dict[str, Content]:
     """Give an example of every analysis, by name."""
     return {
+        "funnel": funnel(),
         "points_audit": points_audit(),
         "personas": personas(),
         "behaviour": behaviour(),

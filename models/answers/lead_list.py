@@ -56,6 +56,8 @@ def list_entries(
     """
     if not leads:
         return []
+    # Whoever objects is not looked at as of an earlier moment, either
+    earlier = [replace(then, objected=now.objected) for then, now in zip(earlier, leads, strict=True)]
     scores = score_requests(bundle, [*leads, *earlier], explain=False, debug=True)
     matrix = np.array([score.vector for score in scores], dtype=np.float32)
     contributions = bundle.classifier.contributions(matrix)

@@ -144,7 +144,7 @@ def changes(
         Of the texts.
     """
     answers: list[Change | None] = [None] * len(leads)
-    entries = [(position, lead, lead.changed_since) for position, lead in enumerate(leads)]
+    entries = [(position, lead, lead.changed_since) for position, lead in enumerate(leads) if not lead.objected]
     both = [
         moment for _, lead, since in entries if since is not None for moment in (replace(lead, snapshot_at=since), lead)
     ]

@@ -41,7 +41,7 @@ _DECIDES = {
     "recycled": "",
     "mql": "",
 }
-NOT_SCORED = ("already_qualified", "disqualified", "too_little_data")
+NOT_SCORED = ("already_qualified", "disqualified", "objected", "too_little_data")
 """Why a lead may have no probability."""
 
 
@@ -64,8 +64,8 @@ class Score:
         Strongest first.
     warnings : tuple of InputWarning
     not_scored : str or None
-        ``already_qualified``, ``disqualified`` or ``too_little_data`` (the interval would be wider than the bundle allows);
-        None: it was scored.
+        ``already_qualified``, ``disqualified``, ``objected`` or ``too_little_data`` (the interval would be wider than
+        the bundle allows); None: it was scored.
     vector : ndarray of float32 or None
         The features, when asked for.
     contact : Contact or None
@@ -236,6 +236,15 @@ def score_requests(
         As for `score`.
     """
     options = {"explain": explain, "debug": debug}
+    asked, leads = leads, [lead for lead in leads if not lead.objected]
+    if len(leads) < len(asked):
+        scored = iter(
+            score_requests(bundle, leads, n_reasons=n_reasons, language=language, explain=explain, debug=debug)
+            if leads
+            else ()
+        )
+        width = len(bundle.catalog.features) if debug else None
+        return [_objected(lead, width) if lead.objected else next(scored) for lead in asked]
     journeys, snapshots, attributes = build_inputs(leads, bundle.catalog)
     try:
         answers = score(bundle, journeys, snapshots, attributes, n_reasons=n_reasons, language=language, **options)
@@ -245,6 +254,20 @@ def score_requests(
         replace(answer, warnings=request_warnings(answer.warnings, lead, bundle.catalog, language))
         for answer, lead in zip(answers, leads, strict=True)
     ]
+
+
+def _objected(lead: LeadRequest, width: int | None) -> Score:
+    """Answer for a lead that must not be looked at: no feature is computed, and the vector of `width` features is empty."""
+    return Score(
+        lead_id=lead.journey.lead_id,
+        snapshot_at=lead.snapshot_at,
+        probability=None,
+        low=None,
+        high=None,
+        tier=None,
+        not_scored="objected",
+        vector=None if width is None else np.full(width, np.nan, dtype=np.float32),
+    )
 
 
 def _not_scored(journeys: Journeys, snapshots: Snapshots) -> list[str]:

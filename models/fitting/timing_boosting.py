@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import lightgbm
@@ -10,12 +11,13 @@ import numpy as np
 from models.fitting.binned_rows import DETERMINISTIC, make_dataset
 from models.fitting.boosting import booster_settings
 from models.fitting.classifier import Classifier
+from models.fitting.side_by_side import side_by_side
 from models.params import TrainParams
 from models.trees.model_text import CROSS_ENTROPY
 
 __all__ = ["CrossFitted", "cross_fit", "folds_of", "log_odds", "probability"]
 
-LEARNING_RATE, MOST_ROUNDS, PATIENCE = 0.06, 250, 25
+LEARNING_RATE, MOST_ROUNDS, PATIENCE = 0.1, 150, 15
 SMALLEST = 1e-5
 
 
@@ -107,18 +109,20 @@ def cross_fit(
         chosen = data.subset(np.flatnonzero(rows).tolist()).construct()
         return chosen if start is None else chosen.set_init_score(start[rows])
 
-    without, rounds = [], []
-    for number in range(int(fold.max()) + 1):
-        held = fold == number
-        booster = lightgbm.train(
+    def fitted(learned: Any, unseen: Any) -> Any:
+        return lightgbm.train(
             settings,
-            part(~held),
+            learned,
             num_boost_round=MOST_ROUNDS,
-            valid_sets=[part(held)],
+            valid_sets=[unseen],
             callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
         )
-        rounds.append(max(booster.best_iteration, 1))
-        without.append(_read(booster, rounds[-1], names))
+
+    held = [fold == number for number in range(int(fold.max()) + 1)]
+    tasks = [partial(fitted, part(~rows), part(rows)) for rows in held]
+    boosters = side_by_side(tasks, train.num_threads)
+    rounds = [max(booster.best_iteration, 1) for booster in boosters]
+    without = [_read(booster, count, names) for booster, count in zip(boosters, rounds, strict=True)]
     everything = lightgbm.train(settings, data, num_boost_round=max(1, round(float(np.mean(rounds)))))
     return CrossFitted(_read(everything, everything.current_iteration(), names), tuple(without))
 

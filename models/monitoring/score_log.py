@@ -47,7 +47,7 @@ REPLAYED = ("bundle_sha256", "features_sha256")
 SHOWN = ("page", "webhook")
 """Origins of scores that nobody asked for by a request: a person opened a lead's page, or a decision changed. They can be
 computed again, and monitoring leaves them out, as a lead that is looked at often would count often."""
-SINCE_REPLAY = (*REPLAYED, "touchpoint_ids")
+SINCE_REPLAY = (*REPLAYED, "touchpoint_ids", "advice", "within_capacity")
 """Columns that files of earlier versions lack: their rows can be monitored, and not computed again."""
 
 
@@ -65,6 +65,8 @@ def log_schema(features: int) -> pa.Schema:
             ("keyed", pa.bool_()),
             *((name, pa.string()) for name in ("origin", "model_name", "model_version", "fingerprint", *REPLAYED)),
             ("touchpoint_ids", pa.list_(pa.string())),
+            ("advice", pa.string()),
+            ("within_capacity", pa.bool_()),
             ("features", pa.list_(pa.float32(), features)),
         ]
     )
@@ -105,6 +107,8 @@ class Record:
         request, or from canonical tables.
     origin : str
         As for `log_table`; empty: that of its writer.
+    advice, within_capacity : str and bool, or None
+        Of the decision that was answered beside the score; None: not known, or there was none.
     """
 
     scored_at: int
@@ -119,6 +123,8 @@ class Record:
     vector: np.ndarray
     touchpoint_ids: Sequence[str] = ()
     origin: str = ""
+    advice: str | None = None
+    within_capacity: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -224,7 +230,7 @@ def log_table(records: Iterable[Record], model: Model, origin: str, settings: Lo
         "snapshot_at": pa.array([record.snapshot_at for record in kept], pa.int64()).cast(TIME),
         **{
             name: [getattr(record, name) for record in kept]
-            for name in ("probability", "low", "high", "tier", "not_scored")
+            for name in ("probability", "low", "high", "tier", "not_scored", "advice", "within_capacity")
         },
         "warnings": [list(record.warnings) for record in kept],
         "keyed": [bool(key)] * len(kept),

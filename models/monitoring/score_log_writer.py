@@ -3,7 +3,8 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -14,6 +15,8 @@ __all__ = ["ScoreLogWriter"]
 
 MOST_ROWS = 20_000  # that wait; at 272 features 22 MB. What comes while so many wait is dropped, and counted
 ROWS_PER_FILE = 5_000
+
+Decisions = Sequence[Mapping[str, Any] | None]
 
 _log = logging.getLogger("bentoml.lead_qualification.score_log")
 
@@ -53,7 +56,7 @@ class ScoreLogWriter:
         self._per_file = rows_per_file
         self._name = writer_name()
         self._files = 0
-        self._waiting: deque[tuple[int, Sequence[Score], Sequence[Sequence[str]], str]] = deque()
+        self._waiting: deque[tuple[int, Sequence[Score], Sequence[Sequence[str]], str, Decisions]] = deque()
         self._rows = 0
         self._closing = False
         self._turn = threading.Condition()
@@ -61,7 +64,12 @@ class ScoreLogWriter:
         self._thread.start()
 
     def add(
-        self, scored_at: int, scores: Sequence[Score], touchpoint_ids: Sequence[Sequence[str]] = (), origin: str = ""
+        self,
+        scored_at: int,
+        scores: Sequence[Score],
+        touchpoint_ids: Sequence[Sequence[str]] = (),
+        origin: str = "",
+        decisions: Decisions = (),
     ) -> None:
         """Hand over the answers of one request; each must hold its feature vector.
 
@@ -74,12 +82,16 @@ class ScoreLogWriter:
             Per score, as `Record` has them; empty: none of any.
         origin : str
             As `Record` has it.
+        decisions : sequence of mapping or None
+            Per score, as `models.answers.decision.decision_json` writes one; empty: not known.
         """
         with self._turn:
             if self._closing or self._rows + len(scores) > self._most:
                 self.dropped += len(scores)
                 return
-            self._waiting.append((scored_at, scores, touchpoint_ids or [()] * len(scores), origin))
+            self._waiting.append(
+                (scored_at, scores, touchpoint_ids or [()] * len(scores), origin, decisions or [None] * len(scores))
+            )
             self._rows += len(scores)
             if self._rows >= self._per_file:
                 self._turn.notify()
@@ -126,7 +138,7 @@ class ScoreLogWriter:
 
 
 def _records(
-    scored_at: int, scores: Sequence[Score], touchpoint_ids: Sequence[Sequence[str]], origin: str
+    scored_at: int, scores: Sequence[Score], touchpoint_ids: Sequence[Sequence[str]], origin: str, decisions: Decisions
 ) -> list[Record]:
     return [
         Record(
@@ -142,7 +154,9 @@ def _records(
             vector=score.vector,
             touchpoint_ids=ids,
             origin=origin,
+            advice=None if decision is None else decision.get("advice"),
+            within_capacity=None if decision is None else decision.get("within_capacity"),
         )
-        for score, ids in zip(scores, touchpoint_ids, strict=True)
+        for score, ids, decision in zip(scores, touchpoint_ids, decisions, strict=True)
         if score.vector is not None
     ]

@@ -45,6 +45,7 @@ SECTION_NAMES = {
 TABLE_NAMES = {
     "stage_changes": n_("stages and verdicts"),
     "handovers": n_("hand-over to sales"),
+    "advices": n_("our own advice on when to call"),
     "orders": n_("orders"),
     "identities": n_("recognised visits"),
 }

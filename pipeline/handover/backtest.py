@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.timeline import DAY_US
 from models.fitting.timing import FittedTiming, overlap
 from models.quality.metric_kernels import Ranked
 from models.quality.metrics import log_loss
 from models.timing.model import Timing
-from models.timing.policy import flips
+from models.timing.policy import flips, shadow_price
 from pipeline.handover.rows import TimingRows
 
 __all__ = ["backtest", "facts_of_training", "trajectories"]
@@ -46,7 +47,8 @@ def backtest(timing: Timing, rows: TimingRows) -> dict[str, Any]:
     dict
         calls, and of f: auc, log_loss, predicted, qualified (means; None without both outcomes); advice: per `hold` and `now`,
         and for calls soon after a look and about a week after it: calls, predicted (f or W_7 at the look), qualified; held:
-        share of looks; flips: share of three-week runs that go back and forth.
+        share of looks; flips: share of three-week runs in which holding goes back and forth; flips_of_advice: the same of
+        `wait_until`, `hand_over_now` and `later`, each week against the price of that week's queue.
     """
     known = ~np.isnan(rows.calls.label)
     labels = rows.calls.label[known]
@@ -82,7 +84,22 @@ def backtest(timing: Timing, rows: TimingRows) -> dict[str, Any]:
         "advice": advice,
         "held": float(held.mean()) if len(held) else None,
         "flips": flips(held, rows.queue.next_week) if len(held) else None,
+        "flips_of_advice": flips(_advised(timing, rows, chances.now, held), rows.queue.next_week)
+        if len(held)
+        else None,
     }
+
+
+def _advised(timing: Timing, rows: TimingRows, now: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """Give what would have been advised at each look: 0 to wait, 1 to call, 2 later."""
+    slots = round(timing.facts["slots_per_week"])
+    week = rows.looks["snapshot_at"].astype("int64").to_numpy() // (7 * DAY_US)
+    advice = np.where(held, 0, 1)
+    for number in np.unique(week):
+        queue = week == number
+        price = shadow_price(now[queue], held[queue], slots)
+        advice[queue & ~held & (now < price)] = 2
+    return advice
 
 
 def trajectories(timing: Timing, rows: TimingRows) -> pd.DataFrame:

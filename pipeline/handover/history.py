@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from features.catalog import Catalog
+from pipeline.handover.influence import own_influence
 from pipeline.handover.next_content import next_content
 from pipeline.handover.rows import TimingRows, parts_of, timing_rows
 from pipeline.matrix.build import fit_features, training_outcomes
@@ -28,6 +29,8 @@ class TimingHistory(NamedTuple):
         When the test begins.
     next_content : dict of str to tuple of str
         As `handover.next_content` counts it, before the test.
+    own_influence : list of dict or None
+        As `handover.influence` counts it, over all periods.
     """
 
     before: TimingRows
@@ -35,6 +38,7 @@ class TimingHistory(NamedTuple):
     catalog: Catalog
     start: pd.Timestamp
     next_content: dict[str, tuple[str, ...]]
+    own_influence: list[dict[str, Any]] | None
 
 
 def read_history(params: Any, data: Path) -> TimingHistory | None:
@@ -71,7 +75,10 @@ def read_history(params: Any, data: Path) -> TimingHistory | None:
     earlier = periods[periods["started_at"] < start].reset_index(drop=True)
     later = periods[periods["started_at"] >= start].reset_index(drop=True)
     content = next_content(canonical, periods, start)
-    return TimingHistory(rows(earlier, start), rows(later, export.exported_at), fitted.catalog, start, content)
+    influence = own_influence(canonical, periods)
+    return TimingHistory(
+        rows(earlier, start), rows(later, export.exported_at), fitted.catalog, start, content, influence
+    )
 
 
 def _test_start(slices: pd.DataFrame, exported_at: pd.Timestamp) -> pd.Timestamp:

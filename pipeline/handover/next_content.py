@@ -28,8 +28,9 @@ def next_content(canonical: Path, periods: pd.DataFrame, until: pd.Timestamp) ->
     Returns
     -------
     dict of str to tuple of str
-        Asset to at most three others that at least ten leads looked at next, in (their first touchpoint, qualification), most
-        leads first; of the assets that most leads looked at.
+        Asset to at most three others that at least ten of these leads looked at next, in [first touchpoint, qualification):
+        those first that they looked at most often compared with all leads, as everybody comes by the home page. Of the assets
+        that most of them looked at.
     """
     won = periods[(periods["ended_by"] == "sales_qualified") & (periods["ended_at"] < until)]
     if won.empty or not (canonical / "touchpoints.parquet").exists():
@@ -38,19 +39,22 @@ def next_content(canonical: Path, periods: pd.DataFrame, until: pd.Timestamp) ->
         connection.register("won", won[["lead_id", "ended_at"]].astype({"lead_id": object}))
         rows = connection.execute(
             f"""WITH seen AS (
-                SELECT DISTINCT t.lead_id, w.ended_at, t.occurred_at, t.asset
+                SELECT DISTINCT t.lead_id, t.occurred_at, t.asset, coalesce(t.occurred_at < w.ended_at, false) AS won
                 FROM read_parquet({text_literal(canonical / "touchpoints.parquet")}) t
-                JOIN won w ON t.lead_id = w.lead_id AND t.occurred_at < w.ended_at
+                LEFT JOIN (SELECT lead_id, max(ended_at) AS ended_at FROM won GROUP BY 1) w ON t.lead_id = w.lead_id
                 WHERE t.asset IS NOT NULL AND coalesce(t."by", 'lead') = 'lead'
+                    AND t.occurred_at < {text_literal(until.isoformat())}::TIMESTAMPTZ
             ),
             steps AS (
-                SELECT lead_id, asset,
-                    lead(asset) OVER (PARTITION BY lead_id, ended_at ORDER BY occurred_at, asset) AS following
+                SELECT lead_id, asset, won, lead(asset) OVER (PARTITION BY lead_id ORDER BY occurred_at, asset) AS following
                 FROM seen
+            ),
+            counted AS (
+                SELECT asset, following, count(DISTINCT lead_id) FILTER (won) AS leads, count(DISTINCT lead_id) AS everybody
+                FROM steps WHERE following IS NOT NULL AND following <> asset GROUP BY ALL
             )
-            SELECT asset, following, count(DISTINCT lead_id) AS leads FROM steps
-            WHERE following IS NOT NULL AND following <> asset
-            GROUP BY ALL HAVING leads >= {FEWEST_LEADS} ORDER BY asset, leads DESC, following"""
+            SELECT asset, following, leads FROM counted
+            WHERE leads >= {FEWEST_LEADS} ORDER BY asset, leads / everybody DESC, leads DESC, following"""
         ).fetchall()
     most: dict[str, int] = {}
     found: dict[str, list[str]] = {}

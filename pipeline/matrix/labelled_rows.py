@@ -1,5 +1,6 @@
 """What `train` and `tune` learn from: the rows of the feature matrix whose outcome is known, and where they come from."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,11 +11,12 @@ import pyarrow.parquet as pq
 
 from features.catalog import Catalog
 from features.errors import DataError
+from models.data_protection.suppression import SuppressionList, suppression_list
 from pipeline.tables.export import Export, read_export
 from pipeline.tables.json_files import hash_files
 from pipeline.tables.parquet import read_table
 
-__all__ = ["LabelledRows", "labelled_rows", "read_labelled_rows"]
+__all__ = ["LabelledRows", "labelled_rows", "read_labelled_rows", "refuse_objectors"]
 
 TABLES = ("snapshots", "labels", "slices")
 
@@ -88,6 +90,22 @@ def labelled_rows(
     return frame.drop(columns="row"), values[frame["row"].to_numpy()]
 
 
+def refuse_objectors(lead_ids: Iterable[str], listed: SuppressionList) -> None:
+    """Stop where a row to learn from is of a lead that objected, or was erased, after the tables were read.
+
+    Raises
+    ------
+    DataError
+        Says how many, and how to leave them out.
+    """
+    out = listed.suppressed(lead_ids)
+    if out:
+        raise DataError(
+            f"{len(out):,} lead(s) of the rows to learn from objected to being scored, or were erased, since the raw files "
+            "were read. Run `python -m pipeline.privacy object`, which notes it in params.yaml, and then `dvc repro`."
+        )
+
+
 def read_labelled_rows(data: Path) -> LabelledRows:
     """Read the rows to learn from, and all that says where they come from.
 
@@ -99,10 +117,11 @@ def read_labelled_rows(data: Path) -> LabelledRows:
     Raises
     ------
     DataError
-        If a table is missing or breaks its contract, or the matrix was built from other snapshots.
+        If a table is missing or breaks its contract, the matrix was built from other snapshots, or somebody objected since.
     """
     catalog = Catalog.from_json((data / "features" / "catalog.json").read_text(encoding="utf-8"))
     snapshots, labels, slices = (read_table(data / f"{name}.parquet", name).to_pandas() for name in TABLES)
     frame, matrix = labelled_rows(snapshots, labels, slices, pq.read_table(data / "features" / "matrix.parquet"))
+    refuse_objectors(frame["lead_id"].unique(), suppression_list(Path.cwd()))
     digest = hash_files([data / f"{name}.parquet" for name in (*TABLES, "features/matrix")])
     return LabelledRows(frame, matrix, catalog, read_export(data / "canonical"), digest)

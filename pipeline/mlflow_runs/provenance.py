@@ -15,7 +15,7 @@ __all__ = ["bundle_hash", "data_hashes", "find_repository", "git_state", "read_t
 # What decides a run. Metrics, plots and dvc.lock change with every run and would make each one look modified.
 CODE = ("features", "models", "pipeline", "params.yaml", "dvc.yaml", "requirements.lock")
 
-AFTER_THE_MODEL = ("personas", "points", "report", "tracking")
+AFTER_THE_MODEL = ("funnel", "personas", "points", "report", "tracking")
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

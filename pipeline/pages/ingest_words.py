@@ -25,6 +25,7 @@ def remark_lines(counts: Mapping[str, Counts]) -> list[str]:
             lines.append(
                 f"{name}: rows that stay: " + ", ".join(f"{rows:,} {what}" for what, rows in count.values.items())
             )
+        lines += [f"{name}: {rows:,} row(s) left out: {why}" for why, rows in count.left_out.items()]
         lines += [f"{name}: {rows:,} lead(s) with an outcome, {what}: not bad" for what, rows in count.notes.items()]
     return lines
 

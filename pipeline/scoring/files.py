@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,23 @@ from models.answers.requests import parse_lead
 from models.answers.scoring import score_requests
 from models.answers.slot_price import SlotPrice
 from models.bundle import Bundle
+from models.data_protection.suppression import SuppressionList
 from pipeline.scoring.rows import REASONS, SCORES, score_table
 
 __all__ = ["ENDINGS", "score_file"]
 
 ENDINGS = (".jsonl", ".csv", ".parquet")
 LEADS_AT_ONCE = 500
+NOBODY = SuppressionList(None, {})
 
 
 def score_file(
-    bundle: Bundle, file: Path, snapshot_at: int | None = None, language: str = "en", price: SlotPrice | None = None
+    bundle: Bundle,
+    file: Path,
+    snapshot_at: int | None = None,
+    language: str = "en",
+    price: SlotPrice | None = None,
+    listed: SuppressionList = NOBODY,
 ) -> pd.DataFrame:
     """Score the leads of a file; one row per lead, in the file's order.
 
@@ -41,6 +49,8 @@ def score_file(
         Of the reasons.
     price : SlotPrice or None
         As for `decision_of`: a file is no queue, so it makes no price.
+    listed : SuppressionList
+        Who objected: such a lead is not scored.
 
     Returns
     -------
@@ -61,7 +71,8 @@ def score_file(
     parts = [SCORES.empty_table()]
     chunk: list[Any] = []
     for position, (place, value) in enumerate(_leads(file)):
-        chunk.append(parse_lead(value, place, snapshot_at))
+        lead = parse_lead(value, place, snapshot_at)
+        chunk.append(replace(lead, objected=listed.cause(lead.journey.lead_id) is not None))
         if (position + 1) % LEADS_AT_ONCE == 0:
             parts.append(_scores(bundle, chunk, language, price))
             chunk = []

@@ -15,7 +15,7 @@ from pipeline.simulator.marketing import Ledger, PointsTable, keep_ledger
 from pipeline.simulator.outcomes import DISQUALIFIED, RECYCLED, SALES_QUALIFIED, Endings, end_periods
 from pipeline.simulator.personas import draw_personas, plant_behaviour, plant_people
 from pipeline.simulator.phases import PhasePaths, draw_phases
-from pipeline.simulator.population import Population, populate
+from pipeline.simulator.population import CampaignRules, Population, populate
 from pipeline.simulator.touchpoints import DAY_SECONDS, Touchpoints, draw_touchpoints
 
 __all__ = [
@@ -53,6 +53,8 @@ class Setting:
         Part of the world's definition: another number draws another world.
     handover : HandoverRules
         How sales treats the queue.
+    campaigns : CampaignRules
+        Whom campaigns draw.
     personas : float
         How closely leads follow planted personas, from 0 (nobody has one) to 1.
     """
@@ -64,6 +66,7 @@ class Setting:
     points: PointsTable
     leads_per_chunk: int = 5000
     handover: HandoverRules = field(default_factory=HandoverRules)
+    campaigns: CampaignRules = field(default_factory=CampaignRules)
     personas: float = 0.0
 
     @property
@@ -123,7 +126,7 @@ def build_chunk(setting: Setting, number: int) -> Chunk:
     offset = number * setting.leads_per_chunk
     leads = min(setting.leads_per_chunk, setting.leads - offset)
     clock = setting.clocks.lead
-    people = populate(stream(setting.seed, "people", number), leads, setting.days, clock)
+    people = populate(stream(setting.seed, "people", number), leads, setting.days, clock, setting.campaigns)
     own, persona = stream(setting.seed, "personas", number), None
     if setting.personas:
         persona = draw_personas(own, leads)

@@ -134,8 +134,15 @@ def handovers(setting: Setting, stories: tuple[Story, ...], start: int, offset: 
 
 
 def owner_names(number: int, owner: IntArray) -> pa.Array:
-    """Names of salespeople: the team, and a number."""
+    """Names of salespeople: the desk, and a number."""
     return identifiers(f"{TEAMS[number]}-", owner, bits=8)
+
+
+def team_names(setting: Setting, number: int, owner: IntArray) -> pa.Array:
+    """Names of the salespeople's teams: the desk, and where it has several of the first calls a number from 1."""
+    teams = setting.handover.teams if number == 0 else 1
+    names = [TEAMS[number]] if teams == 1 else [f"{TEAMS[number]}_{team + 1}" for team in range(teams)]
+    return pa.array(names).take(pa.array(owner % teams))
 
 
 TEAMS = ("new_business", "nurture_desk")

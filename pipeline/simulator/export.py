@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from pipeline.simulator import crm, orders, stages, truth, web
+from pipeline.simulator import crm, orders, stages, truth, web, world
 from pipeline.simulator.chunks import Chunk, Setting, Story, build_chunk, first_mqls, later_mqls, retell, stream
 from pipeline.simulator.handovers import NEVER, Periods, hand_over
 from pipeline.simulator.urgency import urgency
@@ -20,8 +20,9 @@ from pipeline.simulator.urgency import urgency
 __all__ = ["Counts", "Schedule", "chunk_tables", "schedule_all", "write_world"]
 
 Advance = Callable[[str, int, int], None]
+DAYS_PER_MONTH = 30.4375
 CSV_TABLES = ("accounts", "leads", "stage_changes", "handovers", "attribute_changes", "orders")
-TRUTH_TABLES = ("snapshot_truth", "contact_truth", "lead_truth")
+TRUTH_TABLES = ("snapshot_truth", "contact_truth", "lead_truth", "handling_truth")
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,9 @@ def chunk_tables(setting: Setting, schedule: Schedule, number: int, start: int) 
         "snapshot_truth": truth.snapshot_truth(setting, chunk, stories, start),
         "contact_truth": truth.call_truth(setting, chunk, stories),
         "lead_truth": truth.lead_truth(setting, chunk, stories, start),
+        "handling_truth": truth.handling_truth(
+            setting, chunk, stories[0], truth.reference_handling(schedule.rounds[0], setting.handover.teams)
+        ),
     }
 
 
@@ -147,8 +151,30 @@ def write_world(setting: Setting, start: dt.date, raw: Path, truth_dir: Path, ad
             advance("writing the export", done + 1, len(numbers))
     export = pa.table({"exported_at": [f"{start + dt.timedelta(days=setting.days)}T00:00:00Z"], "clock": ["real"]})
     pa_csv.write_csv(export, raw / "export.csv", _CSV)
+    pa_csv.write_csv(campaign_costs(setting, start), raw / "campaign_costs.csv", _CSV)
     first, later = schedule.rounds
     return Counts(leads=setting.leads, touchpoints=touchpoints, mqls=len(first.lead), requalified=len(later.lead))
+
+
+def campaign_costs(setting: Setting, start: dt.date) -> pa.Table:
+    """Make campaign_costs.csv: what each campaign cost in each month, of those that cost anything.
+
+    Returns
+    -------
+    Table
+        campaign, spent_at (a day of the month), amount in EUR: the price of a lead times the leads that are planned for.
+    """
+    days = np.arange(0.0, setting.days, DAYS_PER_MONTH)
+    mix = world.campaign_mix(days, setting.days)
+    planned = setting.leads * mix / mix.sum() * np.array(world.CAMPAIGN_PRICE)
+    month, campaign = np.nonzero(planned)
+    return pa.table(
+        {
+            "campaign": pa.array(world.CAMPAIGNS).take(pa.array(campaign)),
+            "spent_at": [f"{start + dt.timedelta(days=float(days[place]))}T00:00:00Z" for place in month],
+            "amount": np.round(planned[month, campaign], 2),
+        }
+    )
 
 
 _CSV = pa_csv.WriteOptions(quoting_style="needed")

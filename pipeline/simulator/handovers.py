@@ -32,6 +32,9 @@ LEADS_PER_PERSON = 6.0
 LATE_OFFICE_DAYS = (10.0, 30.0)
 """Office days by which the first call of a lead that was put aside is late, drawn evenly."""
 
+POOR_SKILL, POOR_OFFICE_DAYS = -1.5, 6.0
+"""What a team that handles leads badly does to their log-odds, and how many office days later it calls."""
+
 CallOrder = Literal["nobody", "visible", "hidden"]
 
 
@@ -53,6 +56,12 @@ class HandoverRules:
         Share of leads that are put aside and called 2 to 6 weeks later than their turn.
     push_at_call : bool
         Whoever is called too early loses interest and readiness at the call; False: interest at the ending alone.
+    alike : bool
+        All salespeople have the same skill and pace.
+    teams : int
+        Of the first calls; salespeople are dealt to them by turns.
+    poor_teams : tuple of int
+        0-based: those that handle leads badly, see `POOR_SKILL`.
     """
 
     calls: bool = True
@@ -61,6 +70,9 @@ class HandoverRules:
     first_days: float = 7.0
     late_share: float = 0.0
     push_at_call: bool = False
+    alike: bool = False
+    teams: int = 1
+    poor_teams: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,11 +166,16 @@ def hand_over(
     # Past the last planned week the team goes on at its last pace.
     beyond = np.maximum(left - slots[-1], 0.0) / capacity[-1] * office.week
     handed = np.interp(left, slots, weeks) + beyond
-    people = max(3, round(len(lead) / (days / 7.0) / LEADS_PER_PERSON))
+    people = max(3, rules.teams, round(len(lead) / (days / 7.0) / LEADS_PER_PERSON))
     owner = rng.integers(0, people, len(lead))
     skill = rng.normal(0.0, 0.4, people)
     lag = rng.lognormal(np.log(0.7 * OFFICE_DAY), 0.5, people)
+    if rules.alike:
+        skill, lag = np.zeros(people), np.full(people, 0.7 * OFFICE_DAY)
+    poor = np.isin(np.arange(people) % rules.teams, rules.poor_teams)
+    skill = skill + POOR_SKILL * poor
     called = handed + lag[owner] * rng.lognormal(0.0, 0.7, len(lead))
+    called = called + POOR_OFFICE_DAYS * OFFICE_DAY * poor[owner]
     unattended = rng.random(len(lead)) < UNATTENDED
     if rules.late_share > 0.0:
         late = rng.random(len(lead)) < rules.late_share

@@ -7,9 +7,32 @@ import numpy as np
 from pipeline.simulator import world
 from pipeline.simulator.clocks import BoolArray, FloatArray, IntArray, WeekClock
 
-__all__ = ["Population", "draw", "draw_from", "populate"]
+__all__ = ["CampaignRules", "Population", "draw", "draw_from", "populate"]
 
 ACCOUNT_SIZES = np.array([0.42, 0.22, 0.13, 0.09, 0.06, 0.04, 0.025, 0.015])
+
+
+SMALL_FIRM = 40
+"""Below so many employees, a firm is what a poor campaign draws; with a chance of `POOR_SHARE` it does."""
+
+POOR_SHARE = 0.4
+
+
+@dataclass(frozen=True)
+class CampaignRules:
+    """Whom campaigns draw. The defaults are the company of `params.yaml`.
+
+    Attributes
+    ----------
+    alike : bool
+        All campaigns draw all types of leads alike.
+    poor : tuple of int
+        Codes of campaigns that draw leads of small firms, and nobody else. Whether a lead of a small firm is one of them hangs
+        on nothing but the number of employees, so a lead of theirs is like a lead of another campaign in a firm of that size.
+    """
+
+    alike: bool = False
+    poor: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +138,9 @@ def draw_from(rng: np.random.Generator, table: FloatArray, row: IntArray) -> Int
     return result
 
 
-def populate(rng: np.random.Generator, leads: int, days: int, clock: WeekClock) -> Population:
+def populate(
+    rng: np.random.Generator, leads: int, days: int, clock: WeekClock, campaigns: CampaignRules | None = None
+) -> Population:
     """Draw one chunk's accounts and leads.
 
     Parameters
@@ -128,7 +153,10 @@ def populate(rng: np.random.Generator, leads: int, days: int, clock: WeekClock) 
         Length of the history.
     clock : WeekClock
         When leads are busy.
+    campaigns : CampaignRules, optional
+        Default: those of the default company.
     """
+    rules = campaigns or CampaignRules()
     sizes = rng.choice(np.arange(1, 9), size=leads, p=ACCOUNT_SIZES)
     accounts = int(np.searchsorted(np.cumsum(sizes), leads)) + 1
     account = np.repeat(np.arange(accounts), sizes[:accounts])[:leads]
@@ -157,7 +185,12 @@ def populate(rng: np.random.Generator, leads: int, days: int, clock: WeekClock) 
     active = with_project & (np.abs(created - np.nan_to_num(lead_project, nan=1e9)) < 150.0)
     buyer = np.where(active, 0.58, 0.07)
     kind = draw(rng, np.column_stack((buyer, 0.42 * (1 - buyer), 0.33 * (1 - buyer), 0.25 * (1 - buyer))))
-    campaign = draw(rng, world.campaign_mix(created, days) * world.CAMPAIGN_AFFINITY[:, kind].T)
+    affinity = np.ones_like(world.CAMPAIGN_AFFINITY) if rules.alike else world.CAMPAIGN_AFFINITY.copy()
+    affinity[list(rules.poor)] = 0.0
+    campaign = draw(rng, world.campaign_mix(created, days) * affinity[:, kind].T)
+    if rules.poor:
+        drawn = (np.exp(log_employees)[account] < SMALL_FIRM) & (rng.random(leads) < POOR_SHARE)
+        campaign = np.where(drawn, rng.choice(np.array(rules.poor), size=leads), campaign)
     role = draw(rng, world.ROLE_SHARE[kind])
     rank = 0.6 * (kind == 0) + rng.normal(0, 1.0, leads) + 0.7 * (role == world.code(world.ROLES, "management"))
     seniority = np.clip(np.digitize(rank, (-0.5, 0.6, 1.4, 2.1)), 0, 4).astype(np.int64)

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from pipeline.simulator.arrow import identifiers, iso, named
 from pipeline.simulator.chunks import Chunk, Setting, Story, stream
 from pipeline.simulator.clocks import OFFICE_DAY, IntArray
-from pipeline.simulator.crm import TEAMS, owner_names
+from pipeline.simulator.crm import owner_names, team_names
 from pipeline.simulator.dirt import BAD_SHARE, duplicates
 from pipeline.simulator.handovers import NEVER
 from pipeline.simulator.outcomes import ENDINGS, OPEN, REASONS, SALES_QUALIFIED
@@ -28,13 +28,11 @@ def stage_changes(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], st
     parts = [_changes(chunk, everyone, "inquiry", created, created, nothing, None, None, start)]
     for number, story in enumerate(stories):
         periods, endings = story.periods, story.endings
-        owner = owner_names(number, periods.owner)
+        owner, team = owner_names(number, periods.owner), team_names(setting, number, periods.owner)
         nothing = np.full(len(story.lead), -1)
         parts.append(_changes(chunk, story.lead, "mql", periods.mql, periods.mql, nothing, None, None, start))
         parts.append(
-            _changes(
-                chunk, story.lead, "sal", periods.contacted, periods.contacted, nothing, owner, TEAMS[number], start
-            )
+            _changes(chunk, story.lead, "sal", periods.contacted, periods.contacted, nothing, owner, team, start)
         )
         delay = rng.integers(60, ENTERED_WITHIN_HOURS * 3600, len(story.lead))
         for ending in range(OPEN + 1, len(ENDINGS)):
@@ -48,12 +46,12 @@ def stage_changes(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], st
                     np.where(when < NEVER, when + delay, NEVER),
                     endings.entered_reason,
                     owner,
-                    TEAMS[number],
+                    team,
                     start,
                 )
             )
         bought = purchases(setting, chunk, story, number)
-        parts.append(_changes(chunk, story.lead, "customer", bought, bought, nothing, owner, TEAMS[number], start))
+        parts.append(_changes(chunk, story.lead, "customer", bought, bought, nothing, owner, team, start))
     # Only what was recorded before the export is in it.
     recorded = np.concatenate([seconds for _, seconds in parts])
     table = pa.concat_tables([rows for rows, _ in parts]).take(pa.array(np.flatnonzero(recorded < setting.export)))
@@ -83,7 +81,7 @@ def _changes(
     recorded: IntArray,
     reason: IntArray,
     owner: pa.Array | None,
-    team: str | None,
+    team: pa.Array | None,
     start: int,
 ) -> tuple[pa.Table, IntArray]:
     happened = np.flatnonzero(occurred < NEVER)
@@ -96,7 +94,7 @@ def _changes(
             "recorded_at": iso(recorded[happened], start),
             "reason": named(reason[happened], REASONS).cast(pa.string()),
             "owner": pa.nulls(size, pa.string()) if owner is None else owner.take(pa.array(happened)),
-            "team": pa.array([team] * size, pa.string()),
+            "team": pa.nulls(size, pa.string()) if team is None else team.take(pa.array(happened)),
         }
     )
     return table, recorded[happened]

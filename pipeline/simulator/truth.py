@@ -1,5 +1,7 @@
 """What really drove the outcomes, for judging only: no stage reads it, and nothing of it is ever a feature."""
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import pyarrow as pa
 
@@ -7,12 +9,21 @@ from pipeline.simulator import world
 from pipeline.simulator.arrow import identifiers, named, timestamps
 from pipeline.simulator.chunks import Chunk, Setting, Story
 from pipeline.simulator.clocks import IntArray
-from pipeline.simulator.handovers import NEVER
+from pipeline.simulator.handovers import NEVER, Periods
 from pipeline.simulator.outcomes import ENDINGS, REASONS, chances, probability_within
 from pipeline.simulator.personas import PERSONAS
 from pipeline.simulator.touchpoints import DAY_SECONDS
 
-__all__ = ["CALL_DAYS", "WINDOWS_DAYS", "call_truth", "lead_truth", "snapshot_truth"]
+__all__ = [
+    "CALL_DAYS",
+    "WINDOWS_DAYS",
+    "Handling",
+    "call_truth",
+    "handling_truth",
+    "lead_truth",
+    "reference_handling",
+    "snapshot_truth",
+]
 
 SNAPSHOT_EVERY_DAYS, EXPIRE_DAYS = 7, 120
 WINDOWS_DAYS = (30, 60, 90)
@@ -96,6 +107,73 @@ def call_truth(setting: Setting, chunk: Chunk, stories: tuple[Story, ...]) -> pa
             )
         )
     return pa.concat_tables(parts)
+
+
+@dataclass(frozen=True)
+class Handling:
+    """One way to handle every lead: days from the MQL to the first call, and the salesperson's skill in log-odds."""
+
+    days: float
+    skill: float
+
+
+def reference_handling(periods: Periods, teams: int) -> Handling:
+    """Give the company's reference: the median delay, and the mean skill of the team in the middle (of two, their mean).
+
+    Parameters
+    ----------
+    periods : Periods
+        First round, of the whole world.
+    teams : int
+        Salespeople are dealt to them by turns.
+    """
+    called = periods.contacted < NEVER
+    if not called.any():
+        return Handling(0.0, 0.0)
+    delay = (periods.contacted - periods.mql)[called] / DAY_SECONDS
+    of_team = [periods.skill[periods.owner % teams == team] for team in range(teams)]
+    return Handling(float(np.median(delay)), float(np.median([skill.mean() for skill in of_team if len(skill)])))
+
+
+def handling_truth(setting: Setting, chunk: Chunk, story: Story, handling: Handling) -> pa.Table:
+    """Give each first MQL's true probability if it were handled as the reference is, and as it was handled.
+
+    Returns
+    -------
+    Table
+        lead_id, true_probability_at_reference_<30|60|90>d, true_probability_as_handled_<30|60|90>d: of `sales_qualified` within
+        so many days of the MQL moment. One row per lead that became MQL.
+    """
+    mql = story.periods.mql
+    at = chances(
+        chunk.people,
+        chunk.paths,
+        story.lead,
+        mql / DAY_SECONDS + handling.days,
+        np.full(len(mql), handling.skill),
+        story.periods.pushes,
+        story.periods.pushed_at,
+    )
+    call = mql + round(handling.days * DAY_SECONDS)
+    at_reference = replace(story.endings, qualified=at.qualified)
+    office = setting.clocks.office
+    return pa.table(
+        {
+            "lead_id": identifiers("L-", story.lead + chunk.offset),
+            **{
+                f"true_probability_at_reference_{days}d": probability_within(
+                    call, at_reference, mql, float(days), office
+                )
+                for days in WINDOWS_DAYS
+            },
+            **{
+                f"true_probability_as_handled_{days}d": probability_within(
+                    story.periods.contacted, story.endings, mql, float(days), office
+                )
+                for days in WINDOWS_DAYS
+            },
+        }
+    )
 
 
 def lead_truth(setting: Setting, chunk: Chunk, stories: tuple[Story, ...], start: int) -> pa.Table:

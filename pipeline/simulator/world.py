@@ -15,6 +15,7 @@ __all__ = [
     "CAMPAIGN_ASSET",
     "CAMPAIGN_CHANNEL",
     "CAMPAIGN_KIND",
+    "CAMPAIGN_PRICE",
     "CHANNELS",
     "COUNTRIES",
     "COUNTRY_FIT",
@@ -175,6 +176,8 @@ CAMPAIGN_ASSET = _codes(
     "home",
     "blog/planning",
 )
+# What a lead costs, in EUR; what costs nothing extra is 0.
+CAMPAIGN_PRICE = (4.0, 95.0, 60.0, 22.0, 38.0, 9.0, 18.0, 45.0, 140.0, 80.0, 0.0, 0.0)
 # How much likelier than by its size a campaign draws each type of lead (columns as TYPES).
 CAMPAIGN_AFFINITY = np.array(
     [

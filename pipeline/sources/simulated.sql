@@ -89,6 +89,15 @@ SELECT
     source_line
 FROM read_lines(getvariable('raw_dir') || '/attribute_changes.csv');
 
+CREATE OR REPLACE VIEW campaign_costs AS
+SELECT
+    campaign,
+    spent_at,
+    amount::DOUBLE AS amount,
+    source_file,
+    source_line
+FROM read_lines(getvariable('raw_dir') || '/campaign_costs.csv');
+
 CREATE OR REPLACE VIEW orders AS
 SELECT
     account_id,

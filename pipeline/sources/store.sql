@@ -49,6 +49,10 @@ CREATE OR REPLACE VIEW handovers AS
 SELECT lead_id, queued_at, handed_over_at, first_contact_at, owner
 FROM read_parquet(getvariable('raw_dir') || '/handovers.parquet');
 
+-- What was advised of a lead, from when on: who was never called because of it is no plain negative.
+CREATE OR REPLACE VIEW advices AS
+SELECT lead_id, advised_at, advice, tier, propensity FROM read_parquet(getvariable('raw_dir') || '/advices.parquet');
+
 CREATE OR REPLACE VIEW touchpoints AS SELECT * FROM read_parquet(getvariable('raw_dir') || '/touchpoints.parquet');
 
 CREATE OR REPLACE VIEW stage_changes AS SELECT * FROM read_parquet(getvariable('raw_dir') || '/stage_changes.parquet');
@@ -56,3 +60,7 @@ CREATE OR REPLACE VIEW stage_changes AS SELECT * FROM read_parquet(getvariable('
 CREATE OR REPLACE VIEW attribute_changes AS SELECT * FROM read_parquet(getvariable('raw_dir') || '/attribute_changes.parquet');
 
 CREATE OR REPLACE VIEW orders AS SELECT * FROM read_parquet(getvariable('raw_dir') || '/orders.parquet');
+
+-- Who objected to being scored: ingest leaves all of their rows out, and remembers them in the suppression list.
+CREATE OR REPLACE VIEW objections AS
+SELECT lead_id, occurred_at, recorded_at, state FROM read_parquet(getvariable('raw_dir') || '/objections.parquet');

@@ -84,6 +84,11 @@ CANONICAL: dict[str, TableSchema] = {
     "export": TableSchema(
         (Column("exported_at", TIME), Column("clock", TEXT, allowed=CLOCKS)), ("exported_at",), compulsory=True
     ),
+    # Who objected to being scored, and who took that back. Only the latter stay as rows: ingest turns the others into entries
+    # of the suppression list (models/data_protection/suppression.py), and leaves all of their rows out.
+    "objections": TableSchema(
+        (LEAD, *OCCURRED, Column("state", TEXT, required=False, optional=True, allowed=("objected", "withdrawn")))
+    ),
     "attributes": TableSchema(
         (
             Column("entity", TEXT, allowed=ENTITIES),
@@ -122,6 +127,16 @@ CANONICAL: dict[str, TableSchema] = {
             *_maybe(TEXT, "owner"),
         )
     ),
+    # What the product itself advised of a lead, from a moment on
+    "advices": TableSchema(
+        (
+            LEAD,
+            Column("advised_at", TIME),
+            Column("advice", TEXT),
+            *_maybe(TEXT, "tier"),
+            *_maybe(NUMBER, "propensity"),
+        )
+    ),
     "attribute_changes": TableSchema(
         (
             *_maybe(TEXT, "lead_id", "account_id"),
@@ -130,6 +145,8 @@ CANONICAL: dict[str, TableSchema] = {
             *OCCURRED,
         )
     ),
+    # What a campaign cost in a month; `spent_at` is any moment of it
+    "campaign_costs": TableSchema((Column("campaign", TEXT), Column("spent_at", TIME), Column("amount", NUMBER))),
     "orders": TableSchema((ACCOUNT, Column("ordered_at", TIME), Column("amount", NUMBER), *_maybe(TEXT, "product"))),
 }
 

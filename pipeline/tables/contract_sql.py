@@ -8,6 +8,7 @@ import pyarrow as pa
 from features.errors import DataError
 from pipeline.tables.contract import ATTRIBUTE_TYPES, CANONICAL, ENDS, Column
 from pipeline.tables.duckdb import text_literal
+from pipeline.tables.left_out import CONSENT_GIVEN, CONSENT_REFUSED
 from pipeline.tables.merged_leads import MERGED_LEADS, TABLES_OF_LEADS
 
 __all__ = ["POSITION", "Typed", "quoted", "relations", "typed_columns"]
@@ -237,6 +238,9 @@ def relations(name: str, *, with_accounts: bool, with_stages: bool = False) -> l
         found.append((unknown, "unknown lead"))
     if name in ("touchpoints", "stage_changes", "attribute_changes"):
         found.append((f"c.recorded_at < c.occurred_at - INTERVAL {CLOCK_TOLERANCE}", "recorded before it occurred"))
+    if name == "touchpoints":
+        words = ", ".join(map(text_literal, (*CONSENT_GIVEN, *CONSENT_REFUSED)))
+        found.append((f"lower(c.consent) NOT IN ({words})", "unknown consent"))
     if name == "handovers":
         found += _impossible_handovers(with_stages=with_stages)
     if name in ("orders", "attribute_changes") and with_accounts:

@@ -17,7 +17,7 @@ BadShares: TypeAlias = float | Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of a table's rows: rows = kept + the quarantined, by reason.
+    """What became of a table's rows: rows = kept + the quarantined + those left out, by reason.
 
     Attributes
     ----------
@@ -28,6 +28,8 @@ class Counts:
         Values of rows that stay, by what was done to them and their column: read as missing, or spelled in one way.
     notes : dict of str to int
         What is worth knowing and not bad, such as leads with an outcome that never were an MQL.
+    left_out : dict of str to int
+        Rows of persons who objected or were erased, and touchpoints without consent.
     """
 
     rows: int
@@ -35,6 +37,7 @@ class Counts:
     quarantined: dict[str, int]
     values: dict[str, int] = field(default_factory=dict)
     notes: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def check_shares(shares: BadShares) -> None:
@@ -69,7 +72,7 @@ def check_counts(counts: dict[str, Counts], sql_file: Path, quarantine: Path, ma
     if not counts["leads"].rows:
         raise DataError(f"{sql_file}: view 'leads' has no rows. If its file holds only a header, export it again.")
     for name, count in counts.items():
-        out = sum(count.quarantined.values())
+        out = sum(count.quarantined.values()) + sum(count.left_out.values())
         if count.rows != count.kept + out:
             raise DataError(
                 f"table {name!r}: {count.rows:,} rows came in, {count.kept:,} + {out:,} went out; rows were lost."

@@ -5,11 +5,13 @@ from datetime import datetime
 from pathlib import Path
 
 from features.errors import DataError
+from models.data_protection.suppression import SuppressionList
 from pipeline.tables.contract import CANONICAL, ENTITIES, KNOWN_AT
 from pipeline.tables.contract_sql import Typed, quoted, relations, typed_columns
 from pipeline.tables.duckdb import Connection, SqlError, connect, explain, run_source, text_literal
 from pipeline.tables.identities import join_visits
 from pipeline.tables.ingest_counts import BadShares, Counts, check_counts, check_shares, with_reasons
+from pipeline.tables.left_out import OBJECTIONS, Suppression
 from pipeline.tables.merged_leads import MERGED_LEADS, TABLES_OF_LEADS, follow_merges, resolve_chains
 from pipeline.tables.parquet import check_file, write_table
 from pipeline.tables.unplaced_outcomes import (
@@ -28,6 +30,7 @@ __all__ = ["BadShares", "Counts", "ingest"]
 # Later tables are checked against earlier ones.
 ORDER = (
     "export",
+    "objections",
     "attributes",
     "accounts",
     "leads",
@@ -36,7 +39,9 @@ ORDER = (
     "identities",
     "touchpoints",
     "handovers",
+    "advices",
     "attribute_changes",
+    "campaign_costs",
     "orders",
 )
 ENTITY_OF = {"leads": "lead", "accounts": "account"}
@@ -47,12 +52,15 @@ SORTED_BY = {
     "merged_leads": "lead_id",
     "identities": "visitor_id, identified_at, lead_id",
     "handovers": "lead_id, queued_at",
+    "advices": "lead_id, advised_at",
     "attribute_changes": "lead_id, account_id, attribute, occurred_at",
+    "campaign_costs": "campaign, spent_at",
     "orders": "account_id, ordered_at",
     "leads": "lead_id",
     "accounts": "account_id",
     "attributes": "entity, attribute",
     "export": "exported_at",
+    "objections": "lead_id, occurred_at",
 }
 
 
@@ -64,6 +72,7 @@ def ingest(
     max_bad_share: BadShares,
     watch: Callable[[int, int], None] = lambda done, total: None,
     exported_at: datetime | None = None,
+    suppression: Suppression | None = None,
 ) -> dict[str, Counts]:
     """Turn someone's files into canonical tables.
 
@@ -82,6 +91,8 @@ def ingest(
         Told how many tables are done, and how many there are.
     exported_at : datetime, optional
         The export's moment, with a zone; None: what the source's view `export` says.
+    suppression : Suppression, optional
+        Who is left out; None: whom the source's own view `objections` names. Afterwards it holds what that view added.
 
     Returns
     -------
@@ -97,10 +108,12 @@ def ingest(
     for folder in (canonical, quarantine):
         folder.mkdir(parents=True, exist_ok=True)
     counts: dict[str, Counts] = {}
+    suppression = suppression or Suppression(SuppressionList(None, {}))
     with connect() as connection:
         views, files = run_source(connection, sql_file, raw_dir)
         _check_views(views, sql_file)
         tables = [name for name in ORDER if name in views]
+        suppression.begin(connection)
         watch(0, len(tables))
         months: list[Month] = []
         no_later_than: str | None = None
@@ -109,8 +122,10 @@ def ingest(
             try:
                 if name == "export" and exported_at is not None:
                     _state_export(connection, exported_at)
+                if name == "leads" and MERGED_LEADS in tables:
+                    suppression.follow_merges(connection)
                 counts[name] = _ingest_table(
-                    connection, name, sql_file, attributes, no_later_than, (canonical, quarantine)
+                    connection, name, sql_file, attributes, no_later_than, (canonical, quarantine), suppression
                 )
                 if name == "stage_changes":
                     months = unplaced_months(connection)
@@ -146,6 +161,7 @@ def _ingest_table(
     attributes: dict[str, dict[str, str]],
     no_later_than: str | None,
     folders: tuple[Path, Path],
+    suppression: Suppression,
 ) -> Counts:
     raw, checked = f"raw_{name}", f"checked_{name}"
     connection.execute(f"CREATE TEMP TABLE {raw} AS SELECT row_number() OVER () AS _row, * FROM {name}")
@@ -158,7 +174,8 @@ def _ingest_table(
         declared = attributes.get(ENTITY_OF.get(name, ""), {})
     values = count_untidy(connection, raw, described)
     untidy = {column for _, column in values}
-    columns = typed_columns(name, described, declared, str(sql_file), no_later_than, untidy)
+    latest = None if name == OBJECTIONS else no_later_than  # one made after the export counts, too
+    columns = typed_columns(name, described, declared, str(sql_file), latest, untidy)
     reason = _case(check for column in columns for check in column.checks)
     select = ", ".join(f"{_expression(name, column, described)} AS {quoted(column.name)}" for column in columns)
     if name == "stage_changes":
@@ -176,6 +193,9 @@ def _ingest_table(
         follow_merges(connection, name)
     if name == "touchpoints" and "checked_identities" in loaded:
         join_visits(connection)
+    if name == OBJECTIONS:
+        suppression.take_objections(connection)
+    left_out = suppression.leave_out(connection, name)
     for condition, words in relations(
         name, with_accounts="checked_accounts" in loaded, with_stages="checked_stage_changes" in loaded
     ):
@@ -187,7 +207,7 @@ def _ingest_table(
     counted = {f"{what} {column}": rows for (what, column), rows in values.items() if rows}
     counted |= write_cleared(connection, name, columns, described, folders[1])
     rows, kept, quarantined = _write(connection, name, columns, described, folders)
-    return Counts(rows, kept, quarantined, counted, notes)
+    return Counts(rows + sum(left_out.values()), kept, quarantined, counted, notes, left_out)
 
 
 def _case(conditions: Iterable[tuple[str, str]]) -> str:
@@ -216,7 +236,7 @@ def _made_id(name: str, described: dict[str, str]) -> str:
 def _condemn_repeats(connection: Connection, name: str, columns: list[Typed]) -> None:
     """Keep the first of rows with the same key; without a key, of rows that are equal throughout."""
     key = CANONICAL[name].key or tuple(column.name for column in columns)
-    if name in ("orders", "handovers"):  # two equal orders may both be true
+    if name in ("orders", "handovers", "campaign_costs"):  # two equal orders may both be true
         return
     by = ", ".join(map(quoted, key))
     connection.execute(

@@ -9,7 +9,7 @@ from pipeline.tables.parquet import read_table
 __all__ = ["MERGED_LEADS", "TABLES_OF_LEADS", "follow_merges", "merged_ids", "resolve_chains"]
 
 MERGED_LEADS = "merged_leads"
-TABLES_OF_LEADS = ("stage_changes", "identities", "touchpoints", "handovers", "attribute_changes")
+TABLES_OF_LEADS = ("stage_changes", "identities", "touchpoints", "handovers", "advices", "attribute_changes")
 LONGEST_CHAIN = 64
 
 

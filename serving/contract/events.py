@@ -9,7 +9,7 @@ from models.answers.requests.schemas import Strict
 from serving.contract.limits import MAX_REASONS
 from serving.contract.score import InputWarning, Model, ScoredLead
 
-__all__ = ["Accepted", "LeadScore", "ScoreQuery"]
+__all__ = ["Accepted", "Erased", "LeadScore", "ScoreQuery"]
 
 
 class Accepted(BaseModel):
@@ -22,6 +22,16 @@ class Accepted(BaseModel):
         default_factory=list,
         description="What is odd about the times, one per code, and about attributes, one each; left out where nothing is.",
     )
+
+
+class Erased(BaseModel):
+    """What was erased of a lead; asked again, the same receipt."""
+
+    receipt: str = Field(description="Names the erasure. It holds nothing of the person.")
+    erased_at: str = Field(description="When it was erased first, in UTC.")
+    rows: dict[str, int] = Field(description="Rows that this call deleted, by table of the store.")
+    found: dict[str, int] = Field(description="Rows of the store that name the lead after it, by table: none.")
+    left: list[str] = Field(description="What this call does not reach, and how to reach it.")
 
 
 class ScoreQuery(Strict):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["ACCEPTED", "ANSWER", "ERROR", "LEAD_SCORE", "REQUEST"]
+__all__ = ["ACCEPTED", "ANSWER", "ERASED", "ERROR", "LEAD_SCORE", "REQUEST"]
 
 REQUEST: dict[str, Any] = {
     "leads": [
@@ -81,6 +81,16 @@ ERROR: dict[str, Any] = {
 }
 
 ACCEPTED: dict[str, Any] = {"new": 1, "duplicate": 0, "recorded_at": "2026-03-02T09:00:00.000001Z"}
+
+ERASED: dict[str, Any] = {
+    "receipt": "ers_2f1c0a7be4d94c58a3e1f0d2b6c79a10",
+    "erased_at": "2026-03-02T09:00:00Z",
+    "rows": {"touchpoints": 3, "stage_changes": 1, "leads": 1},
+    "found": {},
+    "left": [
+        "raw files, tables, features, score logs, lists, DVC's cache and MLflow: `python -m pipeline.privacy erase LEAD`"
+    ],
+}
 
 LEAD_SCORE: dict[str, Any] = {
     "lead": ANSWER["leads"][0],

@@ -15,6 +15,7 @@ from serving.contract.event_kinds import EVENT_KINDS
 __all__ = [
     "APP_REPORTS",
     "APP_STATIC",
+    "LEAD",
     "LEAD_SCORE",
     "MATCH",
     "OTHER",
@@ -27,8 +28,9 @@ __all__ = [
 ]
 
 LEAD_SCORE = "/leads/{lead_id}/score"
+LEAD = "/leads/{lead_id}"
 
-Need = Literal["score", "write", "view", "decide", "any", "open"]
+Need = Literal["score", "write", "view", "decide", "admin", "any", "open"]
 """What a caller needs: a key with that scope, a key of any scope, or none."""
 
 MATCH = "lead_qualification.match"
@@ -134,6 +136,8 @@ ROUTES = (
     Route(name="score", template="/score", methods=("POST",), needs="score", counts_leads=True),
     Route(name="lead_score", template=LEAD_SCORE, methods=_READ, needs="score", counts_leads=True),
     *(Route(name=kind.name, template=kind.template, methods=("POST",), needs="write") for kind in EVENT_KINDS.values()),
+    # After the other routes of a lead: it takes all paths below /leads/
+    Route(name="erase", template=LEAD, methods=("DELETE",), needs="admin"),
     Route(name="metrics", template="/metrics", methods=_READ, needs="any", is_quiet=True),
     Route(name="index", template="/", methods=_READ, needs="open"),
     _page("leads", "/app", "view"),
@@ -186,8 +190,10 @@ def match(path: str) -> Match | None:
     --------
     >>> match("/score").route.needs, match("/leads/L/1/score").lead_id
     ('score', 'L/1')
-    >>> [match(path) for path in ("/score/", "/score\n", "//score", "/Score", "/leads//score", "/leads/score")]
+    >>> [match(path) for path in ("/score/", "/score\n", "//score", "/Score", "/leads/", "/leads\n")]
     [None, None, None, None, None, None]
+    >>> match("/leads/L-1").route.name, match("/leads//score").route.name
+    ('erase', 'erase')
     """
     literal = _LITERAL.get(path)
     if literal is not None or not is_clean(path):

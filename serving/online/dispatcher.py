@@ -228,7 +228,8 @@ class Dispatcher:
                 everyone |= {other: None for lead_id in lead_ids for other in account_members(connection, lead_id)}
             leads, failed = read_leads(connection, list(everyone), catalog, now)
             earlier, failed_then = read_leads(connection, list(leads), catalog, now, now - CHANGED_US)
-            leads = {lead_id: lead for lead_id, lead in leads.items() if lead_id in earlier}
+            marked = scorer.marked([lead for lead_id, lead in leads.items() if lead_id in earlier])
+            leads = {lead.journey.lead_id: lead for lead in marked}
             return leads, earlier, stored_decisions(connection, list(everyone)), {**failed, **failed_then}
 
     def _decide(

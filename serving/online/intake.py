@@ -1,6 +1,6 @@
 """From the body of an event route to rows in the store: checked as strictly as a request to score, all written or none."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -23,8 +23,23 @@ from serving.store.writers import writer_of
 __all__ = ["accept", "accept_parsed"]
 
 
+IsErased = Callable[[str], bool]
+"""Tells whether nothing may be stored of a lead."""
+
+
+def _nobody(lead_id: str) -> bool:
+    """Where nobody was erased."""
+    return False
+
+
 def accept(
-    store: Store, kind: str, body: bytes, now: int, catalog: Catalog | None = None, lead_id: str | None = None
+    store: Store,
+    kind: str,
+    body: bytes,
+    now: int,
+    catalog: Catalog | None = None,
+    lead_id: str | None = None,
+    is_erased: IsErased = _nobody,
 ) -> dict[str, Any]:
     """Write the events of a body, in one transaction.
 
@@ -43,6 +58,8 @@ def accept(
 
     lead_id : str, optional
         That of the path, for a kind whose route names a lead.
+    is_erased : callable
+        Tells of whom nothing is taken in: of a lead that was erased.
 
     Returns
     -------
@@ -58,22 +75,24 @@ def accept(
     """
     event_kind, value = EVENT_KINDS[kind], parse_json(body)
     if event_kind.single is None:
-        return accept_parsed(store, kind, value, now, catalog)
+        return accept_parsed(store, kind, value, now, catalog, is_erased)
     read_envelope(value, event_kind.single, "lead_id")
     try:
-        return accept_parsed(store, kind, event_kind.around(value, str(lead_id)), now, catalog)
+        return accept_parsed(store, kind, event_kind.around(value, str(lead_id)), now, catalog, is_erased)
     except RequestError as error:
         field = event_kind.inside(error.field or "")
         message = error.message.replace(error.field or "", field)
         raise RequestError(error.status, error.code, message, field, error.hint) from None
 
 
-def accept_parsed(store: Store, kind: str, value: Any, now: int, catalog: Catalog | None = None) -> dict[str, Any]:
+def accept_parsed(
+    store: Store, kind: str, value: Any, now: int, catalog: Catalog | None = None, is_erased: IsErased = _nobody
+) -> dict[str, Any]:
     """Write events as `accept` does, from plain values as a JSON parser yields them.
 
     Parameters
     ----------
-    store, kind, now, catalog
+    store, kind, now, catalog, is_erased
         As for `accept`.
     value : object
         One object with one list, named like the kind.
@@ -94,6 +113,9 @@ def accept_parsed(store: Store, kind: str, value: Any, now: int, catalog: Catalo
         rows = event_kind.rows(items, kind)
     except JourneyError as error:
         raise refused(error) from None
+    sent = len(rows)
+    kept = [position for position, item in enumerate(items) if not _names_erased(item, is_erased)]
+    items, rows = [items[position] for position in kept], [rows[position] for position in kept]
     lead_ids, account_ids, visitor_ids = _written(items)
 
     def write(connection: Any) -> tuple[int, int]:
@@ -105,23 +127,31 @@ def accept_parsed(store: Store, kind: str, value: Any, now: int, catalog: Catalo
     try:
         new, recorded_at = store.run(write)
     except ConflictError as error:
-        field = f"{kind}[{error.position}].{error.name}"
+        field = f"{kind}[{kept[error.position]}].{error.name}"
         message = f"{field}: the same was accepted with other content before; nothing of this body was written."
         raise RequestError(409, "conflict", message, field, event_kind.conflict_hint) from None
     except UnknownOutcomeError as error:
-        field = f"{kind}[{error.position}].retracts"
+        field = f"{kind}[{kept[error.position]}].retracts"
         message = f"{field}: no verdict with this outcome_id is stored of this lead; nothing of this body was written."
         hint = "Send the verdict first, or check its outcome_id and lead_id."
         raise RequestError(422, "unknown_outcome", message, field, hint) from None
     accepted = {
         "new": new,
-        "duplicate": len(rows) - new,
+        "duplicate": sent - new,
         "recorded_at": from_micros(recorded_at).isoformat().replace("+00:00", "Z"),
     }
     warnings = clock_warnings(items, event_kind, recorded_at) + (
         [] if catalog is None else type_warnings(items, kind, catalog)
     )
+    if len(kept) < sent:
+        message = f"{sent - len(kept)} of {sent} entries name a lead that was erased; nothing of them is stored."
+        warnings = [*warnings, {"code": "erased_lead", "message": message, "field": kind}]
     return {**accepted, "warnings": warnings} if warnings else accepted
+
+
+def _names_erased(item: Any, is_erased: IsErased) -> bool:
+    names = (item.lead_id, getattr(item, "merged_into", None))
+    return any(name is not None and is_erased(name) for name in names)
 
 
 def _written(items: Sequence[BaseModel]) -> tuple[list[str], list[str], list[str]]:

@@ -14,6 +14,7 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from features.timeline import to_micros
+from models.answers.requests import LeadRequest
 from models.answers.slot_price import PRICE_FILE
 from models.audit_log.vocabulary import Action
 from models.audit_log.writer import AuditLogWriter
@@ -25,15 +26,17 @@ from serving.http.actor import ACTOR
 from serving.http.answers import Answer, Handler, Receive, Scope, error_answer
 from serving.http.bodies import read_body
 from serving.online.dispatcher import Dispatcher
+from serving.online.erasing import erase
 from serving.online.intake import accept
 from serving.online.store_score import score_lead
 from serving.online.store_state import StoreState
+from serving.online.suppressed import Suppressed, check_list
 from serving.online.webhooks import WebhookSettings, sweep_minutes
 from serving.scoring.registry_watch import ChampionNotice
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError, store_url
 
-__all__ = ["HANDLERS", "Online", "connect", "online", "prepare", "start", "stop", "store_state"]
+__all__ = ["HANDLERS", "Online", "connect", "marked", "online", "prepare", "start", "stop", "store_state"]
 
 RETRY_AFTER = b"5"
 THREADS = 4  # for writes, and as many for scores
@@ -54,6 +57,8 @@ class Online:
     scores: anyio.CapacityLimiter
     pages: anyio.CapacityLimiter
     dispatcher: Dispatcher
+    suppressed: Suppressed
+    root: Path
     audit: AuditLogWriter | None
 
     def say(self, action: Action, lead_ids: Sequence[str], now: int, **details: str | int | bool | None) -> None:
@@ -83,10 +88,11 @@ def prepare(root: Path) -> None:
     Raises
     ------
     LeadQualificationError
-        ``LEAD_STORE_URL`` or a setting of the webhooks can't be understood.
+        ``LEAD_STORE_URL`` or a setting of the webhooks can't be understood, or the suppression list can't be read.
     """
     WebhookSettings.from_environ(os.environ)
     sweep_minutes(os.environ)
+    check_list(root)
     store = Store(store_url(root))
     store.close()
     if store.is_sqlite:
@@ -120,6 +126,7 @@ def connect(
     _shared.store, _shared.scorer, _shared.audit = Store(store_url(root)), scorer, audit
     _shared.notice = notice
     _shared.state = StoreState(_shared.store)
+    _shared.suppressed, _shared.root = Suppressed(_shared.store, root, _now), root
     settings = WebhookSettings.from_environ(os.environ)
     _shared.dispatcher = Dispatcher(
         _shared.store, scorer, settings, sweep_minutes(os.environ), _now, audit, root / "data" / PRICE_FILE
@@ -130,12 +137,14 @@ async def start() -> None:
     """Make the limiters, and start the dispatcher; to be called in the event loop that will answer."""
     _shared.writes, _shared.scores = anyio.CapacityLimiter(THREADS), anyio.CapacityLimiter(THREADS)
     _shared.pages = anyio.CapacityLimiter(PAGE_THREADS)
+    _shared.suppressed.start()
     _shared.dispatcher.start()
 
 
 async def stop() -> None:
     """End what `start` began, and close the store."""
     await anyio.to_thread.run_sync(_shared.dispatcher.stop)
+    await anyio.to_thread.run_sync(_shared.suppressed.stop)
     _shared.store.close()
 
 
@@ -144,13 +153,31 @@ async def store_state() -> str:
     return await _shared.state.now()
 
 
+def marked(leads: list[LeadRequest]) -> list[LeadRequest]:
+    """Mark the leads that objected; see `serving.online.suppressed.Suppressed.mark`."""
+    return _shared.suppressed.mark(leads)
+
+
 async def _write(kind: str, scope: Scope, receive: Receive) -> Answer:
     async def answer() -> Any:
         async with read_body(Request(scope, receive)) as body:
             catalog = _shared.scorer().bundle.catalog
             accepted = await _in_thread(
-                _shared.writes, accept, _shared.store, kind, body, _now(), catalog, scope[MATCH].lead_id
+                _shared.writes,
+                accept,
+                _shared.store,
+                kind,
+                body,
+                _now(),
+                catalog,
+                scope[MATCH].lead_id,
+                _shared.suppressed.is_erased,
             )
+            if kind in ("objections", "merged_leads"):  # obeyed here before it is answered, elsewhere within a second
+                await _in_thread(_shared.writes, _shared.suppressed.look)
+            if kind == "objections":
+                lead_ids = sorted({item["lead_id"] for item in parse_json(body)["objections"]})
+                _shared.say("objected", lead_ids, _now(), on="api")
             if kind == "outcomes" and _shared.audit is not None:
                 lead_ids = sorted({item["lead_id"] for item in parse_json(body)["outcomes"]})
                 _shared.say("decided", lead_ids, _now(), on="api")
@@ -172,10 +199,21 @@ async def _score(scope: Scope, receive: Receive) -> Answer:
     return await _answered(answer)
 
 
-async def _answered(answer: Callable[[], Awaitable[Any]]) -> Answer:
+async def _erase(scope: Scope, receive: Receive) -> Answer:
+    async def answer() -> Any:
+        lead_id = scope[MATCH].lead_id
+        answer = await _in_thread(_shared.writes, erase, _shared.store, _shared.root, lead_id, _now())
+        await _in_thread(_shared.writes, _shared.suppressed.look)
+        _shared.say("erased", [str(lead_id)], _now(), receipt=answer["receipt"])
+        return answer
+
+    return await _answered(answer, 202)
+
+
+async def _answered(answer: Callable[[], Awaitable[Any]], status: int = 200) -> Answer:
     try:
         content = json.dumps(await answer(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return Answer(content.encode())
+        return Answer(content.encode(), status)
     except RequestError as error:
         failure = error
     except StoreUnavailableError as error:
@@ -197,5 +235,9 @@ def _now() -> int:
     return to_micros(dt.datetime.now(dt.UTC))
 
 
-HANDLERS: Mapping[str, Handler] = {**{kind: partial(_write, kind) for kind in EVENT_KINDS}, "lead_score": _score}
+HANDLERS: Mapping[str, Handler] = {
+    **{kind: partial(_write, kind) for kind in EVENT_KINDS},
+    "lead_score": _score,
+    "erase": _erase,
+}
 """By the names of `serving.contract.routes.ROUTES`."""

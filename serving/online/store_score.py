@@ -9,7 +9,7 @@ from models.answers.scoring import score_requests
 from serving.contract.errors import RequestError
 from serving.contract.events import ScoreQuery
 from serving.contract.validation import read_envelope
-from serving.scoring.scorer import Scorer, score_entry, with_future_warning
+from serving.scoring.scorer import Scorer, with_future_warning
 from serving.store.connect import Store
 from serving.store.merging import merged_into
 from serving.store.reading import read_lead
@@ -82,6 +82,7 @@ def entry_of(
         Where else the score is seen, an origin of `models.monitoring.score_log.SHOWN`: it is logged, so that it can be computed
         again.
     """
+    (lead,) = scorer.marked([lead])
     (score,) = score_requests(
         scorer.bundle,
         [lead],
@@ -91,11 +92,12 @@ def entry_of(
         debug=bool(answered or shown) and scorer.log is not None,
     )
     score = with_future_warning(score, "snapshot_at", now, language)
+    entry = scorer.entry(score, None, language)
     if answered:
-        scorer.record(now, [lead], [score])
+        scorer.record(now, [lead], [score], [entry["decision"]])
     elif shown and scorer.log is not None:
-        scorer.log.add(now, [score], [lead.touchpoint_ids], shown)
-    return score_entry(score, None, scorer.bundle, language, scorer.price)
+        scorer.log.add(now, [score], [lead.touchpoint_ids], shown, [entry["decision"]])
+    return entry
 
 
 def _read_query(query: Mapping[str, str]) -> tuple[str, int, int | None]:

@@ -8,7 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from serving.contract import examples
 from serving.contract.event_kinds import EVENT_KINDS
-from serving.contract.events import Accepted, LeadScore
+from serving.contract.events import Accepted, Erased, LeadScore
 from serving.contract.score import ErrorAnswer, ScoreAnswer, ScoreRequest
 from serving.openapi.events import event_paths
 from serving.openapi.security import SCHEMES, secured
@@ -62,7 +62,7 @@ def openapi_document(base: Mapping[str, Any]) -> dict[str, Any]:
     dict
         An OpenAPI 3.1 document.
     """
-    answers = (ScoreAnswer, Accepted, LeadScore, ErrorAnswer)
+    answers = (ScoreAnswer, Accepted, LeadScore, Erased, ErrorAnswer)
     requests: list[type[BaseModel]] = [ScoreRequest, *(kind.body for kind in EVENT_KINDS.values())]
     _, defined = models_json_schema(
         [*((body, "validation") for body in requests), *((answer, "serialization") for answer in answers)],

@@ -26,6 +26,12 @@ SCORE_ERRORS = {
     "500": "The service failed; its log says why.",
     "503": "The store does not answer. Try again after `Retry-After` seconds.",
 }
+ERASE_ERRORS = {
+    "400": "The path holds a control character.",
+    "409": "There are no keys for the suppression list.",
+    "500": "The service failed; its log says why.",
+    "503": "The store does not answer. Try again after `Retry-After` seconds.",
+}
 _LEAD_ID = {"name": "lead_id", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 
 Content = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -41,6 +47,7 @@ def event_paths(content: Content) -> dict[str, Any]:
     """
     paths: dict[str, Any] = {kind.template: {"post": _event_operation(kind, content)} for kind in EVENT_KINDS.values()}
     paths["/leads/{lead_id}/score"] = {"get": _score(content)}
+    paths["/leads/{lead_id}"] = {"delete": _erase(content)}
     return paths
 
 
@@ -75,6 +82,23 @@ def _score(content: Content) -> dict[str, Any]:
         "responses": {
             "200": {"description": "The score.", "content": content("LeadScore", examples.LEAD_SCORE)},
             **_errors(SCORE_ERRORS, content),
+        },
+    }
+
+
+def _erase(content: Content) -> dict[str, Any]:
+    return {
+        "operationId": "erase_lead",
+        "summary": "Erase a person from the store, for good.",
+        "description": "Also of the leads that it was merged with. Sent again, it gives the same receipt.",
+        "tags": ["Service APIs"],
+        "parameters": [_LEAD_ID],
+        "responses": {
+            "202": {
+                "description": "Erased here; `left` says where not.",
+                "content": content("Erased", examples.ERASED),
+            },
+            **_errors(ERASE_ERRORS, content),
         },
     }
 

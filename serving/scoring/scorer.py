@@ -15,6 +15,7 @@ from features.errors import JourneyError
 from features.timeline import from_micros
 from models.analyses import ANALYSES, FOLDER, read_all
 from models.analyses.figures import Content
+from models.answers.confirmation import REQUIRED
 from models.answers.decision import decision_json, decision_of, price_warnings
 from models.answers.reasons import Reason
 from models.answers.requests import LeadRequest, parse_lead
@@ -32,11 +33,20 @@ from serving.contract.strict_json import parse_json
 from serving.contract.validation import read_options, refused
 from serving.http.actor import ACTOR
 
-__all__ = ["Observe", "Scorer", "score_entry", "with_future_warning"]
+__all__ = ["Marked", "Observe", "Scorer", "nobody_objected", "score_entry", "with_future_warning"]
 
 _log = logging.getLogger("bentoml.lead_qualification.scorer")
 
 Observe = Callable[[Sequence[LeadRequest], Sequence[Score]], None]
+
+
+Marked = Callable[[list[LeadRequest]], list[LeadRequest]]
+"""Gives the leads with those marked that objected, who are not scored."""
+
+
+def nobody_objected(leads: list[LeadRequest]) -> list[LeadRequest]:
+    """Where nobody can have objected: while the model is warmed up."""
+    return leads
 
 
 def _observe_nothing(leads: Sequence[LeadRequest], scores: Sequence[Score]) -> None:
@@ -61,8 +71,12 @@ class Scorer:
         Called with the leads and the scores of each request.
     log : ScoreLogWriter or None
         Where answers are handed to; None: nowhere.
+    marked : callable
+        Marks the leads that objected.
     price : SlotPrice or None
         What the last slot of a week goes for, by the newest run over the queue; None: that of training counts.
+    needs_confirmation : bool
+        A person must confirm each decision before it has effects; answers say so.
     audit : AuditLogWriter or None
         Where it is said who asked for whose score; None: nowhere.
     """
@@ -72,8 +86,10 @@ class Scorer:
         self.analyses: Mapping[str, Content] = analyses or {}
         self.observe: Observe = _observe_nothing
         self.log: ScoreLogWriter | None = None
+        self.marked: Marked = nobody_objected
         self.price: SlotPrice | None = None
         self.audit: AuditLogWriter | None = None
+        self.needs_confirmation = False
         self.model = {
             "name": name,
             "version": version,
@@ -153,6 +169,7 @@ class Scorer:
             raise RequestError(403, "debug_not_allowed", message, "debug", "Leave debug out.")
         try:
             leads = [parse_lead(lead, f"leads[{position}]", now) for position, lead in enumerate(options.leads)]
+            leads = self.marked(leads)
             scores = score_requests(
                 self.bundle,
                 leads,
@@ -168,9 +185,9 @@ class Scorer:
             with_future_warning(score, lead.path + ".snapshot_at", now, options.language)
             for score, lead in zip(scores, leads, strict=True)
         ]
-        self.record(now, leads, scores)
         names = self.bundle.catalog.names if options.debug else None
-        entries = [score_entry(item, names, self.bundle, options.language, self.price) for item in scores]
+        entries = [self.entry(item, names, options.language) for item in scores]
+        self.record(now, leads, scores, [entry["decision"] for entry in entries])
         for entry, lead, change in zip(entries, leads, changed, strict=True):
             if lead.changed_since is not None:
                 entry["change"] = None if change is None else _change(change)
@@ -178,7 +195,20 @@ class Scorer:
         written = b",".join(_json(entry) for entry in entries)
         return b'{"leads":[%b],"model":%b}' % (written, _json(self.model)), len(leads)
 
-    def record(self, now: int, leads: Sequence[LeadRequest], scores: Sequence[Score]) -> None:
+    def entry(self, item: Score, names: tuple[str, ...] | None, language: str) -> dict[str, Any]:
+        """Write one lead's part of an answer; where a person must confirm, its decision says so."""
+        entry = score_entry(item, names, self.bundle, language, self.price)
+        if self.needs_confirmation and entry["decision"] is not None:
+            entry["decision"]["confirmation"] = REQUIRED
+        return entry
+
+    def record(
+        self,
+        now: int,
+        leads: Sequence[LeadRequest],
+        scores: Sequence[Score],
+        decisions: Sequence[Mapping[str, Any] | None] = (),
+    ) -> None:
         """Count and log what is answered, whichever route answers.
 
         Parameters
@@ -189,11 +219,19 @@ class Scorer:
             What came in.
         scores : sequence of Score
             What goes out; where there is a log, with feature vectors.
+        decisions : sequence of mapping or None
+            What goes out beside them.
         """
         if self.log is not None:
-            self.log.add(now, scores, [lead.touchpoint_ids for lead in leads])
+            logged = [row for row, score in enumerate(scores) if score.not_scored != "objected"]
+            self.log.add(
+                now,
+                [scores[row] for row in logged],
+                [leads[row].touchpoint_ids for row in logged],
+                decisions=[decisions[row] for row in logged] if decisions else (),
+            )
         if self.audit is not None:
-            ids = [score.lead_id for score in scores]
+            ids = [score.lead_id for score in scores if score.not_scored != "objected"]
             self.audit.add(now, ACTOR.get(), "scored", ids, model_version=self.version)
         self.observe(leads, scores)
 

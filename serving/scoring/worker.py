@@ -16,6 +16,7 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from features.timeline import to_micros
+from models.answers.confirmation import confirmation_is_required
 from models.audit_log.writer import AuditLogWriter
 from models.monitoring.score_log import LogSettings, Model
 from models.monitoring.score_log_writer import ScoreLogWriter
@@ -28,7 +29,7 @@ from serving.http.bodies import read_body
 from serving.http.middleware import Answer, Receive, Scope
 from serving.scoring import metrics
 from serving.scoring.registry_watch import ChampionNotice, CurrentScorer
-from serving.scoring.scorer import Scorer
+from serving.scoring.scorer import Marked, Scorer, nobody_objected
 
 __all__ = ["Incoming", "Worker", "is_small", "read_incoming"]
 
@@ -110,10 +111,14 @@ class Worker:
         How many requests are worked on in threads at once.
     audit : AuditLogWriter or None
         Where it is said who asked for whose score.
+    marked : callable
+        Marks the leads that objected; asked with each request.
     """
 
-    def __init__(self, notice: Path, threads: int, audit: AuditLogWriter | None = None) -> None:
-        self._audit = audit
+    def __init__(
+        self, notice: Path, threads: int, audit: AuditLogWriter | None = None, marked: Marked = nobody_objected
+    ) -> None:
+        self._audit, self._marked = audit, marked
         self._logs: list[ScoreLogWriter] = []
         self.current = CurrentScorer(notice, self._prepare, metrics.refused_model)
         self.current.start(metrics.observe_notice)
@@ -137,7 +142,8 @@ class Worker:
 
     def _prepare(self, scorer: Scorer) -> None:
         """Let a scorer, warm by now, be counted and logged."""
-        scorer.observe, scorer.audit = metrics.observe_scores, self._audit
+        scorer.observe, scorer.audit, scorer.marked = metrics.observe_scores, self._audit, self._marked
+        scorer.needs_confirmation = confirmation_is_required()
         settings = LogSettings.from_environment(os.environ)
         if settings is not None:
             bundle = scorer.bundle

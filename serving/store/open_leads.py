@@ -20,6 +20,7 @@ __all__ = [
     "count_open_leads",
     "drop_open_leads",
     "list_open_leads",
+    "listed_ids",
     "newest_owners",
     "open_lead",
     "owners",
@@ -144,6 +145,11 @@ def _put(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]])
     news = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
     is_newer = statement.excluded.snapshot_at >= table.c.snapshot_at
     connection.execute(statement.on_conflict_do_update(index_elements=["lead_id"], set_=news, where=is_newer), rows)
+
+
+def listed_ids(connection: sa.Connection) -> list[str]:
+    """List the ids of all open leads."""
+    return list(connection.execute(sa.select(_TABLE.c.lead_id)).scalars())
 
 
 def drop_open_leads(connection: sa.Connection, lead_ids: Sequence[str]) -> None:

@@ -19,11 +19,13 @@ __all__ = [
     "advices",
     "attribute_changes",
     "decisions",
+    "erased_leads",
     "handovers",
     "identities",
     "leads",
     "merged_leads",
     "metadata",
+    "objections",
     "open_lead_details",
     "open_leads",
     "orders",
@@ -180,6 +182,28 @@ handovers = sa.Table(
     info={"same": ("queued_at", "handed_over_at")},
 )
 """One row per hand-over to sales."""
+
+objections = sa.Table(
+    "objections",
+    metadata,
+    text("lead_id", key=True),
+    text("event_key", key=True),
+    text("state"),
+    whole("occurred_at"),
+    whole("recorded_at"),
+    info={"same": ("state", "occurred_at")},
+)
+"""Who objected to being scored (`objected`), and who took that back (`withdrawn`)."""
+
+erased_leads = sa.Table(
+    "erased_leads",
+    metadata,
+    text("lead_hash", key=True),
+    text("key_id"),
+    text("receipt"),
+    whole("erased_at"),
+)
+"""Whom the service erased, so that nothing is stored of them again: HMAC-SHA256 of the lead's id under the suppression key."""
 
 orders = sa.Table(
     "orders",

@@ -221,7 +221,7 @@ def test_an_event_kind(copy: Path, root: Path) -> None:
         "from serving.contract.event_kinds.stage_changes import",
         "from serving.contract.event_kinds.ratings import RATINGS\nfrom serving.contract.event_kinds.stage_changes import",
     )
-    replace(kinds / "__init__.py", "IDENTITIES, MERGED_LEADS)", "IDENTITIES, MERGED_LEADS, RATINGS)")
+    replace(kinds / "__init__.py", "MERGED_LEADS, OBJECTIONS)", "MERGED_LEADS, OBJECTIONS, RATINGS)")
     with (copy / "serving/store/schema.py").open("a", encoding="utf-8") as file:
         file.write(RATINGS_TABLE)
     run(copy, "-m", "serving.store.migrate", "--new", "ratings")

@@ -22,9 +22,11 @@ STAGES = [
     "split",
     "audit",
     "features",
+    "timing",
     "train",
     "evaluate",
     "segments",
+    "funnel",
     "points",
     "report",
     "tracking",
@@ -105,6 +107,14 @@ def test_the_metrics_have_the_promised_shape(repository: Path) -> None:
     assert result["all_snapshots"]["rows"] > result["rows"]
 
 
+def test_the_advice_on_when_to_call_hardly_goes_back_and_forth(repository: Path) -> None:
+    result = json.loads((repository / "metrics" / "timing.json").read_text())
+    assert result["missing"] is None
+    assert result["training"]["calls"] > 300 < result["training"]["weeks_without_call"]
+    assert result["test"]["flips"] <= 0.03
+    assert result["test"]["flips_of_advice"] <= 0.03
+
+
 def test_a_second_repro_does_nothing(repository: Path) -> None:
     assert ran(dvc(repository, "repro")) == []
 
@@ -113,7 +123,7 @@ def test_a_changed_parameter_reruns_only_its_stages(repository: Path) -> None:
     before = (repository / "metrics" / "evaluate.json").read_text()
     assert ran(dvc(repository, "repro", "--dry")) == []
     output = dvc(repository, "exp", "run", "-S", "train.learning_rate=0.2", "-n", "fast-learning")
-    assert ran(output) == STAGES[STAGES.index("train") :]
+    assert ran(output) == STAGES[STAGES.index("timing") :]
     assert (repository / "metrics" / "evaluate.json").read_text() != before
     assert "fast-learning" in dvc(repository, "exp", "show", "--csv")
     assert "train.learning_rate" in dvc(repository, "params", "diff")

@@ -73,6 +73,8 @@ class LeadRequest:
         What was odd while it was read, such as from the store.
     touchpoint_ids : sequence of str
         Keys of the lead's own touchpoints where they were read from the store.
+    objected : bool
+        The person objected, or was erased: it must not be scored, whatever is known of it.
     """
 
     journey: LeadJourney
@@ -86,6 +88,7 @@ class LeadRequest:
     changed_since: int | None = None
     notes: Sequence[Note] = ()
     touchpoint_ids: Sequence[str] = ()
+    objected: bool = False
 
 
 def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None = None) -> LeadRequest:

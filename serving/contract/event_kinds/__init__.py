@@ -7,6 +7,7 @@ from serving.contract.event_kinds.identities import IDENTITIES
 from serving.contract.event_kinds.kind import EventKind
 from serving.contract.event_kinds.leads import LEADS
 from serving.contract.event_kinds.merged_leads import MERGED_LEADS
+from serving.contract.event_kinds.objections import OBJECTIONS
 from serving.contract.event_kinds.outcomes import OUTCOMES
 from serving.contract.event_kinds.stage_changes import STAGE_CHANGES
 from serving.contract.event_kinds.touchpoints import TOUCHPOINTS
@@ -14,6 +15,7 @@ from serving.contract.event_kinds.touchpoints import TOUCHPOINTS
 __all__ = ["EVENT_KINDS", "EventKind"]
 
 EVENT_KINDS: Mapping[str, EventKind] = {
-    kind.name: kind for kind in (TOUCHPOINTS, LEADS, STAGE_CHANGES, OUTCOMES, HANDOVERS, IDENTITIES, MERGED_LEADS)
+    kind.name: kind
+    for kind in (TOUCHPOINTS, LEADS, STAGE_CHANGES, OUTCOMES, HANDOVERS, IDENTITIES, MERGED_LEADS, OBJECTIONS)
 }
 """By name. How each is written stands in `serving.store.writers`, for those that are more than rows of a table."""

@@ -38,11 +38,12 @@ BODIES = {
     ).encode(),
     **{
         name: json.dumps(EVENT_KINDS[name].example_body).encode()
-        for name in ("handovers", "identities", "merged_leads")
+        for name in ("handovers", "identities", "merged_leads", "objections")
     },
 }
-OF_PROGRAMS = [route for route in ROUTES if not route.is_page]
-"""Routes whose caller is the key of a header; who may look at pages is held by tests/serving/app/test_access.py."""
+OF_PROGRAMS = [route for route in ROUTES if not route.is_page and route.name != "erase"]
+"""Routes whose caller is the key of a header; who may look at pages is held by tests/serving/app/test_access.py. What erases
+has a test of its own: it would take away the lead that the others ask for."""
 
 CONTROLS = [*range(0x20), 0x7F, *range(0x80, 0xA0)]
 
@@ -255,6 +256,15 @@ def test_the_lead_is_that_of_the_match_and_of_nothing_else(keyed: Keyed, caller:
         assert (status, error_of(answer)["code"]) == (404, "unknown_lead")
 
 
+def test_only_an_admin_erases_and_only_by_delete(keyed: Keyed, caller: Caller) -> None:
+    for target in ("/leads/L-9", "/leads/L%2F9", "/leads/../L-9", "/leads/L-9?x"):
+        said = {scope: caller.ask("DELETE", target, key)[0] for scope, key in _keys(keyed).items()}
+        assert said == {"none": 401, "score": 403, "write": 403, "admin": 409}  # this service has no keys of objections
+        assert {caller.ask(method, target, keyed.admin)[0] for method in ("GET", "POST", "PUT")} == {405}
+    status, _, answer = caller.ask("DELETE", "/leads/L-9", keyed.admin)
+    assert (status, error_of(answer)["code"]) == (409, "no_privacy_keys")
+
+
 def test_what_the_page_loads_is_in_the_table(root: Path) -> None:
     page = (root / "serving" / "pages" / "index.html").read_text(encoding="utf-8")
     loaded = set(re.findall(r'(?:src|href)="\./(static_content/[^"]+)"', page))
@@ -273,7 +283,7 @@ def test_the_table_is_one_to_one() -> None:
 def test_a_route_that_says_nothing_of_its_callers_can_not_be_declared() -> None:
     with pytest.raises(TypeError, match="needs"):
         Route(name="new", template="/new", methods=("GET",))  # type: ignore[call-arg]
-    for needs in (None, "", "all", "admin"):
+    for needs in (None, "", "all", "root"):
         with pytest.raises(ValueError, match="route new needs"):
             Route(name="new", template="/new", methods=("GET",), needs=needs)  # type: ignore[arg-type]
 
@@ -317,6 +327,7 @@ def test_each_need_is_one_that_the_guard_knows() -> None:
     assert by_need["write"] == set(EVENT_KINDS)
     assert by_need["score"] == {"score", "lead_score"} == {route.name for route in ROUTES if route.counts_leads}
     assert by_need["any"] == {"metrics"}
+    assert by_need["admin"] == {"erase"}
     assert not dataclasses.is_dataclass(Match)
     assert MATCH != "path"
 
