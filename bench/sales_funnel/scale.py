@@ -4,6 +4,7 @@ Simulating and reading the company in are not counted. The test rows that the po
 """
 
 import resource
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,7 +25,7 @@ from pipeline.simulate import simulate
 from pipeline.tables.export import read_export
 from pipeline.tables.ingested import ingest
 
-__all__ = ["main"]
+__all__ = ["analyse", "main"]
 
 SECTIONS = ("capacity", "evaluate", "features", "funnel", "labels", "points", "simulator", "snapshots")
 ROWS = 20_000
@@ -59,26 +60,38 @@ def _timed(name: str, work: Any) -> None:
     )
 
 
+def analyse(folder: Path) -> None:
+    """Time both analyses on what was read in, in a process that did nothing else."""
+    params = load_params(SECTIONS)
+    canonical = folder / "canonical"
+    periods = risk_periods(canonical, RiskSet("mql", params.snapshots.expire_days))
+    export = read_export(canonical)
+    console.print(f"{len(periods):,} risk periods")
+    funnel = FunnelSetting(params.funnel, params.features, params.labels, params.snapshots)
+    _timed("funnel and ledger", lambda: analyse_funnel(canonical, periods, export, "simulated", funnel))
+    points = PointsSetting(params.points, params.features, params.labels, params.capacity, params.evaluate)
+    predictions = _predictions(periods)
+    _timed("points audit", lambda: audit_points(canonical, periods, predictions, export, "simulated", points))
+
+
 def main(leads: int = 100_000) -> None:
-    """Simulate a company and time both analyses."""
+    """Simulate a company, read it in, and time both analyses."""
     params = load_params(SECTIONS)
     with TemporaryDirectory() as name:
         folder = Path(name)
         with progress() as bar:
             simulator = params.simulator.model_copy(update={"leads": leads, "teams": 4})
             simulate(simulator, params, folder / "raw", folder / "truth", bar)
-        canonical = folder / "canonical"
-        ingest(Path("pipeline/sources/simulated.sql"), folder / "raw", canonical, folder / "quarantine", 0.05)
-        periods = risk_periods(canonical, RiskSet("mql", params.snapshots.expire_days))
-        export = read_export(canonical)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        console.print(f"{leads:,} leads, {len(periods):,} risk periods; peak before {peak:,.0f} MiB")
-        funnel = FunnelSetting(params.funnel, params.features, params.labels, params.snapshots)
-        _timed("funnel and ledger", lambda: analyse_funnel(canonical, periods, export, "simulated", funnel))
-        points = PointsSetting(params.points, params.features, params.labels, params.capacity, params.evaluate)
-        predictions = _predictions(periods)
-        _timed("points audit", lambda: audit_points(canonical, periods, predictions, export, "simulated", points))
+        ingest(
+            Path("pipeline/sources/simulated.sql"), folder / "raw", folder / "canonical", folder / "quarantine", 0.05
+        )
+        console.print(f"{leads:,} leads")
+        command = [sys.executable, "-m", "bench.sales_funnel.scale", "--analyse", name]
+        subprocess.run(command, check=True)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]))
+    if sys.argv[1:2] == ["--analyse"]:
+        analyse(Path(sys.argv[2]))
+    else:
+        main(*map(int, sys.argv[1:2]))

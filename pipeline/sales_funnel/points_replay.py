@@ -19,7 +19,7 @@ from pipeline.population.micros import micros
 
 __all__ = ["MILLI", "Replay", "highest_points", "replay_points"]
 
-MILLI, MICRO = 1000, 1_000_000
+MILLI = 1000
 """Points are whole thousandths, so that sums do not depend on their order."""
 
 FIELDS = (*CODED_FIELDS, "by")
@@ -166,15 +166,12 @@ def _distinct(values: np.ndarray) -> np.ndarray:
 
 
 def _running_maximum(lead: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Give the highest value so far within each lead, to a millionth; rows stand by lead."""
+    """Give the highest value so far within each lead; rows stand by lead."""
     if not len(values):
         return values
-    whole = np.rint(values * MICRO).astype(np.int64)
-    least = int(whole.min())
-    whole -= least
-    offset = lead * (int(whole.max()) + 1)
-    highest: np.ndarray = (np.maximum.accumulate(whole + offset) - offset + least) / MICRO
-    return highest
+    ranks = _distinct(values)
+    offset = lead * len(ranks)
+    return np.asarray(ranks[np.maximum.accumulate(np.searchsorted(ranks, values) + offset) - offset])
 
 
 def _before(lead: np.ndarray, moment: np.ndarray, highest: np.ndarray, asked: np.ndarray, at: np.ndarray) -> np.ndarray:
