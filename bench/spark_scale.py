@@ -18,8 +18,7 @@ import pyarrow.parquet as pq
 from rich.table import Table
 
 from bench.feature_scale import LEADS, MILLION, MOMENT, catalog_of, enlarge, fresh, world, write_snapshots
-from models.presentation.chart import BLUE, ORANGE, Chart, Panel, Series
-from models.presentation.drawing import png
+from bench.spark_picture import picture_png
 from pipeline.console import console, progress, run_main
 from pipeline.spark.matrix import write_matrix
 from pipeline.spark.session import spark_session
@@ -94,32 +93,6 @@ def compare(sizes: list[int], leads: int) -> list[dict[str, float]]:
     return found
 
 
-def picture(found: list[dict[str, float]], out: Path) -> None:
-    """Draw seconds over touchpoints, both engines, and where a billion would lie."""
-    series: list[Series] = []
-    for key, label, colour in (("spark", "Spark, 2 workers", ORANGE), ("local", "one machine, 2 threads", BLUE)):
-        x, y = [item["touchpoints"] for item in found], [item[key] for item in found]
-        billion = y[-1] * 1e9 / x[-1]
-        series += [
-            Series("line", [x[-1], 1e9], [y[-1], billion], colour=colour, dashed=True),
-            Series("points", x, y, label, colour, joined=True),
-            Series(
-                "text", [*x, 1e9], [*y, billion], hover=[*(f"{value:.1f} s" for value in y), f"{billion / 60:.0f} min"]
-            ),
-        ]
-    panel = Panel(
-        series,
-        "touchpoints",
-        "seconds, Parquet to Parquet",
-        x_log=True,
-        y_log=True,
-        x_range=(found[0]["touchpoints"] / 2, 4e9),
-        height=420.0,
-    )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(png(Chart("A billion touchpoints (dashed: proportional to what was measured)", [panel]), "en"))
-
-
 def main() -> None:
     """Parse the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -142,7 +115,8 @@ def main() -> None:
     if arguments.out:
         arguments.out.write_text(json.dumps(found), encoding="utf-8")
     if arguments.picture:
-        picture(found, arguments.picture)
+        arguments.picture.parent.mkdir(parents=True, exist_ok=True)
+        arguments.picture.write_bytes(picture_png(found))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""Screenshots of the pages under /app for docs/tour.md: `python -m bench.tour` takes them anew, of the demonstration.
+"""Screenshots for docs/tour.md and README.md: `python -m bench.tour` takes them anew, of the demonstration.
 
-It needs `make demo` before it, and the group `dev` (`make env-dev`) with the system's Chromium (`make system`).
+The pages under /app, and two small pictures: the top of the report, and a scored lead. It needs `make demo` before it, and the
+group `dev` (`make env-dev`) with the system's Chromium (`make system`).
 """
 
 import argparse
@@ -12,6 +13,8 @@ from playwright.sync_api import Page
 from bench.serving.browser import DESKTOP, PHONE, chromium
 from bench.serving.demonstration import demonstration, scored_leads
 
+SMALL = {"width": 1000, "height": 640}
+
 
 def take(page: Page, path: str, file: Path, whole: bool = False) -> None:
     page.goto(path)
@@ -22,6 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.tour", description=__doc__)
     parser.add_argument("--canonical", type=Path, default=Path("data/canonical"))
     parser.add_argument("--bundle", type=Path, default=Path("data/champion"))
+    parser.add_argument("--report", type=Path, default=Path("reports/report.html"))
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     arguments = parser.parse_args()
     with (
@@ -44,6 +48,9 @@ def main() -> None:
         take(desktop, "/app", arguments.out / "tour-leads.png")
         lead = next((name for name in best if has_history(desktop, name)), best[0])
         take(desktop, f"/app/leads/{lead}", arguments.out / "tour-lead.png", whole=True)
+        small = page(SMALL, "en-GB", "light")
+        take(small, f"/app/leads/{lead}", arguments.out / "lead.png")
+        take(small, arguments.report.resolve().as_uri() + "#en", arguments.out / "report.png")
         take(page(PHONE, "de-DE", "dark"), "/app", arguments.out / "tour-phone.png")
         take(desktop, "/app/model", arguments.out / "tour-model.png", whole=True)
 

@@ -2,7 +2,7 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,7 +10,8 @@ import pandas as pd
 from rich.table import Table
 
 from features.errors import CrmError, DataError
-from models.audit_log.settings import say
+from models.answers.confirmation import HUMAN_CONFIRMATION, confirmation_is_required
+from models.audit_log.settings import audit_log, say
 from pipeline.console import console, progress, run_main
 from pipeline.crm.connect import CRMS, Crm, connect
 from pipeline.crm.ledger import Ledger
@@ -114,6 +115,31 @@ def _left_alone(outcome: Outcome) -> None:
             console.print(f"  {lead_id}", markup=False)
 
 
+def _confirmation(name: str | None, *, dry_run: bool) -> Callable[[list[str]], None]:
+    """Refuse to push where a person must confirm and nobody does; give what records the confirmation.
+
+    Raises
+    ------
+    CrmError
+        Nobody confirmed, or there is no audit log to record it.
+    """
+    if not confirmation_is_required() or dry_run:
+        return lambda lead_ids: None
+    if not name:
+        raise CrmError(
+            f"{HUMAN_CONFIRMATION} is required, and nobody confirmed this push. Look at it with --dry-run, then run it again "
+            "with --confirmed-by NAME."
+        )
+    log = audit_log(Path.cwd())
+    if log is None:
+        raise CrmError(
+            "a confirmation is recorded in the audit log, and there is none. Make its keys once: python -m pipeline.privacy "
+            "keys"
+        )
+    actor = f"person:{log.key.pseudonym(name)}"
+    return lambda lead_ids: log.say("decided", lead_ids, actor, on="push")
+
+
 def main() -> None:
     """Push; see docs/crm-adapters.md."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.push_crm", description=__doc__)
@@ -123,6 +149,11 @@ def main() -> None:
         "--raw", type=Path, help="folder of `pull_crm`, which knows merged ids (default: ingest.raw_dir)"
     )
     parser.add_argument("--setup", action="store_true", help="create the fields (Salesforce: say what to create)")
+    parser.add_argument(
+        "--confirmed-by",
+        metavar="NAME",
+        help="who looked at what would be sent and confirms it; needed where LEAD_HUMAN_CONFIRMATION is required",
+    )
     parser.add_argument("--dry-run", action="store_true", help="show what would change, send nothing")
     parser.add_argument("--again", action="store_true", help="send also what was acknowledged already")
     parser.add_argument("--overwrite-edited", action="store_true", help="write also fields that a person edited")
@@ -134,7 +165,9 @@ def main() -> None:
     if arguments.setup:
         _setup(crm)
         return
+    confirm = _confirmation(arguments.confirmed_by, dry_run=arguments.dry_run)
     wanted = updates(read_scores(arguments.scores), crm.fields, params.crm.language)
+    confirm([update.lead_id for update in wanted])
     retired = leads_retired(arguments.raw or Path(params.ingest.raw_dir))
     with Ledger.open(params.paths.data_dir / "crm" / f"{arguments.crm}.sqlite") as ledger:
         outcome = push_crm(

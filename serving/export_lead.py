@@ -15,7 +15,8 @@ from typing import Any
 from features.errors import LeadQualificationError
 from features.timeline import to_micros
 from models.answers.access_explanation import explained
-from models.bundle import Bundle, bundle_hash
+from models.bundle import Bundle
+from serving.online.suppressed import Suppressed
 from serving.scoring.champion import find_champion
 from serving.store.connect import Store, store_url
 from serving.store.person_rows import stored_rows, webhooks_sent
@@ -38,14 +39,14 @@ def main() -> None:
             answer = {
                 "stored": {lead_id: stored_rows(connection, lead_id) for lead_id in arguments.leads},
                 "webhooks_sent": webhooks_sent(connection, arguments.leads),
-                "score": _score(connection, arguments.leads, Path(place), now),
+                "score": _score(store, connection, arguments.leads, Path(place), now),
             }
     except LeadQualificationError as error:
         raise SystemExit(str(error)) from None
     print(json.dumps(answer, ensure_ascii=False))  # noqa: T201 its output
 
 
-def _score(connection: Any, lead_ids: Sequence[str], place: Path, now: int) -> dict[str, Any] | None:
+def _score(store: Store, connection: Any, lead_ids: Sequence[str], place: Path, now: int) -> dict[str, Any] | None:
     """Explain the score of the moment; None: nothing is known of the lead, or no model is there."""
     try:
         champion = find_champion(ROOT, place, os.environ)
@@ -55,7 +56,8 @@ def _score(connection: Any, lead_ids: Sequence[str], place: Path, now: int) -> d
     for lead_id in lead_ids:
         lead = read_lead(connection, lead_id, bundle.catalog, now)
         if lead is not None:
-            return {"version": champion.version, "sha256": bundle_hash(champion.folder), **explained(bundle, lead)}
+            (lead,) = Suppressed(store, ROOT, lambda: now).mark([lead])
+            return {"version": champion.version, "sha256": bundle.sha256, **explained(bundle, lead)}
     return None
 
 

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from features.errors import LeadQualificationError
+from models.answers.confirmation import confirmation_is_required
 from models.audit_log.settings import audit_log
 from models.audit_log.writer import AuditLogWriter
 from models.monitoring.score_log import LogSettings
@@ -96,7 +97,11 @@ class _LeadQualification:
         log = audit_log(ROOT)
         self.audit = None if log is None else AuditLogWriter(log)
         self.worker = Worker(
-            Path(notice) if notice else _resolve()[1], _positive(THREADS, 2), self.audit, routes.marked
+            Path(notice) if notice else _resolve()[1],
+            _positive(THREADS, 2),
+            self.audit,
+            routes.marked,
+            routes.is_erased,
         )
         _process.worker = self.worker
         routes.connect(ROOT, lambda: self.worker.scorer, lambda: self.worker.notice, self.audit)
@@ -121,6 +126,7 @@ class _LeadQualification:
             champion, notice = _resolve()
             LogSettings.from_environment(os.environ)
             audit_log(ROOT)
+            confirmation_is_required()
             gate.prepare(ROOT, notice.parent)
             routes.prepare(ROOT)
         except LeadQualificationError as error:

@@ -51,16 +51,19 @@ def _times(feature: FeatureValue) -> str:
     return f"hat {feature.window} {often}-mal {feature.did}"
 
 
+_HARDLY_ANY = 0.05
+"""A decayed count below it says no more than that all is long ago."""
+
+
 def _recently(feature: FeatureValue) -> str:
     if not feature.value or feature.is_missing:
         return nothing(feature, None if feature.is_missing else feature.seen_days)
-    size, days = number(feature.value, feature.language), feature.days
+    size, days, few = number(feature.value, feature.language), feature.days, feature.value < _HARDLY_ANY
     if feature.language == "en":
-        return (
-            f"about {size} recent {feature.label}, those {'1 day' if days == 1 else f'{days} days'} old counting half"
-        )
+        old = "1 day" if days == 1 else f"{days} days"
+        return f"{'hardly any' if few else f'about {size}'} recent {feature.label}, those {old} old counting half"
     old = "1 Tag" if days == 1 else f"{days} Tage"
-    return f"{feature.label} in letzter Zeit: etwa {size}, {old} alte zählen halb"
+    return f"{feature.label} in letzter Zeit: {'fast keine' if few else f'etwa {size}'}, {old} alte zählen halb"
 
 
 def _since_last(feature: FeatureValue) -> str:

@@ -29,12 +29,12 @@ def number(value: float, language: str) -> str:
 
     Examples
     --------
-    >>> number(1234.56, "en"), number(1234.56, "de"), number(3.0, "de"), number(12345.0, "de")
-    ('1,234.6', '1.234,6', '3', '12.345')
+    >>> number(1234.56, "en"), number(1234.56, "de"), number(3.0, "de"), number(0.0231, "de"), number(4.1e-05, "en")
+    ('1,234.6', '1.234,6', '3', '0,023', '0')
     """
     # numbers below 1 keep two digits that mean something
-    text = f"{value:,.2g}" if 0 < abs(value) < 1 else f"{value:,.1f}"
-    if "e" not in text and "." in text:
+    text = f"{value:,.2g}" if 0.001 <= abs(value) < 1 else f"{value:,.1f}"
+    if "." in text:
         text = text.rstrip("0").rstrip(".")
     return written(text, language)
 

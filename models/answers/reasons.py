@@ -54,6 +54,8 @@ class Topics:
         Columns that tell which touchpoints a selector picked: counts, decayed counts, time since the latest.
     of_same : ndarray of int64 [selectors]
         The topic of each row of `same`.
+    since : ndarray of int64 [stages]
+        Columns that tell when a lead was created or reached a stage.
     """
 
     of: np.ndarray
@@ -61,6 +63,7 @@ class Topics:
     is_fit: np.ndarray
     same: np.ndarray
     of_same: np.ndarray
+    since: np.ndarray
 
 
 @lru_cache(maxsize=8)
@@ -87,6 +90,10 @@ def topics(catalog: Catalog) -> Topics:
         np.array([f.group in FIT_GROUPS for f in catalog.features], dtype=bool),
         same,
         topic[same[:, 0]] if most else np.zeros(0, dtype=np.int64),
+        np.array(
+            [c for c, f in enumerate(catalog.features) if (f.group, f.operation) == ("stages", "days_since_last")],
+            dtype=np.int64,
+        ),
     )
 
 
@@ -94,7 +101,8 @@ def merged_topics(values: np.ndarray, catalog: Catalog) -> np.ndarray:
     """Join topics that say the same of this lead: selectors that picked the same touchpoints.
 
     Two selectors with equal, not empty measures are two names for one thing, and so is the selector `all` where a lead did one
-    sort of thing only. Apart they could be shown with opposite signs, or share one effect until neither is shown.
+    sort of thing only; and so are two stages reached at one moment, such as a lead's creation where it makes an MQL. Apart
+    they could be shown with opposite signs, or share one effect until neither is shown.
 
     Parameters
     ----------
@@ -116,6 +124,10 @@ def merged_topics(values: np.ndarray, catalog: Catalog) -> np.ndarray:
         for row in np.flatnonzero((picked[:, 0] == picked[:, 0]) & (np.nan_to_num(picked).any(axis=1)))[::-1].tolist():
             topic = int(columns.of_same[row])
             onto[topic] = alike.setdefault(picked[row].tobytes(), topic)
+    reached: dict[float, int] = {}
+    for column in columns.since[np.isfinite(values[columns.since])][::-1].tolist():
+        topic = int(columns.of[column])
+        onto[topic] = reached.setdefault(float(values[column]), topic)
     return onto
 
 

@@ -21,8 +21,6 @@ __all__ = ["AGES_DAYS", "PastLead", "Profile", "Similar", "most_similar", "profi
 AGES_DAYS = (0, 7, 14, 28, 56)
 """Days after the hand-over at which a past lead is looked at, with what was known of it by then."""
 
-DECIMALS = 4
-
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -84,7 +82,7 @@ def profiles(bundle: Bundle, moments: Sequence[tuple[float, LeadRequest]]) -> tu
 
 
 def _by_topic(contributions: np.ndarray, of: np.ndarray, count: int) -> np.ndarray:
-    return np.bincount(of, weights=contributions, minlength=count).round(DECIMALS)
+    return np.bincount(of, weights=contributions, minlength=count)
 
 
 def most_similar(own: Profile, past: Sequence[PastLead], most: int) -> list[Similar]:

@@ -3,14 +3,14 @@
 This is a statement about the model, not about what an action would bring.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from features.journeys import TouchpointRecord
 from features.params import SelectorParams
 from models.answers.requests import LeadRequest
-from models.answers.scoring import score_requests
+from models.answers.scoring import Score, score_requests
 from models.bundle import Bundle
 
 __all__ = ["Variant", "what_if"]
@@ -18,6 +18,7 @@ __all__ = ["Variant", "what_if"]
 MINUTE_US = 60_000_000
 MOST_CATEGORIES = 12
 MOST = 6
+AT_ONCE = 16
 SMALLEST = 0.005
 """Changes below half a point are left out."""
 
@@ -50,7 +51,13 @@ class Variant:
 
 
 def what_if(
-    bundle: Bundle, lead: LeadRequest, language: str, most: int = MOST, smallest: float = SMALLEST
+    bundle: Bundle,
+    lead: LeadRequest,
+    language: str,
+    most: int = MOST,
+    smallest: float = SMALLEST,
+    *,
+    pause: Callable[[], None] = lambda: None,
 ) -> list[Variant]:
     """Score a lead with one thing changed at a time; the largest differences first.
 
@@ -64,11 +71,16 @@ def what_if(
         Of the selectors' words.
     most : int
         At most so many; of each attribute the one value that moves most.
+    pause : callable
+        Called between parts of the work, so that others get their turn.
     smallest : float
         Differences below it are left out.
     """
     changed = [*_attributes(bundle, lead), *_touchpoints(bundle, lead, language)]
-    scores = score_requests(bundle, [lead, *(request for request, *_ in changed)], explain=False)
+    requests, scores = [lead, *(request for request, *_ in changed)], list[Score]()
+    for begin in range(0, len(requests), AT_ONCE):
+        pause()
+        scores += score_requests(bundle, requests[begin : begin + AT_ONCE], explain=False)
     own = scores[0].probability
     if own is None:
         return []

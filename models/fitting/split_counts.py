@@ -17,6 +17,8 @@ ENOUGH = 100
 """Positive leads from which on it does not matter what a stricter setting costs."""
 KEPT = 0.5
 """Of the positive leads, a stricter setting must leave so many, or `ENOUGH`."""
+JUDGED = 50
+"""Positive leads of a test that a verdict needs (`publish.min_positives`)."""
 # What the stage `split` decides where it is left open; a test's first moment takes the place of its share.
 DECIDED = ("mode", "test_from", "test_share", "label_purge", "cross_fit_folds", "cross_fit_purge", "cross_fit_by")
 
@@ -35,6 +37,8 @@ class Counts:
         Headline rows that remain, and their positives.
     straddling_positives, purged_positives : int
         Positive headline rows taken away.
+    straddling_test_positives : int
+        Those of the straddling ones that lie in the test's time.
     """
 
     mode: str
@@ -50,6 +54,7 @@ class Counts:
     test_positives: int
     straddling_positives: int
     purged_positives: int
+    straddling_test_positives: int
 
     @property
     def possible(self) -> bool:
@@ -69,8 +74,10 @@ class Counts:
 
     @property
     def grouping_is_cheap(self) -> bool:
-        """Whether grouping leaves enough."""
-        return enough(self.train_positives + self.test_positives, self.straddling_positives)
+        """Whether grouping leaves enough, and does not alone keep the test from being judged."""
+        of_test = self.test_positives + self.straddling_test_positives
+        is_judged = self.test_positives >= JUDGED or of_test < JUDGED
+        return is_judged and enough(self.train_positives + self.test_positives, self.straddling_positives)
 
 
 def enough(left: int, taken: int) -> bool:
@@ -84,6 +91,7 @@ def count_leads(frame: pd.DataFrame, slices: Slices, params: SplitParams, by_sha
     positive = headline & (_labels(frame) == 1.0)
     test = (slices.slice == "test").to_numpy()
     train = slices.slice.isin(FITTED).to_numpy()
+    in_time = (frame["snapshot_at"] >= frame["snapshot_at"][test].min()).to_numpy()
     straddling, purged = ((slices.reason == reason).to_numpy() for reason in ("straddles", "label_purge"))
     return Counts(
         mode=params.mode,
@@ -99,6 +107,7 @@ def count_leads(frame: pd.DataFrame, slices: Slices, params: SplitParams, by_sha
         test_positives=int((test & positive).sum()),
         straddling_positives=int((straddling & positive).sum()),
         purged_positives=int((purged & positive).sum()),
+        straddling_test_positives=int((straddling & in_time & positive).sum()),
     )
 
 

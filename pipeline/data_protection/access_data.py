@@ -27,7 +27,7 @@ VERDICTS = ("sal", "sales_qualified", "disqualified", "recycled")
 ACTORS = {"key": "access_key", "person": "employee", "command": "operator", "service": "service", "local": "local"}
 
 
-def rows_of(canonical: Path, lead_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+def rows_of(canonical: Path, lead_ids: Sequence[str], visitors: Sequence[str] = ()) -> dict[str, list[dict[str, Any]]]:
     """Read the rows of canonical tables that speak of leads or of their accounts.
 
     Parameters
@@ -36,6 +36,8 @@ def rows_of(canonical: Path, lead_ids: Sequence[str]) -> dict[str, list[dict[str
         Folder of canonical tables.
     lead_ids : sequence of str
         All ids of one person.
+    visitors : sequence of str
+        Those that the person was before somebody identified them.
 
     Returns
     -------
@@ -47,7 +49,11 @@ def rows_of(canonical: Path, lead_ids: Sequence[str]) -> dict[str, list[dict[str
     accounts = sorted({row["account_id"] for row in leads if row.get("account_id")})
     for name in CANONICAL:
         path = canonical / f"{name}.parquet"
-        rows = leads if name == "leads" else _rows(path, {"lead_id": lead_ids, "account_id": accounts}, name)
+        rows = (
+            leads
+            if name == "leads"
+            else _rows(path, {"lead_id": lead_ids, "visitor_id": visitors, "account_id": accounts}, name)
+        )
         if rows:
             found[name] = rows
     return found
@@ -60,7 +66,7 @@ def _rows(path: Path, wanted: Mapping[str, Sequence[str]], name: str = "") -> li
     columns = pq.read_schema(path).names
     keys = [key for key in wanted if key in columns]
     if "lead_id" in keys and name != "attribute_changes":
-        keys = ["lead_id"]
+        keys = [key for key in keys if key != "account_id"]
     if not keys:
         return []
     rows: list[dict[str, Any]] = []

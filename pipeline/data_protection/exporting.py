@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from models.answers.access_explanation import explained
 from models.answers.requests import parse_lead
 from models.audit_log.settings import audit_log, say
 from models.bundle import Bundle
+from models.data_protection.suppression import suppression_list
 from models.monitoring.score_log import FOLDER
 from pipeline.console import console
 from pipeline.data_protection.access_data import accesses_of, logged_scores, rows_of, verdicts_of
 from pipeline.data_protection.access_letter import letter
+from pipeline.data_protection.person_ids import find_person
 from pipeline.data_protection.registry import PurposeRegistry, read_registry, registry_file
 from pipeline.data_protection.replaying import Bundles, ids_in_log
 from pipeline.mlflow_runs.registry import Registry
@@ -33,7 +36,7 @@ __all__ = ["HELP", "SECTIONS", "add_arguments", "gathered", "run"]
 
 HELP = "answer a person who asks for access: stored data, scores, reasons, verdicts; JSON and a letter"
 SECTIONS = ("ingest", "paths", "publish")
-MOST_SECONDS = 120
+MOST_SECONDS = 600
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,9 +116,11 @@ def gathered(workspace: Path, lead_id: str, params: Any, log: Path | None, now: 
         Nothing is known of it.
     """
     data, canonical = workspace / params.paths.data_dir, workspace / params.paths.data_dir / "canonical"
-    ids = person_ids(canonical, lead_id)
+    person = find_person(lead_id, [canonical])
+    ids = [lead_id, *(one for one in person.leads if one != lead_id)]
+    visitors = [one for one in person.ids if one not in (*person.leads, *ids_in_log(list(person.leads)))]
     bundles = Bundles([data / name for name in ("champion", "bundle", "last_champion")], _registry(workspace, params))
-    stored = rows_of(canonical, ids) if canonical.is_dir() else {}
+    stored = rows_of(canonical, ids, visitors) if canonical.is_dir() else {}
     of_store = _of_store(workspace, ids)
     store_rows = {} if of_store is None else {one: rows for one, rows in of_store["stored"].items() if rows}
     scores = logged_scores(log, ids_in_log(ids), bundles.find)
@@ -133,25 +138,10 @@ def gathered(workspace: Path, lead_id: str, params: Any, log: Path | None, now: 
         "stored": {"canonical": stored, "store": store_rows},
         "scores": scores,
         "verdicts": verdicts_of([stored, *store_rows.values()]),
-        "explanation": explanation or _from_tables(data, canonical, ids),
+        "explanation": explanation or _from_tables(workspace, data, ids),
         "webhooks_sent": 0 if of_store is None else of_store["webhooks_sent"],
         "accesses": accesses_of(audit_log(workspace), ids),
     }
-
-
-def person_ids(canonical: Path, lead_id: str) -> list[str]:
-    """List a lead's ids, the one that was asked for first: those that were merged into it, or that it was merged into."""
-    path, ids = canonical / "merged_leads.parquet", [lead_id]
-    pairs = pq.read_table(path, columns=["lead_id", "merged_into"]).to_pylist() if path.exists() else []
-    grown = True
-    while grown:
-        grown = False
-        for pair in pairs:
-            one, other = pair["lead_id"], pair["merged_into"]
-            for new in ({one, other} - {*ids}) if {one, other} & {*ids} else ():
-                ids.append(new)
-                grown = True
-    return ids
 
 
 def _registry(workspace: Path, params: Any) -> Registry | None:
@@ -163,15 +153,21 @@ def _of_store(workspace: Path, ids: Sequence[str]) -> dict[str, Any] | None:
     if not os.environ.get("LEAD_STORE_URL") and not (workspace / "store.db").exists():
         return None
     command = [sys.executable, "-m", "serving.export_lead", *ids]
-    done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False, timeout=MOST_SECONDS)
+    try:
+        done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False, timeout=MOST_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise LeadQualificationError(
+            f"export: the store did not answer within {MOST_SECONDS} s. Run it again when it is less busy."
+        ) from error
     if done.returncode:
         raise LeadQualificationError(f"export: the store could not be read: {done.stderr.strip()[-500:]}")
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
 
 
-def _from_tables(data: Path, canonical: Path, ids: Sequence[str]) -> dict[str, Any] | None:
+def _from_tables(workspace: Path, data: Path, ids: Sequence[str]) -> dict[str, Any] | None:
     """Explain a lead by what canonical tables hold, as of their export; None: there is no model, or no such lead."""
+    canonical = data / "canonical"
     folder = next((data / name for name in ("champion", "bundle") if (data / name).is_dir()), None)
     if folder is None or not (canonical / "leads.parquet").exists():
         return None
@@ -183,4 +179,7 @@ def _from_tables(data: Path, canonical: Path, ids: Sequence[str]) -> dict[str, A
     bundle = Bundle.load(folder)
     at = pd.Series([pd.Timestamp(export.exported_at)] * len(leads), index=leads.index, dtype="datetime64[us, UTC]")
     (request,) = lead_requests(canonical, leads.assign(snapshot_at=at).reset_index(drop=True), bundle.catalog)
-    return {"version": None, "sha256": bundle.sha256, **explained(bundle, parse_lead(request))}
+    listed = suppression_list(workspace)
+    objected = any(listed.cause(one) is not None for one in ids)
+    lead = replace(parse_lead(request), objected=objected)
+    return {"version": None, "sha256": bundle.sha256, **explained(bundle, lead)}

@@ -12,6 +12,7 @@ from features.wording.units import spoken as spoken_language
 from models.answers.lead_history import Point, probability_history
 from models.answers.open_questions import OPEN_QUESTIONS, is_decision_maker, open_questions
 from models.answers.requests import LeadRequest
+from models.answers.score_changes import not_yet
 from models.answers.what_if import what_if
 from models.presentation.catalogues import n_, words
 from models.presentation.journey_words import channel_name
@@ -79,9 +80,11 @@ def lead_values(
                 404, "objected", "this lead objected to being scored; nothing of it is shown.", "lead_id"
             )
         weeks = []
-        for number in range(WEEKS, 0, -1):
-            give_way()
-            weeks.append(read_lead(connection, lead_id, catalog, now, lead.snapshot_at - number * 7 * DAY_US))
+        for at in (lead.snapshot_at - number * 7 * DAY_US for number in range(WEEKS, 0, -1)):
+            if not not_yet(scorer.bundle, lead, at):
+                give_way()
+                weeks.append(read_lead(connection, lead_id, catalog, now, at))
+        give_way()
         record = read_record(connection, lead_id)
         similar = similar_values(connection, scorer, lead, language, zone)
     spoken = spoken_language(language)
@@ -127,7 +130,9 @@ def lead_values(
         "similar": similar,
         "what_if": [
             {**asdict(item), "name": attribute_label(item.name, spoken) if item.kind == "attribute" else item.name}
-            for item in (what_if(scorer.bundle, lead, spoken) if entry["probability"] is not None else [])
+            for item in (
+                what_if(scorer.bundle, lead, spoken, pause=give_way) if entry["probability"] is not None else []
+            )
         ],
         "attributes": sorted(
             (attribute_label(name, spoken), value)

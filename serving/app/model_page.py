@@ -8,14 +8,17 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from features.timeline import from_micros
+from features.timeline import DAY_US, from_micros
+from models.monitoring.overrides import FOLLOWED, Overrides, override_rate
 from models.presentation.catalogues import n_, words
 from models.presentation.metric_names import DIGITS, metric_name
 from models.presentation.model_names import model_name
 from models.presentation.numbers import number
+from serving.app.lead_list import stage_name
 from serving.app.workspace import ROOT, quarantine, read_object, reports
 from serving.scoring.registry_watch import ChampionNotice
 from serving.scoring.scorer import Scorer
+from serving.store.advised_verdicts import advised_verdicts
 from serving.store.connect import Store
 from serving.store.open_leads import count_open_leads
 from serving.store.rescoring import count_leads
@@ -29,6 +32,8 @@ MLFLOW_PAGES = "http://127.0.0.1:5000"
 """Where `make ui` shows MLflow."""
 
 BARS_DAYS = 60
+OVERRIDE_DAYS = 90
+ADVISED = {"hand_over_now": n_("call now"), "wait_until": n_("wait"), "later": n_("later")}
 
 
 def model_values(
@@ -55,6 +60,7 @@ def model_values(
     metadata, say = scorer.bundle.metadata, words(language)
     with store.read() as connection:
         counts, queue = count_open_leads(connection), count_leads(connection, now)
+        overrides = override_rate(advised_verdicts(connection, now - OVERRIDE_DAYS * DAY_US))
     evaluation = read_object(root / "metrics" / "evaluate.json")
     monitor = read_object(root / "reports" / "monitor.json")
     mlflow = mlflow_pages(os.environ)
@@ -64,6 +70,9 @@ def model_values(
         "metadata": metadata,
         "counts": counts,
         "queue": queue,
+        "overrides": overrides,
+        "override_days": OVERRIDE_DAYS,
+        "override_rows": _override_rows(overrides, language),
         "rows": evaluation.get("rows"),
         "capacity": evaluation.get("capacity"),
         "quality_head": [say.gettext("Model"), *(metric_name(metric, language) for metric in DIGITS)],
@@ -98,6 +107,20 @@ def _version(
         "verdict": item["verdict"],
         "address": f"{mlflow}/#/models/{quote(notice.champion.name, safe='')}/versions/{item['version']}",
     }
+
+
+def _override_rows(overrides: Overrides, language: str) -> list[list[str]]:
+    """Give advice, what people did, and how often."""
+    say = words(language)
+    return [
+        [
+            say.say(ADVISED[advice]) if advice in ADVISED else advice,
+            stage_name(outcome, language),
+            say.gettext("as advised") if (advice, outcome) in FOLLOWED else say.gettext("otherwise"),
+            number(count, 0, language),
+        ]
+        for (advice, outcome), count in overrides.counts.items()
+    ]
 
 
 def _bars(days: Sequence[tuple[str, int]]) -> dict[str, Any]:

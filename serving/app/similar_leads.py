@@ -46,10 +46,10 @@ def similar_values(connection: Any, scorer: Scorer, lead: LeadRequest, language:
         the lead), `after` (what came between then and the verdict, by kind of touchpoint) and `strip` (a picture of
         `WIDTH` by 22).
     """
-    past = newest_qualified(connection, scorer.model_key)
-    past.pop(lead.journey.lead_id, None)
     began = handed_over_at(lead, lead.snapshot_at)
     age_days = 0.0 if began is None else (lead.snapshot_at - began) / DAY_US
+    past = newest_qualified(connection, scorer.model_key, age_days)
+    past.pop(lead.journey.lead_id, None)
     own = profiles(scorer.bundle, [(age_days, lead)]) if past else ()
     nearest = most_similar(own[0], as_past(past), SHOWN) if own else []
     return {

@@ -113,6 +113,9 @@ class DecisionAnswer(BaseModel):
     for_marketing: ForMarketing | None = Field(None, description="With wait_until; a description, no promise.")
     trial: TrialAnswer | None = Field(None, description="Where decision.explore_share is above 0, near the boundary.")
     text: str = Field(description="The advice as a sentence.")
+    confirmation: Literal["required"] | None = Field(
+        None, description="required: a proposal, which a person must confirm before it has effects."
+    )
 
 
 class ScoredLead(BaseModel):

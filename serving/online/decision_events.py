@@ -11,7 +11,8 @@ from serving.store.outbox import DecisionJson, NewDecision, StoredDecision
 
 __all__ = ["decision_json_of", "event_of"]
 
-TYPE = "decision.changed"
+TYPE, PROPOSED = "decision.changed", "decision.proposed"
+"""The second where a person must confirm: what acts on changed decisions by itself does nothing with it."""
 
 
 def decision_json_of(stored: StoredDecision | None) -> DecisionJson:
@@ -37,7 +38,7 @@ def event_of(
             "model": scorer.model,
         }
         moment = from_micros(now).isoformat().replace("+00:00", "Z")
-        body = {"type": TYPE, "timestamp": moment, "data": data}
+        body = {"type": PROPOSED if scorer.needs_confirmation else TYPE, "timestamp": moment, "data": data}
         return event_id, json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
     return make

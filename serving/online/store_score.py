@@ -9,7 +9,7 @@ from models.answers.scoring import score_requests
 from serving.contract.errors import RequestError
 from serving.contract.events import ScoreQuery
 from serving.contract.validation import read_envelope
-from serving.scoring.scorer import Scorer, score_entry, with_future_warning
+from serving.scoring.scorer import Scorer, with_future_warning
 from serving.store.connect import Store
 from serving.store.merging import merged_into
 from serving.store.reading import read_lead
@@ -92,7 +92,7 @@ def entry_of(
         debug=bool(answered or shown) and scorer.log is not None,
     )
     score = with_future_warning(score, "snapshot_at", now, language)
-    entry = score_entry(score, None, scorer.bundle, language, scorer.price)
+    entry = scorer.entry(score, None, language)
     if answered:
         scorer.record(now, [lead], [score], [entry["decision"]])
     elif shown and scorer.log is not None:

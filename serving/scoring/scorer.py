@@ -15,6 +15,7 @@ from features.errors import JourneyError
 from features.timeline import from_micros
 from models.analyses import ANALYSES, FOLDER, read_all
 from models.analyses.figures import Content
+from models.answers.confirmation import REQUIRED
 from models.answers.decision import decision_json, decision_of, price_warnings
 from models.answers.reasons import Reason
 from models.answers.requests import LeadRequest, parse_lead
@@ -74,6 +75,8 @@ class Scorer:
         Marks the leads that objected.
     price : SlotPrice or None
         What the last slot of a week goes for, by the newest run over the queue; None: that of training counts.
+    needs_confirmation : bool
+        A person must confirm each decision before it has effects; answers say so.
     audit : AuditLogWriter or None
         Where it is said who asked for whose score; None: nowhere.
     """
@@ -86,6 +89,7 @@ class Scorer:
         self.marked: Marked = nobody_objected
         self.price: SlotPrice | None = None
         self.audit: AuditLogWriter | None = None
+        self.needs_confirmation = False
         self.model = {
             "name": name,
             "version": version,
@@ -182,7 +186,7 @@ class Scorer:
             for score, lead in zip(scores, leads, strict=True)
         ]
         names = self.bundle.catalog.names if options.debug else None
-        entries = [score_entry(item, names, self.bundle, options.language, self.price) for item in scores]
+        entries = [self.entry(item, names, options.language) for item in scores]
         self.record(now, leads, scores, [entry["decision"] for entry in entries])
         for entry, lead, change in zip(entries, leads, changed, strict=True):
             if lead.changed_since is not None:
@@ -190,6 +194,13 @@ class Scorer:
         # One by one: the interpreter's lock is held while one is written
         written = b",".join(_json(entry) for entry in entries)
         return b'{"leads":[%b],"model":%b}' % (written, _json(self.model)), len(leads)
+
+    def entry(self, item: Score, names: tuple[str, ...] | None, language: str) -> dict[str, Any]:
+        """Write one lead's part of an answer; where a person must confirm, its decision says so."""
+        entry = score_entry(item, names, self.bundle, language, self.price)
+        if self.needs_confirmation and entry["decision"] is not None:
+            entry["decision"]["confirmation"] = REQUIRED
+        return entry
 
     def record(
         self,

@@ -16,6 +16,7 @@ import anyio.to_thread
 from starlette.requests import Request
 
 from features.timeline import to_micros
+from models.answers.confirmation import confirmation_is_required
 from models.audit_log.writer import AuditLogWriter
 from models.monitoring.score_log import LogSettings, Model
 from models.monitoring.score_log_writer import ScoreLogWriter
@@ -112,12 +113,19 @@ class Worker:
         Where it is said who asked for whose score.
     marked : callable
         Marks the leads that objected; asked with each request.
+    is_erased : callable
+        Tells whether a lead was erased; asked when the score log is written.
     """
 
     def __init__(
-        self, notice: Path, threads: int, audit: AuditLogWriter | None = None, marked: Marked = nobody_objected
+        self,
+        notice: Path,
+        threads: int,
+        audit: AuditLogWriter | None = None,
+        marked: Marked = nobody_objected,
+        is_erased: Callable[[str], bool] = lambda lead_id: False,
     ) -> None:
-        self._audit, self._marked = audit, marked
+        self._audit, self._marked, self._is_erased = audit, marked, is_erased
         self._logs: list[ScoreLogWriter] = []
         self.current = CurrentScorer(notice, self._prepare, metrics.refused_model)
         self.current.start(metrics.observe_notice)
@@ -142,11 +150,13 @@ class Worker:
     def _prepare(self, scorer: Scorer) -> None:
         """Let a scorer, warm by now, be counted and logged."""
         scorer.observe, scorer.audit, scorer.marked = metrics.observe_scores, self._audit, self._marked
+        scorer.needs_confirmation = confirmation_is_required()
         settings = LogSettings.from_environment(os.environ)
         if settings is not None:
             bundle = scorer.bundle
             model = Model(scorer.name, scorer.version, bundle.catalog.fingerprint, bundle.sha256)
             scorer.log = ScoreLogWriter(settings, model)
+            scorer.log.is_erased = self._is_erased
             self._logs.append(scorer.log)
         for log in self._logs[:-2]:  # requests that began with the scorer before may still be under way, and log
             log.close()

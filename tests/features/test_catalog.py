@@ -218,6 +218,12 @@ def test_window_of_the_whole_observation_is_not_doubled(params: FeaturesParams) 
             "E-Book-Downloads in letzter Zeit: etwa 1,3, 7 Tage alte zählen halb",
         ),
         (
+            "decayed_count__ebook__7d",
+            4.1e-05,
+            "hardly any recent e-book downloads, those 7 days old counting half",
+            "E-Book-Downloads in letzter Zeit: fast keine, 7 Tage alte zählen halb",
+        ),
+        (
             "days_since_last__pricing",
             4.9,
             "last opened the pricing page 4 days ago",

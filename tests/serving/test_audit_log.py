@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,13 +43,18 @@ def written(
         "LEAD_PRIVACY_DIR": str(folder / "privacy"),
         "LEAD_AUDIT_HEAD": str(folder / "elsewhere"),
         "LEAD_SCORE_LOG": str(folder / "scores"),
+        "LEAD_HUMAN_CONFIRMATION": "required",
     }
     with serve_store(new_url("sqlite"), **settings) as client:
         keyed = Keyed(client, keys, *made)
         for kind, events in open_lead_events(("L-1", "L-2")).items():
             assert keyed.ask(f"/{kind}", {kind: events}, keyed.write)[0] == 200
         for _ in range(3):
-            assert keyed.ask("/score", {"leads": leads[:20]}, keyed.score)[0] == 200
+            status, _, answer = keyed.ask("/score", {"leads": leads[:20]}, keyed.score)
+            assert status == 200
+        decided = [lead["decision"] for lead in json.loads(answer)["leads"] if lead["decision"] is not None]
+        assert decided
+        assert {decision["confirmation"] for decision in decided} == {"required"}
         assert keyed.ask("/leads/L-2/score", None, keyed.score)[0] == 200
         assert keyed.ask("/score", {"leads": leads[:1]}, "lq_" + "0" * 12 + "_" + "a" * 43)[0] == 401
         browser = Browser(client.address)
@@ -56,6 +62,7 @@ def written(
         browser.ask("/app/leads/L-1")
         form = {"token": browser.token("/app/leads/L-1"), "lead_id": "L-1", "do": "sal", "to": "/app"}
         assert browser.ask("/app/decide", form)[0] == 303
+        assert "People and the advice" in browser.ask("/app/model")[2]
         assert browser.ask("/app/export?show=all&format=csv")[0] == 200
     environ = {"LEAD_AUDIT_HEAD": settings["LEAD_AUDIT_HEAD"], "LEAD_AUDIT_LOG": str(folder / "privacy/audit_log")}
     with pytest.MonkeyPatch.context() as patch:

@@ -267,6 +267,17 @@ def test_selectors_that_picked_the_same_touchpoints_of_a_lead_are_one_reason(sma
     assert [one.contribution for one in nothing] == [0.5, -0.3]
 
 
+def test_stages_reached_at_one_moment_are_one_reason(small_catalog: Catalog) -> None:
+    created, mql = (small_catalog.positions[f"days_since_last__{name}"] for name in ("created", "stage_mql"))
+    row, told = np.full(len(small_catalog), np.nan, dtype=np.float32), np.zeros(len(small_catalog) + 1)
+    told[created], told[mql] = 0.3, 0.5
+    row[created], row[mql] = 2.0, 1.0
+    assert len(top_reasons(told, row, small_catalog, 5, "en")) == 2
+    row[created] = 1.0
+    [reason] = top_reasons(told, row, small_catalog, 5, "en")
+    assert (reason.feature, reason.contribution) == ("days_since_last__stage_mql", pytest.approx(0.8))
+
+
 def test_a_model_trained_with_a_duplicate_gives_nearly_the_same_reasons(
     small_catalog: Catalog, doubled: Catalog, rows: tuple[np.ndarray, np.ndarray]
 ) -> None:

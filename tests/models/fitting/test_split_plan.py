@@ -10,7 +10,7 @@ import pytest
 
 from features.errors import DataError
 from models.fitting.folds import training_folds
-from models.fitting.split_counts import FEWEST
+from models.fitting.split_counts import FEWEST, JUDGED
 from models.fitting.split_plan import STRICTEST, SplitPlan, days_until_strictest, plan_split
 from models.fitting.splits import assign_slices
 from models.params import SplitParams, SplitSection
@@ -87,6 +87,19 @@ def test_five_months_are_used_and_not_thrown_away() -> None:
 def test_what_is_planned_can_be_trained(leads: int, days: int) -> None:
     frame = history(leads, days)
     check_trainable(frame, plan(frame))
+
+
+def test_accounts_with_a_lead_in_every_quarter_do_not_take_the_verdict_from_the_test() -> None:
+    """Grouped, nearly every account of the test is one of the training: what would remain can't be judged."""
+    frame = history(2600, 420, rate=0.2)
+    account = np.random.default_rng(4).integers(0, 855, 2600)
+    frame["account_id"] = [f"A-{account[int(lead[2:])]}" for lead in frame["lead_id"]]
+    found = plan(frame)
+    grouped, by_time = found.considered[0], found.considered[-1]
+    assert (grouped.mode, by_time.mode, found.params.mode) == ("grouped", "time", "time")
+    assert grouped.test_positives < JUDGED <= by_time.test_positives
+    assert by_time.train_positives == grouped.train_positives
+    assert plan(frame, mode="grouped").params.mode == "grouped"
 
 
 def test_a_long_history_of_few_leads_stays_purged() -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from models.monitoring.score_log import LogSettings, Model
 from models.monitoring.score_log_writer import ScoreLogWriter
 from pipeline.data_protection.access_data import accesses_of, logged_scores, rows_of, verdicts_of
 from pipeline.data_protection.access_letter import letter
-from pipeline.data_protection.exporting import person_ids, write_answer
+from pipeline.data_protection.exporting import write_answer
+from pipeline.data_protection.person_ids import find_person
 from pipeline.data_protection.registry import PurposeRegistry, read_registry, registry_file
 from pipeline.data_protection.registry_drafts import add_drafts
 from pipeline.tables.parquet import write_table
@@ -66,7 +68,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PurposeRegistry
 
 
 def test_rows_of_all_ids_of_the_person_and_of_nobody_else(canonical: Path) -> None:
-    assert person_ids(canonical, "L-0") == ["L-0", "L-1"]
+    assert set(find_person("L-0", [canonical]).leads) == {"L-0", "L-1"}
     rows = rows_of(canonical, ["L-0", "L-1"])
     assert {name: len(found) for name, found in rows.items()} == {
         "leads": 1, "accounts": 1, "merged_leads": 1, "touchpoints": 2, "stage_changes": 3,
@@ -164,3 +166,20 @@ def test_the_letter_says_all_of_it_in_both_languages(
     assert json.loads((tmp_path / "out/access.json").read_text())["verdicts"] == data["verdicts"]
     assert (tmp_path / "out/access.json").stat().st_mode & 0o077 == 0
     assert letter({**data, "explanation": None, "verdicts": [], "accesses": []}, registry)
+
+
+def test_of_who_objected_no_estimate_is_made(
+    bundle: Bundle, leads: list[dict[str, Any]], registry: PurposeRegistry
+) -> None:
+    answer = explained(bundle, replace(parse_lead(leads[0]), objected=True))
+    assert (answer["probability"], answer["not_scored"], answer["counterfactuals"]) == (None, "objected", [])
+    data = {
+        "lead_id": "L-1",
+        "generated_at": "2026-11-29T01:00:00+00:00",
+        "stored": {"canonical": {}, "store": {}},
+        "scores": [],
+        "verdicts": [],
+        "explanation": answer,
+        "accesses": [],
+    }
+    assert "You objected" in letter(data, registry)
