@@ -2,8 +2,9 @@
 
 `python -m bench.timing.generations`. Generation 0 learns from past practice, in which sales calls everybody sooner or later.
 Each later one learns from a company that called by the decisions of the one before, half of what arrives. Leads that were never
-contacted count as negatives (`count`), are left out (`leave_out`), or are left out while contacted ones count by the inverse of
-their chance of being contacted (`weight`). Judged on who is called next: the level, predicted over true.
+contacted count as negatives (`count`), are left out (`leave_out_leads`), or are left out while contacted ones count by the
+inverse of their chance of being contacted (`weight`); or what is left out are the looks at which nobody was to call, whatever
+came later (`leave_out_looks`). Judged on who is called next: the level, predicted over true.
 """
 
 from pathlib import Path
@@ -24,7 +25,7 @@ __all__ = ["main", "own_decisions"]
 
 RESULTS = Path("bench/results/timing_generations.json")
 SECTIONS = ("features", "points", "train")
-RULES = ("count", "leave_out", "weight")
+RULES = ("count", "leave_out_leads", "weight", "leave_out_looks")
 GENERATIONS = 3
 PRACTICE_LEADS, COMPANY_LEADS = 4_000, 3_000
 CAPACITY = 0.5
@@ -97,6 +98,8 @@ def _learn(past: Practice, train: TrainParams, company: Replayed, called: np.nda
     )
     contacted = at >= 0
     rows = np.flatnonzero(looked & (contacted | (rule == "count")))
+    if rule == "leave_out_looks":
+        rows = called[called >= 0]
     label, group = won[company.lead[rows]].astype(float), company.lead[rows].astype(str).astype(object)
     weights = np.ones(len(rows))
     if rule == "weight":
