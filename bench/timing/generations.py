@@ -2,8 +2,8 @@
 
 `python -m bench.timing.generations`. Generation 0 learns from past practice, in which sales calls everybody sooner or later.
 Each later one learns from a company that called by the decisions of the one before, half of what arrives. Leads never contacted
-count as negatives (`count`), are left out (`leave_out_leads`), or are left out while contacted ones count by the inverse of their
-chance of being contacted (`weight`); or what is left out are the looks at which nobody was to call, whatever came later
+count as negatives (`count`), are left out (`leave_out_leads`), or are left out while contacted ones count by the inverse of
+their chance of being contacted (`weight`); or what is left out are the looks at which nobody was to call, whatever came later
 (`leave_out_looks`). Judged on who is contacted in the next company: the level, predicted over true, of those whom this model
 calls, and of those whom the generation before calls there. The first holds what a model chooses by its own errors, the second
 does not.
