@@ -6,9 +6,10 @@ from typing import Any
 
 from rich.table import Table
 
+from models.data_protection.key_ring import pseudonym_key
 from models.data_protection.suppression import remember, suppression_list
 from pipeline.console import console, progress, run_main
-from pipeline.data_protection.registry_check import check_purposes
+from pipeline.data_protection.registry_check import check_purposes, retention_of
 from pipeline.pages.ingest_words import export_lines, remark_lines, unplaced_lines
 from pipeline.pages.machine_traffic_words import traffic_lines
 from pipeline.params import load_params
@@ -20,6 +21,7 @@ from pipeline.tables.json_files import write_json
 from pipeline.tables.left_out import Suppression
 from pipeline.tables.parquet import read_table
 from pipeline.tables.personal_fields import personal_fields
+from pipeline.tables.redaction import Redaction
 from pipeline.tables.unplaced_outcomes import FILE
 
 __all__ = ["SECTIONS", "main"]
@@ -55,6 +57,8 @@ def main() -> None:
             lambda done, total: bar.update(task, completed=done, total=total),
             params.ingest.exported_at,
             suppression,
+            Redaction(pseudonym_key(Path.cwd()), params.privacy.identifiers),
+            retention_of(params.ingest.source),
         )
     remember(Path.cwd(), suppression.news)
     _show(counts)

@@ -102,11 +102,13 @@ class PrivacyParams(Frozen):
 
     `suppression_entries` is how many entries of the suppression list the canonical tables obey. `python -m pipeline.privacy
     object` and `erase` write it, so that `dvc repro` and experiments in other workspaces read the raw files anew. A model that
-    learned from somebody who was erased can be published for `retrain_days` more.
+    learned from somebody who was erased can be published for `retrain_days` more. `identifiers` are columns
+    of raw files that hold direct identifiers.
     """
 
     suppression_entries: int = Field(default=0, ge=0)
     retrain_days: int = Field(default=30, ge=0)
+    identifiers: tuple[str, ...] = ()
 
 
 class SimulatorParams(Frozen):

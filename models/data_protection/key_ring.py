@@ -27,6 +27,7 @@ __all__ = [
     "changing_keys",
     "keys_file",
     "new_key",
+    "pseudonym_key",
     "read_keys",
 ]
 
@@ -129,6 +130,12 @@ def read_keys(path: Path) -> Mapping[str, KeyRing]:
             "objections."
         ) from error
     return _parse(content, path)
+
+
+def pseudonym_key(root: Path) -> Key | None:
+    """Give the newest key of the purpose `pseudonyms`; None: there are no keys yet."""
+    path = keys_file(root)
+    return read_keys(path)["pseudonyms"].newest if path.exists() else None
 
 
 @contextlib.contextmanager

@@ -1,11 +1,13 @@
 """Holding what a source brings to its purpose registry: nothing is used without an entry, drafts are named."""
 
+from collections.abc import Callable
+
 from features.errors import LeadQualificationError
 from pipeline.data_protection.registry import SECTIONS, PurposeRegistry, read_registry, refuse_missing, registry_file
 from pipeline.data_protection.registry_drafts import draft_lines
 from pipeline.tables.personal_fields import EMPTY, PersonalFields
 
-__all__ = ["check_purposes", "refuse_drafts"]
+__all__ = ["check_purposes", "refuse_drafts", "retention_of"]
 
 SHOWN = 12
 
@@ -49,6 +51,23 @@ def check_purposes(source: str, fields: PersonalFields, groups: tuple[str, ...] 
     names = ", ".join(f"{section}.{name}" for section, name in drafts[:SHOWN])
     more = f" and {len(drafts) - SHOWN:,} more" if len(drafts) > SHOWN else ""
     return [f"{path}: {len(drafts):,} purpose(s) are drafts that nobody has confirmed: {names}{more}"]
+
+
+def retention_of(source: str) -> Callable[[str, str], int | None]:
+    """Give what tells how many days a kind of touchpoints or a table is kept; without a registry, everything is.
+
+    Parameters
+    ----------
+    source : str
+        Whose registry.
+    """
+    registry = read_registry(registry_file(source))
+
+    def days(section: str, name: str) -> int | None:
+        entry = None if registry is None else registry.find(section, name)
+        return None if entry is None else entry.retention_days
+
+    return days
 
 
 def _lines(missing: list[tuple[str, str]]) -> list[str]:

@@ -3,17 +3,20 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from features.errors import DataError
 from models.data_protection.suppression import SuppressionList
 from pipeline.tables.contract import CANONICAL, ENTITIES, KNOWN_AT
 from pipeline.tables.contract_sql import Typed, quoted, relations, typed_columns
 from pipeline.tables.duckdb import Connection, SqlError, connect, explain, run_source, text_literal
+from pipeline.tables.expired import RetentionDays, keep_all, leave_out_expired
 from pipeline.tables.identities import join_visits
 from pipeline.tables.ingest_counts import BadShares, Counts, check_counts, check_shares, with_reasons
 from pipeline.tables.left_out import OBJECTIONS, Suppression
 from pipeline.tables.merged_leads import MERGED_LEADS, TABLES_OF_LEADS, follow_merges, resolve_chains
 from pipeline.tables.parquet import check_file, write_table
+from pipeline.tables.redaction import Redaction
 from pipeline.tables.unplaced_outcomes import (
     FILE,
     NEVER_MQL,
@@ -64,6 +67,14 @@ SORTED_BY = {
 }
 
 
+class Protection(NamedTuple):
+    """What protects persons in one ingest."""
+
+    suppression: Suppression
+    redaction: Redaction
+    retention: RetentionDays
+
+
 def ingest(
     sql_file: Path,
     raw_dir: Path,
@@ -73,6 +84,8 @@ def ingest(
     watch: Callable[[int, int], None] = lambda done, total: None,
     exported_at: datetime | None = None,
     suppression: Suppression | None = None,
+    redaction: Redaction | None = None,
+    retention: RetentionDays = keep_all,
 ) -> dict[str, Counts]:
     """Turn someone's files into canonical tables.
 
@@ -93,6 +106,10 @@ def ingest(
         The export's moment, with a zone; None: what the source's view `export` says.
     suppression : Suppression, optional
         Who is left out; None: whom the source's own view `objections` names. Afterwards it holds what that view added.
+    redaction : Redaction, optional
+        Replaces direct identifiers; None: without a key.
+    retention : callable
+        For how many days kinds of touchpoints, and tables, are kept.
 
     Returns
     -------
@@ -109,11 +126,13 @@ def ingest(
         folder.mkdir(parents=True, exist_ok=True)
     counts: dict[str, Counts] = {}
     suppression = suppression or Suppression(SuppressionList(None, {}))
+    protection = Protection(suppression, redaction or Redaction(), retention)
     with connect() as connection:
         views, files = run_source(connection, sql_file, raw_dir)
         _check_views(views, sql_file)
         tables = [name for name in ORDER if name in views]
-        suppression.begin(connection)
+        protection.suppression.begin(connection)
+        protection.redaction.begin(connection)
         watch(0, len(tables))
         months: list[Month] = []
         no_later_than: str | None = None
@@ -125,7 +144,7 @@ def ingest(
                 if name == "leads" and MERGED_LEADS in tables:
                     suppression.follow_merges(connection)
                 counts[name] = _ingest_table(
-                    connection, name, sql_file, attributes, no_later_than, (canonical, quarantine), suppression
+                    connection, name, sql_file, attributes, no_later_than, (canonical, quarantine), protection
                 )
                 if name == "stage_changes":
                     months = unplaced_months(connection)
@@ -161,7 +180,7 @@ def _ingest_table(
     attributes: dict[str, dict[str, str]],
     no_later_than: str | None,
     folders: tuple[Path, Path],
-    suppression: Suppression,
+    protection: Protection,
 ) -> Counts:
     raw, checked = f"raw_{name}", f"checked_{name}"
     connection.execute(f"CREATE TEMP TABLE {raw} AS SELECT row_number() OVER () AS _row, * FROM {name}")
@@ -194,8 +213,9 @@ def _ingest_table(
     if name == "touchpoints" and "checked_identities" in loaded:
         join_visits(connection)
     if name == OBJECTIONS:
-        suppression.take_objections(connection)
-    left_out = suppression.leave_out(connection, name)
+        protection.suppression.take_objections(connection)
+    left_out = protection.suppression.leave_out(connection, name)
+    left_out |= leave_out_expired(connection, name, protection.retention, no_later_than)
     for condition, words in relations(
         name, with_accounts="checked_accounts" in loaded, with_stages="checked_stage_changes" in loaded
     ):
@@ -205,8 +225,10 @@ def _ingest_table(
         notes[NEVER_MQL] = never
     _condemn_repeats(connection, name, columns)
     counted = {f"{what} {column}": rows for (what, column), rows in values.items() if rows}
-    counted |= write_cleared(connection, name, columns, described, folders[1])
-    rows, kept, quarantined = _write(connection, name, columns, described, folders)
+    if redacted := protection.redaction.clean(connection, name):
+        counted["direct identifiers replaced"] = redacted
+    counted |= write_cleared(connection, name, columns, described, folders[1], protection.redaction)
+    rows, kept, quarantined = _write(connection, name, columns, described, folders, protection.redaction)
     return Counts(rows + sum(left_out.values()), kept, quarantined, counted, notes, left_out)
 
 
@@ -248,7 +270,12 @@ def _condemn_repeats(connection: Connection, name: str, columns: list[Typed]) ->
 
 
 def _write(
-    connection: Connection, name: str, columns: list[Typed], described: dict[str, str], folders: tuple[Path, Path]
+    connection: Connection,
+    name: str,
+    columns: list[Typed],
+    described: dict[str, str],
+    folders: tuple[Path, Path],
+    redaction: Redaction,
 ) -> tuple[int, int, dict[str, int]]:
     canonical, quarantine = (folder / f"{name}.parquet" for folder in folders)
     names = ", ".join(f"c.{quoted(column.name)}" for column in columns)
@@ -262,7 +289,7 @@ def _write(
         f"COPY (SELECT {names} FROM {source} WHERE c._reason IS NULL ORDER BY {SORTED_BY[name]}, {ties}) "
         f"TO '{canonical}' {options}"
     )
-    position, row = origin(described)
+    position, row = origin(described, redaction)
     connection.execute(
         f'COPY (SELECT c._reason AS reason, {day(column.name for column in columns)} AS "day", {position}, {row} AS "row" '
         f"FROM checked_{name} c JOIN raw_{name} r USING (_row) WHERE c._reason IS NOT NULL ORDER BY c._row) "

@@ -13,7 +13,7 @@ from models.data_protection.suppression import Entry, SuppressionList
 from pipeline.tables.duckdb import Connection, text_literal
 from pipeline.tables.ingest_counts import with_reasons
 
-__all__ = ["CONSENT_GIVEN", "CONSENT_REFUSED", "OBJECTIONS", "Suppression"]
+__all__ = ["CONSENT_GIVEN", "CONSENT_REFUSED", "OBJECTIONS", "Suppression", "delete_rows"]
 
 OBJECTIONS = "objections"
 
@@ -136,10 +136,10 @@ class Suppression:
                 condition += " OR merged_into IN (FROM left_out_leads)"
             if name == "touchpoints":
                 condition += " OR (lead_id IS NULL AND visitor_id IN (FROM left_out_visitors))"
-            out["objected or erased"] = _delete(connection, name, condition)
+            out["objected or erased"] = delete_rows(connection, name, condition)
         if name == "touchpoints":
             refused = ", ".join(map(text_literal, CONSENT_REFUSED))
-            out["without consent"] = _delete(connection, name, f"lower(consent) IN ({refused})")
+            out["without consent"] = delete_rows(connection, name, f"lower(consent) IN ({refused})")
         return {why: rows for why, rows in out.items() if rows}
 
     def _add(self, entries: Iterable[Entry]) -> None:
@@ -173,7 +173,8 @@ class Suppression:
                 connection.unregister("looked_up_now")
 
 
-def _delete(connection: Connection, name: str, condition: str) -> int:
+def delete_rows(connection: Connection, name: str, condition: str) -> int:
+    """Delete rows of `checked_<name>` that meet an SQL condition, with their raw rows; give how many."""
     [(rows,)] = connection.execute(f"SELECT count(*) FROM checked_{name} WHERE {condition}").fetchall()
     if rows:
         connection.execute(f"DELETE FROM raw_{name} WHERE _row IN (SELECT _row FROM checked_{name} WHERE {condition})")

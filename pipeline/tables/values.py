@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.tables.contract_sql import POSITION, Typed, quoted
 from pipeline.tables.duckdb import Connection, text_literal
+from pipeline.tables.redaction import Redaction
 
 __all__ = ["count_untidy", "day", "origin", "write_cleared"]
 
@@ -28,7 +29,12 @@ def count_untidy(connection: Connection, raw: str, described: dict[str, str]) ->
 
 
 def write_cleared(
-    connection: Connection, name: str, columns: list[Typed], described: dict[str, str], quarantine: Path
+    connection: Connection,
+    name: str,
+    columns: list[Typed],
+    described: dict[str, str],
+    quarantine: Path,
+    redaction: Redaction,
 ) -> dict[str, int]:
     """Write the values that were not taken while their rows stay, each with its reason and row; returns the counts."""
     target = quarantine / f"values_{name}.parquet"
@@ -40,7 +46,7 @@ def write_cleared(
     [found] = connection.execute(f"SELECT {tests} FROM raw_{name}").fetchall()
     counts = {reason: count for (_, reason), count in zip(cleared, found, strict=True) if count}
     if counts:
-        position, row = origin(described)
+        position, row = origin(described, redaction)
         union = " UNION ALL ".join(
             f"SELECT {text_literal(reason)} AS reason, * FROM raw_{name} WHERE {condition}"
             for condition, reason in cleared
@@ -62,10 +68,14 @@ def day(columns: Iterable[str]) -> str:
     return f"strftime(coalesce({', '.join(moments)}), '%Y-%m-%d')" if moments else "NULL::VARCHAR"
 
 
-def origin(described: dict[str, str]) -> tuple[str, str]:
-    """Write where a raw row `r` came from, and the row itself as JSON."""
+def origin(described: dict[str, str], redaction: Redaction) -> tuple[str, str]:
+    """Write where a raw row `r` came from, and the row itself as JSON, without direct identifiers."""
     file = "r.source_file" if "source_file" in described else "NULL::VARCHAR"
     line = "r.source_line" if "source_line" in described else "r._row"
     given = [column for column in described if column not in POSITION]
-    row = "to_json(struct_pack(" + ", ".join(f"{quoted(c)} := r.{quoted(c)}" for c in given) + "))::VARCHAR"
+    values = [
+        f"{quoted(c)} := " + (f"told_apart(r.{quoted(c)}::VARCHAR)" if redaction.is_direct(c) else f"r.{quoted(c)}")
+        for c in given
+    ]
+    row = f"redacted(to_json(struct_pack({', '.join(values)}))::VARCHAR)"
     return f"{file} AS source_file, {line}::BIGINT AS source_line", row

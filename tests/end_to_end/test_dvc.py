@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.mlflow_runs.promotion import publish
@@ -189,3 +191,54 @@ def test_the_scheduled_retrain_watches_trains_and_publishes(repository: Path) ->
         again = run("pipeline.retrain", "--log", "data/replayed_log")
         assert again.returncode in (0, 3), again.stdout + again.stderr
         assert ("nothing to do" in again.stdout) == (watched.returncode == 0)
+
+
+def python(folder: Path, *arguments: str, code: int = 0) -> str:
+    environment = {
+        k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "PYTHONPATH", "LEAD_PRIVACY_DIR")
+    }
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def holding(folder: Path, lead_id: str) -> set[str]:
+    """List the files of a repository that name a lead, read as what they are; code is not looked at."""
+    found = set()
+    for path in (file for file in folder.rglob("*") if file.is_file() and file.suffix != ".py"):
+        content = path.read_bytes()
+        text = (
+            pq.read_table(path).to_pandas().to_csv()
+            if content.startswith(b"PAR1")
+            else content.decode("utf-8", "replace")
+        )
+        if re.search(rf"(?<![\w-]){re.escape(lead_id)}(?![\w-])", text):
+            found.add(str(path.relative_to(folder)))
+    return found
+
+
+def test_one_lead_is_erased_and_every_trace_goes(repository: Path) -> None:
+    rows = pq.read_table(repository / "data" / "predictions.parquet").to_pandas()
+    lead_id = str(rows.loc[rows["slice"] == "train", "lead_id"].iloc[0])
+    python(repository, "pipeline.privacy", "keys")
+    python(repository, "serving.store.migrate")
+    python(repository, "serving.import_store", "data/canonical")
+    before = holding(repository, lead_id)
+    for place in ("data/raw/", "data/canonical/", "data/features/", "data/predictions", ".dvc/cache/", "store.db"):
+        assert any(path.startswith(place) for path in before), (place, before)
+    said = python(repository, "pipeline.privacy", "erase", lead_id)
+    assert "no trace is left" in said
+    assert holding(repository, lead_id) == set()
+    (path,) = (repository / "privacy" / "erasures").glob("*.json")
+    certificate = json.loads(path.read_text())
+    assert certificate["store"]["found"] == {}
+    assert certificate["models"]
+    assert {model["certain"] for model in certificate["models"]} == {True}
+    # The raw files are made anew, with everybody in them; the tables are not
+    ran_now = ran(dvc(repository, "repro", "labels"))
+    assert "ingest" in ran_now
+    for name in ("leads", "touchpoints", "stage_changes"):
+        ids = pq.read_table(repository / "data" / "canonical" / f"{name}.parquet")["lead_id"].to_pylist()
+        assert ids
+        assert lead_id not in ids

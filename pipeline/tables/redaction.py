@@ -1,0 +1,73 @@
+"""Direct identifiers leave the rows before anything is written: tables, quarantine, and values that were not taken."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from models.data_protection.identifiers import MAY_HOLD, is_direct, pseudonym_of, redacted
+from models.data_protection.key_ring import Key
+from pipeline.tables.contract_sql import POSITION, quoted
+from pipeline.tables.duckdb import Connection, text_literal
+
+__all__ = ["Redaction"]
+
+IDS = ("lead_id", "account_id", "visitor_id", "merged_into", "touchpoint_id")
+"""They join the tables and the CRM, and are what they are."""
+
+
+class Redaction:
+    """Replaces identifiers in texts of one ingest.
+
+    Parameters
+    ----------
+    key : Key or None
+        Of the purpose `pseudonyms`; None: identifiers are replaced by the name of their kind.
+    identifiers : sequence of str
+        Columns that hold direct identifiers, beside those that are called like one: all of their values are replaced.
+    """
+
+    def __init__(self, key: Key | None = None, identifiers: Sequence[str] = ()) -> None:
+        self.key, self.identifiers = key, frozenset(identifiers)
+
+    def begin(self, connection: Connection) -> None:
+        """Define `redacted(text)` and `told_apart(text)`, which quarantine is written with."""
+        for name, function in (("redacted", self._redacted), ("told_apart", self._told_apart)):
+            connection.create_function(name, function, ["VARCHAR"], "VARCHAR", side_effects=False)
+
+    def is_direct(self, column: str) -> bool:
+        """Tell whether all values of a column are direct identifiers."""
+        return column in self.identifiers or is_direct(column)
+
+    def clean(self, connection: Connection, name: str) -> int:
+        """Clean the texts of `checked_<name>`; give how many values were replaced."""
+        table, replaced = f"checked_{name}", 0
+        for column, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall():
+            if kind != "VARCHAR" or column in (*POSITION, "_reason", *IDS):
+                continue
+            found = self._replacements(connection, table, column)
+            if not found:
+                continue
+            connection.register("redacted_now", pa.table({"old": [*found], "new": [*found.values()]}))
+            [(count,)] = connection.execute(
+                f"UPDATE {table} t SET {quoted(column)} = r.new FROM redacted_now r WHERE t.{quoted(column)} = r.old"
+            ).fetchall()
+            connection.unregister("redacted_now")
+            replaced += int(count)
+        return replaced
+
+    def _redacted(self, text: str) -> str:
+        return redacted(text, self.key)
+
+    def _told_apart(self, text: str) -> str:
+        new = redacted(text, self.key)
+        return new if new != text or not text.strip() else pseudonym_of("name", text, self.key)
+
+    def _replacements(self, connection: Connection, table: str, column: str) -> dict[str, str]:
+        """Give the texts of a column that hold an identifier, and what takes their place; each is looked at once."""
+        by_name = self.is_direct(column)
+        condition = "" if by_name else f" AND regexp_matches(text, {text_literal(MAY_HOLD)})"
+        rows = connection.execute(
+            f"SELECT text FROM (SELECT DISTINCT {quoted(column)} AS text FROM {table}) WHERE text IS NOT NULL{condition}"
+        ).fetchall()
+        new = self._told_apart if by_name else self._redacted
+        return {text: new(text) for (text,) in rows if new(text) != text}
