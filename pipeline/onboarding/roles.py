@@ -256,7 +256,7 @@ def _changes(table: Table, refers: Reference) -> bool:
 
 
 def _is_web(table: Table) -> bool:
-    """Whether a table holds web events of visitors: known analytics, a visitor column, or one of kinds beside one of pages."""
+    """Whether a table holds web events: known analytics, a column of visitors, or one of kinds beside one of pages."""
     if table.known_shape:
         return True
     values = [list(column.values) for column in table.columns.values() if column.type == "category"]
