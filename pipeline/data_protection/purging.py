@@ -1,4 +1,4 @@
-"""Subcommand `purge`: take out of the online store and the score log what is past its retention; `ingest` does so for tables."""
+"""Subcommand `purge`: take out of online store and score log what is past its retention; `ingest` does so for tables."""
 
 import argparse
 import datetime as dt
