@@ -175,11 +175,11 @@ class CapacityParams(Frozen):
 class TimingParams(Frozen):
     """The `timing` section: when to hand over.
 
-    The chance of a contact is that of a qualification in [contact, contact + horizon_days). A lead is held while waiting raises
-    its chance by the share `hold`, until `hold_days` after it was queued. Below `min_calls` first contacts with a known
-    outcome, or `min_pairs` weeks that leads went through without a call, nothing is said. Nobody is looked at longer than
-    `queue_days`. The price of a slot counts for `price_days`. `within_week` says what a lead counts that is called within the
-    week, see `models.fitting.timing.Censoring`.
+    The chance of a contact is that of a qualification in [contact, contact + horizon_days). A lead is held while waiting
+    raises its chance by the share `hold`, and by as much more per week waited, until `hold_days` after it was queued. Below
+    `min_calls` first contacts with a known outcome, or `min_pairs` weeks that leads went through without a call, nothing is
+    said. Nobody is looked at longer than `queue_days`. The price of a slot counts for `price_days`. `within_week` says what a
+    lead counts that is called within the week, see `models.fitting.timing.Censoring`.
     """
 
     horizon_days: int = Field(default=60, ge=1, le=3_660)

@@ -97,7 +97,11 @@ class _LeadQualification:
         log = audit_log(ROOT)
         self.audit = None if log is None else AuditLogWriter(log)
         self.worker = Worker(
-            Path(notice) if notice else _resolve()[1], _positive(THREADS, 2), self.audit, routes.marked
+            Path(notice) if notice else _resolve()[1],
+            _positive(THREADS, 2),
+            self.audit,
+            routes.marked,
+            routes.is_erased,
         )
         _process.worker = self.worker
         routes.connect(ROOT, lambda: self.worker.scorer, lambda: self.worker.notice, self.audit)

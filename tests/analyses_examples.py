@@ -198,6 +198,7 @@ def personas() -> Personas:
         half_samples=40,
         least_returns=0.8,
         dimensions=2,
+        cut_by=("content", "order"),
         unstable=1,
         tried=(
             Tried(segments=2, stable=2, share=1.0, compact=True),

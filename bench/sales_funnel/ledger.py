@@ -19,6 +19,7 @@ from models.quality.rates import wilson
 from pipeline.console import console
 from pipeline.params import FunnelParams, LabelsParams, load_params
 from pipeline.population.risk_set import risk_periods
+from pipeline.sales_funnel.first_touches import first_touches
 from pipeline.sales_funnel.gaps import Ledger, keep_ledger
 from pipeline.sales_funnel.handled_leads import HandledLeads, handled_leads
 from pipeline.simulator.chunks import Setting
@@ -75,7 +76,8 @@ def company(seed: int, leads: int, *, faults: bool, alike: bool = False) -> Comp
         periods = risk_periods(canonical, RiskSet("mql", EXPIRE_DAYS))
         labels = LabelsParams(label_days=LABEL_DAYS, recording_delay_days=2)
         exported = pd.Timestamp(read_export(canonical).exported_at)
-        known = handled_leads(canonical, periods, labels, params.features, exported)
+        touches = first_touches(canonical, periods["lead_id"].drop_duplicates())
+        known = handled_leads(canonical, periods, touches, labels, params.features, exported)
         truth = pd.read_parquet(folder / "truth" / "handling_truth.parquet").set_index("lead_id")
     return Company(known, keep_ledger(known, FunnelParams()), truth.reindex(known.looks["lead_id"]))
 

@@ -6,10 +6,11 @@ from functools import partial
 import numpy as np
 
 from bench.timing.companies import Practice, Replayed
-from bench.timing.replay import Policy
+from bench.timing.replay import HOLD_DAYS, Policy
 from models.fitting.timing import Censoring, fit_timing
 from models.fitting.timing_boosting import cross_fit, folds_of, probability
 from models.params import TrainParams
+from models.timing.policy import hold_back
 from models.timing.rows import Calls
 
 __all__ = ["DELAYS", "HOLD", "ORACLE_VARIANTS", "contenders", "highest_probability_first", "latent_oracle", "oracle"]
@@ -69,7 +70,7 @@ def _by_f(predict: Predict, company: Replayed) -> Policy:
 
 def _holding(predict: Predict, hold: float, company: Replayed) -> Policy:
     now, later = predict(company.matrix)
-    return Policy(now, _held(now, later, hold))
+    return Policy(now, hold_back(now, np.stack(later), company.age_days, hold, HOLD_DAYS + 1.0))
 
 
 def oracle(past: Practice, train: TrainParams) -> dict[str, Contender]:

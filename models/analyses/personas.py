@@ -169,6 +169,8 @@ class Personas(Content):
         Resamples, and the share of them in which a segment must come back to be shown.
     dimensions : int
         What attributes, contents, channels and order have in common, in dimensions; 0: nothing beyond chance.
+    cut_by : tuple of str
+        What the segments are cut by: attributes, contents, channels, order; fewer where customers fall apart more clearly so.
     unstable : int
         Segments that did not come back, and are not shown.
     agreement, adjusted_rand : float
@@ -190,6 +192,7 @@ class Personas(Content):
     half_samples: Count
     least_returns: Share
     dimensions: Count
+    cut_by: tuple[Literal["who", "content", "channels", "order"], ...]
     unstable: Count
     tried: tuple[Tried, ...]
     agreement: float | None

@@ -15,6 +15,7 @@ from models.answers.risk_set import RiskSet
 from models.bundle import Bundle
 from models.timing.exploration import NEAR, WEEKS, drawn_week, hold_propensity
 from models.timing.model import STEP_DAYS, Chances, Timing
+from models.timing.policy import threshold
 
 __all__ = ["Contact", "Silence", "Trial", "contacts"]
 
@@ -157,7 +158,8 @@ def _contact(
 def _trial(lead_id: str, queued_at: int, timing: Timing, chances: Chances, held: bool, age: float) -> Trial | None:
     """Draw a week of contact for a lead near the boundary; None: it is not near it, or nothing is drawn."""
     share, week = timing.facts["explore_share"], int(age // STEP_DAYS)
-    gain = float(chances.later.max() / chances.now) - 1.0 - timing.facts["hold"]
+    needed = float(threshold(timing.facts["hold"], np.array(age)))
+    gain = float(chances.later.max() / chances.now) - 1.0 - needed
     if not share or week >= WEEKS or abs(gain) >= NEAR:
         return None
     drawn = drawn_week(lead_id, queued_at, share)

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -37,6 +37,11 @@ class ScoreLogWriter:
         As in `log_table`.
     most_rows, rows_per_file : int
         How many may wait, and how many are written at once.
+
+    Attributes
+    ----------
+    is_erased : callable
+        Asked for each lead when rows are written; nothing is written of a lead that was erased meanwhile.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class ScoreLogWriter:
     ) -> None:
         self.settings = settings
         self.model = model
+        self.is_erased: Callable[[str], bool] = lambda lead_id: False
         self.written = 0
         self.dropped = 0
         self._origin = origin
@@ -111,7 +117,9 @@ class ScoreLogWriter:
                 taken, self._waiting = self._waiting, deque()
                 rows, self._rows, closing = self._rows, 0, self._closing
             if rows:
-                self._write([record for item in taken for record in _records(*item)])
+                records = [record for item in taken for record in _records(*item)]
+                # Who was erased while a row waited must not come back with it
+                self._write([record for record in records if not self.is_erased(record.lead_id)])
             if self.dropped > said:
                 said = self.dropped
                 _log.warning("score log: %d rows written, %d dropped so far", self.written, said)

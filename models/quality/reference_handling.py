@@ -16,7 +16,8 @@ __all__ = ["Handled", "Parts", "ReferenceModel", "fit_reference_model", "rate_of
 Z95 = 1.959963984540054
 RIDGE = 1.0
 STEPS = 40
-TOLERANCE = 1e-8
+TOLERANCE = 1e-7
+MIN_OUTCOMES = 10
 
 
 class Handled(NamedTuple):
@@ -54,7 +55,6 @@ class Parts(NamedTuple):
 
 class _Fold(NamedTuple):
     rows: np.ndarray
-    design: np.ndarray
     residual: np.ndarray
     beta: np.ndarray
     inverse: np.ndarray
@@ -72,8 +72,11 @@ class ReferenceModel:
         Of each lead at reference handling.
     """
 
-    def __init__(self, handled: Handled, fold: np.ndarray, folds: list[_Fold], log_days: float, teams: int) -> None:
-        self.handled, self.fold, self._folds, self.log_days, self.teams = handled, fold, folds, log_days, teams
+    def __init__(
+        self, handled: Handled, design: np.ndarray, fold: np.ndarray, folds: list[_Fold], log_days: float, teams: int
+    ) -> None:
+        self.handled, self.fold, self.log_days, self.teams = handled, fold, log_days, teams
+        self._design, self._folds = design, folds
         self.probability = np.empty(len(fold))
         for number, fitted in enumerate(folds):
             rows = np.flatnonzero(fold == number)
@@ -106,11 +109,11 @@ class ReferenceModel:
             if not len(rows):
                 continue
             slope = (p[rows] * (1.0 - p[rows])) @ self._at_reference(rows, fitted) / count
-            moves[fitted.rows] += (fitted.design @ (fitted.inverse @ slope)) * fitted.residual
+            moves[fitted.rows] += (self._design @ (fitted.inverse @ slope))[fitted.rows] * fitted.residual
         return Parts(value, moves)
 
 
-def fit_reference_model(handled: Handled, folds: np.ndarray) -> ReferenceModel:
+def fit_reference_model(handled: Handled, folds: np.ndarray) -> ReferenceModel | None:
     """Fit a logistic regression per fold on the contacted leads of other campaigns and other accounts.
 
     The reference is the median delay, and the team in the middle of the teams' coefficients (of two, their mean). Leads that
@@ -119,31 +122,42 @@ def fit_reference_model(handled: Handled, folds: np.ndarray) -> ReferenceModel:
     Parameters
     ----------
     handled : Handled
-        At least one contacted lead with each outcome outside of each fold.
     folds : ndarray of int64 [leads]
         0-based; all leads of a campaign in one.
+
+    Returns
+    -------
+    ReferenceModel or None
+        None: for some campaign there are fewer than `MIN_OUTCOMES` contacted leads of either outcome to learn from.
     """
     contacted = np.isfinite(handled.log_days)
     log_days = float(np.median(handled.log_days[contacted])) if contacted.any() else 0.0
     teams = int(handled.team.max(initial=-1)) + 1
     dummies = (handled.team[:, None] == np.arange(teams)).astype(np.float64)
     design = np.column_stack((np.ones(len(folds)), handled.quality, np.nan_to_num(handled.log_days), dummies))
-    fitted = []
+    fitted: list[_Fold] = []
+    beta = np.zeros(design.shape[1])
     for number in range(int(folds.max(initial=0)) + 1):
         own = folds == number
         accounts = np.zeros(int(handled.account.max(initial=0)) + 1, dtype=bool)
         accounts[handled.account[own]] = True
         rows = np.flatnonzero(contacted & ~own & ~accounts[handled.account])
-        fitted.append(_fit(design[rows], handled.outcome[rows], rows, handled.quality.shape[1] + 2, teams))
-    return ReferenceModel(handled, folds, fitted, log_days, teams)
+        won = handled.outcome[rows].sum()
+        if min(won, len(rows) - won) < MIN_OUTCOMES:
+            return None
+        fitted.append(_fit(design[rows], handled.outcome[rows], rows, handled.quality.shape[1] + 2, teams, beta))
+        beta = fitted[-1].beta  # the next fold's leads are mostly the same
+    return ReferenceModel(handled, design, folds, fitted, log_days, teams)
 
 
-def _fit(design: np.ndarray, outcome: np.ndarray, rows: np.ndarray, first_team: int, teams: int) -> _Fold:
+def _fit(
+    design: np.ndarray, outcome: np.ndarray, rows: np.ndarray, first_team: int, teams: int, start: np.ndarray
+) -> _Fold:
     penalty = np.full(design.shape[1], RIDGE)
     penalty[0] = 0.0
-    beta = np.zeros(design.shape[1])
-    mean = np.clip(outcome.mean() if len(outcome) else 0.5, 1e-3, 1.0 - 1e-3)
-    beta[0] = np.log(mean / (1.0 - mean))
+    beta = start.copy()
+    if not beta.any():
+        beta[0] = np.log(outcome.mean() / (1.0 - outcome.mean()))
     hessian = np.diag(penalty + 1e-9)
     for _ in range(STEPS):
         p = expit(design @ beta)
@@ -152,9 +166,7 @@ def _fit(design: np.ndarray, outcome: np.ndarray, rows: np.ndarray, first_team: 
         beta += np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < TOLERANCE:
             break
-    return _Fold(
-        rows, design, outcome - expit(design @ beta), beta, np.linalg.inv(hessian), _middle(beta[first_team:], teams)
-    )
+    return _Fold(rows, outcome - expit(design @ beta), beta, np.linalg.inv(hessian), _middle(beta[first_team:], teams))
 
 
 def _middle(effects: np.ndarray, teams: int) -> np.ndarray:

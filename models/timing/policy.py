@@ -2,7 +2,9 @@
 
 import numpy as np
 
-__all__ = ["flips", "hold_back", "shadow_price", "slots_of_week"]
+__all__ = ["flips", "hold_back", "shadow_price", "slots_of_week", "threshold"]
+
+WEEK_DAYS = 7
 
 
 def hold_back(
@@ -25,7 +27,8 @@ def hold_back(
     age_days : ndarray of float64 [rows]
         Days since the lead was queued.
     hold : float
-        A wait must raise the chance by this share of it.
+        A wait must raise the chance by this share of it, and by as much more for each whole week that the lead has waited: who
+        was released is hardly ever held again, so that advice does not go back and forth.
     hold_days : float
         A lead is held until it was queued so many days ago, and no longer.
     contact_cost, too_early_cost : float
@@ -34,15 +37,26 @@ def hold_back(
 
     Examples
     --------
-    >>> hold_back(np.full(3, 0.1), np.array([[0.105, 0.11, 0.11]]), np.array([0.0, 0.0, 28.0]), 0.05, 28).tolist()
-    [False, True, False]
+    >>> hold_back(np.full(4, 0.1), np.array([[0.105, 0.11, 0.11, 0.11]]), np.array([0.0, 0.0, 7.0, 28.0]), 0.05, 28).tolist()
+    [False, True, False, False]
     >>> ready = np.array([0.1]), np.array([[0.104]]), np.zeros(1)
     >>> [bool(hold_back(*ready, 0.05, 28, *costs)[0]) for costs in ((0.0, 0.0), (0.05, 0.0), (0.0, 0.01))]
     [False, True, True]
     """
     best = later.max(axis=0)
-    gains = best - contact_cost > (1.0 + hold) * (now - contact_cost) - too_early_cost
+    gains = best - contact_cost > (1.0 + threshold(hold, age_days)) * (now - contact_cost) - too_early_cost
     return np.asarray(gains & (best > now) & (age_days < hold_days))
+
+
+def threshold(hold: float, age_days: np.ndarray) -> np.ndarray:
+    """Give the share of its chance that a lead must gain by waiting, by how long it has waited.
+
+    Examples
+    --------
+    >>> threshold(0.05, np.array([0.0, 6.9, 7.0, 20.0])).tolist()
+    [0.05, 0.05, 0.1, 0.15000000000000002]
+    """
+    return np.asarray(hold * (1.0 + np.floor(age_days / WEEK_DAYS)))
 
 
 def slots_of_week(now: np.ndarray, held: np.ndarray, slots: int) -> np.ndarray:

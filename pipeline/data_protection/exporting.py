@@ -36,7 +36,7 @@ __all__ = ["HELP", "SECTIONS", "add_arguments", "gathered", "run"]
 
 HELP = "answer a person who asks for access: stored data, scores, reasons, verdicts; JSON and a letter"
 SECTIONS = ("ingest", "paths", "publish")
-MOST_SECONDS = 120
+MOST_SECONDS = 600
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -153,7 +153,12 @@ def _of_store(workspace: Path, ids: Sequence[str]) -> dict[str, Any] | None:
     if not os.environ.get("LEAD_STORE_URL") and not (workspace / "store.db").exists():
         return None
     command = [sys.executable, "-m", "serving.export_lead", *ids]
-    done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False, timeout=MOST_SECONDS)
+    try:
+        done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False, timeout=MOST_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise LeadQualificationError(
+            f"export: the store did not answer within {MOST_SECONDS} s. Run it again when it is less busy."
+        ) from error
     if done.returncode:
         raise LeadQualificationError(f"export: the store could not be read: {done.stderr.strip()[-500:]}")
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

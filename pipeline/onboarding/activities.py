@@ -25,7 +25,8 @@ def find_activities(connection: Connection, plan: Plan, roles: Roles) -> None:
     for table, refers in roles.activities:
         if "user_id" in table.columns and table.known_shape:
             refers = Reference("user_id", plan.lead_id.name, 1.0)
-        plan.activities.append(_activity(connection, plan, table, refers))
+        found = _activity(connection, plan, table, refers)
+        (plan.identifications if _only_identifies(found) else plan.activities).append(found)
 
 
 def _activity(connection: Connection, plan: Plan, table: Table, refers: Reference | None) -> Activity:
@@ -45,6 +46,13 @@ def _activity(connection: Connection, plan: Plan, table: Table, refers: Referenc
     return Activity(
         table, refers, moment, kind, kinds, constant, recorded, channel, asset, campaign, identifier, visitor
     )
+
+
+def _only_identifies(item: Activity) -> bool:
+    """Whether a table says who visitors are and when that was known, and nothing of what they did."""
+    is_named = item.visitor is not None and item.reference is not None
+    did = (item.kind, item.channel, item.asset, item.campaign)
+    return is_named and not any(did) and "identified_at" in concepts(item.moment.name)
 
 
 def _times(connection: Connection, table: Table) -> tuple[Column, Column | None]:

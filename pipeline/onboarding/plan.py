@@ -151,6 +151,7 @@ class Plan:
     statuses: list[StatusStages] = field(default_factory=list)
     histories: list[History] = field(default_factory=list)
     activities: list[Activity] = field(default_factory=list)
+    identifications: list[Activity] = field(default_factory=list)
     attributes: list[Attribute] = field(default_factory=list)
     left_out: list[tuple[Table, Column, str]] = field(default_factory=list)
     unused: list[tuple[Table, str]] = field(default_factory=list)

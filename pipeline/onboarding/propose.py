@@ -129,7 +129,7 @@ def _plan(connection: Connection, tables: list[Table], name: str, answers: Mappi
         f"{item.table.name}: no column of it names the people of {plan.people.name}, so its {item.table.rows:,} rows are "
         "visits of unknown people"
         for item in plan.activities
-        if item.reference is None
+        if item.reference is None and not plan.identifications
     ]
     find_attributes(connection, plan, roles)
     return plan

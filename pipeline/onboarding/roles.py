@@ -64,7 +64,7 @@ def time_columns(table: Table) -> list[Column]:
         return "occurred_at" not in named, column.filled < MOSTLY_FILLED * table.rows, "created_at" in named, is_planned
 
     moments = [c for c in table.moments() if not concepts(c.name) & {"modified_at", "recorded_at"}]
-    return sorted(moments, key=rank)
+    return sorted(moments or table.moments(), key=rank)  # of a history, "changed at" is when it happened
 
 
 def reason_column(table: Table) -> str | None:
@@ -256,11 +256,11 @@ def _changes(table: Table, refers: Reference) -> bool:
 
 
 def _is_web(table: Table) -> bool:
-    """Whether a table holds web events of visitors: known analytics, or a column of kinds beside one of pages."""
+    """Whether a table holds web events: known analytics, a column of visitors, or one of kinds beside one of pages."""
     if table.known_shape:
         return True
     values = [list(column.values) for column in table.columns.values() if column.type == "category"]
     events = any(sum(word_of(value, "kinds") is not None for value in some) * 2 >= len(some) > 0 for some in values)
     visitors = any("visitor_id" in concepts(name) for name in table.columns)
     pages = any(any(value.startswith(("http", "/")) for value in some[:20]) for some in values)
-    return events and (visitors or pages)
+    return visitors or (events and pages)

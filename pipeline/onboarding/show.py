@@ -60,6 +60,7 @@ def _table_row(plan: Plan, table: Table) -> tuple[str, str, str, str]:
             (i.table, f"touchpoints ({i.table.known_shape})" if i.table.known_shape else "touchpoints", i.reference)
             for i in plan.activities
         ),
+        *((i.table, "who visitors are", i.reference) for i in plan.identifications),
         *((i.table, "stage changes", i.reference) for i in plan.histories),
         *((i.table, "deals", i.reference) for i in plan.stage_columns),
         *((i.table, "deals", i.reference) for i in plan.statuses),
@@ -91,7 +92,7 @@ def _part(plan: Plan, table: Table, column: Column) -> str:
             return "stage"
         if history.table is table and column is history.moment:
             return "occurred_at"
-    for item in plan.activities:
+    for item in (*plan.activities, *plan.identifications):
         if item.table is table:
             parts = {"kind": item.kind, "asset": item.asset, "campaign": item.campaign, "channel": item.channel}
             parts |= {"touchpoint_id": item.identifier, "visitor_id": item.visitor, "occurred_at": item.moment.name}

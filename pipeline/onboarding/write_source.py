@@ -34,7 +34,7 @@ def source_sql(plan: Plan, asked: Iterable[str]) -> str:
     parts += [f"CREATE VIEW {name} AS\n{_reader(table)};" for table, name in _file_views(plan)]
     if plan.activities:
         parts.append(touchpoints_sql(plan, views))
-    if any(activity.visitor and activity.reference for activity in plan.activities):
+    if plan.identifications or any(activity.visitor and activity.reference for activity in plan.activities):
         parts.append(identities_sql(plan, views))
     parts.append(_leads(plan, views))
     if plan.accounts is not None:
@@ -47,7 +47,7 @@ def _file_views(plan: Plan) -> list[tuple[Table, str]]:
     """Name a view for each table that is used, after its file."""
     used: list[Table] = [plan.people, *([plan.accounts] if plan.accounts else [])]
     used += [i.table for i in plan.stage_columns] + [i.table for i in plan.statuses]
-    used += [i.table for i in plan.histories] + [i.table for i in plan.activities]
+    used += [i.table for i in plan.histories] + [i.table for i in (*plan.activities, *plan.identifications)]
     found: list[tuple[Table, str]] = []
     for table in used:
         if any(table is other for other, _ in found):

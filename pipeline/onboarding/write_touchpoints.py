@@ -70,9 +70,9 @@ def _by(item: Activity, kind: str) -> str:
 
 
 def identities_sql(plan: Plan, views: dict[int, str]) -> str:
-    """Write the view of who an anonymous visitor turned out to be, from activities that name both."""
+    """Write the view of who an anonymous visitor turned out to be, from rows that name both."""
     selects = []
-    for item in plan.activities:
+    for item in (*plan.activities, *plan.identifications):
         if item.visitor and item.reference:
             lead, rows = reference_sql(plan, item.reference, views[id(item.table)], views)
             moment = column_moment_sql(plan, item.moment, zone=item.zone(plan.zone))

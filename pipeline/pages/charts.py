@@ -174,6 +174,31 @@ def _importance(rows: Rows, language: str, target: TargetWords) -> Chart:
     return Chart(say.gettext("What the model uses most"), [panel])
 
 
+def _timing(rows: Rows, language: str, target: TargetWords) -> Chart:
+    say = words(language)
+    names = {"hold": say.gettext("the advice was to wait"), "now": say.gettext("the advice was to call")}
+    series = [
+        Series(
+            "line",
+            [float(row["week"]) for row in rows if row["advice"] == advice],
+            [float(row["chance"]) for row in rows if row["advice"] == advice],
+            name,
+            BLUE if advice == "hold" else ORANGE,
+            2.8,
+        )
+        for advice, name in names.items()
+    ]
+    highest = max([0.05, *(value for one in series for value in one.y)])
+    panel = Panel(
+        series,
+        say.gettext("weeks in the queue without a call"),
+        say.gettext("chance of a first call"),
+        x_ticks=[str(week) for week in range(1 + max((int(row["week"]) for row in rows), default=0))],
+        y_range=(0.0, min(1.02, 1.15 * highest)),
+    )
+    return Chart(say.gettext("When to call: the chance of a first call"), [panel])
+
+
 FIGURES: dict[str, Callable[[Rows, str, TargetWords], Chart]] = {
     "roc": _roc,
     "pr": _pr,
@@ -185,6 +210,7 @@ FIGURES: dict[str, Callable[[Rows, str, TargetWords], Chart]] = {
     "by_month": by_month,
     "by_segment": by_segment,
     "calibration_by_segment": calibration_by_segment,
+    "timing": _timing,
 }
 SAME_ROWS = {"lift": "gain", "calibration_by_segment": "by_segment"}  # two figures of the same rows
 
@@ -226,7 +252,7 @@ def read_plots(folder: Path) -> dict[str, list[dict[str, Any]]]:
     plots: dict[str, list[dict[str, Any]]] = {}
     for name in FIGURES:
         file = SAME_ROWS.get(name, name)
-        stage = "segments" if file.startswith("by_") else "evaluate"
+        stage = "segments" if file.startswith("by_") else "timing" if file == "timing" else "evaluate"
         path = folder / f"{file}.json"
         if not path.exists():
             raise DataError(f"{path}: no such file. Run `dvc repro {stage}`.")

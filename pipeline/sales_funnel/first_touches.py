@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,15 +22,22 @@ class FirstTouches(NamedTuple):
 
     Attributes
     ----------
+    lead_id : Series of str
     campaign, channel, asset, kind : Series of str
     occurred_at : Series of datetime64[us, UTC]
     """
 
+    lead_id: pd.Series
     campaign: pd.Series
     channel: pd.Series
     asset: pd.Series
     kind: pd.Series
     occurred_at: pd.Series
+
+    def of(self, lead_ids: pd.Series) -> "FirstTouches":
+        """Pick some of the leads, in another order."""
+        rows = pd.Index(self.lead_id.astype(object)).get_indexer(pd.Index(lead_ids.astype(object)))
+        return FirstTouches(*(column.iloc[rows].reset_index(drop=True) for column in self))
 
 
 def first_touches(canonical: Path, lead_ids: pd.Series) -> FirstTouches:
@@ -65,12 +73,21 @@ def first_touches(canonical: Path, lead_ids: pd.Series) -> FirstTouches:
         for name in FIELDS
     }
     moments = pd.to_datetime(found["occurred_at"], utc=True).reset_index(drop=True)
-    return FirstTouches(**series, occurred_at=moments)
+    return FirstTouches(lead_ids.reset_index(drop=True), **series, occurred_at=moments)
 
 
 def _first(table: pa.Table) -> pd.DataFrame:
-    plain = table.set_column(table.column_names.index("lead_id"), "lead_id", table["lead_id"].cast(pa.string()))
-    return _earliest(plain.to_pandas())
+    """Keep each lead's earliest rows; those at one moment are told apart in `_earliest`."""
+    lead = table["lead_id"].combine_chunks()
+    if isinstance(lead, pa.ChunkedArray):  # no row at all
+        return pd.DataFrame(table.to_pandas())
+    code = lead.indices.to_numpy()
+    at = table["occurred_at"].cast(pa.int64()).to_numpy()
+    best = np.full(len(lead.dictionary), np.iinfo(np.int64).max)
+    np.minimum.at(best, code, at)
+    kept = table.filter(pa.array(at == best[code]))
+    plain = kept.set_column(kept.column_names.index("lead_id"), "lead_id", kept["lead_id"].cast(pa.string()))
+    return pd.DataFrame(plain.to_pandas())
 
 
 def _earliest(rows: pd.DataFrame) -> pd.DataFrame:

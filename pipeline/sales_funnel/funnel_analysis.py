@@ -9,13 +9,14 @@ import pandas as pd
 from features.params import FeaturesParams
 from models.analyses.funnel import Dimension, Funnel
 from pipeline.params import FunnelParams, LabelsParams, SnapshotsParams
-from pipeline.sales_funnel.first_touches import visitors
+from pipeline.sales_funnel.first_touches import first_touches, visitors
 from pipeline.sales_funnel.funnel_counts import Horizon, count_steps, cut_by
 from pipeline.sales_funnel.gaps import keep_ledger
 from pipeline.sales_funnel.handled_leads import handled_leads
 from pipeline.sales_funnel.lead_steps import lead_steps
 from pipeline.sales_funnel.mql_endings import costs, incidences, months, read_costs, reasons
 from pipeline.tables.export import Export
+from pipeline.tables.parquet import read_table
 
 __all__ = ["FunnelSetting", "analyse_funnel", "cost_remarks"]
 
@@ -53,11 +54,13 @@ def analyse_funnel(
     exported_at = pd.Timestamp(export.exported_at)
     window = pd.Timedelta(days=labels.label_days)
     horizon = Horizon(window, exported_at - window - pd.Timedelta(days=labels.recording_delay_days))
-    rows = lead_steps(canonical, params.country)
+    leads = read_table(canonical / "leads.parquet", "leads").select(["lead_id"]).to_pandas()
+    touches = first_touches(canonical, leads["lead_id"])
+    rows = lead_steps(canonical, touches, params.country)
     first = periods[periods["risk_period"] == 0]
     campaign_of = rows.set_index("lead_id")["campaign"]
     spent = read_costs(canonical)
-    ledger = keep_ledger(handled_leads(canonical, periods, labels, setting.features, exported_at), params)
+    ledger = keep_ledger(handled_leads(canonical, periods, touches, labels, setting.features, exported_at), params)
     cuts = []
     for dimension in get_args(Dimension):
         if dimension == "person" and not params.by_person:

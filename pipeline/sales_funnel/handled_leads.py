@@ -12,7 +12,7 @@ from models.quality.reference_handling import Handled
 from pipeline.params import LabelsParams
 from pipeline.population.micros import micros
 from pipeline.population.queue import first_contacts
-from pipeline.sales_funnel.first_touches import first_touches
+from pipeline.sales_funnel.first_touches import FirstTouches
 from pipeline.sales_funnel.handed_over import labelled_looks
 from pipeline.sales_funnel.quality_columns import quality_columns
 from pipeline.tables.parquet import read_table
@@ -43,7 +43,12 @@ class HandledLeads(NamedTuple):
 
 
 def handled_leads(
-    canonical: Path, periods: pd.DataFrame, labels: LabelsParams, features: FeaturesParams, exported_at: pd.Timestamp
+    canonical: Path,
+    periods: pd.DataFrame,
+    touches: FirstTouches,
+    labels: LabelsParams,
+    features: FeaturesParams,
+    exported_at: pd.Timestamp,
 ) -> HandledLeads:
     """Put them together.
 
@@ -53,6 +58,8 @@ def handled_leads(
         Folder of canonical tables.
     periods : DataFrame
         Risk periods of MQLs; the first of each lead counts.
+    touches : FirstTouches
+        Of the leads among others.
     labels, features
         Sections of the same names.
     exported_at : Timestamp
@@ -66,7 +73,7 @@ def handled_leads(
     looked = (first["started_at"] < exported_at).to_numpy()
     rows = np.flatnonzero(looked)[known.to_numpy()]
     looks = looks[known].reset_index(drop=True)
-    touches = first_touches(canonical, looks["lead_id"])
+    touches = touches.of(looks["lead_id"])
     campaign, campaigns = pd.factorize(touches.campaign, sort=True)
     team, teams = pd.factorize(by_whom["team"].iloc[rows], sort=True)
     person, persons = pd.factorize(by_whom["owner"].iloc[rows], sort=True)

@@ -8,17 +8,16 @@ import numpy as np
 
 from features.journeys import CREATED, STAGE_PREFIX, Journeys, TouchpointRecord
 from features.params import SelectorParams
-from features.selectors import Selectors
 from features.vocabulary import BY
 from models.answers.open_questions import OPEN_QUESTIONS, open_questions
 from pipeline.matrix.account_batches import account_batches
 from pipeline.matrix.feature_rows import journeys_of
+from pipeline.sales_funnel.journey_contents import Contents
 from pipeline.tables.parquet import read_table
 
 __all__ = ["JourneyPaths", "Visits", "read_paths", "visits_between"]
 
 QUESTIONS = tuple(OPEN_QUESTIONS)
-_FIELDS = ("kind", "asset", "campaign", "channel")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +39,7 @@ class JourneyPaths:
     content, channel, question : ndarray of int16, int16, int8 [rows]
         Codes into `contents`, `channels`, `OPEN_QUESTIONS`; -1: none.
     contents : tuple of str
-        Selectors' names, and kinds that no selector but `all` picks.
+        Selectors' names and kinds that no selector but `all` picks, some with a group of pages: `page_view:blog`.
     channels : tuple of str
     campaigns : tuple of str
     drawn_by : ndarray of int16 [leads]
@@ -104,7 +103,8 @@ def read_paths(canonical: Path, selectors: Mapping[str, SelectorParams]) -> Jour
     """Read all leads' touchpoints, some accounts at a time.
 
     A touchpoint's content is the narrowest selector that picks it: the one that names the most fields, of several the first.
-    One that only `all` picks is called by its kind. Memory: about 27 bytes per touchpoint, and one batch.
+    One that only `all` picks is called by its kind. Where only the kind says so, frequent groups of pages are contents of their
+    own, see `journey_contents`. Memory: about 27 bytes per touchpoint, and one batch.
 
     Parameters
     ----------
@@ -114,13 +114,7 @@ def read_paths(canonical: Path, selectors: Mapping[str, SelectorParams]) -> Jour
         Those of `features.selectors`.
     """
     leads = read_table(canonical / "leads.parquet", "leads")["lead_id"].combine_chunks()
-    named = {
-        name: rule for name, rule in selectors.items() if any(getattr(rule, field) is not None for field in _FIELDS)
-    }
-    ordered = sorted(named, key=lambda name: -sum(getattr(named[name], field) is not None for field in _FIELDS))
-    rules = Selectors({name: named[name] for name in ordered})
-    contents, channels = _Codes(), _Codes()
-    contents.many(tuple(ordered))
+    contents, channels = Contents(selectors), _Codes()
     questions: dict[str, int] = {}
     parts: dict[str, list[np.ndarray]] = {}
     campaigns = _Codes()
@@ -128,7 +122,7 @@ def read_paths(canonical: Path, selectors: Mapping[str, SelectorParams]) -> Jour
     groups = 0
     for batch in account_batches(canonical, leads):
         journeys = journeys_of(batch.tables, batch.lead_ids)
-        part = _reduced(journeys, rules, (contents, channels, campaigns), questions)
+        part = _reduced(journeys, (contents, channels, campaigns), questions)
         part["sales_lead"] += len(ids)
         part["group"] += groups
         groups = int(part["group"][-1]) + 1 if len(batch.lead_ids) else groups
@@ -139,7 +133,7 @@ def read_paths(canonical: Path, selectors: Mapping[str, SelectorParams]) -> Jour
         raise ValueError(f"{canonical}: no leads. Run `dvc repro ingest`, which makes them.")
     joined = {name: np.concatenate(values) for name, values in parts.items()}
     sizes = joined.pop("size")
-    joined["content"], used = _only_used(joined["content"], tuple(contents.of))
+    joined["content"], used = contents.settle(joined["content"])
     return JourneyPaths(
         lead_ids=np.array(ids, dtype=object),
         offsets=np.concatenate(([0], np.cumsum(sizes))),
@@ -150,16 +144,8 @@ def read_paths(canonical: Path, selectors: Mapping[str, SelectorParams]) -> Jour
     )
 
 
-def _only_used(codes: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Leave out names that no touchpoint has."""
-    used = np.flatnonzero(np.bincount(codes, minlength=len(names)))
-    new = np.full(len(names), -1, dtype=np.int16)
-    new[used] = np.arange(len(used))
-    return new[codes], tuple(names[code] for code in used)
-
-
 def _reduced(
-    journeys: Journeys, rules: Selectors, codes: tuple[_Codes, _Codes, _Codes], questions: dict[str, int]
+    journeys: Journeys, codes: tuple[Contents, _Codes, _Codes], questions: dict[str, int]
 ) -> dict[str, np.ndarray]:
     contents, channels, campaigns = codes
     lead = np.repeat(np.arange(len(journeys)), np.diff(journeys.offsets))
@@ -170,9 +156,6 @@ def _reduced(
     alone = journeys.account < 0
     new = np.ones(len(journeys), dtype=np.bool_)
     new[1:] = alone[1:] | alone[:-1] | (journeys.account[1:] != journeys.account[:-1])
-    kinds = contents.many(journeys.kinds)
-    content = _narrowest(journeys, own, rules)
-    content = np.where(content < 0, kinds[journeys.kind[own]], content).astype(np.int16)
     campaign = campaigns.many(journeys.campaigns)[journeys.campaign[own]]
     named = np.flatnonzero(campaign >= 0)
     drawn, first = np.unique(lead[own][named], return_index=True)
@@ -184,28 +167,12 @@ def _reduced(
         "size": np.bincount(lead[own], minlength=len(journeys)),
         "occurred_at": journeys.occurred_at[own],
         "known_at": np.maximum(journeys.occurred_at[own], journeys.recorded_at[own]),
-        "content": content,
+        "content": contents.of(journeys, own),
         "channel": channels.many(journeys.channels)[journeys.channel[own]],
         "question": _questions(journeys, own, questions),
         "sales_lead": lead[sales],
         "sales_at": journeys.occurred_at[sales],
     }
-
-
-def _narrowest(journeys: Journeys, rows: np.ndarray, rules: Selectors) -> np.ndarray:
-    """Give the first selector that picks each touchpoint; -1: none does."""
-    tables = rules.compile(journeys.vocabulary)
-    columns = (journeys.kind, journeys.channel, journeys.asset, journeys.campaign)
-    found = np.full(len(rows), -1, dtype=np.int64)
-    by_lead = tables.masks[tables.starts[-1] + BY.index("lead")]
-    for word in reversed(range(rules.words)):
-        bits = np.full(len(rows), by_lead[word], dtype=np.uint64)
-        for start, column in zip(tables.starts, columns, strict=False):
-            bits &= tables.masks[start + column[rows], word]
-        lowest = bits & (~bits + np.uint64(1))
-        some = bits > 0
-        found[some] = 64 * word + np.log2(lowest[some].astype(np.float64)).astype(np.int64)
-    return found
 
 
 def _questions(journeys: Journeys, rows: np.ndarray, known: dict[str, int]) -> np.ndarray:

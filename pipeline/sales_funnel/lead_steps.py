@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.sales_funnel.first_touches import first_touches
+from pipeline.sales_funnel.first_touches import FirstTouches
 from pipeline.tables.parquet import read_table
 
 __all__ = ["STEPS", "lead_steps"]
@@ -12,13 +12,15 @@ __all__ = ["STEPS", "lead_steps"]
 STEPS = ("mql", "sal", "sales_qualified", "customer")
 
 
-def lead_steps(canonical: Path, country: str) -> pd.DataFrame:
+def lead_steps(canonical: Path, touches: FirstTouches, country: str) -> pd.DataFrame:
     """Put the rows together.
 
     Parameters
     ----------
     canonical : Path
         Folder of canonical tables.
+    touches : FirstTouches
+        Row for row with the table of leads.
     country : str
         The attribute of leads or accounts that names the country; absent: nobody's is known.
 
@@ -30,7 +32,6 @@ def lead_steps(canonical: Path, country: str) -> pd.DataFrame:
     """
     leads = read_table(canonical / "leads.parquet", "leads").to_pandas()
     changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
-    touches = first_touches(canonical, leads["lead_id"])
     rows: pd.DataFrame = leads[["lead_id", "created_at"]].copy()
     for name in ("campaign", "channel", "asset"):
         rows[name] = getattr(touches, name)

@@ -15,17 +15,26 @@ from pipeline.params import LabelsParams, PersonasParams
 from pipeline.population.attribute_history import eligible_attributes, read_attribute_values
 from pipeline.population.outcomes import label_snapshots
 from pipeline.sales_funnel.first_mqls import NEVER, FirstMqls
+from pipeline.sales_funnel.journey_contents import GROUP
 from pipeline.sales_funnel.journey_paths import JourneyPaths, visits_between
 from pipeline.sales_funnel.personas_describe import customer_facts, describe
 from pipeline.sales_funnel.personas_names import NamedPersona, match_names
-from pipeline.sales_funnel.personas_profile import Profile, behaviour_counts, topics_of
+from pipeline.sales_funnel.personas_profile import Block, Profile, behaviour_counts, topics_of
 from pipeline.sales_funnel.personas_rule import Assignment, assign_personas
-from pipeline.sales_funnel.personas_segments import Segments, find_segments, fit_embedding
+from pipeline.sales_funnel.personas_segments import Segments, find_segments, fit_embedding, most_compact_view
 from pipeline.sales_funnel.personas_yields import persona_yields, shares_of_campaigns
 from pipeline.tables.export import read_export
 from pipeline.tables.parquet import read_table
 
 __all__ = ["Found", "KnownAttributes", "content_labels", "find_personas", "make_personas", "read_attributes"]
+
+
+VIEWS: tuple[tuple[Block, ...], ...] = (
+    ("who", "content", "channels", "order"),
+    ("content", "channels", "order"),
+    ("content", "order"),
+)
+"""By what segments may be cut: all, unless customers fall apart much more clearly by less."""
 
 
 class KnownAttributes(NamedTuple):
@@ -49,6 +58,8 @@ class Found:
         Positions among the leads that became MQL.
     dimensions : int
     profile : Profile
+    view : tuple of str
+        The blocks that the segments are cut by, see `VIEWS`.
     """
 
     segments: Segments
@@ -56,11 +67,13 @@ class Found:
     customer: np.ndarray
     dimensions: int
     profile: Profile
+    view: tuple[Block, ...]
 
 
 def content_labels(contents: Sequence[str], features: FeaturesParams) -> dict[str, dict[str, str]]:
     """Give the company's own words for contents, by language; a content that is no selector has none."""
-    rules = {name: features.selectors[name] for name in contents if name in features.selectors}
+    bases = dict.fromkeys(name.split(GROUP, 1)[0] for name in contents)
+    rules = {name: features.selectors[name] for name in bases if name in features.selectors}
     return {name: dict(rule.label) for name, rule in rules.items() if rule.label is not None}
 
 
@@ -105,17 +118,22 @@ def find_personas(
     visits = visits_between(paths, customers.lead, until - back, until)
     topics, names = topics_of(paths, visits.row, attributes.iloc[customer])
     who = attributes[names]
-    bought = behaviour_counts(paths, visits, len(customers))
+    bought = behaviour_counts(paths, visits, len(customers), topics)
     profile = Profile(who.iloc[customer], bought, topics)
     blocks = profile.blocks(who.iloc[customer], bought)
-    embedding = fit_embedding(blocks, params.seed)
-    segments = find_segments(embedding.of(blocks), params.most, params.half_samples, params.least_returns, params.seed)
+    views = [tuple(name for name in view if name in blocks) for view in VIEWS]
+    embeddings = [fit_embedding([blocks[name] for name in view], params.seed) for view in views]
+    points = [fit.of([blocks[name] for name in view]) for fit, view in zip(embeddings, views, strict=True)]
+    chosen = most_compact_view(points, params.seed)
+    view, embedding = views[chosen], embeddings[chosen]
+    segments = find_segments(points[chosen], params.most, params.half_samples, params.least_returns, params.seed)
     assignment = None
     if len(segments):
-        known = behaviour_counts(paths, visits_between(paths, mqls.lead, mqls.mql_at - back, mqls.mql_at), len(mqls))
-        points = embedding.of(profile.blocks(who, known))
-        assignment = assign_personas(points, customer, segments.label, paths.group[customers.lead])
-    return Found(segments, assignment, customer, embedding.dimensions, profile)
+        seen = visits_between(paths, mqls.lead, mqls.mql_at - back, mqls.mql_at)
+        known = profile.blocks(who, behaviour_counts(paths, seen, len(mqls), topics))
+        everybody = embedding.of([known[name] for name in view])
+        assignment = assign_personas(everybody, customer, segments.label, paths.group[customers.lead])
+    return Found(segments, assignment, customer, embedding.dimensions, profile, view)
 
 
 def make_personas(
@@ -166,6 +184,7 @@ def make_personas(
         half_samples=params.half_samples,
         least_returns=params.least_returns,
         dimensions=found.dimensions,
+        cut_by=found.view,
         unstable=found.segments.unstable,
         tried=tuple(Tried.model_validate(facts) for facts in found.segments.tried),
         agreement=None if found.assignment is None else found.assignment.agreement,

@@ -4,26 +4,31 @@ How much a lead did is left out on purpose: plain counts split customers into bu
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from pipeline.sales_funnel.journey_paths import JourneyPaths, Visits
 
-__all__ = ["BehaviourCounts", "Profile", "attribute_codes", "behaviour_counts", "topics_of"]
+__all__ = ["BehaviourCounts", "Block", "Profile", "attribute_codes", "behaviour_counts", "topics_of"]
+
+Block = Literal["who", "content", "channels", "order"]
+"""Attributes; shares of contents; shares of channels; the mean place of each content."""
 
 SMOOTHING = 6.0
 """Touchpoints' worth of the average customer, added to each: a short journey says little."""
 RARE = 0.03
 """Attribute values of fewer customers share a column."""
+RARE_CHANNEL = 0.01
+"""Channels of a smaller share of the touchpoints have no column."""
 MANY = 0.5
 """A category whose rare values cover more than this share of the customers is free text or an id, and says nothing."""
 BANDS = 4
 LEAST_USED = 0.002
 """Share of all touchpoints from which a content has columns."""
 ONE_CHANNEL = 0.9
-"""A content of which more touchpoints come over one channel is told by the channel."""
+"""A content of which more touchpoints come over one channel tells neither apart: who gets mails opens some."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +52,9 @@ class BehaviourCounts:
         return BehaviourCounts(self.contents[rows], self.channels[rows], self.places[rows])
 
 
-def behaviour_counts(paths: JourneyPaths, visits: Visits, looks: int) -> BehaviourCounts:
+def behaviour_counts(
+    paths: JourneyPaths, visits: Visits, looks: int, topics: np.ndarray | None = None
+) -> BehaviourCounts:
     """Count what looks see.
 
     Parameters
@@ -56,11 +63,15 @@ def behaviour_counts(paths: JourneyPaths, visits: Visits, looks: int) -> Behavio
     visits : Visits
         Of `looks` looks.
     looks : int
+    topics : ndarray of bool [contents], optional
+        Count channels of these contents alone.
     """
     content, channel = paths.content[visits.row].astype(np.int64), paths.channel[visits.row].astype(np.int64)
     shape, places = (looks, len(paths.contents)), _places(visits.look, looks)
     cell = visits.look * shape[1] + content
     known = channel >= 0
+    if topics is not None:
+        known &= topics[content]
     return BehaviourCounts(
         np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64),
         np.bincount(
@@ -87,7 +98,7 @@ class Profile:
     attributes : DataFrame
         One column per attribute, of the customers.
     counts : BehaviourCounts
-        Of the customers.
+        Of the customers, channels of topics alone.
     topics : ndarray of bool [contents]
         See `topics_of`.
 
@@ -105,30 +116,33 @@ class Profile:
                 self.values[str(name)] = kept
         self._topics = topics
         self._contents = _usual(counts.contents[:, topics])
-        self._channels = _usual(counts.channels)
+        usual = _usual(counts.channels)
+        self._over = usual >= RARE_CHANNEL
+        self._channels = usual[self._over]
         frequency = self._indicators(attributes).mean(axis=0)
         self._frequent = frequency >= RARE
         self._frequency = frequency[self._frequent]
 
-    def blocks(self, attributes: pd.DataFrame, counts: BehaviourCounts) -> list[np.ndarray]:
-        """Give the blocks: who, content, channels, order of content.
+    def blocks(self, attributes: pd.DataFrame, counts: BehaviourCounts) -> dict[Block, np.ndarray]:
+        """Give the blocks by name; one without columns is left out.
 
         Who somebody is: an indicator per value, divided by the root of its frequency (multiple correspondence analysis). Shares
         are square roots of smoothed ones, so that their noise is alike for frequent and rare contents (Hellinger).
 
         Returns
         -------
-        list of ndarray of float64 [rows, columns of the block]
+        dict of str to ndarray of float64 [rows, columns of the block]
         """
         who = (self._indicators(attributes)[:, self._frequent] - self._frequency) / np.sqrt(self._frequency)
         contents, places = counts.contents[:, self._topics], counts.places[:, self._topics]
-        blocks = [
-            who,
-            _shares(contents, self._contents),
-            _shares(counts.channels, self._channels),
-            places / (contents + 1.0),
-        ]
-        return [block for block in blocks if block.shape[1]]
+        channels = counts.channels[:, self._over]
+        blocks: dict[Block, np.ndarray] = {
+            "who": who,
+            "content": _shares(contents, self._contents),
+            "channels": _shares(channels, self._channels),
+            "order": places / (contents + 1.0),
+        }
+        return {name: block for name, block in blocks.items() if block.shape[1]}
 
     def _indicators(self, attributes: pd.DataFrame) -> np.ndarray:
         columns = [np.zeros((len(attributes), 0))]
@@ -141,7 +155,7 @@ class Profile:
 def topics_of(paths: JourneyPaths, rows: np.ndarray, attributes: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     """Choose what says something of its own among the customers.
 
-    A content that comes over one channel alone, such as an opened mail, is told by its channel. An attribute that names
+    A content that comes over one channel alone, such as an opened mail, tells of neither. An attribute that names
     campaigns or channels says how a lead came, which its journey says, not who it is.
 
     Parameters

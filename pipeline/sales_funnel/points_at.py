@@ -55,11 +55,11 @@ def counts_at(
 
     Returns
     -------
-    ndarray of float64 [looks, rules, windows]
+    ndarray of float32 [looks, rules, windows]
     """
     catalog = _counting_catalog(rules, windows, features)
     columns = np.array([[catalog.positions[f"count__{rule}__{days}d"] for days in windows] for rule in rules])
-    counts = np.zeros((len(looks), len(rules), len(windows)))
+    counts = np.zeros((len(looks), len(rules), len(windows)), dtype=np.float32)
     for rows, matrix in matrix_batches(canonical, looks.assign(part=-1), catalog):
         counts[rows] = np.nan_to_num(matrix[:, columns])
     return counts

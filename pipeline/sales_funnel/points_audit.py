@@ -13,8 +13,8 @@ from models.params import PointsParams
 from models.quality.log_odds import fit_log_odds
 from pipeline.sales_funnel.estimates import estimate
 from pipeline.sales_funnel.handed_over import HandedOver, handed_over, labelled_looks
-from pipeline.sales_funnel.points_at import counts_at, points_of
 from pipeline.sales_funnel.points_bands import looks_by_band
+from pipeline.sales_funnel.points_counts import count_rules
 from pipeline.sales_funnel.points_later import judge_later
 from pipeline.sales_funnel.points_proposal import propose
 from pipeline.sales_funnel.points_replay import replay_points
@@ -56,23 +56,18 @@ def audit_points(
     """
     points, features = setting.points, setting.features
     exported_at = pd.Timestamp(export.exported_at)
-    windows = points.windows(features.observation_days)
-    days, shares = [window for window, _ in windows], [share for _, share in windows]
     handed = handed_over(canonical, periods)
     looks = {
         "mql": labelled_looks(periods, periods["started_at"], setting.labels, exported_at),
         "handed": labelled_looks(periods, handed.at, setting.labels, exported_at),
     }
-    rules = list(points.interactions)
-    each = {
-        name: points_of(counts_at(canonical, rows, rules, days, features), list(points.interactions.values()), shares)
-        for name, rows in looks.items()
-    }
+    counted = count_rules(canonical, looks, points, features)
+    each = {name: counted.points(name, points, features.observation_days) for name in looks}
     leads = read_table(canonical / "leads.parquet", "leads").to_pandas()["lead_id"]
     replayed = replay_points(canonical, leads, looks["handed"], points, features)
     by_rule = judge_rules(looks["handed"], each["handed"], points, features)
     later, facts = judge_later(predictions, setting.capacity, setting.evaluate)
-    proposed, why_not = propose(canonical, looks["handed"], leads, replayed.ever, setting)
+    proposed, why_not = propose(canonical, looks["handed"], counted, leads, replayed.ever, setting)
     is_mql = leads.isin(periods["lead_id"]).to_numpy()
     reached = replayed.ever >= points.mql_threshold
     return PointsAudit(

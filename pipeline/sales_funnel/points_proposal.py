@@ -11,7 +11,7 @@ from models.params import PointsParams
 from models.quality.metrics import paired_auc_gain
 from pipeline.population.micros import micros
 from pipeline.sales_funnel.estimates import estimate_of
-from pipeline.sales_funnel.points_at import counts_at, points_of
+from pipeline.sales_funnel.points_counts import Counted
 from pipeline.sales_funnel.points_replay import replay_points
 from pipeline.sales_funnel.points_setting import PointsSetting, rule_labels
 from pipeline.sales_funnel.points_table import fit_points_table, shares_of
@@ -24,7 +24,12 @@ MIN_POSITIVES = 50
 
 
 def propose(
-    canonical: Path, looks: pd.DataFrame, leads: pd.Series, reached: np.ndarray, setting: PointsSetting
+    canonical: Path,
+    looks: pd.DataFrame,
+    counted: Counted,
+    leads: pd.Series,
+    reached: np.ndarray,
+    setting: PointsSetting,
 ) -> tuple[ProposedTable | None, Shortage | None]:
     """Fit a table on the older handed-over leads and judge it on the newer ones.
 
@@ -36,6 +41,8 @@ def propose(
         Folder of canonical tables.
     looks : DataFrame
         Hand-overs, as `labelled_looks` gives them.
+    counted : Counted
+        With `handed`, row for row with `looks`.
     leads : Series of str
         All leads.
     reached : ndarray of float [leads]
@@ -50,7 +57,8 @@ def propose(
         Where there is none.
     """
     features, points = setting.features, setting.points
-    known = looks[looks["label"].notna()].reset_index(drop=True)
+    is_known = looks["label"].notna().to_numpy()
+    known = looks[is_known].reset_index(drop=True)
     if known.empty:
         return None, "not_known"
     moments: pd.Series = known["snapshot_at"]
@@ -62,19 +70,13 @@ def propose(
     for rows, least in ((fitted, MIN_POSITIVES), (judged, MIN_POSITIVES // 2)):
         if min(labels[rows].sum(), rows.sum() - labels[rows].sum()) < least:
             return None, "too_few"
-    candidates = [name for name, selector in features.selectors.items() if selector.by == ("lead",)]
-    windows = sorted({*features.windows_days, features.observation_days})
-    counts = counts_at(canonical, known, candidates, windows, features)
+    candidates, windows = counted.candidates, counted.windows
+    counts = counted.of_candidates("handed", is_known)
     table = fit_points_table(counts[fitted], labels[fitted], micros(moments)[fitted], windows)
     if not table.points.any():
         return None, "not_separable"
     scores = counts @ shares_of(table.decay, windows) @ table.points
-    own = points.windows(features.observation_days)
-    present = points_of(
-        counts_at(canonical, known, list(points.interactions), [days for days, _ in own], features),
-        list(points.interactions.values()),
-        [share for _, share in own],
-    ).sum(axis=1)
+    present = counted.points("handed", points, features.observation_days)[is_known].sum(axis=1)
     gain = paired_auc_gain(
         labels[judged], scores[judged], present[judged], known["group"].to_numpy()[judged], None, setting.evaluate
     )

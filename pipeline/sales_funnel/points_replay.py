@@ -140,10 +140,10 @@ def highest_points(
         # How many of the moments are not after this one: leads and moments in one integer that sorts like the pair
         return lead * step + np.searchsorted(among, at, side="right")
 
-    moments = np.unique(known)
+    moments = _distinct(known)
     here = key(known, moments)
     last = np.searchsorted(here, here, side="right")
-    moments = np.unique(occurred)
+    moments = _distinct(occurred)
     age = key(occurred, moments)
     by_age = np.argsort(age, kind="stable")
     age = age[by_age]
@@ -159,21 +159,26 @@ def highest_points(
     return lead, known, _running_maximum(lead, total)
 
 
+def _distinct(values: np.ndarray) -> np.ndarray:
+    """Give the distinct values, ascending; sorting is several times faster here than numpy's hashing."""
+    ordered = np.sort(values)
+    return np.asarray(ordered[np.append(True, ordered[1:] != ordered[:-1])]) if len(ordered) else ordered
+
+
 def _running_maximum(lead: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Give the highest value so far within each lead; rows stand by lead."""
     if not len(values):
         return values
-    ranks = np.unique(values)
-    rank = np.searchsorted(ranks, values)
-    reached = np.maximum.accumulate(lead * len(ranks) + rank)
-    return np.asarray(ranks[reached - lead * len(ranks)])
+    ranks = _distinct(values)
+    offset = lead * len(ranks)
+    return np.asarray(ranks[np.maximum.accumulate(np.searchsorted(ranks, values) + offset) - offset])
 
 
 def _before(lead: np.ndarray, moment: np.ndarray, highest: np.ndarray, asked: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Give the highest value before each asked moment; NaN: there is none."""
     if not len(lead):
         return np.full(len(asked), np.nan)
-    moments = np.unique(moment)
+    moments = _distinct(moment)
     step = len(moments) + 1
     keys = lead * step + np.searchsorted(moments, moment)
     place = np.searchsorted(keys, asked * step + np.searchsorted(moments, at), side="left") - 1

@@ -36,7 +36,7 @@ from serving.scoring.registry_watch import ChampionNotice
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError, store_url
 
-__all__ = ["HANDLERS", "Online", "connect", "marked", "online", "prepare", "start", "stop", "store_state"]
+__all__ = ["HANDLERS", "Online", "connect", "is_erased", "marked", "online", "prepare", "start", "stop", "store_state"]
 
 RETRY_AFTER = b"5"
 THREADS = 4  # for writes, and as many for scores
@@ -156,6 +156,11 @@ async def store_state() -> str:
 def marked(leads: list[LeadRequest]) -> list[LeadRequest]:
     """Mark the leads that objected; see `serving.online.suppressed.Suppressed.mark`."""
     return _shared.suppressed.mark(leads)
+
+
+def is_erased(lead_id: str) -> bool:
+    """Tell whether nothing may be stored of a lead; see `serving.online.suppressed.Suppressed.is_erased`."""
+    return _shared.suppressed.is_erased(lead_id)
 
 
 async def _write(kind: str, scope: Scope, receive: Receive) -> Answer:

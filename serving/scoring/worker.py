@@ -113,12 +113,19 @@ class Worker:
         Where it is said who asked for whose score.
     marked : callable
         Marks the leads that objected; asked with each request.
+    is_erased : callable
+        Tells whether a lead was erased; asked when the score log is written.
     """
 
     def __init__(
-        self, notice: Path, threads: int, audit: AuditLogWriter | None = None, marked: Marked = nobody_objected
+        self,
+        notice: Path,
+        threads: int,
+        audit: AuditLogWriter | None = None,
+        marked: Marked = nobody_objected,
+        is_erased: Callable[[str], bool] = lambda lead_id: False,
     ) -> None:
-        self._audit, self._marked = audit, marked
+        self._audit, self._marked, self._is_erased = audit, marked, is_erased
         self._logs: list[ScoreLogWriter] = []
         self.current = CurrentScorer(notice, self._prepare, metrics.refused_model)
         self.current.start(metrics.observe_notice)
@@ -149,6 +156,7 @@ class Worker:
             bundle = scorer.bundle
             model = Model(scorer.name, scorer.version, bundle.catalog.fingerprint, bundle.sha256)
             scorer.log = ScoreLogWriter(settings, model)
+            scorer.log.is_erased = self._is_erased
             self._logs.append(scorer.log)
         for log in self._logs[:-2]:  # requests that began with the scorer before may still be under way, and log
             log.close()

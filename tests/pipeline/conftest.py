@@ -189,6 +189,11 @@ def evaluated(frame: pd.DataFrame) -> dict[str, Any]:
         {"dimension": "channel", "value": None, **cell, "flagged": True},
     ]
     plots["calibration_by_segment"] = plots["by_segment"]
+    plots["timing"] = [
+        {"advice": advice, "week": week, "chance": 0.2 + slope * week, "leads": 40}
+        for advice, slope in (("hold", 0.02), ("now", -0.02))
+        for week in range(3)
+    ]
     return {"result": {"source": "simulated", **result, "all_snapshots": result}, "plots": plots}
 
 

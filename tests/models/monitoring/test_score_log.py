@@ -225,3 +225,13 @@ def test_settings_come_from_the_environment() -> None:
         {"LEAD_SCORE_LOG": "/log", "LEAD_SCORE_LOG_SHARE": "0.1", "LEAD_PSEUDONYM_KEY": "k"}
     )
     assert found == LogSettings(Path("/log"), 0.1, 300.0, "k")
+
+
+def test_a_lead_that_was_erased_while_its_row_waited_does_not_come_back(tmp_path: Path) -> None:
+    erased: set[str] = set()
+    writer = ScoreLogWriter(LogSettings(tmp_path, seconds=3600), MODEL)
+    writer.is_erased = erased.__contains__
+    writer.add(DAY, [score(1), score(2)])
+    erased.add("L-1")
+    writer.close()
+    assert read_log(tmp_path, MODEL, WIDTH).rows["lead_id"].tolist() == ["L-2"]

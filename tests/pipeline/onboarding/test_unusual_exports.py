@@ -318,3 +318,38 @@ def test_milliseconds_under_a_name_of_no_language(look, tmp_path: Path) -> None:
     visits.write_text("\n".join(lines), encoding="utf-8")
     [activity] = look(people, visits).plan.activities
     assert activity.moment.name == "tq"
+
+
+def test_who_visitors_are_is_no_touchpoint_and_a_change_of_stage_may_be_dated_by_changed_at(
+    look, read, tmp_path: Path
+) -> None:
+    people = write(tmp_path / "leads.csv", "lead_id,created_at", [f"{i},{days(i)}" for i in range(1, 61)])
+    visits = write(
+        tmp_path / "visits.csv",
+        "anonymous_id,timestamp,event",
+        [f"anon{1 + i % 60},{days(1 + i % 60) - 5_000_000},page" for i in range(180)],
+    )
+    who = write(
+        tmp_path / "who.csv", "anonymous_id,lead_id,identified_at", [f"anon{i},{i},{days(i)}" for i in range(1, 61)]
+    )
+    stages = write(
+        tmp_path / "stages.csv",
+        "lead_id,stage,changed_at",
+        [
+            f"{i},{stage},{days(i + day)}"
+            for i in range(1, 61)
+            for stage, day in (("MQL", 1), (("SQL", "Rejected")[i % 2], 9))
+        ],
+    )
+    proposal = look(people, visits, who, stages)
+    plan = proposal.plan
+    assert ([i.table.name for i in plan.activities], [i.table.name for i in plan.identifications]) == (
+        ["visits.csv"],
+        ["who.csv"],
+    )
+    assert not any("unknown people" in line for line in proposal.plan.unsure)
+    _, tables = read(proposal)
+    assert len(tables["touchpoints"]) == 180
+    assert set(tables["touchpoints"]["kind"]) == {"page"}
+    assert len(tables["identities"]) == 60
+    assert tables["stage_changes"]["stage"].value_counts()["sales_qualified"] == 30

@@ -7,8 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from features.journeys import Journeys, LeadJourney, TouchpointRecord
 from features.params import SelectorParams
 from features.timeline import to_micros
+from pipeline.sales_funnel.journey_contents import Contents
 from pipeline.sales_funnel.journey_paths import JourneyPaths, read_paths, visits_between
 from pipeline.tables.parquet import write_table
 
@@ -66,8 +68,10 @@ def test_the_narrowest_selector_names_the_content_and_a_kind_that_none_picks_is_
     assert paths.lead_ids.tolist() == ["a", "b", "c"]
     assert paths.group.tolist() == [0, 0, 1]
     assert paths.offsets.tolist() == [0, 3, 4, 4]
-    assert contents(paths, np.arange(4)) == ["page", "fax", "pricing", "page"]
-    assert set(paths.contents) == {"page", "pricing", "fax"}, "what sales did, created and stages are no contents"
+    assert contents(paths, np.arange(4)) == ["page:home", "fax", "pricing", "page:docs"]
+    assert set(paths.contents) == {"page:home", "page:docs", "pricing", "fax"}, (
+        "what sales did, created and stages are no contents"
+    )
     assert [None if code < 0 else paths.channels[code] for code in paths.channel] == ["search", None, "web", "web"]
 
 
@@ -86,7 +90,12 @@ def test_open_questions_come_from_pages(paths: JourneyPaths) -> None:
 
 @pytest.mark.parametrize(
     ("since", "until", "seen"),
-    [(1, 3, ["page"]), (1, 3.001, ["page", "pricing"]), (1.001, 6, ["pricing"]), (1.001, 6.001, ["fax", "pricing"])],
+    [
+        (1, 3, ["page:home"]),
+        (1, 3.001, ["page:home", "pricing"]),
+        (1.001, 6, ["pricing"]),
+        (1.001, 6.001, ["fax", "pricing"]),
+    ],
 )
 def test_a_look_sees_what_occurred_since_and_was_recorded_before(
     paths: JourneyPaths, since: float, until: float, seen: list[str]
@@ -99,4 +108,21 @@ def test_a_look_at_the_account_sees_colleagues(paths: JourneyPaths) -> None:
     moments = np.array([micros(0), micros(0)]), np.array([micros(2.5), micros(2.5)])
     visits = visits_between(paths, np.array([1, 2]), *moments, whole_account=True)
     assert visits.look.tolist() == [0, 0]
-    assert contents(paths, visits.row) == ["page", "page"]
+    assert contents(paths, visits.row) == ["page:home", "page:docs"]
+
+
+def test_rare_groups_of_pages_go_under_their_kind() -> None:
+    contents = Contents(SELECTORS)
+    journeys = Journeys.from_records(
+        [
+            LeadJourney("a", [TouchpointRecord("page_view", at, asset=f"blog/{at}") for at in range(900)], []),
+            LeadJourney("b", [TouchpointRecord("page_view", at, asset=f"page-{at}") for at in range(100)], []),
+            LeadJourney("c", [TouchpointRecord("download", at, asset=f"file-{at}") for at in range(100)], []),
+        ]
+    )
+    codes, names = contents.settle(contents.of(journeys, np.arange(1100)))
+    assert {name: int((codes == code).sum()) for code, name in enumerate(names)} == {
+        "page:blog": 900,
+        "page": 100,
+        "download": 100,
+    }
