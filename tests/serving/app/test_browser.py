@@ -1,5 +1,6 @@
 """The pages in a real browser: what people see and do, by keyboard, on a phone, and whether axe finds a barrier."""
 
+import datetime as dt
 import json
 import re
 import time
@@ -87,7 +88,7 @@ def test_no_barrier_and_no_sideways_scrolling(browser: Browser, client: Client, 
 def test_odd_names_are_text(page: Page) -> None:
     page.goto("/app?show=all")
     for name in ODD:
-        assert page.get_by_role("link", name=name, exact=True).count() == 1
+        expect(page.get_by_role("link", name=name, exact=True)).to_have_count(1)
     page.get_by_role("link", name="<script>alert(1)</script>", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("<script>alert(1)</script>")
     page.goto("/app?show=all")
@@ -130,7 +131,7 @@ def test_search_and_export_hold_the_same_leads(page: Page, client: Client) -> No
     page.goto("/app?show=all")
     page.get_by_label("Search").fill("SCRIPT>alert")
     page.get_by_role("button", name="Show").click()
-    assert page.locator("td.who a[href^='/app']").count() == 1
+    expect(page.locator("td.who a[href^='/app']")).to_have_count(1)
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV file").click()
     text = Path(download.value.path()).read_text(encoding="utf-8-sig")
@@ -154,6 +155,47 @@ def test_the_page_says_what_the_api_says(page: Page, client: Client) -> None:
     assert shown == f"{round(100 * answer['probability'])}%"
     for reason in answer["reasons"]:
         assert reason["text"].lower() in re.sub(r"\s+", " ", page.locator(".now").inner_text()).lower()
+
+
+def test_a_leads_page_is_one_sheet_of_paper(page: Page, client: Client) -> None:
+    """With more days of a journey, attributes and verdicts than a sheet would hold if all were printed."""
+    begin = dt.datetime.now(dt.UTC) - dt.timedelta(days=80)
+    days = [(begin + dt.timedelta(days=day)).isoformat() for day in range(80)]
+    seen = [
+        {"lead_id": "L-1", "occurred_at": day, "recorded_at": day, "kind": "page_view", "asset": f"page/{n}/{m}"}
+        for n, day in enumerate(days)
+        for m in range(4)
+    ]
+    assert client.post({"touchpoints": seen}, path="/touchpoints")[0] == 200
+    for language in ("en", "de"):
+        page.goto(f"/app/leads/L-1?lang={language}")
+        printed = page.pdf(format="A4", prefer_css_page_size=True)
+        assert len(re.findall(rb"/Type\s*/Page\b(?!s)", printed)) == 1, language
+
+
+def test_a_verdict_by_keyboard_alone(page: Page) -> None:
+    page.goto("/app/leads/%3Cscript%3Ealert(1)%3C%2Fscript%3E?lang=en")
+
+    def tab_to(selector: str) -> None:
+        for _ in range(90):
+            page.keyboard.press("Tab")
+            if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+                return
+        raise AssertionError(f"{selector} is not reached by Tab")
+
+    tab_to("input[name=need]")
+    page.keyboard.press("Space")
+    tab_to("input[name=outcome]")
+    page.keyboard.press("ArrowDown")  # from the first verdict to the second: later
+    tab_to("select[name=reason]")
+    page.keyboard.type("too early")
+    tab_to("button[value=verdict]")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Back to marketing: <script>")
+    expect(page.get_by_role("region", name="Verdicts so far")).to_contain_text("too early")
+    tab_to("[role=status] button")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Taken back")
 
 
 def test_a_lead_nobody_knows_gets_a_page(page: Page) -> None:
