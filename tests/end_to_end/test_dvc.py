@@ -14,7 +14,7 @@ import pytest
 from pipeline.mlflow_runs.promotion import publish
 from pipeline.params import dump_yaml, read_yaml
 from pipeline.population.risk_set import leads_at_risk
-from pipeline.workspaces.workspace import CODE, FILES
+from pipeline.workspaces.workspace import CODE, FILES, KEPT
 
 STAGES = [
     "simulate",
@@ -30,6 +30,7 @@ STAGES = [
     "segments",
     "funnel",
     "points",
+    "personas",
     "report",
     "tracking",
 ]
@@ -41,7 +42,7 @@ def repository(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("repository")
     for name in CODE:
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in (*FILES, ".gitignore"):
+    for name in (*FILES, *KEPT, ".gitignore"):
         shutil.copy2(root / name, folder / name)
     params = read_yaml(root / "params.yaml")
     params["simulator"] |= {"leads": 4_000, "days": 700}
