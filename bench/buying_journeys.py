@@ -127,7 +127,7 @@ def measure_scale(leads: int = 100_000) -> None:
         laps = [time.perf_counter()]
         paths, mqls = _journeys(folder, params)
         laps.append(time.perf_counter())
-        made = make_personas(folder / "canonical", paths, mqls, "simulated", *facts, names=[], costs=None)
+        made = make_personas(folder / "canonical", paths, mqls, "simulated", *facts, names=[])
         laps.append(time.perf_counter())
         behaviour_content(paths, mqls, "simulated", *facts)
         laps.append(time.perf_counter())

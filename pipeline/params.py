@@ -103,11 +103,12 @@ class PrivacyParams(Frozen):
     `suppression_entries` is how many entries of the suppression list the canonical tables obey. `python -m pipeline.privacy
     object` and `erase` write it, so that `dvc repro` and experiments in other workspaces read the raw files anew. A model that
     learned from somebody who was erased can be published for `retrain_days` more. `identifiers` are columns
-    of raw files that hold direct identifiers.
+    of views that hold direct identifiers. `purge` removes days of the score log that are older than `score_log_days`.
     """
 
     suppression_entries: int = Field(default=0, ge=0)
     retrain_days: int = Field(default=30, ge=0)
+    score_log_days: int = Field(default=365, ge=1)
     identifiers: tuple[str, ...] = ()
 
 

@@ -54,7 +54,7 @@ def main() -> None:
         mqls = read_first_mqls(canonical, params.paths.data_dir / "risk_periods.parquet", paths)
     facts = (params.features, params.labels, params.personas)
     with console.status("looking for segments of customers"):
-        personas = make_personas(canonical, paths, mqls, source, *facts, names=names, costs=None)
+        personas = make_personas(canonical, paths, mqls, source, *facts, names=names)
     with console.status("looking for behaviour that announces"):
         behaviour = behaviour_content(paths, mqls, source, *facts)
         channels = channels_content(paths, mqls, source, params.labels, params.personas)

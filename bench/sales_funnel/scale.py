@@ -25,13 +25,13 @@ from pipeline.simulate import simulate
 from pipeline.tables.export import read_export
 from pipeline.tables.ingested import ingest
 
-__all__ = ["analyse", "main"]
+__all__ = ["analyse", "made_up_predictions", "main"]
 
 SECTIONS = ("capacity", "evaluate", "features", "funnel", "labels", "points", "simulator", "snapshots")
 ROWS = 20_000
 
 
-def _predictions(periods: pd.DataFrame) -> pd.DataFrame:
+def made_up_predictions(periods: pd.DataFrame) -> pd.DataFrame:
     """Make up the rows that training would leave: a fifth is the test."""
     rows = periods.sample(min(ROWS, len(periods)), random_state=1).sort_values("started_at", ignore_index=True)
     random = np.random.default_rng(1)
@@ -70,7 +70,7 @@ def analyse(folder: Path) -> None:
     funnel = FunnelSetting(params.funnel, params.features, params.labels, params.snapshots)
     _timed("funnel and ledger", lambda: analyse_funnel(canonical, periods, export, "simulated", funnel))
     points = PointsSetting(params.points, params.features, params.labels, params.capacity, params.evaluate)
-    predictions = _predictions(periods)
+    predictions = made_up_predictions(periods)
     _timed("points audit", lambda: audit_points(canonical, periods, predictions, export, "simulated", points))
 
 

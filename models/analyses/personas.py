@@ -64,9 +64,9 @@ class Yields(Figures):
     leads : float
         Leads behind these MQLs: each campaign's leads shared out over its MQLs.
     cost : float
-        Shared out likewise; missing: costs of some campaigns are not known.
+        Shared out likewise, of the MQLs whose campaign's costs are given; missing: of none.
     sql_per_mql, mql_per_lead, sql_per_lead, mql_per_1000, sql_per_1000 : Estimate
-        The last two per 1,000 of cost; missing: see `cost`.
+        The last two per 1,000 of cost, of those MQLs; missing: see `cost`.
     """
 
     mqls: Count

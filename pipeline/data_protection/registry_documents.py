@@ -89,8 +89,8 @@ RISKS = (
     ),
     (
         n_("The model reveals whom it learned from."),
-        n_("Membership inference is measured on each preset; the model holds no ids and no free text."),
-        n_("Whether the measured advantage is acceptable for this data."),
+        n_("The model holds no ids and no free text, and values that few leads have share one code."),
+        n_("Whether an attack that asks who was in the training data must be measured on this data."),
     ),
     (
         n_("Unauthorised access, or curiosity of employees."),

@@ -13,10 +13,12 @@ from features.timeline import DAY_US
 from models.analyses.personas import Likeness, Persona, Personas, Tried, Yields
 from pipeline.params import LabelsParams, PersonasParams
 from pipeline.population.attribute_history import eligible_attributes, read_attribute_values
+from pipeline.population.micros import micros
 from pipeline.population.outcomes import label_snapshots
 from pipeline.sales_funnel.first_mqls import NEVER, FirstMqls
 from pipeline.sales_funnel.journey_contents import GROUP
 from pipeline.sales_funnel.journey_paths import JourneyPaths, visits_between
+from pipeline.sales_funnel.mql_endings import read_costs
 from pipeline.sales_funnel.personas_describe import customer_facts, describe
 from pipeline.sales_funnel.personas_names import NamedPersona, match_names
 from pipeline.sales_funnel.personas_profile import Block, Profile, behaviour_counts, topics_of
@@ -145,7 +147,6 @@ def make_personas(
     labels: LabelsParams,
     params: PersonasParams,
     names: Sequence[NamedPersona],
-    costs: dict[str, float] | None,
 ) -> Personas | None:
     """Make the analysis; None: fewer customers than `params.min_customers`.
 
@@ -164,8 +165,6 @@ def make_personas(
     params : PersonasParams
     names : sequence of NamedPersona
         As a person gave them.
-    costs : dict of str to float, optional
-        Cost by campaign.
     """
     customer = np.flatnonzero((mqls.bought_at < NEVER) & (mqls.bought_at > mqls.mql_at))
     if len(customer) < params.min_customers:
@@ -174,6 +173,7 @@ def make_personas(
     attributes = read_attributes(canonical, paths, mqls)
     found = find_personas(paths, mqls, attributes.values, customer, mqls.bought_at[customer], observation_days, params)
     persona = np.full(len(mqls), -1) if found.assignment is None else found.assignment.persona
+    costs = _costs(canonical, mqls.exported_at - (labels.label_days + labels.recording_delay_days) * DAY_US)
     yields = _yields(canonical, paths, mqls, persona, len(found.segments), labels, params, costs)
     is_open = mqls.is_open
     return Personas(
@@ -197,6 +197,15 @@ def make_personas(
         open_leads=int(is_open.sum()),
         none_alike=int((is_open & (persona < 0)).sum()),
     )
+
+
+def _costs(canonical: Path, until: int) -> dict[str, float] | None:
+    """Sum each campaign's costs up to a moment, as old as the youngest leads whose outcome is known; None: none are given."""
+    spent = read_costs(canonical)
+    if spent is None:
+        return None
+    early = spent[micros(spent["spent_at"]) <= until]
+    return {str(name): float(amount) for name, amount in early.groupby("campaign")["amount"].sum().items()}
 
 
 def _described(

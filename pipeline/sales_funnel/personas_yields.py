@@ -76,43 +76,47 @@ def persona_yields(
     Returns
     -------
     list of dict
-        mqls, sales_qualified, leads (shared out), cost (shared out; None: unknown for some), and with ``value``, ``low`` and
-        ``high``: sql_per_mql, mql_per_lead, sql_per_lead, mql_per_1000, sql_per_1000 (of cost; None: unknown).
+        mqls, sales_qualified, leads (shared out), cost (shared out; None: not known of any), and with ``value``, ``low`` and
+        ``high``: sql_per_mql, mql_per_lead, sql_per_lead, mql_per_1000, sql_per_1000 (of cost, of the MQLs whose cost is known;
+        None: of none).
     """
     codes, accounts = np.unique(group, return_inverse=True)
     cost = np.full(len(persona), np.nan) if shares.cost is None else shares.cost
-    columns = np.column_stack((np.ones(len(persona)), qualified, shares.leads, cost))
+    known = np.isfinite(cost)
+    columns = np.column_stack(
+        (np.ones(len(persona)), qualified, shares.leads, np.where(known, cost, 0.0), known, known & qualified)
+    )
     whose = [*(persona == code for code in range(number)), np.ones(len(persona), dtype=np.bool_)]
-    sums = np.zeros((len(codes), len(whose), 4))
+    sums = np.zeros((len(codes), len(whose), columns.shape[1]))
     for place, rows in enumerate(whose):
-        for column in range(4):
+        for column in range(columns.shape[1]):
             sums[:, place, column] = np.bincount(accounts[rows], weights=columns[rows, column], minlength=len(codes))
     total = sums.sum(axis=0)
     flat = sums.reshape(len(codes), -1)
     drawn = [
         weights @ flat for weights in resample_weights(np.arange(len(codes)), np.ones(len(codes)), resamples, seed)
     ]
-    resampled = np.concatenate(drawn).reshape(-1, len(whose), 4) if len(codes) else np.zeros((1, len(whose), 4))
+    resampled = np.concatenate(drawn).reshape(-1, *total.shape) if len(codes) else np.zeros((1, *total.shape))
     return [_yields(total[place], resampled[:, place]) for place in range(len(whose))]
 
 
 def _yields(total: np.ndarray, resampled: np.ndarray) -> dict[str, Any]:
-    mqls, won, leads, cost = (float(value) for value in total)
+    mqls, won, leads, cost = (float(value) for value in total[:4])
     ratios = {
         "sql_per_mql": (1, 0, 1.0),
         "mql_per_lead": (0, 2, 1.0),
         "sql_per_lead": (1, 2, 1.0),
-        "mql_per_1000": (0, 3, 1000.0),
-        "sql_per_1000": (1, 3, 1000.0),
+        "mql_per_1000": (4, 3, 1000.0),
+        "sql_per_1000": (5, 3, 1000.0),
     }
     result: dict[str, Any] = {
         "mqls": int(mqls),
         "sales_qualified": int(won),
         "leads": leads,
-        "cost": cost if np.isfinite(cost) else None,
+        "cost": cost if total[4] else None,
     }
     for name, (above, below, unit) in ratios.items():
-        if not np.isfinite(total[below]) or total[below] <= 0:
+        if total[below] <= 0:
             result[name] = None
             continue
         with np.errstate(divide="ignore", invalid="ignore"):

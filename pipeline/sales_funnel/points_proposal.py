@@ -19,6 +19,7 @@ from pipeline.sales_funnel.points_table import fit_points_table, shares_of
 __all__ = ["propose"]
 
 JUDGED_SHARE = 0.3
+MOST_LOOKS = 150_000
 MIN_POSITIVES = 50
 """Sales-qualified leads that a table needs to be fitted, and half as many to be judged."""
 
@@ -57,7 +58,7 @@ def propose(
         Where there is none.
     """
     features, points = setting.features, setting.points
-    is_known = looks["label"].notna().to_numpy()
+    is_known = _sampled(looks["label"].notna().to_numpy())
     known = looks[is_known].reset_index(drop=True)
     if known.empty:
         return None, "not_known"
@@ -104,6 +105,14 @@ def propose(
         ),
         None,
     )
+
+
+def _sampled(rows: np.ndarray) -> np.ndarray:
+    """Keep at most `MOST_LOOKS` of the rows, drawn evenly: more would sharpen nothing that is rounded to whole points."""
+    chosen = np.flatnonzero(rows)
+    kept = np.zeros(len(rows), dtype=bool)
+    kept[chosen[:: max(1, -(-len(chosen) // MOST_LOOKS))]] = True
+    return kept
 
 
 def _threshold(ever: np.ndarray, most: int) -> int:

@@ -19,6 +19,8 @@ __all__ = ["data_folder", "make_workspace", "overlay", "presets", "resized_works
 PURPOSES = "purposes"
 CODE = ("features", "models", "pipeline", "serving", "bench", PURPOSES)
 FILES = ("dvc.yaml", ".dvcignore", "pyproject.toml")
+KEPT = ("persona_names.yaml",)
+"""What people write in a workspace: copied once, and theirs from then on."""
 # Mappings whose names a source gives itself: one source's selectors mean nothing to another.
 REPLACED = ("selectors", "interactions")
 
@@ -138,6 +140,9 @@ def _write(repository: Path, name: str, params: dict[str, Any], published: dict[
         shutil.copytree(repository / folder, workspace / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in FILES:
         shutil.copy2(repository / file, workspace / file)
+    for file in KEPT:
+        if not (workspace / file).exists():
+            shutil.copy2(repository / file, workspace / file)
     (workspace / "params.yaml").write_text(dump_yaml(params), encoding="utf-8")
     if published is not None:
         (workspace / "published.yaml").write_text(dump_yaml(published), encoding="utf-8")

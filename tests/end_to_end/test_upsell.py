@@ -22,7 +22,7 @@ from pipeline.population.risk_set import leads_at_risk
 from pipeline.publish import SECTIONS as PUBLISH_SECTIONS
 from pipeline.scoring.requests import lead_requests
 from pipeline.scoring.snapshots import score_open_leads
-from pipeline.workspaces.workspace import CODE, FILES, make_workspace
+from pipeline.workspaces.workspace import CODE, FILES, KEPT, make_workspace
 from tests.pipeline.conftest import empty_store as empty_store
 
 DAY = pd.Timedelta(days=1)
@@ -33,7 +33,7 @@ CHECKED = 150
 def upsell(root: Path, tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Path]:
     """Run every stage of `dvc.yaml` in its order on a small simulated company; return the workspace."""
     repository = tmp_path_factory.mktemp("upsell")
-    for name in (*CODE, *FILES, "params.yaml", ".dvc"):
+    for name in (*CODE, *FILES, *KEPT, "params.yaml", ".dvc"):
         (repository / name).symlink_to(root / name)
     workspace = make_workspace(repository, "simulated_upsell")
     params = read_yaml(workspace / "params.yaml")

@@ -44,7 +44,7 @@ def journeys(company: Company, params: Any) -> tuple[JourneyPaths, FirstMqls]:
 
 
 def make(company: Company, journeys: tuple[JourneyPaths, FirstMqls], params: Any, **more: Any) -> Personas | None:
-    options = {"names": [], "costs": None, **more}
+    options = {"names": [], **more}
     return make_personas(
         company.canonical, *journeys, "simulated", params.features, params.labels, params.personas, **options
     )
@@ -113,7 +113,11 @@ def test_every_persona_is_described_and_measured(personas: Personas, journeys: t
         rate = persona.yields.sql_per_mql
         assert rate is not None and rate.low < rate.value < rate.high  # noqa: PT018
         assert rate.value == pytest.approx(persona.yields.sales_qualified / persona.yields.mqls)
-        assert persona.yields.sql_per_1000 is None, "no costs are given"
+        costs = persona.yields
+        assert (costs.sql_per_1000 is None) == (costs.cost is None), (
+            "a yield per cost where there is a cost, and only there"
+        )
+        assert personas.costs_known or costs.cost is None
         likeness = [item.likeness for item in persona.resembling]
         assert likeness == sorted(likeness, reverse=True)
     assert {item.name for persona in personas.personas for item in persona.who} <= {
@@ -128,17 +132,18 @@ def test_yields_by_hand() -> None:
     shares = shares_of_campaigns(drawn, mql, {"a": 300.0, "b": 50.0})
     assert shares.leads.tolist() == [3.0, 1.0, 1.0]
     first, second, both = persona_yields(
-        np.array([0, 1, 1]), np.array([True, False, True]), shares._replace(cost=np.array([300.0, 50.0, 0.0])),
+        np.array([0, 1, 1]), np.array([True, False, True]), shares,
         np.array([0, 1, 2]), 2, 200, 1,
     )  # fmt: skip
     assert (first["mqls"], first["sales_qualified"], first["leads"], first["cost"]) == (1, 1, 3.0, 300.0)
     assert first["sql_per_lead"]["value"] == pytest.approx(1 / 3)
     assert second["sql_per_mql"]["value"] == 0.5
-    assert second["sql_per_1000"]["value"] == pytest.approx(20.0)
     assert both["mql_per_lead"]["value"] == pytest.approx(3 / 5)
-    unknown = shares_of_campaigns(drawn, mql, {"a": 300.0})
-    assert unknown.cost is not None
-    assert np.isnan(unknown.cost).tolist() == [False, True, True]
+    assert (second["mqls"], second["cost"]) == (2, 50.0)
+    assert second["mql_per_1000"]["value"] == pytest.approx(20.0), "the MQL of no campaign has no cost, and is left out"
+    assert second["sql_per_1000"]["value"] == 0.0
+    without = shares_of_campaigns(drawn, mql, None)
+    assert without.cost is None
 
 
 def test_too_few_customers_make_no_personas(company: Company, journeys: Any, params: Any) -> None:

@@ -7,6 +7,7 @@ from pipeline.params import dump_yaml, load_params, read_yaml
 from pipeline.workspaces.workspace import (
     CODE,
     FILES,
+    KEPT,
     data_folder,
     make_workspace,
     overlay,
@@ -36,7 +37,7 @@ def test_absent_files_are_named_with_the_way_out(root, tmp_path, monkeypatch) ->
 
 
 def test_a_preset_without_raw_files_leaves_them_to_the_simulator(root, tmp_path, monkeypatch) -> None:
-    for name in (*CODE, *FILES, "params.yaml", ".dvc"):
+    for name in (*CODE, *FILES, *KEPT, "params.yaml", ".dvc"):
         (tmp_path / name).symlink_to(root / name)
     monkeypatch.setenv("LEAD_DATA_DIR", str(tmp_path / "nowhere"))
     workspace = make_workspace(tmp_path, "simulated_upsell")
@@ -62,7 +63,7 @@ def test_the_data_folder_follows_the_environment(root, tmp_path, monkeypatch) ->
 
 
 def _repository(root: Path, folder: Path, changes: dict) -> Path:
-    for name in (*CODE, *FILES, ".dvc"):
+    for name in (*CODE, *FILES, *KEPT, ".dvc"):
         (folder / name).symlink_to(root / name)
     (folder / "params.yaml").write_text(dump_yaml(overlay(read_yaml(root / "params.yaml"), changes)))
     return folder
@@ -103,13 +104,15 @@ def test_only_the_simulated_company_has_a_size_and_not_every_size(root, tmp_path
 
 
 def test_what_a_person_confirmed_in_a_workspace_stays(root, tmp_path) -> None:
-    for name in (*CODE, *FILES, "params.yaml", ".dvc"):
+    for name in (*CODE, *FILES, *KEPT, "params.yaml", ".dvc"):
         (tmp_path / name).symlink_to(root / name)
     workspace = make_workspace(tmp_path, "simulated_upsell")
     confirmed = workspace / "purposes" / "simulated.yaml"
     confirmed.write_text(confirmed.read_text().replace("state: draft", "state: confirmed"))
     (workspace / "purposes" / "of_mine.yaml").write_text("purposes: {}")
+    (workspace / "persona_names.yaml").write_text("names:\n- {name: Mine, traits: {}}\n")
     make_workspace(tmp_path, "simulated_upsell")
     assert "state: draft" not in confirmed.read_text()
     assert (workspace / "purposes" / "of_mine.yaml").exists()
+    assert "Mine" in (workspace / "persona_names.yaml").read_text()
     assert (workspace / "purposes" / "olist.yaml").exists()

@@ -1,0 +1,62 @@
+"""Taking out of the store what is past its retention."""
+
+from collections.abc import Callable, Mapping
+
+import sqlalchemy as sa
+
+from features.timeline import DAY_US
+from serving.store import schema
+
+__all__ = ["RetentionDays", "purge"]
+
+RetentionDays = Callable[[str, str], int | None]
+"""Takes a section of a purpose registry (`touchpoint_kinds`, `tables`) and a name; gives days, or None: kept."""
+
+# The tables of the store that each table of the registry speaks of, and their moments. Verdicts are stage changes, too.
+TABLES: Mapping[str, tuple[tuple[sa.Table, str], ...]] = {
+    "stage_changes": (
+        (schema.stage_changes, "occurred_at"),
+        (schema.outcomes, "occurred_at"),
+        (schema.retractions, "recorded_at"),
+    ),
+    "handovers": ((schema.handovers, "handed_over_at"),),
+    "orders": ((schema.orders, "ordered_at"),),
+    "identities": ((schema.identities, "identified_at"),),
+}
+
+
+def purge(connection: sa.Connection, retention: RetentionDays, now: int) -> dict[str, int]:
+    """Delete rows that are older than their retention.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction of `Store.write`.
+    retention : callable
+        See `RetentionDays`.
+    now : int
+        UTC microseconds.
+
+    Returns
+    -------
+    dict of str to int
+        Rows by table; tables without any are left out.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+    counts: dict[str, int] = {}
+
+    def delete(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> None:
+        rows = int(connection.execute(sa.delete(table).where(*conditions)).rowcount)
+        counts[table.name] = counts.get(table.name, 0) + rows
+
+    for table in (schema.touchpoints, schema.visits):
+        for kind in connection.execute(sa.select(table.c.kind).distinct()).scalars().all():
+            days = retention("touchpoint_kinds", kind)
+            if days is not None:
+                delete(table, table.c.kind == kind, table.c.occurred_at < now - days * DAY_US)
+    for name, tables in TABLES.items():
+        days = retention("tables", name)
+        for table, moment in tables if days is not None else ():
+            delete(table, table.c[moment] < now - (days or 0) * DAY_US)
+    return {name: rows for name, rows in counts.items() if rows}
