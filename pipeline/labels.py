@@ -10,7 +10,7 @@ from models.answers.risk_set import CUSTOMERS
 from pipeline.console import console, run_main
 from pipeline.params import LabelsParams, load_params
 from pipeline.population.outcomes import label_snapshots, period_outcomes, purchase_outcomes
-from pipeline.population.own_influence import left_out, read_advised
+from pipeline.population.own_influence import left_out, read_influence
 from pipeline.tables.export import read_export
 from pipeline.tables.parquet import read_table, write_table
 
@@ -22,14 +22,12 @@ SECTIONS = ("labels", "paths", "snapshots")
 def without_uncalled(
     labels: pd.DataFrame, snapshots: pd.DataFrame, data: Path, params: LabelsParams
 ) -> tuple[pd.DataFrame, int]:
-    """Leave the labels of leads open that were never contacted because of the product's advice; give how many."""
-    advised = None
-    if params.uncalled == "leave_out":
-        periods = read_table(data / "risk_periods.parquet", "risk_periods").to_pandas()
-        advised = read_advised(data / "canonical", periods)
-    if advised is None:
+    """Leave labels open of snapshots at which the product advised to call nobody, and nobody did; give how many."""
+    tables = read_influence(data / "canonical") if params.uncalled == "leave_out" else None
+    if tables is None:
         return labels, 0
-    unknown = left_out(snapshots, advised) & labels["matured"].to_numpy(dtype=bool)
+    periods = read_table(data / "risk_periods.parquet", "risk_periods").to_pandas()
+    unknown = left_out(snapshots, periods, *tables) & labels["matured"].to_numpy(dtype=bool)
     open_labels = labels.assign(label=labels["label"].mask(unknown), matured=labels["matured"] & ~unknown)
     return open_labels, int(unknown.sum())
 
@@ -59,7 +57,7 @@ def main() -> None:
     rate = labels.loc[matured, "label"].mean() if matured.any() else float("nan")
     console.print(f"labels: {int(matured.sum()):,} of {len(labels):,} snapshots matured, {rate:.1%} of them positive")
     if uncalled:
-        console.print(f"labels: {uncalled:,} snapshots of leads that nobody called because of our advice are left out")
+        console.print(f"labels: {uncalled:,} snapshots at which nobody called because of our advice are left out")
 
 
 if __name__ == "__main__":

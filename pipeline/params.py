@@ -161,8 +161,8 @@ class LabelsParams(Frozen):
 
     `purchase` is what counts as a purchase of an existing customer (risk set `customers`): any order (`again`), orders that sum
     to more than those of the `label_days` before the snapshot (`more`), or a product that the account never ordered before
-    (`new_product`). The risk set `mql` knows no purchase. `uncalled`: leads that were never contacted because the product
-    advised so are left out, as what a call would have brought is not known, or counted as negatives.
+    (`new_product`). The risk set `mql` knows no purchase. `uncalled`: snapshots at which nobody called because the
+    product advised so are left out, as what a call would have brought is not known, or counted as they ended.
     """
 
     label_days: int = Field(ge=1)

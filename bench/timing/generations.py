@@ -1,9 +1,12 @@
 """Three generations of retraining on the product's own decisions: what to make of leads never contacted because of it.
 
 `python -m bench.timing.generations`. Generation 0 learns from past practice, in which sales calls everybody sooner or later.
-Each later one learns from a company that called by the decisions of the one before, half of what arrives. Leads that were never
-contacted count as negatives (`count`), are left out (`leave_out`), or are left out while contacted ones count by the inverse of
-their chance of being contacted (`weight`). Judged on who is called next: the level, predicted over true.
+Each later one learns from a company that called by the decisions of the one before, half of what arrives. Leads never contacted
+count as negatives (`count`), are left out (`leave_out_leads`), or are left out while contacted ones count by the inverse of
+their chance of being contacted (`weight`); or what is left out are the looks at which nobody was to call, whatever came later
+(`leave_out_looks`). Judged on who is contacted in the next company: the level, predicted over true, of those whom this model
+calls, and of those whom the generation before calls there. The first holds what a model chooses by its own errors, the second
+does not.
 """
 
 from pathlib import Path
@@ -24,7 +27,7 @@ __all__ = ["main", "own_decisions"]
 
 RESULTS = Path("bench/results/timing_generations.json")
 SECTIONS = ("features", "points", "train")
-RULES = ("count", "leave_out", "weight")
+RULES = ("count", "leave_out_leads", "weight", "leave_out_looks")
 GENERATIONS = 3
 PRACTICE_LEADS, COMPANY_LEADS = 4_000, 3_000
 CAPACITY = 0.5
@@ -97,6 +100,8 @@ def _learn(past: Practice, train: TrainParams, company: Replayed, called: np.nda
     )
     contacted = at >= 0
     rows = np.flatnonzero(looked & (contacted | (rule == "count")))
+    if rule == "leave_out_looks":
+        rows = called[called >= 0]
     label, group = won[company.lead[rows]].astype(float), company.lead[rows].astype(str).astype(object)
     weights = np.ones(len(rows))
     if rule == "weight":
@@ -119,7 +124,8 @@ def generations(params: Any, seed: int) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        seed, rule, generation, calls, predicted and true (means over the calls of its company), never_contacted (share).
+        seed, rule, generation, calls, predicted and true (means over the calls of its company; `_of_former`: over those by the
+        model before), never_contacted (share).
     """
     past = practice(params, PRACTICE_LEADS, seed, HandoverRules(push_at_call=True))
     known = ~np.isnan(past.label_60d)
@@ -135,11 +141,13 @@ def generations(params: Any, seed: int) -> list[dict[str, Any]]:
     companies = [replayed(params, COMPANY_LEADS, seed + 1 + g, past.fitted) for g in range(GENERATIONS + 1)]
     found = []
     for rule in RULES:
-        model = first
+        model, before = first, first
         for number, company in enumerate(companies):
             value = model(company.matrix)
             called = own_decisions(company, value)
             rows = called[called >= 0]
+            by_former = own_decisions(company, before(company.matrix))
+            same = by_former[by_former >= 0]
             found.append(
                 {
                     "seed": seed,
@@ -148,11 +156,13 @@ def generations(params: Any, seed: int) -> list[dict[str, Any]]:
                     "calls": len(rows),
                     "predicted": float(value[rows].mean()),
                     "true": float(company.ahead[rows, 0].mean()),
+                    "predicted_of_former": float(value[same].mean()),
+                    "true_of_former": float(company.ahead[same, 0].mean()),
                     "never_contacted": float((called < 0).mean()),
                 }
             )
             if number < GENERATIONS:
-                model = _learn(past, params.train, company, called, rule, seed + 10 + number)
+                before, model = model, _learn(past, params.train, company, called, rule, seed + 10 + number)
     return found
 
 
@@ -168,9 +178,11 @@ def main() -> None:
     for rule in RULES:
         for number in range(GENERATIONS + 1):
             chosen = [row for row in rows if (row["rule"], row["generation"]) == (rule, number)]
-            predicted, true = (float(np.mean([row[name] for row in chosen])) for name in ("predicted", "true"))
+            names = ("predicted", "true", "predicted_of_former", "true_of_former")
+            own, true, of_former, true_of_former = (float(np.mean([row[name] for row in chosen])) for name in names)
             console.print(
-                f"{rule}, generation {number}: predicted {predicted:.3f}, true {true:.3f}, level {predicted / true:.2f}"
+                f"{rule}, generation {number}: {chosen[0]['calls']} calls, level {own / true:.2f}, of those whom the former "
+                f"generation calls {of_former / true_of_former:.2f}"
             )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.population.own_influence import never_contacted_shares, read_advised
+from pipeline.population.own_influence import advised_periods, never_contacted_shares, read_influence
 
 __all__ = ["influence_lines", "own_influence"]
 
@@ -25,8 +25,8 @@ def own_influence(canonical: Path, periods: pd.DataFrame) -> list[dict[str, Any]
     list of dict or None
         As `never_contacted_shares`; None: the source tells of no hand-overs or of no advice.
     """
-    advised = read_advised(canonical, periods)
-    return None if advised is None else never_contacted_shares(advised)
+    tables = read_influence(canonical)
+    return None if tables is None else never_contacted_shares(advised_periods(periods, *tables))
 
 
 def influence_lines(shares: list[dict[str, Any]] | None) -> list[str]:

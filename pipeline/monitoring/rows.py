@@ -19,7 +19,7 @@ from pipeline.params import LabelsParams
 from pipeline.population.micros import micros
 from pipeline.population.outcomes import label_snapshots, period_outcomes, purchase_outcomes
 from pipeline.population.own_influence import left_out as uncalled
-from pipeline.population.own_influence import read_advised
+from pipeline.population.own_influence import read_influence
 from pipeline.population.risk_set import risk_periods
 from pipeline.tables.export import Export
 from pipeline.tables.merged_leads import merged_ids
@@ -120,9 +120,9 @@ def monitored_rows(
         rows = rows.assign(risk_period=period, started_at=started_at)
         keep(rows["risk_period"] >= 0, "not_at_risk")
         keep(rows["started_at"] >= begin, "began_before")
-        advised = read_advised(canonical, periods)
-        if advised is not None:
-            keep(pd.Series(~uncalled(rows, advised), rows.index), "uncalled")
+        influence = read_influence(canonical)
+        if influence is not None:
+            keep(pd.Series(~uncalled(rows, periods, *influence), rows.index), "uncalled")
     keep(~rows.duplicated(["lead_id", "risk_period"], keep="first"), "later")
     rows = rows.reset_index(drop=True)
     outcome = purchase_outcomes(rows, orders, labels) if customers else period_outcomes(rows, periods)

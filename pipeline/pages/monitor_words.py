@@ -23,7 +23,7 @@ LEFT_OUT = {
     "used_in_training": n_("in the time of the training"),
     "not_at_risk": n_("not open at that moment"),
     "began_before": n_("open before the log began"),
-    "uncalled": n_("never called because of our advice"),
+    "uncalled": n_("not called because of our advice"),
     "later": n_("later scores of the same lead"),
 }
 UNKNOWN = {

@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.population.queue import first_contacts
 from pipeline.tables.parquet import read_table
 
-__all__ = ["HELD_BACK", "advised_periods", "left_out", "never_contacted_shares", "read_advised"]
+__all__ = ["HELD_BACK", "advised_periods", "left_out", "never_contacted_shares", "read_influence"]
 
 HELD_BACK = ("later", "wait_until")
 """Advice that keeps sales from calling."""
@@ -55,14 +55,14 @@ def advised_periods(periods: pd.DataFrame, handovers: pd.DataFrame, advices: pd.
     return found
 
 
-def read_advised(canonical: Path, periods: pd.DataFrame) -> pd.DataFrame | None:
-    """Read what `advised_periods` gives of canonical tables; None: they tell of no hand-overs, or of no advice."""
+def read_influence(canonical: Path) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """Read the canonical tables handovers and advices; None: the source tells nothing of one of them."""
     if not all((canonical / f"{name}.parquet").exists() for name in ("handovers", "advices")):
         return None
     handovers, advices = (
         read_table(canonical / f"{name}.parquet", name).to_pandas() for name in ("handovers", "advices")
     )
-    return advised_periods(periods, handovers, advices)
+    return handovers, advices
 
 
 def never_contacted_shares(advised: pd.DataFrame) -> list[dict[str, Any]]:
@@ -86,21 +86,38 @@ def never_contacted_shares(advised: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def left_out(snapshots: pd.DataFrame, advised: pd.DataFrame) -> np.ndarray:
-    """Tell which snapshots are of risk periods in which nobody called because of the advice.
+def left_out(
+    snapshots: pd.DataFrame, periods: pd.DataFrame, handovers: pd.DataFrame, advices: pd.DataFrame
+) -> np.ndarray:
+    """Tell which snapshots say nothing of what a call would have brought, as the advice was to call nobody.
+
+    It is the advice at the snapshot that decides, and not whether the lead was ever called: whoever is called later was so
+    because it rose, and what is chosen by its future tells too high a level (ADR 37).
 
     Parameters
     ----------
     snapshots : DataFrame
-        lead_id, risk_period.
-    advised : DataFrame
-        As `advised_periods` gives it.
+        lead_id, risk_period, snapshot_at.
+    periods : DataFrame
+        As returned by `risk_set.risk_periods`.
+    handovers, advices : DataFrame
+        The canonical tables.
 
     Returns
     -------
     ndarray of bool [snapshots]
+        The newest advice in [start of the period, snapshot_at + 1 day] was one of `HELD_BACK`, and sales had not spoken with
+        the lead before snapshot_at + 7 days. The day is for a new lead, which gets its first advice after its first snapshot.
     """
     keys = ["lead_id", "risk_period"]
-    own = advised[[*keys, "because_of_advice"]].astype({"lead_id": object, "risk_period": "int64"})
-    rows = snapshots[keys].astype({"lead_id": object, "risk_period": "int64"}).merge(own, on=keys, how="left")
-    return np.asarray(rows["because_of_advice"].fillna(False).to_numpy(dtype=bool))
+    types: Any = {"lead_id": object, "risk_period": "int64"}
+    facts = periods[[*keys, "started_at"]].assign(contact=first_contacts(periods, handovers)).astype(types)
+    rows = snapshots[[*keys, "snapshot_at"]].astype(types).merge(facts, on=keys, how="left")
+    rows = rows.assign(row=np.arange(len(rows)), seen_at=rows["snapshot_at"] + pd.Timedelta(1, unit="D"))
+    shown = advices[["lead_id", "advised_at", "advice"]].astype({"lead_id": object}).sort_values("advised_at")
+    rows = pd.merge_asof(
+        rows.sort_values("seen_at"), shown, left_on="seen_at", right_on="advised_at", by="lead_id"
+    ).sort_values("row")
+    held_back = rows["advice"].isin(HELD_BACK) & (rows["advised_at"] >= rows["started_at"])
+    called = rows["contact"] < rows["snapshot_at"] + pd.Timedelta(7, unit="D")
+    return np.asarray((held_back & ~called).to_numpy(dtype=bool))

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from models.presentation.drawing import panel_svg, png
+from models.presentation.terminal import calibration_note
 from models.quality.evaluation import CLASS_NAMES
-from pipeline.console import calibration_note
 from pipeline.mlflow_runs.summary import run_description
 from pipeline.pages import pictures
 from pipeline.pages.charts import FIGURES, chart, read_plots

@@ -62,7 +62,18 @@ def test_the_share_never_contacted_stands_by_advice_and_tier() -> None:
     assert shares["wait_until", "C"]["never_contacted"] == shares["none", "none"]["never_contacted"] == 1.0
 
 
-def test_their_snapshots_are_left_out_and_no_others() -> None:
-    advised = advised_periods(*tables())
-    snapshots = pd.DataFrame({"lead_id": ["held", "called", "held", "other"], "risk_period": [0, 0, 1, 0]})
-    assert left_out(snapshots, advised).tolist() == [True, False, False, False]
+def test_snapshots_at_which_nobody_was_to_be_called_are_left_out_whatever_came_later() -> None:
+    asked = [
+        ("later", 0, 2, False),  # the advice was to call
+        ("later", 0, 6, True),
+        ("held", 0, 2.5, True),  # advised half a day after it
+        ("held", 0, 1, False),  # nothing was advised yet
+        ("won", 0, 4, True),  # not chosen by its outcome
+        ("called", 0, 2.5, False),  # called within the week after it, whatever the advice was
+        ("called", 0, 12, False),  # after the call
+        ("untold", 0, 5, False),
+        ("nobody", 0, 5, False),
+    ]
+    leads, numbers, days, expected = map(list, zip(*asked, strict=True))
+    snapshots = pd.DataFrame({"lead_id": leads, "risk_period": numbers, "snapshot_at": moments(days)})
+    assert left_out(snapshots, *tables()).tolist() == expected

@@ -113,7 +113,11 @@ def test_every_persona_is_described_and_measured(personas: Personas, journeys: t
         rate = persona.yields.sql_per_mql
         assert rate is not None and rate.low < rate.value < rate.high  # noqa: PT018
         assert rate.value == pytest.approx(persona.yields.sales_qualified / persona.yields.mqls)
-        assert persona.yields.sql_per_1000 is None, "no costs are given"
+        costs = persona.yields
+        assert (costs.sql_per_1000 is None) == (costs.cost is None), (
+            "a yield per cost where there is a cost, and only there"
+        )
+        assert personas.costs_known or costs.cost is None
         likeness = [item.likeness for item in persona.resembling]
         assert likeness == sorted(likeness, reverse=True)
     assert {item.name for persona in personas.personas for item in persona.who} <= {
