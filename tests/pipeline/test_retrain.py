@@ -46,16 +46,22 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     return seen
 
 
-ALL = ["dvc repro labels", "pipeline.monitor --log log", "dvc repro tracking", "pipeline.publish"]
+ALL = [
+    "pipeline.privacy object",
+    "dvc repro labels",
+    "pipeline.monitor --log log",
+    "dvc repro tracking",
+    "pipeline.publish",
+]
 
 
 def test_nothing_is_trained_while_all_is_fine(steps: dict) -> None:
     assert retrain.retrain(Path("data"), Path("log"), always=False) == 0
-    assert steps["ran"] == ALL[:2], "the outcomes are read first: the monitor judges by them"
+    assert steps["ran"] == ALL[:3], "objections first, then the outcomes: the monitor judges by them"
 
 
 def test_a_recommendation_trains_and_publishes(steps: dict) -> None:
-    steps["codes"] = {ALL[1]: RECOMMENDED}
+    steps["codes"] = {ALL[2]: RECOMMENDED}
     assert retrain.retrain(Path("data"), Path("log"), always=False) == 0
     assert steps["ran"] == ALL
 
@@ -63,12 +69,12 @@ def test_a_recommendation_trains_and_publishes(steps: dict) -> None:
 def test_always_asks_nobody_and_the_gate_has_the_last_word(steps: dict) -> None:
     steps["codes"] = {"pipeline.publish": REFUSED}
     assert retrain.retrain(Path("data"), None, always=True) == REFUSED
-    assert steps["ran"] == [ALL[0], *ALL[2:]]
+    assert steps["ran"] == [*ALL[:2], *ALL[3:]]
 
 
-@pytest.mark.parametrize("step", [0, 1, 2, 3])
+@pytest.mark.parametrize("step", [0, 1, 2, 3, 4])
 def test_a_step_that_fails_stops_the_run(steps: dict, step: int) -> None:
-    steps["codes"] = {ALL[1]: RECOMMENDED} | {ALL[step]: 1}
+    steps["codes"] = {ALL[2]: RECOMMENDED} | {ALL[step]: 1}
     with pytest.raises(LeadQualificationError, match=f"`python -m {ALL[step]}` failed with exit code 1"):
         retrain.retrain(Path("data"), Path("log"), always=False)
     assert steps["ran"] == ALL[: step + 1]
