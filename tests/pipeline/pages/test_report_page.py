@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from models.analyses import ANALYSES
 from models.presentation.drawing import panel_svg, png
 from models.presentation.terminal import calibration_note
 from models.quality.evaluation import CLASS_NAMES
@@ -227,7 +228,7 @@ def test_pages_are_self_contained_and_the_same_each_time(trained: Trained, write
     html = write(trained)
     assert html == write(trained)
     parsed = read(html)
-    beside = {"report.html", "model_card.html", "figures.html", "audit.html"}
+    beside = {"report.html", "model_card.html", "figures.html", "audit.html", *(f"{name}.html" for name in ANALYSES)}
     assert set(parsed.addresses) & beside == beside - {f"{write.__name__.removesuffix('_page')}.html"}
     pictures_of_page = set(parsed.addresses) - beside
     assert all(address.startswith("data:image/svg+xml;base64,") for address in pictures_of_page)
