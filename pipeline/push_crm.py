@@ -12,6 +12,7 @@ from rich.table import Table
 from features.errors import CrmError, DataError
 from models.answers.confirmation import HUMAN_CONFIRMATION, confirmation_is_required
 from models.audit_log.settings import audit_log, say
+from models.data_protection.suppression import suppression_list
 from pipeline.console import console, progress, run_main
 from pipeline.crm.connect import CRMS, Crm, connect
 from pipeline.crm.ledger import Ledger
@@ -140,6 +141,16 @@ def _confirmation(name: str | None, *, dry_run: bool) -> Callable[[list[str]], N
     return lambda lead_ids: log.say("decided", lead_ids, actor, on="push")
 
 
+def _without_suppressed(wanted: list[Update]) -> list[Update]:
+    """Leave out who objected, or was erased, since the scores were made."""
+    suppressed = suppression_list(Path.cwd()).suppressed(update.lead_id for update in wanted)
+    if suppressed:
+        console.print(
+            f"push_crm: {len(suppressed):,} lead(s) objected or were erased since they were scored: not written. Score again."
+        )
+    return [update for update in wanted if update.lead_id not in suppressed]
+
+
 def main() -> None:
     """Push; see docs/crm-adapters.md."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.push_crm", description=__doc__)
@@ -166,7 +177,7 @@ def main() -> None:
         _setup(crm)
         return
     confirm = _confirmation(arguments.confirmed_by, dry_run=arguments.dry_run)
-    wanted = updates(read_scores(arguments.scores), crm.fields, params.crm.language)
+    wanted = _without_suppressed(updates(read_scores(arguments.scores), crm.fields, params.crm.language))
     confirm([update.lead_id for update in wanted])
     retired = leads_retired(arguments.raw or Path(params.ingest.raw_dir))
     with Ledger.open(params.paths.data_dir / "crm" / f"{arguments.crm}.sqlite") as ledger:

@@ -1,4 +1,4 @@
-"""Where a person must confirm, nothing is pushed to a CRM without a name, which the audit log keeps as a pseudonym."""
+"""What is not pushed to a CRM: what nobody confirmed where a person must, and leads that objected."""
 
 import datetime as dt
 from pathlib import Path
@@ -10,8 +10,10 @@ from models.answers.confirmation import HUMAN_CONFIRMATION
 from models.audit_log.settings import audit_log
 from models.audit_log.verification import read_entries
 from models.data_protection.key_ring import keys_file
+from models.data_protection.suppression import Entry, remember
+from pipeline.crm.write import Update
 from pipeline.data_protection.keys import make_keys
-from pipeline.push_crm import _confirmation
+from pipeline.push_crm import _confirmation, _without_suppressed
 
 
 @pytest.fixture(autouse=True)
@@ -47,3 +49,14 @@ def test_who_confirmed_stands_in_the_audit_log(folder: Path) -> None:
 def test_without_the_switch_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(HUMAN_CONFIRMATION)
     _confirmation(None, dry_run=False)(["L-1"])
+
+
+def test_whoever_objected_since_the_scores_were_made_is_not_written(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    make_keys(keys_file(folder), at)
+    remember(folder, [Entry("L-1", "objection", at)])
+    wanted = [Update("L-1", {"tier": "A"}), Update("L-2", {"tier": "B"})]
+    assert [update.lead_id for update in _without_suppressed(wanted)] == ["L-2"]
+    assert "1 lead(s) objected" in capsys.readouterr().out
