@@ -35,7 +35,7 @@ def test_selects(rule: SelectorParams, picked: bool) -> None:
 @pytest.mark.parametrize("pattern", ["", "*", "?", "a*", "*a", "a?c", "*.*", "[ab]", "a\\b", "\n*", "*b*d*"])
 @pytest.mark.parametrize("text", ["", "a", "ab", "abc", "a.c", "[ab]", "a\\b", "\nx", "abcd"])
 def test_patterns_mean_what_the_oracle_says(pattern: str, text: str) -> None:
-    picked = Selectors({"rule": SelectorParams(asset=(pattern,))}).select("k", None, text, None, "lead")
+    picked = Selectors({"rule": SelectorParams(asset=(pattern,))}).select(kind="k", asset=text, by="lead")
     assert bool(picked) is matches(pattern, text)
 
 

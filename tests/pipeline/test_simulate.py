@@ -128,7 +128,9 @@ def test_mql_exactly_when_the_points_table_is_reached(world: World) -> None:
     fields = ["kind", "channel", "asset", "campaign", "by"]
     touchpoints = world.touchpoints.astype(object).where(world.touchpoints.notna(), None)
     points = {
-        combination: sum(rules.points.interactions[name] for name in selectors.select(*combination))
+        combination: sum(
+            rules.points.interactions[name] for name in selectors.select(**dict(zip(fields, combination, strict=True)))
+        )
         for combination in set(touchpoints[fields].itertuples(index=False, name=None))
     }
     weights = [points[row] for row in touchpoints[fields].itertuples(index=False, name=None)]
