@@ -56,6 +56,7 @@ ANSWER: dict[str, Any] = {
                 "if_waiting": {"days": 7, "probability": 0.15625, "interval": [0.125, 0.1875]},
                 "price": {"probability": 0.09375, "at": "2026-03-01T06:00:00+00:00", "of_training": False},
                 "for_marketing": {"open_questions": ["cost"], "next_content": ["case_study"]},
+                "trial": None,
                 "text": "Marketing speaks next: wait until Mar 9, 2026; a first call is likelier to succeed then (15.6% "
                 "instead of 12.5%).",
             },

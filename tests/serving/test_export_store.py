@@ -215,7 +215,8 @@ def test_the_command_says_what_it_wrote(store: Store, root: Path, tmp_path: Path
     assert said in done.stdout
     assert "1 touchpoints" in done.stdout
     tables = (
-        "accounts attribute_changes attributes export handovers identities leads merged_leads orders outcomes set_aside"
+        "accounts advices attribute_changes attributes export handovers identities leads merged_leads objections orders "
+        "outcomes set_aside"
     )
     assert {path.name for path in (tmp_path / "raw").iterdir()} == {
         f"{table}.parquet" for table in (*tables.split(), "stage_changes", "touchpoints")
