@@ -128,7 +128,9 @@ def resized(body: bytes, model: bytes) -> bytes:
 def write(folder: Path, good: Path, changed: dict[str, bytes]) -> Path:
     """Write a bundle with changed files, and checksums and a fingerprint that fit."""
     folder.mkdir(parents=True)
-    contents = {path.name: path.read_bytes() for path in good.iterdir() if path.name != "provenance.json"} | changed
+    contents = {
+        path.name: path.read_bytes() for path in good.iterdir() if path.is_file() and path.name != "provenance.json"
+    } | changed
     if "catalog.json" in changed:
         contents |= _with_fingerprint(contents)
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items() if name != "checksums.json"}
@@ -152,7 +154,8 @@ def _with_fingerprint(contents: dict[str, bytes]) -> dict[str, bytes]:
 def drawn(good: Path, count: int, seed: int) -> Iterator[tuple[str, str, bytes]]:
     """Draw altered files: name of the file, what was done, content."""
     draw = random.Random(seed)
-    names = sorted(path.name for path in good.iterdir() if path.name not in ("checksums.json", "provenance.json"))
+    files = [path for path in good.iterdir() if path.is_file() and path.read_bytes().strip() != b"null"]
+    names = sorted(path.name for path in files if path.name not in ("checksums.json", "provenance.json"))
     for number in range(count):
         # trees are what can kill; the other files share the rest
         name = draw.choice(["model.txt", "spread.txt"]) if number % 2 else draw.choice(names)

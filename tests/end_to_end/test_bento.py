@@ -41,7 +41,11 @@ def bento(root: Path, bundle_folder: Path, tmp_path_factory: pytest.TempPathFact
 def test_only_the_service_and_the_champion_are_packed(bento: Path, bundle_folder: Path) -> None:
     packed = {path.relative_to(bento / "src").as_posix() for path in (bento / "src").rglob("*") if path.is_file()}
     assert {name.split("/")[0] for name in packed} == {"features", "models", "serving", "data", "bentofile.yaml"}
-    champion = {f"data/champion/{path.name}" for path in bundle_folder.iterdir()}
+    champion = {
+        f"data/champion/{path.relative_to(bundle_folder).as_posix()}"
+        for path in bundle_folder.rglob("*")
+        if path.is_file()
+    }
     assert {name for name in packed if name.startswith("data/")} == champion
 
 

@@ -124,12 +124,13 @@ def test_leads_are_as_many_as_asked_for_and_ids_are_unique(world: World) -> None
 
 def test_mql_exactly_when_the_points_table_is_reached(world: World) -> None:
     rules = params()
-    selectors = Selectors({name: rules.features.selectors[name] for name in rules.points.interactions})
+    selectors = Selectors({name: rules.features.selectors[name] for name in COMPANY_POINTS.interactions})
     fields = ["kind", "channel", "asset", "campaign", "by"]
     touchpoints = world.touchpoints.astype(object).where(world.touchpoints.notna(), None)
     points = {
         combination: sum(
-            rules.points.interactions[name] for name in selectors.select(**dict(zip(fields, combination, strict=True)))
+            COMPANY_POINTS.interactions[name]
+            for name in selectors.select(**dict(zip(fields, combination, strict=True)))
         )
         for combination in set(touchpoints[fields].itertuples(index=False, name=None))
     }
@@ -146,13 +147,13 @@ def test_mql_exactly_when_the_points_table_is_reached(world: World) -> None:
         if lead in mql.index:
             before = recorded < mql[lead]
             deciding = recorded[before].iloc[-1]
-            reached = recorded[total >= rules.points.mql_threshold].iloc[0]
+            reached = recorded[total >= COMPANY_POINTS.mql_threshold].iloc[0]
             assert reached < mql[lead] <= reached + pd.Timedelta(minutes=15)
-            assert total[recorded < reached].max() < rules.points.mql_threshold or reached == recorded.iloc[0]
+            assert total[recorded < reached].max() < COMPANY_POINTS.mql_threshold or reached == recorded.iloc[0]
             assert deciding >= reached
         else:
             early = recorded < world.export - pd.Timedelta(minutes=15)
-            assert not early.any() or total[early].iloc[-1] < rules.points.mql_threshold
+            assert not early.any() or total[early].iloc[-1] < COMPANY_POINTS.mql_threshold
     assert checked > 1000
 
 
