@@ -33,9 +33,7 @@ def test_without_a_champion_one_message_says_what_to_do(root: Path, tmp_path: Pa
 
 def test_a_damaged_bundle_is_refused_before_the_port_opens(root: Path, bundle_folder: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "champion"
-    damaged.mkdir()
-    for path in bundle_folder.iterdir():
-        (damaged / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(bundle_folder, damaged)
     with (damaged / "model.txt").open("a", encoding="utf-8") as model:
         model.write("\n# one more line\n")
     done = _start(root, LEAD_BUNDLE_DIR=str(damaged))
