@@ -41,9 +41,10 @@ def made_up(count: int, now: int) -> list[OpenLead]:
     rows = []
     for number in range(count):
         share = draw.betavariate(1.2, 8.0)
+        decision = {"tier": "C", "within_capacity": share > 0.3, "advice": "unknown", "until": None, "text": ""}
         details = {
             "reasons": {"en": reasons, "de": reasons}, "change": {"en": change, "de": change},
-            "probability_before": share * draw.random(), "decision": {"tier": "C", "within_capacity": share > 0.3},
+            "probability_before": share * draw.random(), "decision": decision,
             "warnings": [], "last_touchpoint": {"channel": "web", "asset": "pricing"},
         }  # fmt: skip
         rows.append(
@@ -58,6 +59,8 @@ def made_up(count: int, now: int) -> list[OpenLead]:
                 "C",
                 None,
                 share > 0.3,
+                "unknown",
+                None,
                 details["probability_before"],
                 now - draw.randrange(10**13),
                 "page_view",
