@@ -1,12 +1,10 @@
 """Where the audit log is, and with which keys; one answer for the service and for all commands."""
 
-import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from features.errors import ParameterError
-from features.timeline import to_micros
 from models.audit_log.entries import AuditKey, Detail
 from models.audit_log.log import AuditLog
 from models.audit_log.vocabulary import Action
@@ -78,8 +76,7 @@ def say(root: Path, action: Action, lead_ids: Sequence[str], **details: Detail) 
     """
     log = audit_log(root)
     if log is not None:
-        now = to_micros(dt.datetime.now(dt.UTC))
-        log.append(log.entries(action, lead_ids, log.user(), now, details))
+        log.say(action, lead_ids, None, None, **details)
 
 
 def _whole(environ: Mapping[str, str], name: str, default: int, least: int) -> int:

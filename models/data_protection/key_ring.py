@@ -9,7 +9,6 @@ import hmac
 import json
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 from features.errors import LeadQualificationError
 from models.data_protection.folder import privacy_folder
+from models.data_protection.private_file import replace_private_file
 
 __all__ = [
     "KEY_FILE",
@@ -153,17 +153,7 @@ def changing_keys(path: Path) -> Iterator[dict[str, KeyRing]]:
 def _write(path: Path, rings: Mapping[str, KeyRing]) -> None:
     content = {"format": FORMAT, "keys": {purpose: [_plain(key) for key in rings[purpose].keys] for purpose in rings}}
     _parse(content, path)  # what can't be read again is not written
-    # In the same folder, so that it can be renamed; mkstemp makes it for the owner alone
-    handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(json.dumps(content, indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    replace_private_file(path, json.dumps(content, indent=1) + "\n")
 
 
 def _plain(key: Key) -> dict[str, str]:

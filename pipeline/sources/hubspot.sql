@@ -65,8 +65,7 @@ WHERE NOT not_yet(ordered_at);
 
 -- Hand-overs: a lead is queued when it becomes an MQL; it is handed over when somebody of the company becomes its owner, or its stage
 -- becomes `sal`; its first contact is the first touchpoint by sales after that. Who owned it before it was queued has it from the
--- MQL moment on. Change the rule where
--- your company works otherwise.
+-- MQL moment on. Change the rule where your company works otherwise.
 CREATE OR REPLACE VIEW queued AS
 SELECT lead_id, try_cast(occurred_at AS TIMESTAMPTZ) AS occurred_at
 FROM stage_changes

@@ -12,6 +12,7 @@ from features.errors import DataError
 from models.data_protection.suppression import Entry, SuppressionList
 from pipeline.tables.duckdb import Connection, text_literal
 from pipeline.tables.ingest_counts import with_reasons
+from pipeline.tables.merged_leads import MERGED_LEADS, TABLES_OF_LEADS
 
 __all__ = ["CONSENT_GIVEN", "CONSENT_REFUSED", "OBJECTIONS", "Suppression", "delete_rows"]
 
@@ -22,16 +23,7 @@ CONSENT_REFUSED = ("denied", "refused", "withdrawn", "opt_out", "no", "false", "
 """What a touchpoint's `consent` may say, in any case; missing: nobody had to be asked. `pending` (a double opt-in that nobody
 confirmed) is none."""
 
-OF_LEADS = (
-    "objections",
-    "leads",
-    "merged_leads",
-    "stage_changes",
-    "identities",
-    "touchpoints",
-    "handovers",
-    "attribute_changes",
-)
+OF_LEADS = (OBJECTIONS, "leads", MERGED_LEADS, *TABLES_OF_LEADS)
 
 
 class Suppression:
@@ -132,7 +124,7 @@ class Suppression:
                     "WHERE visitor_id IS NOT NULL AND lead_id IN (FROM left_out_leads)"
                 )
             condition = "lead_id IN (FROM left_out_leads)"
-            if name == "merged_leads":
+            if name == MERGED_LEADS:
                 condition += " OR merged_into IN (FROM left_out_leads)"
             if name == "touchpoints":
                 condition += " OR (lead_id IS NULL AND visitor_id IN (FROM left_out_visitors))"
@@ -158,7 +150,7 @@ class Suppression:
         return own is not None and own.cause == "withdrawal"
 
     def _look_up(self, connection: Connection, name: str) -> None:
-        columns = ("lead_id", "merged_into") if name == "merged_leads" else ("lead_id",)
+        columns = ("lead_id", "merged_into") if name == MERGED_LEADS else ("lead_id",)
         for column in columns:
             rows = connection.execute(
                 f"SELECT DISTINCT {column} FROM checked_{name} WHERE {column} IS NOT NULL "

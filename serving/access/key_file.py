@@ -10,13 +10,13 @@ import os
 import re
 import secrets
 import string
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from features.errors import LeadQualificationError
+from models.data_protection.private_file import replace_private_file
 from serving.contract.scopes import KEY_SCOPES
 
 __all__ = [
@@ -173,17 +173,7 @@ def changing(path: Path) -> Iterator[list[Key]]:
 def _write(path: Path, keys: Sequence[Key]) -> None:
     content = json.dumps({"format": FORMAT, "keys": [_plain(key) for key in keys]}, indent=1)
     _parse(json.loads(content), path)  # what can't be read again is not written
-    # In the same folder, so that it can be renamed; mkstemp makes it for the owner alone
-    handle, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    replace_private_file(path, content + "\n")
 
 
 def _plain(key: Key) -> dict[str, Any]:

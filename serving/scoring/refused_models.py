@@ -3,8 +3,6 @@
 import fcntl
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -14,6 +12,7 @@ from pathlib import Path
 from features.errors import BundleError
 from models.bundle import FORMAT
 from models.bundle_files import parse_object
+from models.data_protection.private_file import replace_private_file
 
 __all__ = ["MOST", "RefusedModel", "RefusedModels", "reader"]
 
@@ -158,13 +157,4 @@ class RefusedModels:
             refusals = self._read()
             yield refusals
             text = json.dumps({"refused": [asdict(item) for item in refusals]}, indent=1, ensure_ascii=False) + "\n"
-            handle, partial = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(partial, self.path)
-            except BaseException:
-                os.unlink(partial)
-                raise
+            replace_private_file(self.path, text)

@@ -26,6 +26,9 @@ CREATE VIEW stage_changes AS SELECT * FROM (
     VALUES ('50', 'mql', '2026-02-01T00:00:00Z'), ('1', 'sal', '2026-02-09T00:00:00Z'), ('52', 'mql', '2026-02-01T00:00:00Z'),
            ('51', 'mql', 'nonsense')
 ) AS t (lead_id, stage, occurred_at);
+CREATE VIEW advices AS SELECT * FROM (
+    VALUES ('1', '2026-02-10T00:00:00Z', 'later'), ('52', '2026-02-10T00:00:00Z', 'later')
+) AS t (lead_id, advised_at, advice);
 CREATE VIEW touchpoints AS SELECT * FROM (
     VALUES ('a', '1', NULL, '2026-01-02T00:00:00Z', 'call', NULL), ('b', NULL, 'V-51', '2026-01-03T00:00:00Z', 'call', NULL),
            ('c', '52', NULL, '2026-01-03T00:00:00Z', 'call', 'Granted'),
@@ -83,6 +86,7 @@ def test_an_objection_counts_for_all_ids_of_merged_leads(tmp_path, keys, out) ->
     frames, counts, news = read(tmp_path, keys, out)
     assert naming(frames, "1", "50") == []
     assert counts["stage_changes"].left_out == {"objected or erased": 2}
+    assert (counts["advices"].left_out, counts["advices"].quarantined) == ({"objected or erased": 1}, {})
     assert {entry.lead_id for entry in news} == {"1", "50"} - {out}
 
 
