@@ -24,6 +24,7 @@ from models.analyses.points_audit import (
 EXPORTED = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 SOME = Rate(count=20, of=100, value=0.2, low=0.13, high=0.29)
 NONE = Rate(count=0, of=0, value=None)
+BOUNDS = Estimate(value=None, low=0.05, high=0.29)
 GAIN = Estimate(value=0.12, low=0.1, high=0.14)
 LABELS = {"en": "<b>pricing</b> & more", "de": "Preise"}
 
@@ -55,7 +56,7 @@ def points_audit() -> PointsAudit:
         capacity=10,
         thresholds=(
             Threshold(threshold=25, move="lower", leads=700, evidence="trial", trial=trial),
-            Threshold(threshold=38, move="lower", leads=500, evidence="extrapolated", added=SOME, modelled=GAIN),
+            Threshold(threshold=38, move="lower", leads=500, evidence="extrapolated", added=SOME, modelled=BOUNDS),
             Threshold(threshold=50, move="current", leads=400, evidence="observed", observed=SOME, unknown=0),
         ),
         proposed=ProposedTable(
