@@ -1,8 +1,8 @@
 """How long the funnel, the ledger and the points audit take, and how much memory: `python -m bench.sales_funnel.scale [LEADS]`.
 
 Each analysis runs in a process of its own. Simulating and reading the company in are not counted. A company of more than
-100,000 leads is one of 100,000 copied so often, each copy with accounts and leads of its own: simulating takes longer than
-the analyses. The test rows that the points audit takes from training are made up.
+20,000 leads is one of 20,000 copied so often, each copy with accounts and leads of its own: simulating and reading in take
+longer than the analyses. The test rows that the points audit takes from training are made up.
 """
 
 import resource
@@ -15,6 +15,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from models.answers.risk_set import RiskSet
 from pipeline.console import console, progress
@@ -24,7 +26,6 @@ from pipeline.sales_funnel.funnel_analysis import FunnelSetting, analyse_funnel
 from pipeline.sales_funnel.points_audit import audit_points
 from pipeline.sales_funnel.points_setting import PointsSetting
 from pipeline.simulate import simulate
-from pipeline.tables.duckdb import connect, text_literal
 from pipeline.tables.export import read_export
 from pipeline.tables.ingested import ingest
 from pipeline.tables.parquet import read_table, write_table
@@ -33,7 +34,7 @@ __all__ = ["analyse", "made_up_predictions", "main"]
 
 SECTIONS = ("capacity", "evaluate", "features", "funnel", "labels", "points", "simulator", "snapshots")
 ROWS = 20_000
-SIMULATED = 100_000
+SIMULATED = 20_000
 IDS = ("account_id", "lead_id", "touchpoint_id")
 
 
@@ -55,22 +56,24 @@ def made_up_predictions(periods: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _copied(raw: Path, copies: int) -> None:
-    """Write a source's raw files anew, with all rows so often; each copy has ids of its own."""
-    with connect() as connection:
-        connection.execute(f"CREATE TEMP TABLE copies AS SELECT '-' || i AS copy FROM range({copies}) AS t(i)")
-        for path in [*raw.glob("*.csv"), *raw.glob("touchpoints/*.parquet")]:
-            text, written = text_literal(path), path.with_suffix(".copied")
-            rows = f"read_csv({text}, all_varchar = true)" if path.suffix == ".csv" else f"read_parquet({text})"
-            columns = [name for name, *_ in connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()]
-            ids = ", ".join(f"{name} || copy AS {name}" for name in columns if name in IDS)
-            if not ids:
-                continue
-            options = "FORMAT csv, HEADER" if path.suffix == ".csv" else "FORMAT parquet"
-            connection.execute(
-                f"COPY (SELECT r.* REPLACE ({ids}) FROM {rows} r, copies) TO {text_literal(written)} ({options})"
-            )
-            written.rename(path)
+def _copied(canonical: Path, copies: int) -> None:
+    """Write canonical tables anew, with all rows so often; each copy has ids of its own."""
+    for path in canonical.glob("*.parquet"):
+        table = pq.read_table(path)
+        ids = [name for name in table.column_names if name in IDS]
+        if not ids:
+            continue
+        for name in ids:
+            table = table.set_column(table.column_names.index(name), name, pc.cast(table[name], pa.string()))
+        written = path.with_suffix(".copied")
+        with pq.ParquetWriter(written, table.schema, compression="zstd") as writer:
+            for number in range(copies):
+                copy = table
+                for name in ids:
+                    renamed = pc.binary_join_element_wise(table[name], str(number), "-")
+                    copy = copy.set_column(table.column_names.index(name), name, renamed)
+                writer.write_table(copy)
+        written.rename(path)
 
 
 def analyse(folder: Path, name: str) -> None:
@@ -103,10 +106,10 @@ def main(leads: int = 100_000) -> None:
         with progress() as bar:
             simulator = params.simulator.model_copy(update={"leads": leads // copies, "teams": 4})
             simulate(simulator, params, folder / "raw", folder / "truth", bar)
-        if copies > 1:
-            _copied(folder / "raw", copies)
         canonical = folder / "canonical"
         ingest(Path("pipeline/sources/simulated.sql"), folder / "raw", canonical, folder / "quarantine", 0.05)
+        if copies > 1:
+            _copied(canonical, copies)
         periods = risk_periods(canonical, RiskSet("mql", params.snapshots.expire_days))
         write_table(
             folder / "risk_periods.parquet", "risk_periods", pa.Table.from_pandas(periods, preserve_index=False)
