@@ -1,5 +1,6 @@
 """The pipeline through the real DVC, in a repository of its own, on a small simulated company."""
 
+import hashlib
 import json
 import os
 import re
@@ -116,6 +117,23 @@ def test_the_advice_on_when_to_call_hardly_goes_back_and_forth(repository: Path)
     assert result["training"]["calls"] > 300 < result["training"]["weeks_without_call"]
     assert result["test"]["flips"] <= 0.03
     assert result["test"]["flips_of_advice"] <= 0.03
+
+
+def test_raw_files_are_never_in_the_cache(repository: Path) -> None:
+    """Not after a run, and not after `dvc commit`, which fills the run cache."""
+    raw = [file for name in ("raw", "truth") for file in (repository / "data" / name).rglob("*") if file.is_file()]
+    names = {hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest() for file in raw}
+    assert len(names) > 5
+    dvc(repository, "commit", "-f", "simulate")
+    cached = {file.parent.name + file.name for file in (repository / ".dvc" / "cache" / "files").rglob("*")}
+    assert cached & {md5_of(repository, "data/canonical")}
+    assert not cached & names
+
+
+def md5_of(repository: Path, path: str) -> str:
+    """The hash of an output in `dvc.lock`."""
+    stages = read_yaml(repository / "dvc.lock")["stages"].values()
+    return next(out["md5"] for stage in stages for out in stage["outs"] if out["path"] == path)
 
 
 def test_a_second_repro_does_nothing(repository: Path) -> None:
