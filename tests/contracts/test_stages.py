@@ -108,11 +108,17 @@ def test_no_stage_lets_dvc_keep_a_raw_export() -> None:
     """
     presets = [yaml.safe_load(file.read_text()) for file in (ROOT / "pipeline" / "presets").glob("*.yaml")]
     parameters = [yaml.safe_load((ROOT / "params.yaml").read_text()), *presets]
-    raw = {Path("data/raw"), Path("data/truth"), *(Path(given.get("ingest", {}).get("raw_dir", "data/raw")) for given in parameters)}
+    raw = {
+        Path("data/raw"),
+        Path("data/truth"),
+        *(Path(given.get("ingest", {}).get("raw_dir", "data/raw")) for given in parameters),
+    }
     written = {
         (stage, output, flags.get("cache", True), flags.get("persist", False))
         for stage in STAGES
         for output, flags in outputs_of(stage).items()
-        if any(Path(output) == folder or folder in Path(output).parents or Path(output) in folder.parents for folder in raw)
+        if any(
+            Path(output) == folder or folder in Path(output).parents or Path(output) in folder.parents for folder in raw
+        )
     }
     assert written == {("simulate", "data/raw", False, True), ("simulate", "data/truth", False, True)}

@@ -16,6 +16,7 @@ from features.errors import JourneyError
 from features.journeys import MAX_VALUE
 from features.timeline import to_micros
 from models.answers.limits import MAX_ATTRIBUTES, MAX_TEXT
+from models.data_protection.identifiers import redacted
 
 __all__ = ["Attributes", "Loose", "Moment", "Most", "Text", "Value", "parse_moment", "shown"]
 
@@ -36,9 +37,10 @@ _KINDS: tuple[tuple[type, str], ...] = (
 
 
 def shown(value: Any) -> str:
-    """Name a value in a message: text as it is, cut short, anything else by its type."""
+    """Name a value in a message: text without direct identifiers, cut short, anything else by its type."""
     text = value.isoformat() if isinstance(value, dt.datetime) else value
     if isinstance(text, str):
+        text = redacted(text, None)
         return ascii(text) if len(text) <= 60 else ascii(text[:57]) + "..."
     return next((name for kind, name in _KINDS if isinstance(value, kind)), f"of type {type(value).__name__}")
 

@@ -15,6 +15,7 @@ from features.errors import JourneyError
 from features.journeys import MAX_VALUE
 from models.answers.limits import MAX_TEXT
 from models.answers.requests.fields import shown
+from models.data_protection.identifiers import redacted
 
 __all__ = ["CODES", "INVALID_VALUE", "code_of", "fail", "field_path", "first_error", "read", "read_all"]
 
@@ -136,7 +137,10 @@ def code_of(details: ErrorDetails) -> str:
 
 def _journey_error(error: ValidationError, schema: type[BaseModel], path: str) -> JourneyError:
     details = first_error(error)
-    location, code = details["loc"], code_of(details)
+    location, code = (
+        tuple(redacted(part, None) if isinstance(part, str) else part for part in details["loc"]),
+        code_of(details),
+    )
     if location and location[-1] == "[key]":
         location, code = location[:-2], INVALID_VALUE
     if details["type"] == "extra_forbidden":

@@ -15,6 +15,7 @@ from features.vocabulary import optional_text_fields
 from models.answers.requests.fields import shown
 from models.answers.requests.problems import INVALID_VALUE, fail, read
 from models.answers.requests.schemas import Account, AccountTouchpoint, Lead, Order, StageChange, Touchpoint
+from models.data_protection.redactor import Redactor
 
 __all__ = [
     "LeadRequest",
@@ -25,6 +26,7 @@ __all__ = [
     "touchpoint_records",
 ]
 
+WITHOUT_KEY = Redactor()
 _texts_of = attrgetter(*optional_text_fields())
 _Person = tuple[str | None, str | None]
 
@@ -91,7 +93,9 @@ class LeadRequest:
     objected: bool = False
 
 
-def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None = None) -> LeadRequest:
+def parse_lead(
+    value: Any, path: str = "lead", default_snapshot_at: int | None = None, redactor: Redactor | None = None
+) -> LeadRequest:
     """Check one lead of a request, given as the plain values that a JSON parser yields.
 
     What was sent twice counts once, as in ingest: equal touchpoints with the same id, and equal stage changes. Equal
@@ -109,6 +113,8 @@ def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None =
         Where the lead stands, such as ``leads[0]``.
     default_snapshot_at : int, optional
         UTC microseconds, for a lead without `snapshot_at`; None: then it must have one.
+    redactor : Redactor, optional
+        Replaces direct identifiers in the lead's texts, in place; None: without a key.
 
     Raises
     ------
@@ -124,7 +130,7 @@ def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None =
     ...
     features.errors.JourneyError: lead.snapshot_at has no time zone: '2026-01-05T10:00'. Send an offset, such as +01:00 or Z.
     """
-    lead = read(value, Lead, path)
+    lead = read((redactor or WITHOUT_KEY).request(value), Lead, path)
     at = default_snapshot_at if lead.snapshot_at is None else lead.snapshot_at
     if at is None:
         fail(f"{path}.snapshot_at", "is missing", "Send the moment to score at, with an offset.")
