@@ -37,7 +37,8 @@ def filled(annotation: Any, name: str) -> Any:
 @pytest.mark.parametrize("schema", [Lead, *(kind.item for kind in EVENT_KINDS.values())])
 def test_no_field_of_a_request_keeps_an_identifier(schema: type[BaseModel]) -> None:
     value = filled(schema, "")
-    assert schema.__name__ in ("Handover", "Identity", "MergedLead", "Objection") or TEXT in json.dumps(value, ensure_ascii=False)
+    has_texts = schema.__name__ not in ("Handover", "Identity", "MergedLead", "Objection")
+    assert (TEXT in json.dumps(value, ensure_ascii=False)) == has_texts
     redactor = Redactor(KEY, ["guest"])
     text = json.dumps(redactor.request({"leads": [value]}), ensure_ascii=False)
     for canary in (*CANARIES, "Lovelace", "Grace", "1701234567"):
