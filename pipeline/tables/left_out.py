@@ -9,19 +9,15 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from features.errors import DataError
+from models.data_protection.consent import CONSENT_REFUSED
 from models.data_protection.suppression import Entry, SuppressionList
 from pipeline.tables.duckdb import Connection, text_literal
 from pipeline.tables.ingest_counts import with_reasons
 from pipeline.tables.merged_leads import MERGED_LEADS, TABLES_OF_LEADS
 
-__all__ = ["CONSENT_GIVEN", "CONSENT_REFUSED", "OBJECTIONS", "Suppression", "delete_rows"]
+__all__ = ["OBJECTIONS", "Suppression", "delete_rows"]
 
 OBJECTIONS = "objections"
-
-CONSENT_GIVEN = ("granted", "given", "confirmed", "opt_in", "yes", "true", "1", "not_required")
-CONSENT_REFUSED = ("denied", "refused", "withdrawn", "opt_out", "no", "false", "0", "pending")
-"""What a touchpoint's `consent` may say, in any case; missing: nobody had to be asked. `pending` (a double opt-in that nobody
-confirmed) is none."""
 
 OF_LEADS = (OBJECTIONS, "leads", MERGED_LEADS, *TABLES_OF_LEADS)
 

@@ -104,7 +104,7 @@ def decide(parts: Online, fields: Mapping[str, str], name: str, now: int) -> Don
         reason = fields.get("other", "").strip() or REASONS.get(fields.get("reason", ""), "")
         if not reason:
             raise RequestError(422, "missing_field", "no reason is given.", "reason")
-        verdict["reason"] = parts.scorer().redactor().text(reason[:MOST_REASON])
+        verdict["reason"] = parts.scorer().redactor().text(reason)[:MOST_REASON]
     last = verdicts[0] if verdicts else None
     if last is not None and (last.outcome, last.reason) == (outcome, verdict.get("reason")) and last.outcome_id:
         if (last.decided_by or "") == name and now - last.occurred_at < TWICE_US:

@@ -10,6 +10,7 @@ from features.errors import JourneyError
 from features.timeline import from_micros
 from models.answers.requests.problems import read_all
 from models.answers.requests.records import WITHOUT_KEY
+from models.data_protection.consent import is_refused
 from models.data_protection.redactor import Redactor
 from serving.contract.errors import RequestError
 from serving.contract.event_kinds import EVENT_KINDS
@@ -126,7 +127,9 @@ def accept_parsed(
     except JourneyError as error:
         raise refused(error) from None
     sent = len(rows)
-    kept = [position for position, item in enumerate(items) if not _names_erased(item, is_erased)]
+    refused_consent = {position for position, item in enumerate(items) if is_refused(getattr(item, "consent", None))}
+    erased = {position for position, item in enumerate(items) if _names_erased(item, is_erased)}
+    kept = [position for position in range(sent) if position not in erased | refused_consent]
     items, rows = [items[position] for position in kept], [rows[position] for position in kept]
     lead_ids, account_ids, visitor_ids = _written(items)
 
@@ -149,14 +152,20 @@ def accept_parsed(
         raise RequestError(422, "unknown_outcome", message, field, hint) from None
     accepted = {
         "new": new,
-        "duplicate": sent - new,
+        "duplicate": sent - len(refused_consent - erased) - new,
         "recorded_at": from_micros(recorded_at).isoformat().replace("+00:00", "Z"),
     }
     warnings = clock_warnings(items, event_kind, recorded_at) + (
         [] if catalog is None else type_warnings(items, kind, catalog)
     )
-    if len(kept) < sent:
-        message = f"{sent - len(kept)} of {sent} entries name a lead that was erased; nothing of them is stored."
+    if refused_consent:
+        message = f"{len(refused_consent)} of {sent} touchpoints are without consent; nothing of them is stored."
+        warnings = [
+            *warnings,
+            {"code": "without_consent", "message": message, "field": f"{kind}[{min(refused_consent)}].consent"},
+        ]
+    if erased:
+        message = f"{len(erased)} of {sent} entries name a lead that was erased; nothing of them is stored."
         warnings = [*warnings, {"code": "erased_lead", "message": message, "field": kind}]
     return {**accepted, "warnings": warnings} if warnings else accepted
 

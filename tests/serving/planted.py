@@ -56,9 +56,16 @@ def send_planted(keyed: Keyed, browser: Browser) -> Iterator[str]:
     status, _, answer = keyed.ask("/score", {"leads": [{**asked, "snapshot_at": TEXT}], TEXT: TEXT}, keyed.score)
     assert 400 <= status < 500
     yield str(answer)
-    form = {"token": browser.token("/app"), "lead_id": LEAD, "do": "disqualified", "other": TEXT, "to": "/app"}
+    form = {
+        "token": browser.token("/app/leads/L-1"),
+        "lead_id": LEAD,
+        "do": "verdict",
+        "outcome": "disqualified",
+        "other": TEXT,
+        "to": "/app",
+    }
     status, _, answer = browser.ask("/app/decide", form)
-    assert status == 303
+    assert status == 303, answer
     yield answer
     yield browser.ask(f"/app/leads/{LEAD}")[2]
 

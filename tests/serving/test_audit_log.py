@@ -48,7 +48,7 @@ def written(
         "LEAD_SCORE_LOG": str(folder / "scores"),
         "LEAD_HUMAN_CONFIRMATION": "required",
         "LEAD_WEBHOOK_URL": "http://127.0.0.1:9/nobody",  # what is sent stays in the outbox
-        "LEAD_WEBHOOK_SECRET": "0123456789abcdef0123456789abcdef",
+        "LEAD_WEBHOOK_SECRET": "whsec_YSBzZWNyZXQgb2Ygbm9ib2R5IGJ1dCB0ZXN0cw==",
     }
     (folder / "store").mkdir()
     with serve_store(f"sqlite:///{folder / 'store' / 'store.db'}", **settings) as client:

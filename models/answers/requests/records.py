@@ -15,6 +15,7 @@ from features.vocabulary import optional_text_fields
 from models.answers.requests.fields import shown
 from models.answers.requests.problems import INVALID_VALUE, fail, read
 from models.answers.requests.schemas import Account, AccountTouchpoint, Lead, Order, StageChange, Touchpoint
+from models.data_protection.consent import is_refused
 from models.data_protection.redactor import Redactor
 
 __all__ = [
@@ -141,6 +142,11 @@ def parse_lead(
         where, problem = f"{path}.changed_since", f"is {sent}, not before the lead's snapshot_at"
         fail(where, problem, "Send an earlier moment, or leave it out.", code)
     sent_touchpoints = touchpoint_records(lead.touchpoints or (), f"{path}.touchpoints")
+    sent_touchpoints = [
+        record
+        for one, record in zip(lead.touchpoints or (), sent_touchpoints, strict=True)
+        if not is_refused(one.consent)
+    ]
     touchpoints, changes = _without_repeats(sent_touchpoints), _different(lead.stage_changes or ())
     repeats = len(sent_touchpoints) - len(touchpoints) + len(lead.stage_changes or ()) - len(changes)
     account = lead.account
@@ -154,7 +160,16 @@ def parse_lead(
         repeats,
         path,
         since,
+        _notes(lead),
     )
+
+
+def _notes(lead: Lead) -> list[Note]:
+    """Count the touchpoints that are left out."""
+    of_account = () if lead.account is None else lead.account.touchpoints or ()
+    sent: dict[str, Sequence[Touchpoint]] = {"touchpoints": lead.touchpoints or (), "account.touchpoints": of_account}
+    refused = {field: sum(is_refused(one.consent) for one in touchpoints) for field, touchpoints in sent.items()}
+    return [Note("without_consent", field, str(count)) for field, count in refused.items() if count]
 
 
 def touchpoint_records(touchpoints: Sequence[Touchpoint], path: str) -> list[TouchpointRecord]:
@@ -207,6 +222,8 @@ def _colleagues(account: Account, path: str, lead_id: str) -> list[LeadJourney]:
     changes: dict[_Person, list[StageChange]] = {}
     roles = _roles(sent, f"{path}.touchpoints")
     for one, record in zip(sent, touchpoint_records(sent, f"{path}.touchpoints"), strict=True):
+        if is_refused(one.consent):
+            continue
         touchpoints.setdefault(_person(one), []).append(record)
     for change in changes_sent:
         changes.setdefault((change.lead_id or None, None), []).append(change)
