@@ -16,6 +16,7 @@ from pipeline.mlflow_runs.promotion import publish
 from pipeline.params import dump_yaml, read_yaml
 from pipeline.population.risk_set import leads_at_risk
 from pipeline.workspaces.workspace import CODE, FILES, KEPT
+from tests.serving.planted import CANARIES, files_of, found_in
 
 STAGES = [
     "simulate",
@@ -45,6 +46,7 @@ def repository(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (*FILES, *KEPT, ".gitignore"):
         shutil.copy2(root / name, folder / name)
+    plant(folder / "pipeline" / "sources" / "simulated.sql")
     params = read_yaml(root / "params.yaml")
     params["simulator"] |= {"leads": 4_000, "days": 700}
     params["evaluate"]["bootstrap"] = 50
@@ -65,6 +67,25 @@ def repository(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(["git", "commit", "-qm", "start"], cwd=folder, check=True)
     dvc(folder, "repro")
     return folder
+
+
+def plant(source: Path) -> None:
+    """Let the source bring direct identifiers in all free texts: in those of one campaign, and in some of the others."""
+    text = " || ' " + " ; ".join(CANARIES) + "'"
+    campaign = "CASE WHEN {name} = 'webinar_series' THEN {name}" + text + " ELSE {name} END AS {name}"
+    some = "CASE WHEN hash(lead_id, {name}) % 50 = 0 THEN {name}" + text + " ELSE {name} END AS {name}"
+    product = some.replace("lead_id", "account_id")
+    sql = source.read_text(encoding="utf-8")
+    planted = {
+        **dict.fromkeys(("campaign", "source_campaign", "mql_campaign"), campaign),
+        **dict.fromkeys(("asset", "channel", "reason", "role", "value"), some),
+        "product": product,
+    }
+    for name, expression in planted.items():
+        before = sql
+        sql = re.sub(rf"^    {name},$", "    " + expression.format(name=name) + ",", sql, flags=re.MULTILINE)
+        assert sql != before, name
+    source.write_text(sql, encoding="utf-8")
 
 
 def dvc(folder: Path, *arguments: str) -> str:
@@ -236,6 +257,17 @@ def holding(folder: Path, lead_id: str) -> set[str]:
         if re.search(rf"(?<![\w-]){re.escape(lead_id)}(?![\w-])", text):
             found.add(str(path.relative_to(folder)))
     return found
+
+
+def test_no_direct_identifier_reaches_an_output(repository: Path) -> None:
+    """They are in the source's views; not in tables, lists, reports, metrics, DVC's cache or MLflow, where pseudonyms are."""
+    places = [path for path in repository.iterdir() if path.name not in (".git", *CODE)]
+    held = {str(path.relative_to(repository)): content for path, content in files_of(*places)}
+    assert {name: found for name, content in held.items() if (found := found_in(content))} == {}
+    for name in ("data/canonical/touchpoints.parquet", "data/analyses/funnel.json", "reports/funnel.html"):
+        assert b"[mail]" in held[name], name
+    for place in (".dvc/cache/", "mlflow.db", "mlartifacts/", "metrics/", "plots/"):
+        assert any(name.startswith(place) for name in held), place
 
 
 def test_one_lead_is_erased_and_every_trace_goes(repository: Path) -> None:

@@ -79,6 +79,7 @@ def files_of(*folders: Path) -> Iterator[tuple[Path, bytes]]:
     """Give the files of folders and what they hold; those of Parquet as text."""
     import pyarrow.parquet as pq
 
-    for path in sorted(file for folder in folders for file in folder.rglob("*") if file.is_file()):
+    files = (file for folder in folders for file in ([folder] if folder.is_file() else folder.rglob("*")))
+    for path in sorted(file for file in files if file.is_file()):
         content = path.read_bytes()
         yield path, pq.read_table(path).to_pandas().to_csv().encode() if content[:4] == b"PAR1" else content
