@@ -108,8 +108,8 @@ class PrivacyParams(Frozen):
     `suppression_entries` is how many entries of the suppression list the canonical tables obey. `python -m pipeline.privacy
     object` and `erase` write it, so that `dvc repro` and experiments in other workspaces read the raw files anew. A model that
     learned from somebody who was erased can be published for `retrain_days` more. `identifiers` are columns
-    of views that hold direct identifiers. `purge` removes days of the score log that are older than `score_log_days`. `ids` says
-    whether leads and owners get pseudonyms; None: those of sources that `pull_crm` fills do.
+    of views that hold direct identifiers. `purge` removes days of the score log that are older than `score_log_days`.
+    `ids` says whether leads and owners get pseudonyms; None: those of sources that `pull_crm` fills do.
     """
 
     ids: Ids | None = None

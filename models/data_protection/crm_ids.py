@@ -42,10 +42,10 @@ class CrmIds:
             No mapping table knows the pseudonym.
         """
         found = self.if_known(text)
-        if self.pseudonyms is not None and found == text and looks_like_one(text):
+        if self.pseudonyms is not None and found == text and self.pseudonyms.is_own(text):
             raise DataError(
                 f"no mapping table knows the pseudonym {text}, so nobody can be named by it: tables and "
-                f"{names_folder(self.root)} are of two ingests, or the lead was erased. Run `dvc repro -f ingest`, then this again."
+                f"{names_folder(self.root)} are of two ingests, or the lead was erased. Run `dvc repro -f ingest` first."
             )
         return found
 

@@ -1,4 +1,4 @@
-"""The mapping table: from pseudonyms to the CRM's ids and the owners' names; a sealed file per source, in the privacy folder."""
+"""The mapping table: from pseudonyms to the CRM's ids and the owners' names; a sealed file per source."""
 
 import fcntl
 import json

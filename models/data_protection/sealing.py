@@ -56,8 +56,8 @@ class Seal:
         if box is None:
             raise LeadQualificationError(
                 f"{where}: the key {key_id.hex()!r} that sealed it is not among those of the purpose pseudonyms. Restore the "
-                "file of keys from its backup; without it nobody can say whom pseudonyms stand for until ingest reads the CRM's "
-                "files again."
+                "file of keys from its backup; without it nobody can say whom pseudonyms stand for until ingest reads the "
+                "CRM's files again."
             )
         try:
             return box.decrypt(nonce, sealed[ID_BYTES + NONCE_BYTES :], about)

@@ -27,9 +27,10 @@ class Ledger:
         self._connection, self._ids = connection, ids
         connection.execute("CREATE TABLE IF NOT EXISTS acknowledged (lead_id TEXT PRIMARY KEY, fields TEXT NOT NULL)")
         if ids.pseudonyms is not None:  # what was written while ids stayed as given
-            self.write(self.read().items())
+            old = {name: values for name, values in self.read().items() if ids.inward(name) != name}
+            self.write(old.items())
             with connection:
-                connection.execute("DELETE FROM acknowledged WHERE NOT glob('lead_*', lead_id)")
+                connection.executemany("DELETE FROM acknowledged WHERE lead_id = ?", [(name,) for name in old])
 
     @classmethod
     @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Leads, owners and visitors get their pseudonyms at one place: in the rows of a source's view, before anything looks at them."""
+"""Leads, owners and visitors get their pseudonyms at one place: in the rows of a view, before anything looks at them."""
 
 from collections.abc import Mapping, Sequence
 
