@@ -21,7 +21,7 @@ from pipeline.params import load_params
 from pipeline.tables.json_files import write_json
 
 RESULTS = Path("bench/results")
-SECTIONS = ("features", "points", "train")
+SECTIONS = ("features", "points", "timing")
 
 __all__ = ["main", "measure"]
 
@@ -37,8 +37,9 @@ def measure(run: Run, params: Any) -> dict[str, Any]:
     """
     begin = time.monotonic()
     past = practice(params, run.leads, run.seed, SETTINGS[run.setting])
-    policies = {BASE: highest_probability_first(past, params.train), **contenders(past, params.train)}
-    policies |= {**oracle(past, params.train), "latent oracle": latent_oracle}
+    trees = params.timing.trees
+    policies = {BASE: highest_probability_first(past, trees), **contenders(past, trees)}
+    policies |= {**oracle(past, trees), "latent oracle": latent_oracle}
     wins: dict[str, list[list[float]]] = {name: [] for name in policies}
     for seed in companies_of(run):
         company = replayed(params, COMPANY_LEADS, seed, past.fitted)
