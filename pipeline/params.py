@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, Field, ValidationError, create_model, model_
 from features.errors import ParameterError
 from features.params import FeaturesParams, Frozen, TimeZone
 from features.vocabulary import Stage
+from models.data_protection.pseudonyms import Ids
 from models.params import (
     CalibrationParams,
     CapacityParams,
@@ -98,6 +99,10 @@ class IngestParams(Frozen):
         return {"default": 0.02, **self.max_bad_share}
 
 
+PULLED = ("hubspot", "salesforce")
+"""Sources that `pull_crm` fills: real persons, whom nobody should have to ask to protect."""
+
+
 class PrivacyParams(Frozen):
     """The `privacy` section: see docs/privacy.md.
 
@@ -105,12 +110,19 @@ class PrivacyParams(Frozen):
     object` and `erase` write it, so that `dvc repro` and experiments in other workspaces read the raw files anew. A model that
     learned from somebody who was erased can be published for `retrain_days` more. `identifiers` are columns
     of views that hold direct identifiers. `purge` removes days of the score log that are older than `score_log_days`.
+    `ids` says whether leads and owners get pseudonyms; None: those of sources that `pull_crm` fills do.
     """
+
+    ids: Ids | None = None
 
     suppression_entries: int = Field(default=0, ge=0)
     retrain_days: int = Field(default=30, ge=0)
     score_log_days: int = Field(default=365, ge=1)
     identifiers: tuple[str, ...] = ()
+
+    def ids_of(self, source: str) -> Ids:
+        """Say what becomes of the ids of a source."""
+        return self.ids or ("pseudonyms" if source in PULLED else "as_given")
 
 
 class SimulatorParams(Frozen):

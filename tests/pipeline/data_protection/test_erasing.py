@@ -22,13 +22,14 @@ from pipeline.data_protection.erasing import erase
 from pipeline.data_protection.keys import make_keys
 from pipeline.data_protection.places import places_of
 from pipeline.data_protection.trained_models import certificates, refuse_forgotten
-from pipeline.params import load_params
+from pipeline.params import PrivacyParams, load_params
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 LOG_KEY = "a key of the score log"
 PARAMS = SimpleNamespace(
     paths=SimpleNamespace(data_dir=Path("data")),
-    privacy=SimpleNamespace(retrain_days=30),
+    privacy=PrivacyParams(),
+    ingest=SimpleNamespace(source="simulated"),
     publish=SimpleNamespace(model_name="leads"),
 )
 
