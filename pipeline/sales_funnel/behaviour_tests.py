@@ -134,7 +134,7 @@ def risk_ratio(shows: np.ndarray, strata: Strata, resamples: int, seed: int) -> 
         size = np.maximum(with_it + without, 1e-12)
         above = (by[:, :, 1, 1] * without / size).sum(axis=1)
         below = (by[:, :, 0, 1] * with_it / size).sum(axis=1)
-        return np.divide(above, below, out=np.full(len(by), np.nan), where=below > 0)
+        return np.asarray(np.divide(above, below, out=np.full(len(by), np.nan), where=below > 0))
 
     drawn = resample_weights(np.arange(accounts), np.ones(accounts), resamples, seed)
     resampled = [ratios((counts.T @ weights.T).T) for weights in drawn]
