@@ -1,5 +1,6 @@
-"""Does a model's answer tell whether a person was among those it learned from? `python -m bench.memorisation [WORKSPACE ...]`
-after `dvc repro` in each, such as `runs/saas_logins`; without one, the repository's own.
+"""Does a model's answer tell whether a person was among those it learned from? `python -m bench.memorisation`.
+
+Run it after `dvc repro` in the workspaces that are named, such as `runs/saas_logins`; without one, in the repository itself.
 
 Membership inference by somebody who knows a person's features and outcome, in two standard attacks: a threshold on the loss
 (Yeom et al. 2018, https://arxiv.org/abs/1709.01604), and the likelihood ratio of what reference models say that did and did not
@@ -8,7 +9,7 @@ drawn at random; non-members a quarter, of the same months; the last quarter dec
 that the zero is measured on: the same attack on a model that learned from neither. Thresholds are chosen on one half of the
 accounts and judged on the other, and the other way round.
 
-Attacked are the boosted trees, the part of a model that can memorise, on half of the accounts, which memorises more than on all.
+Attacked are the boosted trees, the part of a model that can memorise, on half of the accounts: more is memorised of fewer.
 """
 
 import argparse
