@@ -1,6 +1,7 @@
 """`params.yaml`, read once into frozen sections; the only importer of yaml.
 
-A stage names the sections it takes in its ``SECTIONS``; a contract test holds `dvc.yaml` to the same list.
+A stage names in its ``SECTIONS`` the sections that it takes, or keys of one, as ``train.seed``: what it did not name it can't
+read. A contract test holds `dvc.yaml` to the same list.
 """
 
 import datetime as dt
@@ -374,13 +375,13 @@ def load_params(sections: tuple[str, ...], path: Path = Path("params.yaml")) -> 
     Parameters
     ----------
     sections : tuple of str
-        Section names; every other section is neither validated nor reachable.
+        Sections, or keys of one as ``section.key``; everything else is neither validated nor reachable.
     path : Path
         The file; relative to the working directory.
 
     Returns
     -------
-    A frozen object with one attribute per named section.
+    A frozen object with one attribute per named section; of a section of which keys are named, it holds these alone.
 
     Raises
     ------
@@ -394,15 +395,36 @@ def load_params(sections: tuple[str, ...], path: Path = Path("params.yaml")) -> 
             f"{path}: unknown section(s) {', '.join(map(repr, unknown))}. "
             f"Allowed: {', '.join(Params.model_fields)}. Remove or rename them."
         )
-    missing = [name for name in sections if name not in raw]
+    keys: dict[str, list[str]] = {}
+    for name in sections:
+        section, _, key = name.partition(".")
+        keys.setdefault(section, []).extend([key] if key else [])
+    missing = [name for name in keys if name not in raw]
     if missing:
         raise ParameterError(f"{path}: section(s) {', '.join(map(repr, missing))} missing. Add them.")
-    fields: dict[str, Any] = {name: (Params.model_fields[name].annotation, ...) for name in sections}
+    fields: dict[str, Any] = {name: (_part(name, named), ...) for name, named in keys.items()}
     model = create_model("Params", __base__=Frozen, **fields)
     try:
-        return model(**{name: raw[name] for name in sections})
+        return model(**{name: _kept(raw[name], named) for name, named in keys.items()})
     except ValidationError as error:
         lines = [
             f"  {'.'.join(map(str, item['loc']))}: {item['msg']} (got {item['input']!r})" for item in error.errors()
         ]
         raise ParameterError(f"{path}: {len(lines)} bad value(s):\n" + "\n".join(lines)) from error
+
+
+def _part(section: str, keys: list[str]) -> Any:
+    """Give the type of a section, or of the named keys of it."""
+    whole: Any = Params.model_fields[section].annotation
+    if not keys:
+        return whole
+    return create_model(
+        f"{whole.__name__} of {', '.join(keys)}",
+        __base__=Frozen,
+        **{key: (whole.model_fields[key].annotation, whole.model_fields[key]) for key in keys},
+    )
+
+
+def _kept(values: Any, keys: list[str]) -> Any:
+    """Leave out of a section what was not named; what is no mapping stays, and is refused."""
+    return {key: values[key] for key in keys if key in values} if keys and isinstance(values, dict) else values

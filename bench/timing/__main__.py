@@ -22,7 +22,7 @@ from pipeline.params import load_params
 from pipeline.tables.json_files import write_json
 
 RESULTS = Path("bench/results")
-SECTIONS = ("features", "points", "train")
+SECTIONS = ("features", "points", "timing")
 
 __all__ = ["main", "measure"]
 
@@ -38,11 +38,11 @@ def measure(run: Run, params: Any, of_oracle: bool) -> dict[str, Any]:
     """
     begin = time.monotonic()
     past = practice(params, run.leads, run.seed, SETTINGS[run.setting])
-    policies = {BASE: highest_probability_first(past, params.train)}
+    policies = {BASE: highest_probability_first(past, params.timing.trees)}
     if of_oracle:
-        policies |= {**oracle(past, params.train), "latent oracle": latent_oracle}
+        policies |= {**oracle(past, params.timing.trees), "latent oracle": latent_oracle}
     else:
-        policies |= contenders(past, params.train)
+        policies |= contenders(past, params.timing.trees)
     wins: dict[str, list[list[float]]] = {name: [] for name in policies}
     for seed in companies_of(run):
         company = replayed(params, COMPANY_LEADS, seed, past.fitted)

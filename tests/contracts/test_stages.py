@@ -1,4 +1,5 @@
-"""`dvc.yaml` says what each stage really reads: its parameters, and the folders of code that it imports from.
+"""`dvc.yaml` says what each stage really reads: its parameters (what a stage did not name it can't read, see
+`pipeline.params.load_params`), and the folders of code that it imports from.
 
 A module in a folder of a package stands for its folder, a module at a package's top for itself; who imports a kernel reads
 all of `features`. `UPDATE_STAGES=1 python -m pytest tests/contracts/test_stages.py` rewrites the code among the deps.
