@@ -418,11 +418,8 @@ def _part(section: str, keys: list[str]) -> Any:
     whole: Any = Params.model_fields[section].annotation
     if not keys:
         return whole
-    return create_model(
-        f"{whole.__name__} of {', '.join(keys)}",
-        __base__=Frozen,
-        **{key: (whole.model_fields[key].annotation, whole.model_fields[key]) for key in keys},
-    )
+    fields: Any = {key: (whole.model_fields[key].annotation, whole.model_fields[key]) for key in keys}
+    return create_model(f"{whole.__name__} of {', '.join(keys)}", __base__=Frozen, **fields)
 
 
 def _kept(values: Any, keys: list[str]) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -75,12 +76,9 @@ class LeadIds:
         if isinstance(value, list):
             return [self.inward(item) for item in value]
         if isinstance(value, str):
-            if key in LEADS:
-                return self.of("lead", value)
-            if key in OWNERS or is_owner(key):
-                return self.of("owner", value)
-            if key == VISITOR and holds_identifiers(value):
-                return self.of("visitor", value)
+            kind = _kind_of(key)
+            if kind is not None and (kind != "visitor" or holds_identifiers(value)):
+                return self.of(kind, value)
         return value
 
     def said(self, pseudonym: str) -> str | None:
@@ -131,6 +129,16 @@ class LeadIds:
         if len(names) < len(found):
             names = await anyio.to_thread.run_sync(self.names_of, found)
         return replace(answer, body=_page(answer.body, names) if is_page else with_names(answer.body, names))
+
+
+@lru_cache(1024)
+def _kind_of(key: str) -> IdKind | None:
+    """Say whom a field names; None: nobody."""
+    if key in LEADS:
+        return "lead"
+    if key == VISITOR:
+        return "visitor"
+    return "owner" if key in OWNERS or is_owner(key) else None
 
 
 def pseudonyms_in(body: bytes) -> set[str]:

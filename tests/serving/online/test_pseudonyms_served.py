@@ -15,11 +15,18 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from features.errors import LeadQualificationError
 from models.data_protection.crm_ids import crm_ids
+from models.data_protection.names import write_names
 from models.data_protection.pseudonyms import PSEUDONYM
 from models.data_protection.suppression import suppression_list
 from pipeline.data_protection.keys import make_keys
+from serving import export_store, import_store
+from serving.online import routes
+from serving.online.id_edge import edge_of
+from serving.store.connect import Store
 from serving.store.migrate import migrate
+from serving.store.names import add_names
 from tests.serving.running import log_lines
 from tests.serving.webhook_receiver import WebhookReceiver
 
@@ -80,6 +87,7 @@ def test_callers_and_people_use_the_crm_s_ids_and_nothing_that_is_kept_does(
     settings = {
         "LEAD_PRIVACY_DIR": str(place / "privacy"),
         "LEAD_PRIVACY_IDS": "pseudonyms",
+        "LEAD_WORKERS": "1",
         "LEAD_SCORE_LOG": str(place / "score_log"),
         "LEAD_SCORE_LOG_SECONDS": "1",
         "LEAD_WEBHOOK_URL": receiver.url,
@@ -150,9 +158,38 @@ def test_callers_and_people_use_the_crm_s_ids_and_nothing_that_is_kept_does(
     assert listed_out.erased([ERIKA, OLD, ids.inward(ERIKA), KARL]) == {ERIKA, OLD, ids.inward(ERIKA)}
 
 
-def test_without_keys_it_does_not_start(new_url: Any, serve_store: Any, tmp_path: Path) -> None:
-    url = new_url("sqlite")
-    migrate(url)
-    settings = {"LEAD_PRIVACY_DIR": str(tmp_path / "none"), "LEAD_PRIVACY_IDS": "pseudonyms"}
-    with pytest.raises(BaseException, match="there are no keys"), serve_store(url, **settings):
-        pass
+def test_without_keys_it_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEAD_PRIVACY_DIR", str(tmp_path / "none"))
+    monkeypatch.setenv("LEAD_PRIVACY_IDS", "pseudonyms")
+    with pytest.raises(LeadQualificationError, match="there are no keys"):
+        routes.prepare(tmp_path)
+    monkeypatch.setenv("LEAD_PRIVACY_IDS", "on")
+    with pytest.raises(LeadQualificationError, match="allowed are as_given and pseudonyms"):
+        routes.prepare(tmp_path)
+
+
+@pytest.mark.parametrize("served", ["as_given", "pseudonyms"])
+def test_tables_fill_the_store_with_names_that_it_can_give_back(
+    store: Store, place: Path, monkeypatch: pytest.MonkeyPatch, served: str
+) -> None:
+    ids = crm_ids(place, "pseudonyms")
+    write_names(place, ids.pseudonyms.ring, "crm", {ids.inward(ERIKA): ERIKA, ids.inward(KARL): KARL})
+    monkeypatch.setattr(import_store, "ROOT", place)
+    monkeypatch.setenv("LEAD_PRIVACY_IDS", served)
+    pd.DataFrame({"lead_id": [ids.inward(ERIKA)]}).to_parquet(place / "leads.parquet")
+    if served == "as_given":
+        with pytest.raises(LeadQualificationError, match="holds pseudonyms, and the service would show them"):
+            import_store.names_for(store, place)
+        return
+    with store.write() as connection:
+        add_names(connection, import_store.names_for(store, place))
+        add_names(connection, import_store.names_for(store, place))
+    edge = edge_of(store, place)
+    assert edge.names_of([ids.inward(ERIKA), ids.inward(KARL)]) == {ids.inward(ERIKA): ERIKA}
+    monkeypatch.setattr(export_store, "ROOT", place)
+    write_names(place, ids.pseudonyms.ring, "crm", {})
+    export_store._name_pseudonyms(store)
+    assert crm_ids(place, "pseudonyms").outward(ids.inward(ERIKA)) == ERIKA
+    pd.DataFrame({"lead_id": [ERIKA]}).to_parquet(place / "leads.parquet")
+    with pytest.raises(LeadQualificationError, match="holds ids of the CRM, and LEAD_PRIVACY_IDS asks for pseudonyms"):
+        import_store.names_for(store, place)
