@@ -214,9 +214,13 @@ class FunnelParams(Frozen):
 
 
 class PersonasParams(Frozen):
-    """The `personas` section: segments of customers, announcing behaviour, and channels along paths."""
+    """The `personas` section: segments of customers, announcing behaviour, and channels along paths.
+
+    Of more customers than `most_customers` segments are cut on so many, drawn at random.
+    """
 
     min_customers: int = Field(default=60, ge=20)
+    most_customers: int = Field(default=5_000, ge=200)
     most: int = Field(default=8, ge=2, le=20)
     half_samples: int = Field(default=40, ge=10)
     least_returns: float = Field(default=0.8, gt=0.5, le=1.0)
@@ -418,7 +422,7 @@ def _part(section: str, keys: list[str]) -> Any:
     whole: Any = Params.model_fields[section].annotation
     if not keys:
         return whole
-    fields: Any = {key: (whole.model_fields[key].annotation, whole.model_fields[key]) for key in keys}
+    fields: dict[str, Any] = {key: (whole.model_fields[key].annotation, whole.model_fields[key]) for key in keys}
     return create_model(f"{whole.__name__} of {', '.join(keys)}", __base__=Frozen, **fields)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from bench.timing.companies import Practice, Replayed
 from bench.timing.replay import HOLD_DAYS, Policy
+from bench.timing.table import ORACLE
 from models.fitting.timing import Censoring, fit_timing
 from models.fitting.timing_boosting import cross_fit, folds_of, probability
 from models.params import TreeParams
@@ -73,6 +74,12 @@ def _holding(predict: Predict, hold: float, company: Replayed) -> Policy:
     return Policy(now, hold_back(now, np.stack(later), company.age_days, hold, HOLD_DAYS + 1.0))
 
 
+def _holding_alike(predict: Predict, hold: float, company: Replayed) -> Policy:
+    """Hold by a threshold that does not grow with the weeks waited."""
+    now, later = predict(company.matrix)
+    return Policy(now, _held(now, later, hold))
+
+
 def oracle(past: Practice, trees: TreeParams) -> dict[str, Contender]:
     """Fit the informed oracle: the same iteration with true probabilities as labels, in all its variants."""
     found: dict[str, Contender] = {}
@@ -80,7 +87,7 @@ def oracle(past: Practice, trees: TreeParams) -> dict[str, Contender]:
         predict = _iterated(past, past.informed, censoring, trees)
         for of, hold in ORACLE_VARIANTS:
             if of == censoring:
-                found[f"oracle, {censoring}, hold {hold:g}"] = partial(_holding, predict, hold)
+                found[f"{ORACLE}{censoring}, hold {hold:g}"] = partial(_holding, predict, hold)
     return found
 
 
@@ -123,6 +130,7 @@ def contenders(past: Practice, trees: TreeParams) -> dict[str, Contender]:
             found["rank by f"] = partial(_by_f, predict)
 
         found[f"iterated regression, {censoring}"] = partial(_holding, predict, HOLD)
+        found[f"iterated regression, {censoring}, one threshold"] = partial(_holding_alike, predict, HOLD)
 
     first = _next_call(queue.next_week, queue.call)
     with_call = np.flatnonzero(first >= 0)

@@ -10,8 +10,6 @@ __all__ = [
     "ATTRIBUTE_TYPES",
     "CANONICAL",
     "CLOCKS",
-    "CONSENT_GIVEN",
-    "CONSENT_REFUSED",
     "ENDS",
     "ENTITIES",
     "KNOWN_AT",
@@ -28,11 +26,6 @@ ENTITIES = ("lead", "account")
 ATTRIBUTE_TYPES = {"number": NUMBER, "category": TEXT, "boolean": pa.bool_()}
 KNOWN_AT = ("creation", "mql", "export", "after")
 CLOCKS = ("real", "ordinal")
-
-CONSENT_GIVEN = ("granted", "given", "confirmed", "opt_in", "yes", "true", "1", "not_required")
-CONSENT_REFUSED = ("denied", "refused", "withdrawn", "opt_out", "no", "false", "0", "pending")
-"""What a touchpoint's `consent` may say, in any case; missing: nobody had to be asked. `pending` (a double opt-in that nobody
-confirmed) is none."""
 
 
 @dataclass(frozen=True)

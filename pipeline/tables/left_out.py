@@ -10,8 +10,8 @@ from dataclasses import replace
 import pyarrow as pa
 
 from features.errors import DataError
+from models.data_protection.consent import CONSENT_REFUSED
 from models.data_protection.suppression import Entry, SuppressionList
-from pipeline.tables.contract import CONSENT_REFUSED
 from pipeline.tables.duckdb import Connection, text_literal
 from pipeline.tables.id_pseudonyms import AS_GIVEN, IdPseudonyms
 from pipeline.tables.ingest_counts import with_reasons

@@ -159,10 +159,13 @@ class Dispatcher:
                 self.scorer().price = self.prices.newest
         if is_time:
             with self.store.write() as connection:
-                if sweep(connection, now, every_us):
+                swept = sweep(connection, now, every_us)
+                if swept is not None:
                     queue_qualified(connection, self.scorer().model_key, now)
                     purge_sent(connection, now - KEEP_SENT_US)
                 waiting = leads_wait(connection, now)
+            if self.audit is not None and swept is not None:
+                self.audit.add(now, SERVICE, "scored", [], what="sweep", leads=swept)
         if not waiting:
             if every_us:
                 self.prices.make_anew(self.scorer().bundle, now, every_us)

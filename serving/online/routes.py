@@ -172,7 +172,7 @@ def is_erased(lead_id: str) -> bool:
 async def _write(kind: str, scope: Scope, receive: Receive) -> Answer:
     async def answer() -> Any:
         async with read_body(Request(scope, receive)) as body:
-            catalog = _shared.scorer().bundle.catalog
+            scorer = _shared.scorer()
             accepted = await _in_thread(
                 _shared.writes,
                 accept,
@@ -180,9 +180,10 @@ async def _write(kind: str, scope: Scope, receive: Receive) -> Answer:
                 kind,
                 body,
                 _now(),
-                catalog,
+                scorer.bundle.catalog,
                 scope[MATCH].lead_id,
                 _shared.suppressed.is_erased,
+                scorer.redactor(),
             )
             if kind in ("objections", "merged_leads"):  # obeyed here before it is answered, elsewhere within a second
                 await _in_thread(_shared.writes, _shared.suppressed.look)
