@@ -15,6 +15,8 @@ from rich.rule import Rule
 from features.errors import DataError, LeadQualificationError
 from models.answers.risk_set import CUSTOMERS
 from models.bundle import Bundle
+from models.data_protection.crm_ids import crm_ids
+from models.data_protection.pseudonyms import SERVED_IDS, any_looks_like_one
 from models.presentation.terminal import calibration_note, coverage_note, metrics_table, signal_note, unseen_note
 from pipeline.console import REFUSED, console, run_main
 from pipeline.demonstration.compiling import compiling
@@ -51,7 +53,8 @@ def _example_request(data: Path, sections: Any, bundle: Bundle) -> dict[str, Any
         rows = read_table(data / "snapshots.parquet", "snapshots").to_pandas().nlargest(1, "snapshot_at")
     else:
         best = pd.read_csv(data / "scores.csv", dtype={"lead_id": str})["lead_id"].iloc[0]
-        rows = rows[rows["lead_id"].astype(str) == best]
+        ids = crm_ids(Path.cwd(), "as_given")
+        rows = rows[rows["lead_id"].astype(str).map(ids.if_known) == best]
     if rows.empty:
         raise DataError(f"{data}: no snapshot to make a request of. Run `dvc repro` first.")
     return {"leads": lead_requests(canonical, rows, bundle.catalog), "language": "en", "reasons": 3}
@@ -72,7 +75,10 @@ def _fill_store(workspace: Path, data: Path, risk_set: str) -> None:
     if os.environ.get("LEAD_STORE_URL") or (workspace / "store.db").exists() or risk_set == CUSTOMERS:
         return
     options = ("--until-now", "--only-open")  # the data of a demonstration ends in the past
-    _run(workspace, sys.executable, "-m", "serving.import_store", str(data / "canonical"), *options)
+    canonical = data / "canonical"
+    if any_looks_like_one(read_table(canonical / "leads.parquet", "leads")["lead_id"].slice(0, 1).to_pylist()):
+        os.environ[SERVED_IDS] = "pseudonyms"  # for this demonstration's service, too
+    _run(workspace, sys.executable, "-m", "serving.import_store", str(canonical), *options)
 
 
 def _workspace(repository: Path, source: str | None, leads: int | None) -> Path:

@@ -12,6 +12,7 @@ from rich.table import Table
 from features.errors import CrmError, DataError
 from models.answers.confirmation import HUMAN_CONFIRMATION, confirmation_is_required
 from models.audit_log.settings import audit_log, say
+from models.data_protection.crm_ids import crm_ids
 from models.data_protection.suppression import suppression_list
 from pipeline.console import console, progress, run_main
 from pipeline.crm.connect import CRMS, Crm, connect
@@ -23,7 +24,7 @@ from pipeline.params import load_params
 
 __all__ = ["main", "push_crm", "read_scores"]
 
-SECTIONS = ("crm", "ingest", "paths")
+SECTIONS = ("crm", "ingest", "paths", "privacy")
 SHOWN = 20
 
 
@@ -177,10 +178,14 @@ def main() -> None:
         _setup(crm)
         return
     confirm = _confirmation(arguments.confirmed_by, dry_run=arguments.dry_run)
-    wanted = _without_suppressed(updates(read_scores(arguments.scores), crm.fields, params.crm.language))
-    confirm([update.lead_id for update in wanted])
+    ids = crm_ids(Path.cwd(), params.privacy.ids_of(params.ingest.source))
+    scores = read_scores(arguments.scores)
+    if "lead_id" in scores:
+        scores = scores.assign(lead_id=scores["lead_id"].astype(str).map(ids.outward))
+    wanted = _without_suppressed(updates(scores, crm.fields, params.crm.language))
+    confirm([ids.inward(update.lead_id) for update in wanted])
     retired = leads_retired(arguments.raw or Path(params.ingest.raw_dir))
-    with Ledger.open(params.paths.data_dir / "crm" / f"{arguments.crm}.sqlite") as ledger:
+    with Ledger.open(params.paths.data_dir / "crm" / f"{arguments.crm}.sqlite", ids) as ledger:
         outcome = push_crm(
             crm,
             wanted,
@@ -200,7 +205,7 @@ def main() -> None:
         for update in outcome.todo
         if update.lead_id not in refused and update.lead_id not in outcome.retired
     ]
-    say(Path.cwd(), "sent", sent, to=arguments.crm)
+    say(Path.cwd(), "sent", [ids.inward(lead_id) for lead_id in sent], to=arguments.crm)
     written = len(sent)
     unchanged = len(wanted) - len({*(update.lead_id for update in outcome.todo), *outcome.retired, *outcome.edited})
     console.print(f"push_crm: {written:,} lead(s) written, {unchanged:,} unchanged, {len(refused):,} refused")

@@ -102,6 +102,7 @@ class _LeadQualification:
             self.audit,
             routes.marked,
             routes.is_erased,
+            ROOT,
         )
         _process.worker = self.worker
         routes.connect(ROOT, lambda: self.worker.scorer, lambda: self.worker.notice, self.audit)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from models.data_protection.crm_ids import AS_GIVEN, CrmIds
 from models.presentation.list_file import ListedLead, change_words, list_frame, list_words
 from pipeline.tables.duckdb import connect, text_literal
 from pipeline.tables.merged_leads import merged_ids
@@ -20,6 +21,7 @@ def list_of(
     link: str | None = None,
     former: pd.DataFrame | None = None,
     note: str | None = None,
+    ids: CrmIds = AS_GIVEN,
 ) -> pd.DataFrame:
     """Lay scores out for people; one row per lead, in the scores' order, with headings in one language.
 
@@ -36,6 +38,8 @@ def list_of(
         The last list's lead_id, probability and tier; None: there is none, and nothing is said of changes.
     note : str, optional
         Of every row, one of the keys of `models.presentation.list_file.WORDS`: ``unpromoted``.
+    ids : CrmIds
+        Gives the CRM's ids and the owners' names where scores and tables hold pseudonyms.
     """
     names = list_words(language)
     people = scores[["lead_id"]].merge(_people(canonical), on="lead_id", how="left")
@@ -44,9 +48,9 @@ def list_of(
     persons: list[Any] = list(people.itertuples(index=False))
     leads = [
         ListedLead(
-            score.lead_id,
+            ids.outward(score.lead_id),
             _text(person.account_id),
-            _text(person.owner),
+            ids.outward(_text(person.owner)),
             _number(score.probability),
             _number(score.low),
             _number(score.high),

@@ -9,14 +9,19 @@ from features.catalog import Catalog
 from features.errors import JourneyError
 from features.timeline import from_micros
 from models.answers.requests.problems import read_all
+from models.answers.requests.records import WITHOUT_KEY
+from models.data_protection.consent import is_refused
+from models.data_protection.redactor import Redactor
 from serving.contract.errors import RequestError
 from serving.contract.event_kinds import EVENT_KINDS
 from serving.contract.strict_json import parse_json
 from serving.contract.validation import read_envelope, refused
+from serving.http.lead_ids import lead_ids
 from serving.online.intake_clocks import clock_warnings
 from serving.online.intake_types import type_warnings
 from serving.store.connect import Store
 from serving.store.merging import begin_write, carry_over
+from serving.store.names import add_names
 from serving.store.records import ConflictError, UnknownOutcomeError
 from serving.store.writers import writer_of
 
@@ -40,6 +45,7 @@ def accept(
     catalog: Catalog | None = None,
     lead_id: str | None = None,
     is_erased: IsErased = _nobody,
+    redactor: Redactor = WITHOUT_KEY,
 ) -> dict[str, Any]:
     """Write the events of a body, in one transaction.
 
@@ -60,6 +66,8 @@ def accept(
         That of the path, for a kind whose route names a lead.
     is_erased : callable
         Tells of whom nothing is taken in: of a lead that was erased.
+    redactor : Redactor
+        Replaces direct identifiers, before anything else sees them.
 
     Returns
     -------
@@ -75,10 +83,10 @@ def accept(
     """
     event_kind, value = EVENT_KINDS[kind], parse_json(body)
     if event_kind.single is None:
-        return accept_parsed(store, kind, value, now, catalog, is_erased)
-    read_envelope(value, event_kind.single, "lead_id")
+        return accept_parsed(store, kind, value, now, catalog, is_erased, redactor)
+    read_envelope(redactor.request(value), event_kind.single, "lead_id")
     try:
-        return accept_parsed(store, kind, event_kind.around(value, str(lead_id)), now, catalog, is_erased)
+        return accept_parsed(store, kind, event_kind.around(value, str(lead_id)), now, catalog, is_erased, redactor)
     except RequestError as error:
         field = event_kind.inside(error.field or "")
         message = error.message.replace(error.field or "", field)
@@ -86,13 +94,19 @@ def accept(
 
 
 def accept_parsed(
-    store: Store, kind: str, value: Any, now: int, catalog: Catalog | None = None, is_erased: IsErased = _nobody
+    store: Store,
+    kind: str,
+    value: Any,
+    now: int,
+    catalog: Catalog | None = None,
+    is_erased: IsErased = _nobody,
+    redactor: Redactor = WITHOUT_KEY,
 ) -> dict[str, Any]:
     """Write events as `accept` does, from plain values as a JSON parser yields them.
 
     Parameters
     ----------
-    store, kind, now, catalog, is_erased
+    store, kind, now, catalog, is_erased, redactor
         As for `accept`.
     value : object
         One object with one list, named like the kind.
@@ -107,21 +121,27 @@ def accept_parsed(
     RequestError, StoreUnavailableError
         As for `accept`.
     """
-    event_kind = EVENT_KINDS[kind]
+    event_kind, ids = EVENT_KINDS[kind], lead_ids()
+    value = value if ids is None else ids.inward(value)
     try:
-        items = read_all(getattr(read_envelope(value, event_kind.envelope, kind), kind), event_kind.item, kind)
+        envelope = read_envelope(redactor.request(value), event_kind.envelope, kind)
+        items = read_all(getattr(envelope, kind), event_kind.item, kind)
         rows = event_kind.rows(items, kind)
     except JourneyError as error:
         raise refused(error) from None
     sent = len(rows)
-    kept = [position for position, item in enumerate(items) if not _names_erased(item, is_erased)]
+    refused_consent = {position for position, item in enumerate(items) if is_refused(getattr(item, "consent", None))}
+    erased = {position for position, item in enumerate(items) if _names_erased(item, is_erased)}
+    kept = [position for position in range(sent) if position not in erased | refused_consent]
     items, rows = [items[position] for position in kept], [rows[position] for position in kept]
-    lead_ids, account_ids, visitor_ids = _written(items)
+    written, account_ids, visitor_ids = _written(items)
 
     def write(connection: Any) -> tuple[int, int]:
-        moment = begin_write(connection, lead_ids, account_ids, visitor_ids, now)
+        moment = begin_write(connection, written, account_ids, visitor_ids, now)
         new = writer_of(kind)(connection, rows, moment)
-        carry_over(connection, lead_ids, moment)
+        carry_over(connection, written, moment)
+        if ids is not None:
+            add_names(connection, ids.learned([*written, *visitor_ids]))
         return new, moment
 
     try:
@@ -137,14 +157,20 @@ def accept_parsed(
         raise RequestError(422, "unknown_outcome", message, field, hint) from None
     accepted = {
         "new": new,
-        "duplicate": sent - new,
+        "duplicate": sent - len(refused_consent - erased) - new,
         "recorded_at": from_micros(recorded_at).isoformat().replace("+00:00", "Z"),
     }
     warnings = clock_warnings(items, event_kind, recorded_at) + (
         [] if catalog is None else type_warnings(items, kind, catalog)
     )
-    if len(kept) < sent:
-        message = f"{sent - len(kept)} of {sent} entries name a lead that was erased; nothing of them is stored."
+    if refused_consent:
+        message = f"{len(refused_consent)} of {sent} touchpoints are without consent; nothing of them is stored."
+        warnings = [
+            *warnings,
+            {"code": "without_consent", "message": message, "field": f"{kind}[{min(refused_consent)}].consent"},
+        ]
+    if erased:
+        message = f"{len(erased)} of {sent} entries name a lead that was erased; nothing of them is stored."
         warnings = [*warnings, {"code": "erased_lead", "message": message, "field": kind}]
     return {**accepted, "warnings": warnings} if warnings else accepted
 

@@ -25,6 +25,7 @@ from models.answers.slot_price import SlotPrice
 from models.answers.warnings import future_snapshot, warning_entry
 from models.audit_log.writer import AuditLogWriter
 from models.bundle import Bundle
+from models.data_protection.redactor import Redactor
 from models.monitoring.score_log_writer import ScoreLogWriter
 from serving.contract import examples
 from serving.contract.errors import RequestError
@@ -32,6 +33,7 @@ from serving.contract.limits import CLOCK_TOLERANCE_US
 from serving.contract.strict_json import parse_json
 from serving.contract.validation import read_options, refused
 from serving.http.actor import ACTOR
+from serving.http.lead_ids import lead_ids
 
 __all__ = ["Marked", "Observe", "Scorer", "nobody_objected", "score_entry", "with_future_warning"]
 
@@ -73,6 +75,8 @@ class Scorer:
         Where answers are handed to; None: nowhere.
     marked : callable
         Marks the leads that objected.
+    redactor : callable
+        Gives what replaces direct identifiers in requests; at first without a key.
     price : SlotPrice or None
         What the last slot of a week goes for, by the newest run over the queue; None: that of training counts.
     needs_confirmation : bool
@@ -87,6 +91,8 @@ class Scorer:
         self.observe: Observe = _observe_nothing
         self.log: ScoreLogWriter | None = None
         self.marked: Marked = nobody_objected
+        without_key = Redactor(None, bundle.identifiers)
+        self.redactor: Callable[[], Redactor] = lambda: without_key
         self.price: SlotPrice | None = None
         self.audit: AuditLogWriter | None = None
         self.needs_confirmation = False
@@ -162,13 +168,17 @@ class Scorer:
         now, may_debug
             As for `answer`.
         """
-        options = read_options(value)
+        ids = lead_ids()
+        options = read_options(value if ids is None else ids.inward(value))
         if options.debug and not may_debug:
             message = "debug: feature vectors are only for keys with the scope admin, and where no key is needed, for callers "
             message += "on the same machine without a proxy in between."
             raise RequestError(403, "debug_not_allowed", message, "debug", "Leave debug out.")
         try:
-            leads = [parse_lead(lead, f"leads[{position}]", now) for position, lead in enumerate(options.leads)]
+            redactor = self.redactor()
+            leads = [
+                parse_lead(lead, f"leads[{position}]", now, redactor) for position, lead in enumerate(options.leads)
+            ]
             leads = self.marked(leads)
             scores = score_requests(
                 self.bundle,

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from features.timeline import to_micros
 from models.answers.confirmation import confirmation_is_required
 from models.audit_log.writer import AuditLogWriter
+from models.data_protection.redactor import redactor_of
 from models.monitoring.score_log import LogSettings, Model
 from models.monitoring.score_log_writer import ScoreLogWriter
 from serving.access.guard import may_debug
@@ -115,6 +116,8 @@ class Worker:
         Marks the leads that objected; asked with each request.
     is_erased : callable
         Tells whether a lead was erased; asked when the score log is written.
+    root : Path or None
+        The folder whose keys make pseudonyms of direct identifiers; None: they are made without a key.
     """
 
     def __init__(
@@ -124,7 +127,9 @@ class Worker:
         audit: AuditLogWriter | None = None,
         marked: Marked = nobody_objected,
         is_erased: Callable[[str], bool] = lambda lead_id: False,
+        root: Path | None = None,
     ) -> None:
+        self._root = root
         self._audit, self._marked, self._is_erased = audit, marked, is_erased
         self._logs: list[ScoreLogWriter] = []
         self.current = CurrentScorer(notice, self._prepare, metrics.refused_model)
@@ -150,6 +155,8 @@ class Worker:
     def _prepare(self, scorer: Scorer) -> None:
         """Let a scorer, warm by now, be counted and logged."""
         scorer.observe, scorer.audit, scorer.marked = metrics.observe_scores, self._audit, self._marked
+        if self._root is not None:
+            scorer.redactor = redactor_of(self._root, scorer.bundle.identifiers)
         scorer.needs_confirmation = confirmation_is_required()
         settings = LogSettings.from_environment(os.environ)
         if settings is not None:
