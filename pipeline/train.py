@@ -32,7 +32,7 @@ SECTIONS = (
     "labels",
     "paths",
     "points",
-    "privacy",
+    "privacy.identifiers",
     "snapshots",
     "tiers",
     "train",

@@ -20,6 +20,7 @@ from models.answers.lead_list import ListEntry
 from models.answers.requests import LeadRequest
 from models.audit_log.writer import AuditLogWriter
 from serving.http.actor import SERVICE
+from serving.http.lead_ids import lead_ids, pseudonyms_in, with_names
 from serving.online.decision_events import decision_json_of, event_of
 from serving.online.open_leads import CHANGED_US, entries_of, update_list
 from serving.online.qualified_leads import qualified_of, update_qualified
@@ -158,10 +159,13 @@ class Dispatcher:
                 self.scorer().price = self.prices.newest
         if is_time:
             with self.store.write() as connection:
-                if sweep(connection, now, every_us):
+                swept = sweep(connection, now, every_us)
+                if swept is not None:
                     queue_qualified(connection, self.scorer().model_key, now)
                     purge_sent(connection, now - KEEP_SENT_US)
                 waiting = leads_wait(connection, now)
+            if self.audit is not None and swept is not None:
+                self.audit.add(now, SERVICE, "scored", [], what="sweep", leads=swept)
         if not waiting:
             if every_us:
                 self.prices.make_anew(self.scorer().bundle, now, every_us)
@@ -291,4 +295,7 @@ class Dispatcher:
     def _send(self, event: Event) -> tuple[str | None, float]:
         if self.sender is None:
             raise LeadQualificationError("no webhooks are wanted: LEAD_WEBHOOK_URL is not set")
-        return self.sender.send(event.event_id, event.body.encode(), self.clock() // 1_000_000)
+        ids, body = lead_ids(), event.body.encode()
+        if ids is not None:  # the outbox holds pseudonyms, the receiver knows the CRM's ids
+            body = with_names(body, ids.names_of(pseudonyms_in(body)))
+        return self.sender.send(event.event_id, body, self.clock() // 1_000_000)
