@@ -97,15 +97,16 @@ def mlflow_pages(environ: Mapping[str, str]) -> str:
 def _version(
     item: Mapping[str, Any], notice: ChampionNotice, mlflow: str, language: str, zone: ZoneInfo
 ) -> dict[str, Any]:
-    say = words(language)
+    say, champion = words(language), notice.champion
+    name = "" if champion is None else champion.name
     return {
         "version": item["version"],
-        "serves": item["version"] == notice.champion.version,
+        "serves": champion is not None and item["version"] == champion.version,
         "aliases": [say.say(ALIASES[alias]) if alias in ALIASES else alias for alias in item["aliases"]],
         "registered": from_micros(item["created_at"]).astimezone(zone).date(),
         "decision": say.say(DECISIONS[item["decision"]]) if item["decision"] in DECISIONS else item["decision"],
         "verdict": item["verdict"],
-        "address": f"{mlflow}/#/models/{quote(notice.champion.name, safe='')}/versions/{item['version']}",
+        "address": f"{mlflow}/#/models/{quote(name, safe='')}/versions/{item['version']}",
     }
 
 

@@ -31,6 +31,7 @@ from serving.http.actor import ACTOR, LOCAL
 from serving.http.answers import Answer, Handler, Receive, Scope
 from serving.http.bodies import read_body
 from serving.online.routes import Online, online
+from serving.scoring.scorer import Scorer
 from serving.store.connect import StoreUnavailableError
 from serving.store.rescoring import count_leads
 
@@ -55,6 +56,10 @@ class _Call:
         self.lead_id: str | None = None
         self.client = ""
 
+    @property
+    def scorer(self) -> Scorer:
+        return self.parts.models.choose(None)
+
     def page(self, name: str, **values: Any) -> Answer:
         may_decide = self.visitor is not None and self.visitor.may("decide")
         return page(self.visit, name, visitor=self.visitor, may_decide=may_decide, **values)
@@ -65,7 +70,7 @@ class _Call:
 
     @property
     def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.parts.scorer().bundle.catalog.params.time_zone)
+        return ZoneInfo(self.scorer.bundle.catalog.params.time_zone)
 
     @property
     def crm_link(self) -> str | None:
@@ -180,14 +185,14 @@ def _leads(call: _Call) -> Answer:
     with call.parts.store.read() as connection:
         waiting = count_leads(connection, call.now)["waiting"]
     notice = call.notice()
-    label_days = call.parts.scorer().bundle.label_days
+    label_days = call.scorer.bundle.label_days
     return call.page("leads.html", area="leads", notice=notice, waiting=waiting, label_days=label_days, **values)
 
 
 def _lead(call: _Call, error: RequestError | None = None, given: Mapping[str, str] | None = None) -> Answer:
     lead_id = call.lead_id or ""
     values = lead_values(
-        call.parts.store, call.parts.scorer(), lead_id, call.visit.language, call.zone, call.crm_link, call.now
+        call.parts.store, call.scorer, lead_id, call.visit.language, call.zone, call.crm_link, call.now
     )
     call.parts.say("viewed", [lead_id], call.now, page="lead")
     notice = call.notice()
@@ -205,7 +210,9 @@ def _export(call: _Call) -> Answer:
 
 def _model(call: _Call) -> Answer:
     parts = call.parts
-    values = model_values(parts.scorer(), parts.notice(), parts.store, call.visit.language, call.zone, call.now)
+    scorer = call.scorer
+    notice = parts.models.notice(scorer.served_as)
+    values = model_values(scorer, notice, parts.store, call.visit.language, call.zone, call.now)
     return call.page("model.html", area="model", **values)
 
 
@@ -217,14 +224,14 @@ def _report(call: _Call) -> Answer:
 
 
 def _analyses(call: _Call) -> Answer:
-    contents = call.parts.scorer().analyses
+    contents = call.scorer.analyses
     listed = [(analysis, contents[name]) for name, analysis in ANALYSES.items() if name in contents]
     return call.page("analyses.html", area="analyses", listed=listed)
 
 
 def _analysis_page(analysis: Analysis) -> Work:
     def work(call: _Call) -> Answer:
-        scorer = call.parts.scorer()
+        scorer = call.scorer
         content = scorer.analyses.get(analysis.name)
         if content is None:
             raise RequestError(404, "no_analysis", f"{analysis.name} was not published with this model.")

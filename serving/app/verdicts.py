@@ -122,7 +122,8 @@ def decide(parts: Online, fields: Mapping[str, str], name: str, now: int) -> Don
 
 
 def _tell(parts: Online, verdict: dict[str, Any], now: int) -> None:
-    accept_parsed(parts.store, "outcomes", {"outcomes": [verdict]}, now, parts.scorer().bundle.catalog)
+    catalogs = [scorer.bundle.catalog for scorer in parts.models.now()]
+    accept_parsed(parts.store, "outcomes", {"outcomes": [verdict]}, now, catalogs)
     parts.dispatcher.score_now([verdict["lead_id"]])
 
 
