@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from features.timeline import from_micros
 from models.presentation.catalogues import n_, words
 from serving.contract.errors import RequestError
+from serving.contract.model_names import DEFAULT_MODEL
 from serving.online.intake import accept_parsed
 from serving.online.routes import Online
 from serving.store.lead_record import is_known, read_verdicts
@@ -60,7 +61,7 @@ class Done(NamedTuple):
     outcome_id: str
 
 
-def decide(parts: Online, fields: Mapping[str, str], name: str, now: int) -> Done:
+def decide(parts: Online, fields: Mapping[str, str], name: str, now: int, model: str = DEFAULT_MODEL) -> Done:
     """Write a verdict, and bring the list up to date at once.
 
     Parameters
@@ -73,6 +74,8 @@ def decide(parts: Online, fields: Mapping[str, str], name: str, now: int) -> Don
         Of whoever decides; empty: not known.
     now : int
         UTC microseconds.
+    model : str
+        Whose list the person looked at: its advice stands beside the verdict.
 
     Raises
     ------
@@ -85,7 +88,7 @@ def decide(parts: Online, fields: Mapping[str, str], name: str, now: int) -> Don
     with parts.store.read() as connection:
         if not is_known(connection, lead_id):
             raise RequestError(404, "unknown_lead", "nothing is known of this lead.", "lead_id")
-        listed = open_lead(connection, lead_id)
+        listed = open_lead(connection, lead_id, model)
         verdicts = [item for item in read_verdicts(connection, lead_id) if item.retracted_at is None]
     by = {"decided_by": name} if name else {}
     if what == "undo":

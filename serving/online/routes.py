@@ -121,12 +121,13 @@ def connect(root: Path, models: ServedScorers, audit: AuditLogWriter | None = No
     settings = WebhookSettings.from_environ(os.environ)
     _shared.dispatcher = Dispatcher(
         _shared.store,
-        lambda: models.choose(None),
+        models.now,
         settings,
         sweep_minutes(os.environ),
         _now,
         audit,
         root / "data" / PRICE_FILE,
+        models.names[0],
     )
 
 

@@ -24,7 +24,7 @@ Lead = dict[str, Any]
 MODEL = 'lead_model_workers{model="leads",name="lead-qualification",version="7"}'
 KNOWN_AT_ONCE = (
     *(f'lead_tier_total{{model="leads",tier="{tier}"}}' for tier in TIERS),
-    *(f'lead_warnings_total{{model="leads",code="{code}"}}' for code in CODES),
+    *(f'lead_warnings_total{{code="{code}",model="leads"}}' for code in CODES),
     *(f'lead_registry_looks{{model="leads",outcome="{outcome}"}}' for outcome in REGISTRY_CHECK_RESULTS),
     'lead_not_scored_total{model="leads",why="already_qualified"}',
     'lead_model_loads_total{model="leads",outcome="refused"}',
@@ -133,7 +133,7 @@ def test_scores_are_counted_over_all_workers_alike_at_both_addresses(quiet: Clie
     assert change['lead_requests_total{path="/score",status="200"}'] == 1 + len(leads[30:])
     assert change['lead_request_seconds_count{path="/leads/{lead_id}/score"}'] == 9
     warned = [warning["code"] for item in answers for warning in item["warnings"]]
-    assert {code: change.get(f'lead_warnings_total{{model="leads",code="{code}"}}', 0) for code in CODES} == {
+    assert {code: change.get(f'lead_warnings_total{{code="{code}",model="leads"}}', 0) for code in CODES} == {
         code: warned.count(code) for code in CODES
     }
 
@@ -146,8 +146,8 @@ def test_unknown_kinds_and_unanswered_leads_are_counted(quiet: Client) -> None:
     quiet.scores([{"lead_id": "L-1", **at, "touchpoints": [strange]}, {"lead_id": "L-2", **at, "stage_changes": [won]}])
     assert quiet.post({"leads": [{"lead_id": ""}]})[0] == 422
     change = grown(quiet, before)
-    assert change['lead_warnings_total{model="leads",code="unknown_kind"}'] == 1
-    assert change['lead_warnings_total{model="leads",code="unknown_channel"}'] == 1
+    assert change['lead_warnings_total{code="unknown_kind",model="leads"}'] == 1
+    assert change['lead_warnings_total{code="unknown_channel",model="leads"}'] == 1
     assert change['lead_not_scored_total{model="leads",why="already_qualified"}'] == 1
     assert change['lead_requests_total{path="/score",status="422"}'] == 1
     assert change['lead_quiet_days_sum{model="leads"}'] == pytest.approx(10.0)
@@ -167,7 +167,7 @@ def _decided(url: str) -> set[str]:
     store = Store(url)
     try:
         with store.read() as connection:
-            return set(stored_decisions(connection, ["L-1"]))
+            return set(stored_decisions(connection, "leads", ["L-1"]))
     finally:
         store.close()
 

@@ -78,7 +78,7 @@ def _dispatcher(
 ) -> Dispatcher:
     wanted = WebhookSettings(crm.url, KEYS, attempts=3)
     scorer = Scorer(bundle, "lead-qualification", "7")
-    return Dispatcher(store, lambda: scorer, wanted, sweep_minutes, clock)
+    return Dispatcher(store, lambda: [scorer], wanted, sweep_minutes, clock)
 
 
 def _visit(store: Store, lead_id: str, now: int, count: int = 1, asset: str = "pricing") -> None:
