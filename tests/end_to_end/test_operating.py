@@ -127,9 +127,9 @@ def test_scores_are_counted_over_all_workers_alike_at_both_addresses(quiet: Clie
         assert change.get(f'lead_tier_total{{model="leads",tier="{tier}"}}', 0) == sum(
             item["tier"] == tier for item in answers
         )
-    for name in ("lead_touchpoints_count", "lead_attributes_count"):
+    for name in ('lead_touchpoints_count{model="leads"}', 'lead_attributes_count{model="leads"}'):
         assert change[name] == len(answers)
-    assert change["lead_touchpoints_sum"] == sum(len(lead["touchpoints"]) for lead in leads) + 9
+    assert change['lead_touchpoints_sum{model="leads"}'] == sum(len(lead["touchpoints"]) for lead in leads) + 9
     assert change['lead_requests_total{path="/score",status="200"}'] == 1 + len(leads[30:])
     assert change['lead_request_seconds_count{path="/leads/{lead_id}/score"}'] == 9
     warned = [warning["code"] for item in answers for warning in item["warnings"]]
