@@ -31,7 +31,9 @@ def parts(store: Store, bundle: Bundle) -> Any:
         accept(store, kind, json.dumps({kind: items}).encode(), clock[0])
     dispatcher = Dispatcher(store, lambda: [scorer], None, 0.0, lambda: clock[0])
     dispatcher.score_now(ODD)
-    return SimpleNamespace(store=store, scorer=lambda: [scorer], dispatcher=dispatcher, clock=clock)
+    return SimpleNamespace(
+        store=store, models=SimpleNamespace(now=lambda: [scorer]), dispatcher=dispatcher, clock=clock
+    )
 
 
 def _decide(parts: Any, name: str = "Zoë <b>", **fields: str) -> Any:
