@@ -2,13 +2,15 @@
 
 `personas`: adjusted Rand index with planted personas and with the hidden types of leads, beside k-means on plain counts.
 `shuffled`: 100 times each lead is given another one's fate; in how many is any behaviour said to announce.
-`scale`: seconds and memory of the stage's work on N leads, 100,000 by default.
+`scale`: processor seconds and memory of the stage's work on N leads, a million by default: a small company, repeated.
 """
 
 import resource
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,10 @@ from rich.progress import Progress
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
+from bench.repeated_company import repeat_company
 from features.timeline import DAY_US
 from models.answers.risk_set import RiskSet
-from pipeline.console import console
+from pipeline.console import console, run_main
 from pipeline.params import load_params
 from pipeline.population.risk_set import risk_periods
 from pipeline.sales_funnel.behaviour import announcing_behaviour
@@ -38,10 +41,12 @@ from pipeline.tables.parquet import write_table
 __all__ = ["main"]
 
 SHUFFLES = 100
+REPEATED = 20_000
 
 
 def _company(folder: Path, **simulator: Any) -> Path:
     params = load_params(SECTIONS)
+    folder.mkdir(exist_ok=True)
     with Progress(disable=True) as bar:
         simulate(params.simulator.model_copy(update=simulator), params, folder / "raw", folder / "truth", bar)
     ingest(Path("pipeline/sources/simulated.sql"), folder / "raw", folder / "canonical", folder / "quarantine", 0.05)
@@ -73,7 +78,8 @@ def judge_personas(leads: int = 16_000) -> None:
             truth = truth.set_index("lead_id").reindex(paths.lead_ids[mqls.lead])
         customer = np.flatnonzero((mqls.bought_at < NEVER) & (mqls.bought_at > mqls.mql_at))
         found = find_personas(paths, mqls, known, customer, mqls.bought_at[customer], 365, params.personas)
-        everybody = find_personas(paths, mqls, known, np.arange(len(mqls)), mqls.mql_at, 365, params.personas)
+        all_drawn = params.personas.model_copy(update={"most_customers": max(len(mqls), 200)})
+        everybody = find_personas(paths, mqls, known, np.arange(len(mqls)), mqls.mql_at, 365, all_drawn)
         rule = np.full(len(mqls), -1) if found.assignment is None else found.assignment.persona
         plain = _plain(paths, mqls.lead[customer], mqls.bought_at[customer], 4)
         plain_all = _plain(paths, mqls.lead, mqls.mql_at, 4)
@@ -118,39 +124,54 @@ def judge_shuffled(leads: int = 16_000) -> None:
     )
 
 
-def measure_scale(leads: int = 100_000) -> None:
+def measure_scale(leads: int = 1_000_000) -> None:
+    """Simulate a company of `REPEATED` leads, repeat it until there are about so many, and measure in a process of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = _company(Path(name) / "once", leads=min(leads, REPEATED))
+        repeat_company(folder, Path(name) / "often", max(1, round(leads / REPEATED)))
+        command = [sys.executable, "-m", "bench.buying_journeys", "analyse", str(Path(name) / "often")]
+        subprocess.run(command, check=True)
+
+
+def analyse(folder: str) -> None:
+    """Do the stage's work on the tables in a folder; print processor seconds of each part, and the peak of memory."""
     params = load_params(("features", "labels", "personas"))
     facts = (params.features, params.labels, params.personas)
-    with tempfile.TemporaryDirectory() as name:
-        folder = _company(Path(name), leads=leads)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        laps = [time.perf_counter()]
-        paths, mqls = _journeys(folder, params)
-        laps.append(time.perf_counter())
-        made = make_personas(folder / "canonical", paths, mqls, "simulated", *facts, names=[])
-        laps.append(time.perf_counter())
-        behaviour_content(paths, mqls, "simulated", *facts)
-        laps.append(time.perf_counter())
-        channels_content(paths, mqls, "simulated", params.labels, params.personas)
-        laps.append(time.perf_counter())
-    seconds = np.diff(laps)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    customers = 0 if made is None else made.customers
+    laps: dict[str, float] = {}
+    peaks: dict[str, float] = {}
+
+    def timed(name: str, work: Callable[[], Any]) -> Any:
+        begun = time.process_time()
+        done = work()
+        laps[name] = time.process_time() - begun
+        peaks[name] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return done
+
+    begun = time.perf_counter()
+    canonical = Path(folder) / "canonical"
+    paths, mqls = timed("reading", lambda: _journeys(Path(folder), params))
+    made = timed("personas", lambda: make_personas(canonical, paths, mqls, "simulated", *facts, names=[]))
+    timed("behaviour", lambda: behaviour_content(paths, mqls, "simulated", *facts))
+    timed("channels", lambda: channels_content(paths, mqls, "simulated", params.labels, params.personas))
+    told = ", ".join(f"{name} {seconds:.1f} s and {peaks[name]:,.0f} MiB" for name, seconds in laps.items())
     console.print(
-        f"{leads:,} leads, {len(paths.content):,} touchpoints, {len(mqls):,} MQLs, {customers:,} customers: "
-        f"{seconds.sum():.1f} s (reading {seconds[0]:.1f}, personas {seconds[1]:.1f}, behaviour {seconds[2]:.1f}, "
-        f"channels {seconds[3]:.1f}), peak {peak:,.0f} MiB ({before:,.0f} before, from the simulator)",
+        f"{len(paths):,} leads, {len(paths.content):,} touchpoints, {len(mqls):,} MQLs, "
+        f"{0 if made is None else made.customers:,} customers: {sum(laps.values()):.1f} s of processor time and a peak of "
+        f"{max(peaks.values()):,.0f} MiB ({told} so far); {time.perf_counter() - begun:.1f} s by the clock",
         soft_wrap=True,
     )
 
 
 def main(arguments: list[str]) -> None:
     """Run one of the three, or all."""
+    if arguments[:1] == ["analyse"]:
+        return analyse(arguments[1])
     asked = arguments[:1] or ["personas", "shuffled", "scale"]
     number = [int(value) for value in arguments[1:2]]
     for name in asked:
         {"personas": judge_personas, "shuffled": judge_shuffled, "scale": measure_scale}[name](*number)
+    return None
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run_main(lambda: main(sys.argv[1:]))

@@ -100,6 +100,9 @@ class Bundle:
         cutoff = self.metadata.get("capacity_cutoff")
         if cutoff is not None and not is_number(cutoff, 0.0, 1.0):
             raise BundleError("bundle: the metadata's capacity_cutoff is not within 0..1. Train anew.")
+        names = self.metadata.get("identifiers", [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise BundleError("bundle: the metadata's identifiers are no list of names. Train anew.")
         RiskSet.of(self.metadata)  # raises what a score would stumble over
 
     @property
@@ -107,6 +110,12 @@ class Bundle:
         """How far forward the label looks, in days."""
         days: int = self.metadata.get("label_days", 0)
         return days
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """Attributes that hold direct identifiers, as `privacy.identifiers` named them; those called like one are known."""
+        names: list[str] = self.metadata.get("identifiers", [])
+        return tuple(names)
 
     def save(self, folder: Path) -> None:
         """Write the bundle; the same bundle gives the same bytes.

@@ -24,6 +24,7 @@ __all__ = [
     "TiersParams",
     "TimingParams",
     "TrainParams",
+    "TreeParams",
     "TuningParams",
 ]
 
@@ -91,22 +92,27 @@ class SplitSection(Frozen):
         return SplitParams(**{**settings, **given})
 
 
-class TrainParams(Frozen):
-    """The `train` section: LightGBM's parameters under LightGBM's names, and its rounds.
-
-    `population_rate` is the share of positives at the moments that the headline metrics look at, where the rows are a sample
-    with more of one class; None: the rows are as they occur. `num_threads` fits run at once, on one thread each.
-    """
+class TreeParams(Frozen):
+    """LightGBM's parameters of a tree, under LightGBM's names; `num_threads` fits run at once, on one thread each."""
 
     seed: int = 7
-    population_rate: float | None = Field(default=None, gt=0.0, lt=1.0)
     num_threads: int = Field(default=2, ge=1)
-    learning_rate: float = Field(default=0.03, gt=0.0, le=1.0)
     num_leaves: int = Field(default=15, ge=2, le=1024)
     min_data_in_leaf: int = Field(default=40, ge=1)
     feature_fraction: float = Field(default=0.6, gt=0.0, le=1.0)
     bagging_fraction: float = Field(default=0.8, gt=0.0, le=1.0)
     lambda_l2: float = Field(default=5.0, ge=0.0)
+
+
+class TrainParams(TreeParams):
+    """The `train` section: the trees, and how many.
+
+    `population_rate` is the share of positives at the moments that the headline metrics look at, where the rows are a sample
+    with more of one class; None: the rows are as they occur.
+    """
+
+    population_rate: float | None = Field(default=None, gt=0.0, lt=1.0)
+    learning_rate: float = Field(default=0.03, gt=0.0, le=1.0)
     max_rounds: int = Field(default=1500, ge=1)
     early_stopping_rounds: int = Field(default=60, ge=1)
 
@@ -179,7 +185,8 @@ class TimingParams(Frozen):
     raises its chance by the share `hold`, and by as much more per week waited, until `hold_days` after it was queued. Below
     `min_calls` first contacts with a known outcome, or `min_pairs` weeks that leads went through without a call, nothing is
     said. Nobody is looked at longer than `queue_days`. The price of a slot counts for `price_days`. `within_week` says what a
-    lead counts that is called within the week, see `models.fitting.timing.Censoring`.
+    lead counts that is called within the week, see `models.fitting.timing.Censoring`. `trees` are its own, so that trying
+    out those of `train` leaves the advice as it is.
     """
 
     horizon_days: int = Field(default=60, ge=1, le=3_660)
@@ -191,6 +198,7 @@ class TimingParams(Frozen):
     queue_days: int = Field(default=70, ge=14, le=3_660)
     folds: int = Field(default=4, ge=2, le=20)
     within_week: Literal["weights", "at_call"] = "at_call"
+    trees: TreeParams = TreeParams()
 
 
 class CostsParams(Frozen):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from threadpoolctl import threadpool_limits
 
 from features.errors import LeadQualificationError
 
@@ -39,13 +40,17 @@ def progress() -> Progress:
 def run_main(main: Callable[[], None]) -> None:
     """Run a stage; an error that the product raises on purpose becomes one clear message and exit code 1.
 
+    Linear algebra has one thread: its systems are small, and threads that wait for one another take processor time that others
+    need. So no figure depends on the number of processors, either.
+
     Raises
     ------
     SystemExit
         With code 1 after such an error. Any other exception is a defect and keeps its traceback.
     """
     try:
-        main()
+        with threadpool_limits(limits=1, user_api="blas"):
+            main()
     except LeadQualificationError as error:
         console.print(f"[bold red]{type(error).__name__}[/bold red]", end=": ")
         console.print(str(error), markup=False)

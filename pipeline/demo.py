@@ -15,6 +15,7 @@ from rich.rule import Rule
 from features.errors import DataError, LeadQualificationError
 from models.answers.risk_set import CUSTOMERS
 from models.bundle import Bundle
+from models.data_protection.crm_ids import crm_ids
 from models.presentation.terminal import calibration_note, coverage_note, metrics_table, signal_note, unseen_note
 from pipeline.console import REFUSED, console, run_main
 from pipeline.demonstration.compiling import compiling
@@ -51,7 +52,8 @@ def _example_request(data: Path, sections: Any, bundle: Bundle) -> dict[str, Any
         rows = read_table(data / "snapshots.parquet", "snapshots").to_pandas().nlargest(1, "snapshot_at")
     else:
         best = pd.read_csv(data / "scores.csv", dtype={"lead_id": str})["lead_id"].iloc[0]
-        rows = rows[rows["lead_id"].astype(str) == best]
+        ids = crm_ids(Path.cwd(), "as_given")
+        rows = rows[rows["lead_id"].astype(str).map(ids.if_known) == best]
     if rows.empty:
         raise DataError(f"{data}: no snapshot to make a request of. Run `dvc repro` first.")
     return {"leads": lead_requests(canonical, rows, bundle.catalog), "language": "en", "reasons": 3}

@@ -7,6 +7,8 @@ from typing import Any
 from rich.table import Table
 
 from models.data_protection.key_ring import pseudonym_key
+from models.data_protection.names import write_names
+from models.data_protection.pseudonyms import id_pseudonyms
 from models.data_protection.suppression import remember, suppression_list
 from pipeline.console import console, progress, run_main
 from pipeline.data_protection.registry_check import check_purposes, retention_of
@@ -15,6 +17,7 @@ from pipeline.pages.machine_traffic_words import traffic_lines
 from pipeline.params import load_params
 from pipeline.population.machine_traffic import machine_traffic
 from pipeline.tables.export import read_export
+from pipeline.tables.id_pseudonyms import IdPseudonyms
 from pipeline.tables.ingest_counts import Counts
 from pipeline.tables.ingested import ingest
 from pipeline.tables.json_files import write_json
@@ -45,7 +48,10 @@ def main() -> None:
     """Read the source of `params.yaml`; write `canonical/`, `quarantine/` and `metrics/ingest.json`."""
     params = load_params(SECTIONS)
     data = params.paths.data_dir
-    suppression = Suppression(suppression_list(Path.cwd()))
+    ids = IdPseudonyms(
+        id_pseudonyms(Path.cwd(), params.privacy.ids_of(params.ingest.source)), params.privacy.identifiers
+    )
+    suppression = Suppression(suppression_list(Path.cwd()), ids)
     with progress() as bar:
         task = bar.add_task("tables", total=None)
         counts = ingest(
@@ -57,10 +63,13 @@ def main() -> None:
             lambda done, total: bar.update(task, completed=done, total=total),
             params.ingest.exported_at,
             suppression,
-            Redaction(pseudonym_key(Path.cwd()), params.privacy.identifiers),
+            Redaction(pseudonym_key(Path.cwd()), [c for c in params.privacy.identifiers if not ids.replaces(c)]),
             retention_of(params.ingest.source),
+            ids,
         )
     remember(Path.cwd(), suppression.news)
+    if ids.pseudonyms is not None:
+        write_names(Path.cwd(), ids.pseudonyms.ring, params.ingest.source, ids.names)
     _show(counts)
     canonical = data / "canonical"
     for warning in check_purposes(params.ingest.source, personal_fields(canonical)):

@@ -1,6 +1,7 @@
 """`params.yaml`, read once into frozen sections; the only importer of yaml.
 
-A stage names the sections it takes in its ``SECTIONS``; a contract test holds `dvc.yaml` to the same list.
+A stage names in its ``SECTIONS`` the sections that it takes, or keys of one, as ``train.seed``: what it did not name it can't
+read. A contract test holds `dvc.yaml` to the same list.
 """
 
 import datetime as dt
@@ -13,6 +14,7 @@ from pydantic import AwareDatetime, Field, ValidationError, create_model, model_
 from features.errors import ParameterError
 from features.params import FeaturesParams, Frozen, TimeZone
 from features.vocabulary import Stage
+from models.data_protection.pseudonyms import Ids
 from models.params import (
     CalibrationParams,
     CapacityParams,
@@ -97,6 +99,10 @@ class IngestParams(Frozen):
         return {"default": 0.02, **self.max_bad_share}
 
 
+PULLED = ("hubspot", "salesforce")
+"""Sources that `pull_crm` fills: real persons, whom nobody should have to ask to protect."""
+
+
 class PrivacyParams(Frozen):
     """The `privacy` section: see docs/privacy.md.
 
@@ -104,12 +110,19 @@ class PrivacyParams(Frozen):
     object` and `erase` write it, so that `dvc repro` and experiments in other workspaces read the raw files anew. A model that
     learned from somebody who was erased can be published for `retrain_days` more. `identifiers` are columns
     of views that hold direct identifiers. `purge` removes days of the score log that are older than `score_log_days`.
+    `ids` says whether leads and owners get pseudonyms; None: those of sources that `pull_crm` fills do.
     """
+
+    ids: Ids | None = None
 
     suppression_entries: int = Field(default=0, ge=0)
     retrain_days: int = Field(default=30, ge=0)
     score_log_days: int = Field(default=365, ge=1)
     identifiers: tuple[str, ...] = ()
+
+    def ids_of(self, source: str) -> Ids:
+        """Say what becomes of the ids of a source."""
+        return self.ids or ("pseudonyms" if source in PULLED else "as_given")
 
 
 class SimulatorParams(Frozen):
@@ -201,9 +214,13 @@ class FunnelParams(Frozen):
 
 
 class PersonasParams(Frozen):
-    """The `personas` section: segments of customers, announcing behaviour, and channels along paths."""
+    """The `personas` section: segments of customers, announcing behaviour, and channels along paths.
+
+    Of more customers than `most_customers` segments are cut on so many, drawn at random.
+    """
 
     min_customers: int = Field(default=60, ge=20)
+    most_customers: int = Field(default=5_000, ge=200)
     most: int = Field(default=8, ge=2, le=20)
     half_samples: int = Field(default=40, ge=10)
     least_returns: float = Field(default=0.8, gt=0.5, le=1.0)
@@ -366,13 +383,13 @@ def load_params(sections: tuple[str, ...], path: Path = Path("params.yaml")) -> 
     Parameters
     ----------
     sections : tuple of str
-        Section names; every other section is neither validated nor reachable.
+        Sections, or keys of one as ``section.key``; everything else is neither validated nor reachable.
     path : Path
         The file; relative to the working directory.
 
     Returns
     -------
-    A frozen object with one attribute per named section.
+    A frozen object with one attribute per named section; of a section of which keys are named, it holds these alone.
 
     Raises
     ------
@@ -386,15 +403,33 @@ def load_params(sections: tuple[str, ...], path: Path = Path("params.yaml")) -> 
             f"{path}: unknown section(s) {', '.join(map(repr, unknown))}. "
             f"Allowed: {', '.join(Params.model_fields)}. Remove or rename them."
         )
-    missing = [name for name in sections if name not in raw]
+    keys: dict[str, list[str]] = {}
+    for name in sections:
+        section, _, key = name.partition(".")
+        keys.setdefault(section, []).extend([key] if key else [])
+    missing = [name for name in keys if name not in raw]
     if missing:
         raise ParameterError(f"{path}: section(s) {', '.join(map(repr, missing))} missing. Add them.")
-    fields: dict[str, Any] = {name: (Params.model_fields[name].annotation, ...) for name in sections}
+    fields: dict[str, Any] = {name: (_part(name, named), ...) for name, named in keys.items()}
     model = create_model("Params", __base__=Frozen, **fields)
     try:
-        return model(**{name: raw[name] for name in sections})
+        return model(**{name: _kept(raw[name], named) for name, named in keys.items()})
     except ValidationError as error:
         lines = [
             f"  {'.'.join(map(str, item['loc']))}: {item['msg']} (got {item['input']!r})" for item in error.errors()
         ]
         raise ParameterError(f"{path}: {len(lines)} bad value(s):\n" + "\n".join(lines)) from error
+
+
+def _part(section: str, keys: list[str]) -> Any:
+    """Give the type of a section, or of the named keys of it."""
+    whole: Any = Params.model_fields[section].annotation
+    if not keys:
+        return whole
+    fields: dict[str, Any] = {key: (whole.model_fields[key].annotation, whole.model_fields[key]) for key in keys}
+    return create_model(f"{whole.__name__} of {', '.join(keys)}", __base__=Frozen, **fields)
+
+
+def _kept(values: Any, keys: list[str]) -> Any:
+    """Leave out of a section what was not named; what is no mapping stays, and is refused."""
+    return {key: values[key] for key in keys if key in values} if keys and isinstance(values, dict) else values

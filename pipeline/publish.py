@@ -17,6 +17,7 @@ from pipeline.data_protection.trained_models import refuse_forgotten
 from pipeline.handover.influence import influence_lines
 from pipeline.mlflow_runs.promotion import Promotion, publish, rollback
 from pipeline.mlflow_runs.provenance import read_tracking
+from pipeline.mlflow_runs.registry import Registry
 from pipeline.params import load_params
 from pipeline.tables.json_files import read_json
 from pipeline.tables.personal_fields import personal_fields
@@ -92,6 +93,9 @@ def main() -> None:
     params = load_params(SECTIONS)
     target = arguments.export or params.paths.data_dir / "champion"
     if arguments.rollback:
+        previous = Registry.open(Path.cwd(), params.publish.model_name).alias("previous_champion")
+        if previous is not None:
+            refuse_forgotten(Path.cwd(), previous.tags["bundle_sha256"], dt.datetime.now(dt.UTC))
         gone, back = rollback(Path.cwd(), params, target)
         console.print(
             f"rollback: version {back.version} is the champion again instead of version {gone.version}; "

@@ -13,6 +13,7 @@ from rich.table import Table
 from features.errors import CrmError, DataError
 from models.answers.confirmation import HUMAN_CONFIRMATION, confirmation_is_required
 from models.audit_log.settings import audit_log, say
+from models.data_protection.crm_ids import crm_ids
 from models.data_protection.suppression import suppression_list
 from pipeline.console import console, progress, run_main
 from pipeline.crm.connect import CRMS, Crm, connect
@@ -25,7 +26,7 @@ from pipeline.params import load_params
 
 __all__ = ["main", "push_crm", "read_scores"]
 
-SECTIONS = ("crm", "ingest", "paths", "publish")
+SECTIONS = ("crm", "ingest", "paths", "privacy", "publish")
 SHOWN = 20
 
 
@@ -185,11 +186,14 @@ def main() -> None:
         _setup(crm)
         return
     confirm = _confirmation(arguments.confirmed_by, dry_run=arguments.dry_run)
+    ids = crm_ids(Path.cwd(), params.privacy.ids_of(params.ingest.source))
+    if "lead_id" in scores:
+        scores = scores.assign(lead_id=scores["lead_id"].astype(str).map(ids.outward))
     wanted = _without_suppressed(updates(scores, crm.fields, params.crm.language))
-    confirm([update.lead_id for update in wanted])
+    confirm([ids.inward(update.lead_id) for update in wanted])
     retired = leads_retired(arguments.raw or Path(params.ingest.raw_dir))
     ledger_file = f"{arguments.crm}.sqlite" if model == usual else f"{arguments.crm}-{quote(model, safe='')}.sqlite"
-    with Ledger.open(params.paths.data_dir / "crm" / ledger_file) as ledger:
+    with Ledger.open(params.paths.data_dir / "crm" / ledger_file, ids) as ledger:
         outcome = push_crm(
             crm,
             wanted,
@@ -209,7 +213,7 @@ def main() -> None:
         for update in outcome.todo
         if update.lead_id not in refused and update.lead_id not in outcome.retired
     ]
-    say(Path.cwd(), "sent", sent, to=arguments.crm)
+    say(Path.cwd(), "sent", [ids.inward(lead_id) for lead_id in sent], to=arguments.crm)
     written = len(sent)
     unchanged = len(wanted) - len({*(update.lead_id for update in outcome.todo), *outcome.retired, *outcome.edited})
     console.print(f"push_crm: {written:,} lead(s) written, {unchanged:,} unchanged, {len(refused):,} refused")

@@ -19,6 +19,7 @@ from models.answers.risk_set import CUSTOMERS
 from models.answers.slot_price import PRICE_FILE, read_price, write_price
 from models.audit_log.settings import say
 from models.bundle import NO_CHAMPION, Bundle
+from models.data_protection.crm_ids import crm_ids
 from models.data_protection.suppression import suppression_list
 from models.monitoring.score_log import FOLDER, LogSettings
 from models.presentation.catalogues import by_language
@@ -34,7 +35,7 @@ from pipeline.scoring.snapshots import score_open_leads
 
 __all__ = ["SECTIONS", "main"]
 
-SECTIONS = ("crm", "features", "paths", "publish", "snapshots")
+SECTIONS = ("crm", "features", "ingest", "paths", "privacy", "publish", "snapshots")
 ENDINGS = {None: (".csv", ".parquet", ".xlsx"), "xlsx": (".xlsx",), "csv-de": (".csv",)}
 UNPROMOTED = "unpromoted"
 
@@ -121,6 +122,7 @@ def main() -> None:
     own = {name: bundle.metadata[name] for name in ("risk_set", "expire_days") if name in bundle.metadata}
     population = params.snapshots.model_copy(update=own)
     who = "customers" if population.risk_set == CUSTOMERS else "open leads"
+    ids = crm_ids(Path.cwd(), params.privacy.ids_of(params.ingest.source))
     settings = LogSettings.from_environment({**os.environ, FOLDER: str(arguments.log or "")})
     if source.is_dir():
         leads = leads_at_risk(source, population)
@@ -157,10 +159,10 @@ def main() -> None:
             scores, params.paths.data_dir / "lists" / (note or "") / ("" if is_usual else quote(model.name, safe=""))
         )
         orders = source if population.risk_set == CUSTOMERS else None
-        rows = list_of(scores, source, language, params.publish.lead_link, former, note, orders)
+        rows = list_of(scores, source, language, params.publish.lead_link, former, note, ids, orders)
         for out in lists:
             write_list(rows, out, arguments.format or "xlsx")
-    marked = scores.assign(model=model.name, model_version=model.version)
+    marked = scores.assign(lead_id=scores["lead_id"].map(ids.outward), model=model.name, model_version=model.version)
     marked = marked if note is None else marked.assign(note=list_words(language)[note])
     for out in [out for out in arguments.out if out not in lists]:
         if out.suffix == ".csv":

@@ -12,7 +12,15 @@ from pipeline.tables.json_files import records, write_json
 
 __all__ = ["SECTIONS", "main"]
 
-SECTIONS = ("calibration", "capacity", "decision", "features", "labels", "paths", "timing", "train")
+SECTIONS = (
+    "calibration.interval",
+    "capacity",
+    "decision",
+    "features",
+    "labels.recording_delay_days",
+    "paths",
+    "timing",
+)
 WHY = {
     "no_handovers": "the source tells of no hand-over",
     "too_few_calls": "too few first contacts have a known outcome (timing.min_calls)",
@@ -41,7 +49,6 @@ def main() -> None:
         before,
         history.catalog,
         params.timing,
-        params.train,
         params.capacity,
         params.decision,
         params.calibration.interval,

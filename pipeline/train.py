@@ -32,6 +32,7 @@ SECTIONS = (
     "labels",
     "paths",
     "points",
+    "privacy.identifiers",
     "snapshots",
     "tiers",
     "train",
@@ -57,6 +58,7 @@ def _question(params: Any, split: SplitParams, rows: LabelledRows) -> dict[str, 
         "cross_fit_by": split.cross_fit_by,
         "population_rate": params.train.population_rate,
         "known_at_export": sorted(spec.name for spec in rows.catalog.attributes if spec.known_at == "export"),
+        "identifiers": list(params.privacy.identifiers),
         "data_sha256": rows.data_sha256,
     }
 

@@ -124,6 +124,7 @@ class _LeadQualification:
             self.audit,
             routes.marked,
             routes.is_erased,
+            ROOT,
         )
         _process.worker = self.worker
         routes.connect(ROOT, self.worker.models, self.audit)

@@ -1,9 +1,8 @@
-"""When to hand over, judged on companies whose truth is known: `python -m bench.timing [--quick | --oracle]`.
+"""When to hand over, judged on companies whose truth is known: `python -m bench.timing [--quick]`.
 
 Every contender learns from one simulated company's past practice and decides, on Mondays, about the MQLs of others that
-nobody calls; wins are true probabilities at the calls, so that all share the same luck. `--oracle` measures the informed
-oracle and the latent one alone: what can be reached is measured before anything is tuned. A run that stands in the results
-is not run again.
+nobody calls; wins are true probabilities at the calls, so that all share the same luck. Beside them stand the informed oracle,
+which learns from true probabilities, and the latent one, which knows them. A run that stands in the results is not run again.
 """
 
 import argparse
@@ -22,12 +21,12 @@ from pipeline.params import load_params
 from pipeline.tables.json_files import write_json
 
 RESULTS = Path("bench/results")
-SECTIONS = ("features", "points", "train")
+SECTIONS = ("features", "points", "timing")
 
 __all__ = ["main", "measure"]
 
 
-def measure(run: Run, params: Any, of_oracle: bool) -> dict[str, Any]:
+def measure(run: Run, params: Any) -> dict[str, Any]:
     """Train on one past practice and replay on its companies.
 
     Returns
@@ -38,11 +37,9 @@ def measure(run: Run, params: Any, of_oracle: bool) -> dict[str, Any]:
     """
     begin = time.monotonic()
     past = practice(params, run.leads, run.seed, SETTINGS[run.setting])
-    policies = {BASE: highest_probability_first(past, params.train)}
-    if of_oracle:
-        policies |= {**oracle(past, params.train), "latent oracle": latent_oracle}
-    else:
-        policies |= contenders(past, params.train)
+    trees = params.timing.trees
+    policies = {BASE: highest_probability_first(past, trees), **contenders(past, trees)}
+    policies |= {**oracle(past, trees), "latent oracle": latent_oracle}
     wins: dict[str, list[list[float]]] = {name: [] for name in policies}
     for seed in companies_of(run):
         company = replayed(params, COMPANY_LEADS, seed, past.fitted)
@@ -65,10 +62,9 @@ def main() -> None:
     """Run what is missing, then print and write what there is."""
     parser = argparse.ArgumentParser(prog="python -m bench.timing", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one draw of few leads, four companies: a first look")
-    parser.add_argument("--oracle", action="store_true", help="only the informed and the latent oracle")
     arguments = parser.parse_args()
     plan = QUICK if arguments.quick else FULL
-    name = "timing" + ("_oracle" if arguments.oracle else "") + ("_quick" if arguments.quick else "")
+    name = "timing_quick" if arguments.quick else "timing"
     file = RESULTS / f"{name}.json"
     done: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["runs"] if file.exists() else []
     there = {(run["setting"], run["leads"], run["draw"]) for run in done}
@@ -82,7 +78,7 @@ def main() -> None:
             if (run.setting, run.leads, run.draw) in there:
                 continue
             bar.update(task, description=f"{run.setting}, {run.leads:,} leads, draw {run.draw + 1}")
-            done.append(measure(run, params, arguments.oracle))
+            done.append(measure(run, params))
             write_json(file, {"runs": done})
             bar.advance(task)
     text = markdown(done)

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from bench.timing.companies import BURN_IN_WEEKS, WEEKS, Practice, Replayed, practice, replayed
 from models.fitting.timing_boosting import cross_fit, folds_of, probability
-from models.params import TrainParams
+from models.params import TreeParams
 from pipeline.console import console, run_main
 from pipeline.params import load_params
 from pipeline.simulator.handovers import HandoverRules
@@ -26,7 +26,7 @@ from pipeline.tables.json_files import write_json
 __all__ = ["main", "own_decisions"]
 
 RESULTS = Path("bench/results/timing_generations.json")
-SECTIONS = ("features", "points", "train")
+SECTIONS = ("features", "points", "timing")
 RULES = ("count", "leave_out_leads", "weight", "leave_out_looks")
 GENERATIONS = 3
 PRACTICE_LEADS, COMPANY_LEADS = 4_000, 3_000
@@ -43,7 +43,7 @@ class Model:
     ----------
     past : Practice
         Its catalog names the columns.
-    train : TrainParams
+    trees : TreeParams
     matrix, label, weights, group : ndarray
         Rows to learn from.
     """
@@ -51,16 +51,16 @@ class Model:
     def __init__(
         self,
         past: Practice,
-        train: TrainParams,
+        trees: TreeParams,
         matrix: np.ndarray,
         label: np.ndarray,
         weights: np.ndarray,
         group: np.ndarray,
     ) -> None:
-        dealt = folds_of(group, 4, train.seed)
+        dealt = folds_of(group, 4, trees.seed)
         fold = np.array([dealt[str(name)] for name in group])
         catalog = past.fitted.catalog
-        fitted = cross_fit(matrix, label, weights, fold, catalog.names, catalog.categorical, train)
+        fitted = cross_fit(matrix, label, weights, fold, catalog.names, catalog.categorical, trees)
         self._classifier = fitted.model
         # As the product calibrates: on rows that the trees never saw
         unseen = fitted.by_fold(matrix)[fold, np.arange(len(matrix))]
@@ -91,7 +91,7 @@ def own_decisions(company: Replayed, value: np.ndarray) -> np.ndarray:
     return called
 
 
-def _learn(past: Practice, train: TrainParams, company: Replayed, called: np.ndarray, rule: str, seed: int) -> Model:
+def _learn(past: Practice, trees: TreeParams, company: Replayed, called: np.ndarray, rule: str, seed: int) -> Model:
     """Fit the next generation on what a company's decisions left to see."""
     at = called[company.lead]
     looked = (at < 0) | (company.week <= company.week[np.maximum(at, 0)])
@@ -108,14 +108,14 @@ def _learn(past: Practice, train: TrainParams, company: Replayed, called: np.nda
         every = np.flatnonzero(looked)
         chance = Model(
             past,
-            train,
+            trees,
             company.matrix[every],
             contacted[every].astype(float),
             np.ones(len(every)),
             company.lead[every].astype(str).astype(object),
         )(company.matrix[rows])
         weights = 1.0 / np.maximum(chance, LEAST_CHANCE)
-    return Model(past, train, company.matrix[rows], label, weights, group)
+    return Model(past, trees, company.matrix[rows], label, weights, group)
 
 
 def generations(params: Any, seed: int) -> list[dict[str, Any]]:
@@ -132,7 +132,7 @@ def generations(params: Any, seed: int) -> list[dict[str, Any]]:
     queue = past.rows.queue
     first = Model(
         past,
-        params.train,
+        params.timing.trees,
         queue.matrix[known],
         past.label_60d[known],
         np.ones(int(known.sum())),
@@ -162,7 +162,7 @@ def generations(params: Any, seed: int) -> list[dict[str, Any]]:
                 }
             )
             if number < GENERATIONS:
-                before, model = model, _learn(past, params.train, company, called, rule, seed + 10 + number)
+                before, model = model, _learn(past, params.timing.trees, company, called, rule, seed + 10 + number)
     return found
 
 

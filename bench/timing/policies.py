@@ -7,9 +7,10 @@ import numpy as np
 
 from bench.timing.companies import Practice, Replayed
 from bench.timing.replay import HOLD_DAYS, Policy
+from bench.timing.table import ORACLE
 from models.fitting.timing import Censoring, fit_timing
 from models.fitting.timing_boosting import cross_fit, folds_of, probability
-from models.params import TrainParams
+from models.params import TreeParams
 from models.timing.policy import hold_back
 from models.timing.rows import Calls
 
@@ -51,10 +52,10 @@ def latent_oracle(company: Replayed) -> Policy:
     return Policy(now, _held(now, [company.ahead[:, 1:].max(axis=1)], LATENT_HOLD))
 
 
-def _iterated(past: Practice, calls: Calls, censoring: Censoring, train: TrainParams) -> Predict:
+def _iterated(past: Practice, calls: Calls, censoring: Censoring, trees: TreeParams) -> Predict:
     catalog = past.fitted.catalog
     fitted = fit_timing(
-        calls, past.rows.queue, catalog.names, catalog.categorical, train, folds=FOLDS, censoring=censoring
+        calls, past.rows.queue, catalog.names, catalog.categorical, trees, folds=FOLDS, censoring=censoring
     )
 
     def predict(matrix: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -73,20 +74,26 @@ def _holding(predict: Predict, hold: float, company: Replayed) -> Policy:
     return Policy(now, hold_back(now, np.stack(later), company.age_days, hold, HOLD_DAYS + 1.0))
 
 
-def oracle(past: Practice, train: TrainParams) -> dict[str, Contender]:
+def _holding_alike(predict: Predict, hold: float, company: Replayed) -> Policy:
+    """Hold by a threshold that does not grow with the weeks waited."""
+    now, later = predict(company.matrix)
+    return Policy(now, _held(now, later, hold))
+
+
+def oracle(past: Practice, trees: TreeParams) -> dict[str, Contender]:
     """Fit the informed oracle: the same iteration with true probabilities as labels, in all its variants."""
     found: dict[str, Contender] = {}
     for censoring in ("weights", "at_call"):
-        predict = _iterated(past, past.informed, censoring, train)
+        predict = _iterated(past, past.informed, censoring, trees)
         for of, hold in ORACLE_VARIANTS:
             if of == censoring:
-                found[f"oracle, {censoring}, hold {hold:g}"] = partial(_holding, predict, hold)
+                found[f"{ORACLE}{censoring}, hold {hold:g}"] = partial(_holding, predict, hold)
     return found
 
 
 def _learned(
     past: Practice,
-    train: TrainParams,
+    trees: TreeParams,
     label: np.ndarray,
     looks: np.ndarray | None = None,
     extra: np.ndarray | None = None,
@@ -94,35 +101,36 @@ def _learned(
     """Fit a classifier on looks at the queue whose label is known; `extra` is one more column."""
     catalog, queue = past.fitted.catalog, past.rows.queue
     looks = np.arange(len(queue.group)) if looks is None else looks
-    dealt = folds_of(queue.group, FOLDS, train.seed)
+    dealt = folds_of(queue.group, FOLDS, trees.seed)
     fold = np.array([dealt[str(name)] for name in queue.group])[looks]
     matrix, names = queue.matrix[looks], catalog.names
     if extra is not None:
         matrix, names = np.column_stack((matrix, extra.astype(np.float32))), (*names, "delay_days")
     known = ~np.isnan(label)
     weights = np.ones(int(known.sum()))
-    model = cross_fit(matrix[known], label[known], weights, fold[known], names, catalog.categorical, train).model
+    model = cross_fit(matrix[known], label[known], weights, fold[known], names, catalog.categorical, trees).model
     return lambda rows: probability(model.predict_log_odds(rows))
 
 
-def highest_probability_first(past: Practice, train: TrainParams) -> Contender:
+def highest_probability_first(past: Practice, trees: TreeParams) -> Contender:
     """Rank by the product's probability of `sales_qualified` within 60 days, whenever sales calls."""
-    model = _learned(past, train, past.label_60d)
+    model = _learned(past, trees, past.label_60d)
     return lambda company: Policy(model(company.matrix), _nobody(company))
 
 
-def contenders(past: Practice, train: TrainParams) -> dict[str, Contender]:
+def contenders(past: Practice, trees: TreeParams) -> dict[str, Contender]:
     """Fit every contender on one company's past practice."""
     calls, queue = past.rows.calls, past.rows.queue
     found: dict[str, Contender] = {
         "first come, first served": lambda company: Policy(company.age_days, _nobody(company)),
     }
     for censoring in ("weights", "at_call"):
-        predict = _iterated(past, calls, censoring, train)
+        predict = _iterated(past, calls, censoring, trees)
         if censoring == "weights":
             found["rank by f"] = partial(_by_f, predict)
 
         found[f"iterated regression, {censoring}"] = partial(_holding, predict, HOLD)
+        found[f"iterated regression, {censoring}, one threshold"] = partial(_holding_alike, predict, HOLD)
 
     first = _next_call(queue.next_week, queue.call)
     with_call = np.flatnonzero(first >= 0)
@@ -130,7 +138,7 @@ def contenders(past: Practice, train: TrainParams) -> dict[str, Contender]:
     look_at = past.rows.looks["snapshot_at"].astype("int64").to_numpy()
     delay = (contact_at[first[with_call]] - look_at[with_call]) / 86_400e6
     label = calls.label[first[with_call]]
-    by_delay = _learned(past, train, label, with_call, delay)
+    by_delay = _learned(past, trees, label, with_call, delay)
 
     def delayed(company: Replayed) -> Policy:
         now, *later = (
@@ -144,7 +152,7 @@ def contenders(past: Practice, train: TrainParams) -> dict[str, Contender]:
     for days in DELAYS:
         near = np.abs(delay - days) <= 3.5
         if np.nansum(label[near]) >= LEAST_POSITIVES:
-            models.append(_learned(past, train, label[near], with_call[near]))
+            models.append(_learned(past, trees, label[near], with_call[near]))
     if len(models) > 1:
 
         def separate(company: Replayed) -> Policy:

@@ -163,6 +163,8 @@ class Personas(Content):
     ----------
     customers : int
         Leads that bought, after having been MQL.
+    drawn : int
+        Customers that the segments were cut on, drawn at random where there are very many. Missing in older files: all.
     bought_by : str
         What counts as a purchase.
     half_samples, least_returns
@@ -188,6 +190,7 @@ class Personas(Content):
     """
 
     customers: Count
+    drawn: Count | None = None
     bought_by: Literal["customer", "order", "sales_qualified"]
     half_samples: Count
     least_returns: Share

@@ -12,6 +12,7 @@ from models.answers.requests import parse_lead
 from models.answers.scoring import score_requests
 from models.answers.warnings import warning_entry
 from models.bundle import Bundle
+from models.data_protection.redactor import Redactor
 
 __all__ = ["ANSWERED", "COLUMNS", "NUMBERS", "example_frame", "lead_of_row", "score_frame"]
 
@@ -59,7 +60,11 @@ def score_frame(bundle: Bundle, requests: pd.DataFrame, *, n_reasons: int = 3, l
     JourneyError
         With the row and the field that is wrong.
     """
-    leads = [parse_lead(lead_of_row(row, f"row {i}"), f"row {i}") for i, row in enumerate(requests.to_dict("records"))]
+    redactor = Redactor(None, bundle.identifiers)  # a model in MLflow has no keys beside it
+    leads = [
+        parse_lead(lead_of_row(row, f"row {i}"), f"row {i}", redactor=redactor)
+        for i, row in enumerate(requests.to_dict("records"))
+    ]
     if not leads:
         return pd.DataFrame([], columns=[*ANSWERED])
     scores = score_requests(bundle, leads, n_reasons=n_reasons, language=language)

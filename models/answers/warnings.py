@@ -47,6 +47,7 @@ _MESSAGES = {
         "snapshot_at is in the future ({value}): what happens until then is not known yet, and counts as if nothing did."
     ),
     "duplicates_ignored": n_("Repeated touchpoints or stage changes were counted once: {value}."),
+    "without_consent": n_("Touchpoints without consent were left out: {value}."),
     "account_touchpoints_unused": n_(
         "Touchpoints of colleagues were sent, and this model does not look at them: {value}."
     ),
@@ -76,7 +77,8 @@ class InputWarning:
     code : str
         ``unknown_kind``, ``unknown_channel``, ``unknown_category``, ``unknown_attribute``, ``attribute_type``,
         ``values_too_large``, ``touchpoints_cut``, ``touchpoints_after_snapshot``, ``snapshot_in_future``,
-        ``duplicates_ignored``, ``account_touchpoints_unused``, ``orders_unused``, ``wide_interval``, ``outside_population``,
+        ``duplicates_ignored``, ``without_consent``, ``account_touchpoints_unused``, ``orders_unused``, ``wide_interval``,
+        ``outside_population``,
         ``no_touchpoints``, ``old_slot_price`` or ``warnings_cut``.
     message : str
         A sentence in the language asked for.

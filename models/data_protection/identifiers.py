@@ -8,14 +8,16 @@ from collections.abc import Callable
 
 from models.data_protection.key_ring import Key
 
-__all__ = ["MAY_HOLD", "holds_identifiers", "is_direct", "pseudonym_of", "redacted"]
+__all__ = ["MAY_HOLD", "holds_identifiers", "holds_pseudonyms", "is_direct", "pseudonym_of", "redacted"]
 
 PSEUDONYM_DIGITS = 12
 
 MAY_HOLD = r"@|::|(\d\D{0,2}){7}"
 """What a text must have somewhere to hold an identifier; for a quick look in SQL (RE2)."""
 
-_MAIL = r"[\w.%+'-]+@[\w-]+(?:\.[\w-]+)+"
+_MADE = rf"\[(?:mail|phone|ip|name)(?::[0-9a-f]{{{PSEUDONYM_DIGITS}}})?\]"
+# From a run's beginning on: a long one is looked at once
+_MAIL = r"(?<![\w.%+'-])[\w.%+'-]+@[\w-]+(?:\.[\w-]+)+"
 _IPV4 = r"(?<![\w.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w.])"
 _IPV6 = (
     r"(?<![\w:])(?:(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}"
@@ -26,12 +28,17 @@ _PHONE = (
     r"(?<![\w+.-])(?:(?:\+|00)[1-9](?:[ ()/.-]{0,2}\d){7,14}|\(?0[1-9]\d{1,4}\)?[ /-]{1,3}\d(?:[ -]?\d){4,9}"
     r"|\(?[2-9]\d{2}\)?[ .-]\d{3}[.-]\d{4})(?![\w-])"
 )
-_RULES = (
-    ("mail", re.compile(_MAIL)),
-    ("ip", re.compile(_IPV6)),
-    ("ip", re.compile(_IPV4)),
-    ("phone", re.compile(_PHONE)),
+# With what a text must hold, and how often, before the rule is worth a look
+_RULES = tuple(
+    (kind, sign, times, re.compile(rf"(?P<made>{_MADE})|{rule}"))
+    for kind, sign, times, rule in (
+        ("mail", "@", 1, _MAIL),
+        ("ip", ":", 2, _IPV6),
+        ("ip", ".", 3, _IPV4),
+        ("phone", "", 1, _PHONE),
+    )
 )
+_PSEUDONYM = re.compile(_MADE)
 
 _DIRECT = re.compile(
     r"((first|last|full|middle|family|given|maiden|contact|lead|person|customer|user|vor|nach|familien)[ _-]?)?names?"
@@ -74,22 +81,28 @@ def pseudonym_of(kind: str, text: str, key: Key | None) -> str:
 
 
 def redacted(text: str, key: Key | None) -> str:
-    """Replace the identifiers in a text; what the rules do not find stays byte by byte.
+    """Replace the identifiers in a text; what the rules do not find stays byte by byte, and so do pseudonyms.
 
     Examples
     --------
     >>> redacted("from ada@example.org, +49 170 1234567 and 10.1.2.3 on 2026-01-05T10:00:00+01:00", None)
     'from [mail], [phone] and [ip] on 2026-01-05T10:00:00+01:00'
     """
-    for kind, rule in _RULES:
-        text = rule.sub(_replacement(kind, key), text)
+    for kind, sign, times, rule in _RULES:
+        if text.count(sign) >= times:
+            text = rule.sub(_replacement(kind, key), text)
     return text
 
 
 def holds_identifiers(text: str) -> bool:
     """Tell whether the rules find any."""
-    return any(rule.search(text) for _, rule in _RULES)
+    return any(found["made"] is None for *_, rule in _RULES for found in rule.finditer(text))
+
+
+def holds_pseudonyms(text: str) -> bool:
+    """Tell whether identifiers were replaced in a text before."""
+    return _PSEUDONYM.search(text) is not None
 
 
 def _replacement(kind: str, key: Key | None) -> Callable[[re.Match[str]], str]:
-    return lambda found: pseudonym_of(kind, found[0], key)
+    return lambda found: found[0] if found["made"] is not None else pseudonym_of(kind, found[0], key)

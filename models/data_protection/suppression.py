@@ -74,11 +74,15 @@ class SuppressionList:
 
     def cause(self, lead_id: str) -> Cause | None:
         """Say why a lead must not be scored; None: it may be. All keys are tried, so a rotation forgets nobody."""
+        newest = self.newest(lead_id)
+        return None if newest is None or newest[1] == "withdrawal" else newest[1]
+
+    def newest(self, lead_id: str) -> tuple[dt.datetime, Cause] | None:
+        """Give the moment and cause of a lead's newest entry; None: there is none."""
         if self.ring is None or not self.entries:
             return None
         found = [self.entries[name] for name in self.ring.macs(lead_id).items() if name in self.entries]
-        newest = max(found, key=_rank, default=None)
-        return None if newest is None or newest[1] == "withdrawal" else newest[1]
+        return max(found, key=_rank, default=None)
 
     def suppressed(self, lead_ids: Iterable[str]) -> set[str]:
         """Select the leads that must not be scored."""

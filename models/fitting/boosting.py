@@ -13,7 +13,7 @@ import numpy as np
 
 from models.fitting.binned_rows import DETERMINISTIC, BinnedRows, Rows, check_both_labels, make_dataset
 from models.fitting.classifier import Classifier
-from models.params import TrainParams
+from models.params import TrainParams, TreeParams
 from models.trees.model_text import BINARY, GAMMA
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "train_part",
     "train_untuned",
     "train_variance",
+    "tree_settings",
 ]
 
 UNTUNED_ROUNDS = 200
@@ -34,9 +35,12 @@ _VARIANCE = {"objective": "gamma", "learning_rate": 0.1, "num_leaves": 15, "feat
 
 def booster_settings(params: TrainParams) -> dict[str, Any]:
     """Give the parameters of the classifier as LightGBM names them."""
+    return {"objective": "binary", "learning_rate": params.learning_rate, **tree_settings(params)}
+
+
+def tree_settings(params: TreeParams) -> dict[str, Any]:
+    """Give the parameters of a tree as LightGBM names them."""
     return {
-        "objective": "binary",
-        "learning_rate": params.learning_rate,
         "num_leaves": params.num_leaves,
         "min_data_in_leaf": params.min_data_in_leaf,
         "feature_fraction": params.feature_fraction,

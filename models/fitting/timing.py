@@ -17,7 +17,7 @@ import numpy as np
 
 from features.errors import DataError
 from models.fitting.timing_boosting import CrossFitted, cross_fit, folds_of, probability
-from models.params import TrainParams
+from models.params import TreeParams
 from models.timing.rows import CALLED, CUT, STAYED, Calls, QueueWeeks
 
 __all__ = ["Censoring", "FittedTiming", "fit_timing", "overlap", "weights_of_staying"]
@@ -80,7 +80,7 @@ def fit_timing(
     queue: QueueWeeks,
     names: Sequence[str],
     categorical: Sequence[int],
-    train: TrainParams,
+    trees: TreeParams,
     *,
     folds: int = 4,
     steps: int = 2,
@@ -94,8 +94,8 @@ def fit_timing(
         Rows to learn from, as `models.timing.rows` describes them; in bench a label may also be a true probability.
     names, categorical
         Of the catalog.
-    train : TrainParams
-        Tree size and seed.
+    trees : TreeParams
+        Their size and seed.
     folds : int
         Of the cross-fitting, at least 2.
     steps : int
@@ -114,9 +114,9 @@ def fit_timing(
             f"timing: {int(known.sum()):,} first contacts with a known outcome and {queue.pairs:,} weeks without a call; both "
             "outcomes and such weeks are needed. Use a longer history."
         )
-    dealt = folds_of(np.concatenate((calls.group, queue.group)), folds, train.seed)
+    dealt = folds_of(np.concatenate((calls.group, queue.group)), folds, trees.seed)
     fold_calls, fold_queue = (np.array([dealt[str(g)] for g in rows.group], np.int64) for rows in (calls, queue))
-    data = (names, categorical, train)
+    data = (names, categorical, trees)
     ones = np.ones(int(known.sum()))
     now = cross_fit(calls.matrix[known], calls.label[known], ones, fold_calls[known], *data)
     f_calls, f_queue = now.by_fold(calls.matrix), now.by_fold(queue.matrix)

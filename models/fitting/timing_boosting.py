@@ -9,10 +9,10 @@ import lightgbm
 import numpy as np
 
 from models.fitting.binned_rows import DETERMINISTIC, make_dataset
-from models.fitting.boosting import booster_settings
+from models.fitting.boosting import tree_settings
 from models.fitting.classifier import Classifier
 from models.fitting.side_by_side import side_by_side
-from models.params import TrainParams
+from models.params import TreeParams
 from models.trees.model_text import CROSS_ENTROPY
 
 __all__ = ["CrossFitted", "cross_fit", "folds_of", "log_odds", "probability"]
@@ -72,7 +72,7 @@ def cross_fit(
     fold: np.ndarray,
     names: Sequence[str],
     categorical: Sequence[int],
-    train: TrainParams,
+    trees: TreeParams,
     start: np.ndarray | None = None,
 ) -> CrossFitted:
     """Fit a model per fold, which stops where the fold that it never saw stops improving, and one on all rows.
@@ -88,13 +88,13 @@ def cross_fit(
         0-based; no account is in two.
     names, categorical
         Of the catalog.
-    train : TrainParams
-        Tree size and seed; the learning rate and the rounds are this module's.
+    trees : TreeParams
+        Their size and seed; the learning rate and the rounds are this module's.
     start : ndarray of float64 [rows], optional
         Log-odds that the trees add to; what the models then predict is what they add.
     """
     settings: dict[str, Any] = {
-        **booster_settings(train),
+        **tree_settings(trees),
         **DETERMINISTIC,
         "objective": CROSS_ENTROPY,  # log loss against a target that may be any number in [0, 1]
         "metric": CROSS_ENTROPY,
@@ -120,7 +120,7 @@ def cross_fit(
 
     held = [fold == number for number in range(int(fold.max()) + 1)]
     tasks = [partial(fitted, part(~rows), part(rows)) for rows in held]
-    boosters = side_by_side(tasks, train.num_threads)
+    boosters = side_by_side(tasks, trees.num_threads)
     rounds = [max(booster.best_iteration, 1) for booster in boosters]
     without = [_read(booster, count, names) for booster, count in zip(boosters, rounds, strict=True)]
     everything = lightgbm.train(settings, data, num_boost_round=max(1, round(float(np.mean(rounds)))))

@@ -17,7 +17,9 @@ from rich.progress import Progress
 
 from features.errors import LeadQualificationError
 from models.audit_log.settings import say
-from models.data_protection.key_ring import keys_file, read_keys
+from models.data_protection.crm_ids import CrmIds, crm_ids
+from models.data_protection.key_ring import KeyRing, keys_file, read_keys
+from models.data_protection.names import forget_names, names_folder, read_names
 from models.data_protection.suppression import Entry, remember, suppression_list
 from pipeline.console import REFUSED, console, progress
 from pipeline.data_protection.journal import Journal
@@ -32,7 +34,7 @@ from pipeline.params import load_params
 __all__ = ["HELP", "add_arguments", "erase", "run"]
 
 HELP = "erase leads from everything here, prove it, and write a certificate"
-SECTIONS = ("paths", "privacy", "publish")
+SECTIONS = ("ingest", "paths", "privacy", "publish")
 REMAINS = {
     "suppression entry": "HMAC of the lead's id under the suppression key, so that a new import does not bring the person back",
     "certificate": "this file, under the log key, to be able to show that the erasure was done",
@@ -63,7 +65,8 @@ def run(arguments: argparse.Namespace) -> None:
         places = places_of(workspace, arguments.also)
         if arguments.dry_run:
             with progress() as bar:
-                _show_found(_search(find_person(lead_id, _canonical(places)), places, bar), workspace)
+                person = find_person(lead_id, _canonical(places), ids=_ids(workspace, params))
+                _show_found(_search(person, places, bar), workspace)
             continue
         certificate = erase(lead_id, workspace, places, params, dt.datetime.now(dt.UTC))
         left |= bool(certificate["search"]["found"])
@@ -93,11 +96,11 @@ def erase(lead_id: str, workspace: Path, places: Places, params: Any, now: dt.da
     LeadQualificationError
         There are no keys, or the store can't be reached; run it again then.
     """
-    rings = read_keys(keys_file(workspace))
+    rings, ids = read_keys(keys_file(workspace)), _ids(workspace, params)
     journal = Journal(certificates(workspace), rings["log"], lead_id)
     notes = journal.read()
     if notes is None:
-        person = find_person(lead_id, _canonical(places))
+        person = find_person(lead_id, _canonical(places), ids=ids)
         runs = trainings(workspace, params.publish.model_name) if any(path.exists() for path in places.mlflow) else []
         models = models_trained_on(person, workspace / params.paths.data_dir, runs, places.caches)
         notes = {
@@ -108,7 +111,7 @@ def erase(lead_id: str, workspace: Path, places: Places, params: Any, now: dt.da
             "models": models,
         }
         journal.write(notes)
-    person = find_person(lead_id, _canonical(places), notes["leads"], notes["ids"])
+    person = find_person(lead_id, _canonical(places), notes["leads"], notes["ids"], ids)
     erased_at = dt.datetime.fromisoformat(notes["erased_at"])
     listed = suppression_list(workspace)
     remember(workspace, [Entry(one, "erasure", erased_at) for one in person.leads if listed.cause(one) != "erasure"])
@@ -118,7 +121,9 @@ def erase(lead_id: str, workspace: Path, places: Places, params: Any, now: dt.da
     with progress() as bar:
         changed = _clean_files(person, places, workspace, bar)
         removed = _clean_caches(person, places, bar)
+        named = forget_names(workspace, rings["pseudonyms"], person.ids)
         found = _search(person, places, bar)
+    found["found"] += _still_named(workspace, rings["pseudonyms"], person)
     certificate = {
         "receipt": notes["receipt"],
         "lead": {"key": rings["log"].newest.id, "hash": rings["log"].newest.mac(lead_id)},
@@ -127,6 +132,7 @@ def erase(lead_id: str, workspace: Path, places: Places, params: Any, now: dt.da
         "store": store,
         "files": changed,
         "dvc_cache": removed,
+        "mapping_table": named,
         "search": found,
         "models": notes["models"],
         "retrain_by": (erased_at + dt.timedelta(days=params.privacy.retrain_days)).isoformat(),
@@ -138,9 +144,20 @@ def erase(lead_id: str, workspace: Path, places: Places, params: Any, now: dt.da
     partial.write_text(json.dumps(certificate, indent=2) + "\n", encoding="utf-8")
     partial.replace(path)
     if not found["found"]:
-        say(workspace, "erased", [lead_id], receipt=notes["receipt"])
+        say(workspace, "erased", [ids.inward(lead_id)], receipt=notes["receipt"])
         journal.remove()
     return certificate
+
+
+def _ids(workspace: Path, params: Any) -> CrmIds:
+    return crm_ids(workspace, params.privacy.ids_of(params.ingest.source))
+
+
+def _still_named(workspace: Path, ring: KeyRing, person: Person) -> list[dict[str, Any]]:
+    """Look into the mapping tables, which are encrypted, for the person's pseudonyms and for the CRM's ids."""
+    ids = set(person.ids)
+    rows = sum(not ids.isdisjoint(pair) for pair in read_names(workspace, ring).items())
+    return [{"path": str(names_folder(workspace)), "rows": rows}] if rows else []
 
 
 def _canonical(places: Places) -> list[Path]:

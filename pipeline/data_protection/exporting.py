@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from models.answers.access_explanation import explained
 from models.answers.requests import parse_lead
 from models.audit_log.settings import audit_log, say
 from models.bundle import Bundle
+from models.data_protection.crm_ids import CrmIds, crm_ids
 from models.data_protection.suppression import suppression_list
 from models.monitoring.score_log import FOLDER
 from pipeline.console import console
@@ -35,7 +36,7 @@ from pipeline.tables.export import read_export
 __all__ = ["HELP", "SECTIONS", "add_arguments", "gathered", "run"]
 
 HELP = "answer a person who asks for access: stored data, scores, reasons, verdicts; JSON and a letter"
-SECTIONS = ("ingest", "paths", "publish")
+SECTIONS = ("ingest", "paths", "privacy", "publish")
 MOST_SECONDS = 600
 
 
@@ -69,7 +70,8 @@ def run(arguments: argparse.Namespace) -> None:
     data = gathered(Path.cwd(), arguments.lead, params, log, now)
     folder = arguments.out or Path("exports", f"access-{now:%Y-%m-%dT%H%M%S}")
     write_answer(folder, data, registry)
-    say(Path.cwd(), "exported", data["lead_ids"], to="access")
+    ids = crm_ids(Path.cwd(), params.privacy.ids_of(params.ingest.source))
+    say(Path.cwd(), "exported", [ids.inward(one) for one in data["lead_ids"]], to="access")
     console.print(f"written: {folder}/access.json and {folder}/letter.html", markup=False)
     console.print("They hold personal data: hand them over to this person alone, and delete them then.")
     drafts = len(registry.drafts())
@@ -116,7 +118,8 @@ def gathered(workspace: Path, lead_id: str, params: Any, log: Path | None, now: 
         Nothing is known of it.
     """
     data, canonical = workspace / params.paths.data_dir, workspace / params.paths.data_dir / "canonical"
-    person = find_person(lead_id, [canonical])
+    names = crm_ids(workspace, params.privacy.ids_of(params.ingest.source))
+    person = find_person(lead_id, [canonical], ids=names)
     ids = [lead_id, *(one for one in person.leads if one != lead_id)]
     visitors = [one for one in person.ids if one not in (*person.leads, *ids_in_log(list(person.leads)))]
     bundles = Bundles([data / name for name in ("champion", "bundle", "last_champion")], _registry(workspace, params))
@@ -132,16 +135,25 @@ def gathered(workspace: Path, lead_id: str, params: Any, log: Path | None, now: 
     explanation = None if of_store is None else of_store["score"]
     return {
         "lead_id": lead_id,
-        "lead_ids": ids,
+        "lead_ids": list(dict.fromkeys(map(names.if_known, ids))),
         "generated_at": now.isoformat(timespec="seconds"),
         "source": params.ingest.source,
-        "stored": {"canonical": stored, "store": store_rows},
+        "stored": _named({"canonical": stored, "store": store_rows}, names),
         "scores": scores,
         "verdicts": verdicts_of([stored, *store_rows.values()]),
         "explanation": explanation or _from_tables(workspace, data, ids),
         "webhooks_sent": 0 if of_store is None else of_store["webhooks_sent"],
         "accesses": accesses_of(audit_log(workspace), ids),
     }
+
+
+def _named(value: Any, names: CrmIds) -> Any:
+    """Give plain values with the CRM's ids where they hold pseudonyms."""
+    if isinstance(value, str):
+        return names.if_known(value)
+    if isinstance(value, Mapping):
+        return {names.if_known(key): _named(item, names) for key, item in value.items()}
+    return [_named(item, names) for item in value] if isinstance(value, Sequence) else value
 
 
 def _registry(workspace: Path, params: Any) -> Registry | None:

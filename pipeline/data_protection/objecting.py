@@ -8,7 +8,8 @@ from features.errors import ParameterError
 from features.timeline import from_micros
 from models.answers.requests.fields import parse_moment
 from models.audit_log.settings import say
-from models.data_protection.suppression import Entry, count_entries, remember, suppression_list
+from models.data_protection.crm_ids import crm_ids
+from models.data_protection.suppression import Cause, Entry, count_entries, remember, suppression_list
 from pipeline.console import console
 from pipeline.params import load_params
 from pipeline.workspaces.params_edit import write_section
@@ -17,6 +18,7 @@ __all__ = ["HELP", "add_arguments", "obey_list", "run"]
 
 HELP = "note that leads objected to being scored, or took that back"
 PARAMS = Path("params.yaml")
+SECTIONS = ("ingest", "privacy")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,14 +53,19 @@ def run(arguments: argparse.Namespace) -> None:
     at = now if arguments.at is None else from_micros(parse_moment(arguments.at, "--at"))
     if at > now:
         raise ParameterError(f"object: --at {arguments.at} lies in the future. Name when the person said so.")
-    entries = [Entry(lead, "withdrawal" if arguments.withdraw else "objection", at) for lead in arguments.leads]
-    news = suppression_list(Path.cwd()).news(entries)
+    params = load_params(SECTIONS)
+    ids = crm_ids(Path.cwd(), params.privacy.ids_of(params.ingest.source))
+    cause: Cause = "withdrawal" if arguments.withdraw else "objection"
+    entries = [Entry(lead, cause, at) for lead in arguments.leads]
+    listed = suppression_list(Path.cwd())
+    news = listed.news(Entry(name, cause, at) for lead in arguments.leads for name in sorted(ids.all_names([lead])))
     remember(Path.cwd(), news)
-    if news:
-        say(Path.cwd(), "objected", [entry.lead_id for entry in news], withdrawn=arguments.withdraw)
+    told = {ids.inward(entry.lead_id) for entry in news}
+    if told:
+        say(Path.cwd(), "objected", sorted(told), withdrawn=arguments.withdraw)
     if entries:
         what = "took an objection back" if arguments.withdraw else "objected"
-        console.print(f"object: {len(news)} of {len(entries)} lead(s) {what}; the others had said so before, or later.")
+        console.print(f"object: {len(told)} of {len(entries)} lead(s) {what}; the others had said so before, or later.")
     if obey_list():
         console.print(
             "object: params.yaml says so, too: the next `dvc repro` leaves them out of tables, training and lists."

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from models.data_protection.crm_ids import AS_GIVEN, CrmIds
 from models.monitoring.score_log import KEY, pseudonym
 from pipeline.data_protection.traces import Person
 
@@ -15,7 +16,11 @@ __all__ = ["find_person"]
 
 
 def find_person(
-    lead_id: str, canonical: Iterable[Path], known_leads: Iterable[str] = (), known: Iterable[str] = ()
+    lead_id: str,
+    canonical: Iterable[Path],
+    known_leads: Iterable[str] = (),
+    known: Iterable[str] = (),
+    ids: CrmIds = AS_GIVEN,
 ) -> Person:
     """Find all ids of a lead's person.
 
@@ -29,16 +34,20 @@ def find_person(
         Folders of canonical tables.
     known_leads, known : iterable of str
         Ids of leads, and others, that an interrupted run found before it took them out.
+    ids : CrmIds
+        Names the person by pseudonyms, too, and by what the mapping table says of them.
     """
-    leads, folders = {lead_id, *known_leads}, [folder for folder in canonical if folder.is_dir()]
+    leads = ids.all_names({lead_id, *known_leads})
+    folders = [folder for folder in canonical if folder.is_dir()]
     merges = [pair for folder in folders for pair in _pairs(folder / "merged_leads.parquet", "lead_id", "merged_into")]
     while found := {name for pair in merges if leads & {*pair} for name in pair} - leads:
-        leads |= found
+        leads |= ids.all_names(found)
     visitors = set[str]()
     for folder in folders:
         named = _pairs(folder / "identities.parquet", "lead_id", "visitor_id", leads)
         own = {visitor for _, visitor in named}
         visitors |= own - _shared(folder / "identities.parquet", own, leads)
+    visitors |= {ids.if_known(visitor) for visitor in visitors}
     key = os.environ.get(KEY, "")
     hashes = {pseudonym(key, one) for one in leads} if key else set()
     return Person(tuple(sorted({*known} | leads | visitors | hashes)), tuple(sorted(leads)))

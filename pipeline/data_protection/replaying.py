@@ -14,6 +14,7 @@ from rich.table import Table
 from features.errors import DataError, ParameterError
 from models.audit_log.settings import say
 from models.bundle import Bundle, bundle_hash
+from models.data_protection.crm_ids import crm_ids
 from models.monitoring.score_log import FOLDER, KEY, pseudonym
 from models.monitoring.score_log_reader import log_tables
 from models.monitoring.score_replay import Difference, replay
@@ -146,9 +147,17 @@ def run(arguments: argparse.Namespace) -> None:
     data = params.paths.data_dir
     known = [*arguments.bundle, *(data / name for name in ("champion", "bundle", "last_champion"))]
     bundles = Bundles(known, Registry.find(Path.cwd(), params.publish.model_name))
+    ids = crm_ids(Path.cwd(), "as_given")
     lead_ids = [] if arguments.lead is None else [arguments.lead]
-    replayed = replay_log(folder, bundles.find, ids_in_log(lead_ids) if lead_ids else None)
-    say(Path.cwd(), "replayed", lead_ids, rows=replayed.rows, differences=len(replayed.differences))
+    known_as = sorted(ids.all_names(lead_ids))
+    replayed = replay_log(folder, bundles.find, ids_in_log(known_as) if known_as else None)
+    say(
+        Path.cwd(),
+        "replayed",
+        [ids.inward(one) for one in lead_ids],
+        rows=replayed.rows,
+        differences=len(replayed.differences),
+    )
     _show(replayed)
     if replayed.differences:
         raise DataError(

@@ -75,7 +75,7 @@ def _learned(predictions: Path, person: Person) -> bool:
 
 
 def refuse_forgotten(workspace: Path, bundle_sha256: str, now: dt.datetime) -> None:
-    """Refuse to publish a model that learned from somebody who was erased, once the time for a retraining is over.
+    """Refuse to publish, or to roll back to, a model that learned from somebody who was erased, once a retraining is due.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def refuse_forgotten(workspace: Path, bundle_sha256: str, now: dt.datetime) -> N
             late.append(certificate["receipt"])
     if late:
         raise DataError(
-            f"publish: this model learned from {len(late)} lead(s) that were erased, and the time for a retraining is over "
-            f"(receipts {', '.join(late[:5])} in {certificates(workspace)}). Run `dvc repro`, which trains without them, and "
-            "publish that model."
+            f"publish: the model {bundle_sha256[:12]} learned from {len(late)} lead(s) that were erased, and the time for a "
+            f"retraining is over (receipts {', '.join(late[:5])} in {certificates(workspace)}). Run `dvc repro`, which trains "
+            "without them, and publish that model."
         )

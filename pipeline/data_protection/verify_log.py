@@ -8,6 +8,7 @@ from features.errors import DataError, LeadQualificationError, ParameterError
 from models.audit_log.log import AuditLog
 from models.audit_log.settings import AUDIT_HEAD, AUDIT_LOG, audit_log
 from models.audit_log.verification import read_entries, verify
+from models.data_protection.crm_ids import crm_ids
 from pipeline.console import console
 
 __all__ = ["HELP", "add_arguments", "run"]
@@ -67,7 +68,12 @@ def run(arguments: argparse.Namespace) -> None:
             markup=False,
         )
     if arguments.lead is not None:
-        for entry in read_entries(log, arguments.lead):
+        entries = [
+            entry
+            for name in sorted(crm_ids(Path.cwd(), "as_given").all_names([arguments.lead]))
+            for entry in read_entries(log, name)
+        ]
+        for entry in sorted(entries, key=lambda entry: str(entry["at"])):
             details = " ".join(f"{name}={value}" for name, value in entry.get("details", {}).items())
             console.print(f"{entry['at']}  {entry['action']:<9} {entry['actor']}  {details}", markup=False)
 

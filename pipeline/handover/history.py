@@ -47,7 +47,7 @@ def read_history(params: Any, data: Path) -> TimingHistory | None:
     Parameters
     ----------
     params : Params
-        Sections features, labels and timing.
+        Sections features and timing, and labels.recording_delay_days.
     data : Path
         The folder of data.
     """

@@ -7,7 +7,7 @@ from scipy import stats
 from features.catalog import Catalog
 from models.fitting.timing import FittedTiming, fit_timing
 from models.fitting.timing_boosting import probability
-from models.params import CapacityParams, DecisionParams, TimingParams, TrainParams
+from models.params import CapacityParams, DecisionParams, TimingParams
 from models.timing.model import Spread, Timing
 from models.timing.policy import hold_back, shadow_price
 from pipeline.handover.rows import TimingRows
@@ -41,7 +41,6 @@ def learn_timing(
     rows: TimingRows,
     catalog: Catalog,
     params: TimingParams,
-    train: TrainParams,
     capacity: CapacityParams,
     decision: DecisionParams,
     interval: float,
@@ -58,8 +57,8 @@ def learn_timing(
         Of the history until `until`.
     catalog : Catalog
         Of the rows' columns.
-    params, train, capacity, decision
-        Sections of the same names.
+    params, capacity, decision
+        Sections `timing`, `capacity` and `decision`.
     interval : float
         Nominal coverage of the chances' intervals.
     until : Timestamp
@@ -70,7 +69,7 @@ def learn_timing(
         rows.queue,
         catalog.names,
         catalog.categorical,
-        train,
+        params.trees,
         folds=params.folds,
         censoring=params.within_week,
     )

@@ -103,7 +103,10 @@ def _kind(table: Table, taken: set[str]) -> str | None:
     categories = [
         c
         for c in table.columns.values()
-        if c.type == "category" and c.name not in taken and c.distinct <= MOST_KINDS and c.personal is None
+        if (c.type == "category" or (c.type == "number" and "kind" in concepts(c.name)))
+        and c.name not in taken
+        and c.distinct <= MOST_KINDS
+        and c.personal is None
     ]
     if not categories:
         return None

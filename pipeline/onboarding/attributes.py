@@ -17,6 +17,7 @@ __all__ = ["find_attributes"]
 
 FEW = 20  # fewer filled rows say nothing about when a column is filled
 AFTER_SHARE = 0.98  # of the filled rows belong to leads with an outcome
+OWNER = "who works on it: known to sales only"
 MOST_SHARE = 0.8  # of all leads; where more have an outcome, being filled with one says nothing
 RESERVED = {c.name for schema in CANONICAL.values() for c in schema.columns} | set(POSITION)
 
@@ -47,6 +48,8 @@ def _of_table(connection: Connection, plan: Plan, table: Table, entity: str, nam
     statuses = [column.name for column in status_columns(table)] if entity == "lead" else []
     for column in table.columns.values():
         why = skipped.get(column.name)
+        if why is None and "owner" in concepts(column.name):
+            why = OWNER
         is_address = column.personal == "email" and entity == "lead"
         if is_address and (why is None or column is plan.lead_id):
             taken = any(attribute.is_free_mail for attribute in plan.attributes)
@@ -87,6 +90,7 @@ def _not_attributes(plan: Plan, table: Table) -> dict[str, str]:
         if item.table is table:
             found[item.column.name] = f"stage {item.stage}"
             found.update({item.only[0]: "tells how a lead was closed"} if item.only else {})
+    found.update({item.column.name: "when an owner was named" for item in plan.assigned if item.table is table})
     for status in plan.statuses:
         if status.table is table:
             found[status.column] = "today's stage"
@@ -102,8 +106,6 @@ def _left_out(column: Column, statuses: list[str]) -> str | None:
         return f"personal data ({column.personal})"
     if in_section(column.name, "personal"):
         return f"personal data ({min(concepts(column.name, 'personal'))})"
-    if concepts(column.name) & {"owner"}:
-        return "who works on it: known to sales only"
     if column.type == "moment":
         return "a moment, and no stage"
     if UNREAD_DATES in column.notes:

@@ -58,7 +58,7 @@ class Table:
     """A table in the database: its files' name, the name there, its columns and rows.
 
     `sources` are the FROM expressions that are put together (exports of several months have one header); `sample` names a table
-    with some of the rows, for what a few can't overturn.
+    with some of the rows, for what a few can't overturn; rows of an `inner` table stand in lists inside another's rows.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Table:
     remarks: tuple[str, ...] = ()
     known_shape: str | None = None
     sample: str = ""
+    inner: bool = False
 
     def column(self, name: str) -> Column:
         """Give a column by its name."""

@@ -4,20 +4,18 @@ The same SQL is run here and written into the source, so what was looked at is w
 """
 
 import io
-import json
 import zipfile
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from features.errors import DataError
+from pipeline.onboarding.json_files import json_tables
 from pipeline.onboarding.layout import FOOTER_LINES, Layout, detect_layout, first_lines, footer_lines, is_header
-from pipeline.onboarding.web import is_snowplow, web_relation
+from pipeline.onboarding.web import is_snowplow
 from pipeline.tables.charsets import SAMPLE, bad_byte, likely_charset, open_bytes
-from pipeline.tables.contract_sql import quoted
-from pipeline.tables.duckdb import connect, text_literal
+from pipeline.tables.duckdb import text_literal
 from pipeline.tables.text_files import empty_file
 from pipeline.tables.workbooks import sheet_names, sheet_rows
 
@@ -57,6 +55,8 @@ class InputTable:
         The relation has source_file and source_line.
     known_shape : str or None
         The web analytics that the file comes from.
+    inner : bool
+        Its rows stand in lists inside another table's rows.
     """
 
     name: str
@@ -67,6 +67,7 @@ class InputTable:
     notes: tuple[str, ...] = ()
     position: bool = False
     known_shape: str | None = None
+    inner: bool = False
 
 
 def recognise(path: Path, inside: str) -> list[InputTable]:
@@ -101,8 +102,8 @@ def recognise(path: Path, inside: str) -> list[InputTable]:
     if magic[:2] == GZIP_MAGIC and not path.name.endswith(".gz"):
         raise DataError(f"{path}: packed with gzip, but its name does not end in .gz. Rename it to {path.name}.gz.")
     charset = _charset(path)
-    if (known := _json(path, inside, where, charset)) is not None:
-        return [known]
+    if tables := _json(path, inside, where, charset):
+        return tables
     return [_delimited(path, inside, where, charset)]
 
 
@@ -212,44 +213,21 @@ def _headerless(path: Path, inside: str, where: str, charset: str, layout: Layou
     return InputTable(inside, path, relation, relation, notes=notes, known_shape=shape)
 
 
-def _json(path: Path, inside: str, where: str, charset: str) -> InputTable | None:
+def _json(path: Path, inside: str, where: str, charset: str) -> list[InputTable]:
     with _text(path, charset) as file:
         sample = file.read(JSON_SAMPLE)
-    if sample.lstrip()[:1] not in ("{", "["):
-        return None
-    try:
-        value, _ = json.JSONDecoder().raw_decode(sample.lstrip().lstrip("[").lstrip())
-    except ValueError:
-        return None
-    if not isinstance(value, dict):
-        return None
-    if charset != "utf-8":
-        raise DataError(f"{path}: JSON in {charset}; JSON is UTF-8. Save it anew.")
-    web = web_relation(value, where)
-    if web is not None:
-        shape, relation = web
-        return InputTable(inside, path, relation, relation, notes=(f"JSON of {shape}",), known_shape=shape)
-    columns = "COLUMNS(*)::VARCHAR"
-    if any(isinstance(inner, dict) for inner in value.values()):
-        columns = ", ".join(_leaves(path))
-    relation = f"(SELECT {columns} FROM read_json({where}, sample_size = -1))"
-    return InputTable(inside, path, relation, relation, notes=("JSON",))
-
-
-def _leaves(path: Path) -> list[str]:
-    """Write the SQL of the columns of a JSON file, each object inside as its fields: `user.id` is a column."""
-
-    def below(column: str, name: str, kind: Any) -> Iterator[str]:
-        if kind.id != "struct":
-            yield f"{column}::VARCHAR AS {quoted(name)}"
-            return
-        for field, inner in kind.children:
-            yield from below(f"struct_extract({column}, {text_literal(field)})", f"{name}.{field}", inner)
-
-    with connect() as connection:
-        found = connection.sql(f"SELECT * FROM read_json({text_literal(path)}, sample_size = -1)")
-        pairs = list(zip(found.columns, found.types, strict=True))
-    return [column for name, kind in pairs for column in below(quoted(name), name, kind)]
+    return [
+        InputTable(
+            f"{inside}, {found.name}" if found.name else inside,
+            path,
+            found.relation,
+            found.relation,
+            notes=(found.note,),
+            known_shape=found.known_shape,
+            inner=bool(found.name),
+        )
+        for found in json_tables(path, where, charset, sample)
+    ]
 
 
 def _sheets(path: Path, inside: str, where: str) -> list[InputTable]:

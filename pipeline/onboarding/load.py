@@ -119,4 +119,5 @@ def _table(connection: Connection, loaded: str, names: list[str], group: list[In
         tuple(line for found in group for line in found.remarks),
         first.known_shape,
         sample,
+        first.inner,
     )

@@ -148,6 +148,7 @@ class Plan:
     accounts_key: str | None = None
     owner: Column | None = None
     stage_columns: list[StageColumn] = field(default_factory=list)
+    assigned: list[StageColumn] = field(default_factory=list)  # when an owner was named: a hand-over, and no stage
     statuses: list[StatusStages] = field(default_factory=list)
     histories: list[History] = field(default_factory=list)
     activities: list[Activity] = field(default_factory=list)

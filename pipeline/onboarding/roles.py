@@ -50,7 +50,7 @@ def created_column(table: Table) -> Column | None:
     named = [column for column in moments if "created_at" in concepts(column.name)]
     if named:
         return max(named, key=lambda column: column.filled)
-    other = [c for c in moments if stage_word(c) is None and "modified_at" not in concepts(c.name)]
+    other = [c for c in moments if stage_word(c) is None and not concepts(c.name) & {"modified_at", "assigned_at"}]
     other = [c for c in other if c.filled >= 0.9 * table.rows]
     return other[0] if other else None
 
@@ -108,10 +108,18 @@ def assign_roles(connection: Connection, tables: list[Table], ask: Ask) -> Roles
 
 
 def _people(connection: Connection, tables: list[Table], ask: Ask) -> Table:
-    candidates = [table for table in tables if table.rows and keys(table) and not table.known_shape]
+    candidates = [table for table in tables if table.rows and keys(table) and not table.known_shape and not table.inner]
     if not any(table.rows for table in tables):
         raise DataError(
             f"{', '.join(table.name for table in tables)}: a header and no row. Export the list with its rows."
+        )
+    events = [table for table in candidates if _lists_events(table)]
+    candidates = [table for table in candidates if table not in events]
+    if not candidates and events:
+        person = _repeated_person(events[0])
+        raise DataError(
+            f"{events[0].name}: rows are events ({keys(events[0])[0].name}) of people ({person}), and no file lists these. "
+            f"Add the CRM's list of leads or contacts, with {person} as a column."
         )
     repeated = next((table for table in tables if len(table.sources) > 1 and not table.known_shape), None)
     if not candidates and repeated is not None:
@@ -140,6 +148,16 @@ def _people(connection: Connection, tables: list[Table], ask: Ask) -> Table:
     )
     answer = ask(question)
     return next(table for table in top if table.name == answer)
+
+
+def _lists_events(table: Table) -> bool:
+    """Whether a row is an event of somebody: its id is an event's, and who it is of stands in several rows."""
+    return "event_id" in concepts(keys(table)[0].name) and _repeated_person(table) is not None
+
+
+def _repeated_person(table: Table) -> str | None:
+    named = (c for c in table.columns.values() if "lead_id" in concepts(c.name) and c is not keys(table)[0])
+    return next((c.name for c in named if c.filled >= 0.5 * table.rows and c.distinct < c.filled), None)
 
 
 def _people_rank(connection: Connection, table: Table, tables: list[Table]) -> float:

@@ -41,6 +41,13 @@ def find_stages(connection: Connection, plan: Plan, roles: Roles, ask: Ask, answ
         for column in table.moments()
         if (word := answered(answers, column) or stage_word(column)) is not None
     ]
+    taken = {(item.table.name, item.column.name) for item in found}
+    plan.assigned = [
+        StageColumn(table, refers, column, "assigned")
+        for table, refers in [(plan.people, None), *roles.deals]
+        for column in table.moments()
+        if "assigned_at" in concepts(column.name) and (table.name, column.name) not in taken
+    ]
     found += _deals_created(roles, found)
     plan.histories = [_history(table, refers, status) for table, refers, status in roles.histories]
     in_history = {stage for history in plan.histories for stage in history.stages.values()}
@@ -204,7 +211,8 @@ def _statuses(connection: Connection, plan: Plan, roles: Roles, outcome: str | N
                 dates = _dates(plan, table, stage)
                 if not values or (not dates and _dated_by_history(plan, stage)):
                     continue
-                number = _undated(connection, table, status.name, values, dates)
+                elsewhere = _dated_elsewhere(plan, table, stage)
+                number = _undated(connection, table, status.name, values, dates, elsewhere)
                 if not number:
                     continue
                 at_export = modified is None and stage == "disqualified"
@@ -242,9 +250,27 @@ def _dated_by_history(plan: Plan, stage: str) -> bool:
     return any(stage in history.stages.values() for history in plan.histories)
 
 
-def _undated(connection: Connection, table: Table, status: str, values: tuple[str, ...], dates: tuple[str, ...]) -> int:
+def _dated_elsewhere(plan: Plan, table: Table, stage: str) -> str:
+    """Write the SQL that leaves out people whose outcome a deal of theirs dates."""
+    if table is not plan.people:
+        return ""
+    dated = [
+        f"SELECT {value_sql(item.reference.column)} FROM {item.table.loaded} WHERE {filled_sql(item.column.name)}"
+        + (f" AND tidied({quoted(item.only[0])}) IN ({listed_sql(item.only[1])})" if item.only else "")
+        for item in plan.stage_columns
+        if item.stage == stage and item.reference is not None and item.reference.of_people == plan.lead_id.name
+    ]
+    found = " UNION ALL ".join(dated)
+    return (
+        f" AND {value_sql(plan.lead_id.name)} NOT IN (SELECT coalesce(v, '') FROM ({found}) AS d(v))" if dated else ""
+    )
+
+
+def _undated(
+    connection: Connection, table: Table, status: str, values: tuple[str, ...], dates: tuple[str, ...], elsewhere: str
+) -> int:
     empty = "".join(f" AND NOT {filled_sql(name)}" for name in dates)
     [(number,)] = connection.execute(
-        f"SELECT count(*) FROM {table.loaded} WHERE tidied({quoted(status)}) IN ({listed_sql(values)}){empty}"
+        f"SELECT count(*) FROM {table.loaded} WHERE tidied({quoted(status)}) IN ({listed_sql(values)}){empty}{elsewhere}"
     ).fetchall()
     return int(number)

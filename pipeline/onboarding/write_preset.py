@@ -48,6 +48,10 @@ def preset_yaml(
     lines += ["ingest:", f"  source: {plan.name}", f"  raw_dir: {_yaml(raw_dir)}"]
     lines += _bad_shares(bad_shares)
     lines += [
+        "privacy:",
+        "  ids: pseudonyms       # leads and owners in tables; as_given: ids that name nobody, as of made-up data",
+    ]
+    lines += [
         "snapshots:",
         f"  expire_days: {durations.expire_days}  # later nearly no outcome came; a short history is kept whole",
     ]

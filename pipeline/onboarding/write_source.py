@@ -39,7 +39,7 @@ def source_sql(plan: Plan, asked: Iterable[str]) -> str:
     parts.append(_leads(plan, views))
     if plan.accounts is not None:
         parts.append(_accounts(plan, views))
-    parts += [stage_changes_sql(plan, views), handovers_sql(plan), _attributes(plan)]
+    parts += [stage_changes_sql(plan, views), handovers_sql(plan, views), _attributes(plan)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

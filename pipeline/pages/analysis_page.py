@@ -7,7 +7,7 @@ from models.analyses.figures import Content
 from models.presentation.catalogues import words
 from models.presentation.numbers import date
 from models.presentation.rendering import file_page
-from pipeline.pages.page_values import links_beside
+from pipeline.pages.page_places import links_beside
 from pipeline.params import PathsParams
 
 __all__ = ["analysis_report", "write_analysis"]

@@ -8,7 +8,7 @@ from models.presentation.chart import BLUE, INK, ORANGE, RED, Chart, Panel, Seri
 from models.presentation.numbers import bounds, number
 from models.presentation.rendering import file_page, render
 from pipeline.leakage.finding import Finding, open_blocks
-from pipeline.pages.page_values import TEMPLATES, links_beside
+from pipeline.pages.page_places import TEMPLATES, links_beside
 from pipeline.pages.pictures import picture_of
 
 __all__ = ["audit_page", "findings_values", "ranking_chart"]

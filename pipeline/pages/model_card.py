@@ -3,7 +3,8 @@
 from models.presentation.catalogues import n_, words
 from models.presentation.rendering import file_page, render
 from pipeline.pages.audit_page import findings_values
-from pipeline.pages.page_values import TEMPLATES, links_beside, model_values
+from pipeline.pages.page_places import TEMPLATES, links_beside
+from pipeline.pages.page_values import model_values
 from pipeline.pages.trained import Trained
 
 __all__ = ["model_card"]

@@ -10,7 +10,7 @@ from pipeline.pages.machine_traffic_words import busy_sentence, mail_sentences
 from pipeline.pages.metric_words import Cell, metric_cell
 from pipeline.pages.monitor_charts import monitor_chart
 from pipeline.pages.monitor_words import LEFT_OUT, UNKNOWN, finding_sentence, verdict_sentence, verdict_word
-from pipeline.pages.page_values import TEMPLATES
+from pipeline.pages.page_places import TEMPLATES
 from pipeline.pages.pictures import picture_of
 from pipeline.pages.target_words import WORDS
 

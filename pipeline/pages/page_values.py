@@ -1,32 +1,17 @@
 """What every page of a trained model hands to its template."""
 
-from pathlib import Path
 from typing import Any
 
-from models.analyses import ANALYSES
-from models.presentation.catalogues import n_, words
+from models.presentation.catalogues import words
 from models.presentation.numbers import number, percent, points
 from models.presentation.purge_words import purge_sentence
 from pipeline.matrix.segment_rows import dimension_words, value_words
 from pipeline.pages.metric_words import headline_tiles, metric_cell, metrics_table
 from pipeline.pages.trained import Trained, verdict_sentence
 
-__all__ = ["TEMPLATES", "links_beside", "model_values", "points_cell"]
+__all__ = ["model_values", "points_cell"]
 
-TEMPLATES = Path(__file__).parent / "templates"
-LINKS = {
-    "report": n_("Report"),
-    "model_card": n_("Model card"),
-    "figures": n_("Figures to explore"),
-    "audit": n_("Leakage audit"),
-    **{analysis.name: analysis.title for analysis in ANALYSES.values()},
-}
 FEW_POSITIVES = 100
-
-
-def links_beside(page: str) -> dict[str, str]:
-    """Give the other pages of `dvc repro` with their addresses beside this one."""
-    return {text: f"{name}.html" for name, text in LINKS.items() if name != page}
 
 
 def points_cell(metric: dict[str, Any], language: str) -> tuple[str, str]:

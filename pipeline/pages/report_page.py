@@ -6,7 +6,8 @@ from models.presentation.numbers import number, percent
 from models.presentation.rendering import file_page, render, static_text
 from models.presentation.vega_lite import number_format, panel_spec
 from pipeline.pages.charts import FIGURES, chart
-from pipeline.pages.page_values import TEMPLATES, links_beside, model_values
+from pipeline.pages.page_places import TEMPLATES, links_beside
+from pipeline.pages.page_values import model_values
 from pipeline.pages.trained import Trained
 
 __all__ = ["figures_page", "report_page"]

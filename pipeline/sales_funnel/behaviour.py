@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from features.timeline import DAY_US
-from models.quality.bootstrap import interval, resample_weights
+from models.quality.bootstrap import interval
 from pipeline.params import LabelsParams, PersonasParams
 from pipeline.sales_funnel.behaviour_patterns import Exposure, Looks, Pattern, exposures, lay_looks
 from pipeline.sales_funnel.behaviour_tests import (
@@ -90,14 +90,14 @@ class Search:
 
 @dataclass(frozen=True, eq=False)
 class _Question:
-    """One outcome, its looks with known answers, and which of them are early and late."""
+    """One outcome: positions of the early and of the late looks with known answers, and their strata; when it came, late."""
 
     outcome: Outcome
-    rows: np.ndarray
-    strata: Strata
-    outcome_at: np.ndarray
     early: np.ndarray
+    proposing: Strata
     late: np.ndarray
+    asked: Strata
+    outcome_at: np.ndarray
 
 
 def announcing_behaviour(paths: JourneyPaths, mqls: FirstMqls, labels: LabelsParams, params: PersonasParams) -> Search:
@@ -130,17 +130,15 @@ def announcing_behaviour(paths: JourneyPaths, mqls: FirstMqls, labels: LabelsPar
     candidates = 0
     for pattern, exposure in exposures(paths, lead, looks.at):
         for place, question in enumerate(questions):
-            test = compare(exposure.shows[question.rows][question.early], _part(question.strata, question.early))
+            test = compare(exposure.shows[question.early], question.proposing)
             candidates += 1
             if _enough(test) and test.p < LEVEL:
                 found[place].append((test.z, pattern, exposure))
                 found[place] = sorted(found[place], key=lambda item: -item[0])[:MOST_HELD]
     announced, held = _confirmed(questions, found)
     told = _told(announced, paths, looks, params)
-    late_leads = {int(mql) for question in questions for mql in np.unique(looks.mql[question.rows][question.late])}
-    return Search(
-        told, candidates, held, max((int(q.late.sum()) for q in questions), default=0), len(late_leads), split_at
-    )
+    late_leads = np.unique(np.concatenate([looks.mql[question.late] for question in questions]))
+    return Search(told, candidates, held, max(len(q.late) for q in questions), len(late_leads), split_at)
 
 
 def _question(
@@ -164,7 +162,8 @@ def _question(
     group = paths.group[mqls.lead[mql]]
     early = mqls.mql_at[mql] < split_at
     late = ~early & ~np.isin(group, group[early])
-    return _Question(outcome, rows, Strata(code, positive, group), when, early, late)
+    strata = Strata(code, positive, group)
+    return _Question(outcome, rows[early], _part(strata, early), rows[late], _part(strata, late), when[late])
 
 
 def _part(strata: Strata, rows: np.ndarray) -> Strata:
@@ -186,10 +185,8 @@ def _confirmed(
     for question, candidates in zip(questions, found, strict=True):
         if not candidates:
             continue
-        shows = np.column_stack([exposure.shows[question.rows][question.late] for _, _, exposure in candidates])
-        for test, (_, pattern, exposure) in zip(
-            score_tests(shows, _part(question.strata, question.late)), candidates, strict=True
-        ):
+        shows = np.column_stack([exposure.shows[question.late] for _, _, exposure in candidates])
+        for test, (_, pattern, exposure) in zip(score_tests(shows, question.asked), candidates, strict=True):
             if _enough(test):
                 asked.append((question, pattern, exposure, test))
     rejected = benjamini_yekutieli(np.array([test.p for *_, test in asked]), LEVEL)
@@ -211,22 +208,20 @@ def _told(holding: list[_Held], paths: JourneyPaths, looks: Looks, params: Perso
 def _says_more(item: _Held, other: _Held) -> bool:
     """Tell whether a pattern differs from one that is told, or still speaks among looks alike in that one."""
     question, _, exposure, _ = item
-    own = exposure.shows[question.rows][question.late]
-    told = other[2].shows[question.rows][question.late]
+    own = exposure.shows[question.late]
+    told = other[2].shows[question.late]
     if (own & told).sum() / max((own | told).sum(), 1) >= SAME:
         return False
-    part = _part(question.strata, question.late)
-    return compare(own, part._replace(code=2 * part.code + told)).z >= ADDS
+    return compare(own, question.asked._replace(code=2 * question.asked.code + told)).z >= ADDS
 
 
 def _measured(item: _Held, looks: Looks, params: PersonasParams) -> Announced:
     question, pattern, exposure, test = item
-    rows = question.rows[question.late]
-    shows, part = exposure.shows[rows], _part(question.strata, question.late)
-    draws = resample_weights(part.group, np.ones(len(rows)), params.resamples, params.seed)
-    ratios = [risk_ratio(shows, part, weight) for block in draws for weight in block]
+    rows, part = question.late, question.asked
+    shows = exposure.shows[rows]
+    ratio, resampled = risk_ratio(shows, part, params.resamples, params.seed)
     won = shows & part.positive
-    days = (question.outcome_at[question.late][won] - exposure.completed_at[rows][won]) / DAY_US
+    days = (question.outcome_at[won] - exposure.completed_at[rows][won]) / DAY_US
     # A lead that shows the pattern at several landmarks tells the longest lead time once
     _, once = np.unique(looks.mql[rows][won], return_index=True)
     low, median, high = (float(value) for value in np.quantile(days[once], (0.25, 0.5, 0.75)))
@@ -236,6 +231,6 @@ def _measured(item: _Held, looks: Looks, params: PersonasParams) -> Announced:
         test,
         float(part.positive[shows].mean()),
         float(part.positive.mean()),
-        interval(risk_ratio(shows, part), np.array(ratios)),
+        interval(ratio, resampled),
         (low, median, high),
     )

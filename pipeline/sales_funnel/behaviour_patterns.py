@@ -7,7 +7,7 @@ import numpy as np
 
 from features.timeline import DAY_US
 from pipeline.sales_funnel.first_mqls import FirstMqls
-from pipeline.sales_funnel.journey_paths import JourneyPaths, visits_between
+from pipeline.sales_funnel.journey_paths import JourneyPaths, parts_of_looks, visits_between
 
 __all__ = ["LANDMARK_DAYS", "Exposure", "Looks", "Pattern", "exposures", "lay_looks", "topics_for_patterns"]
 
@@ -134,30 +134,33 @@ _NONE = np.int64(2**62)
 def _first_and_last(
     paths: JourneyPaths, lead: np.ndarray, at: np.ndarray, topics: tuple[int, ...], *, colleagues: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the first and the last touchpoint of each content in the window, in UTC microseconds; 2**62 and 0: none."""
-    column = np.full(len(paths.contents), -1)
+    """Give the first and the last touchpoint of each topic in the window, in UTC microseconds; 2**62 and 0: none.
+
+    The last column is of all other contents together.
+    """
+    column = np.full(len(paths.contents), len(topics))
     column[list(topics)] = np.arange(len(topics))
-    first = np.full((len(lead), len(topics)), _NONE)
-    last = np.zeros((len(lead), len(topics)), dtype=np.int64)
-    for part in _parts(paths, lead, colleagues):
+    # A column lies in one piece: each of hundreds of patterns reads two of them
+    shape = len(topics) + 1, len(lead)
+    first, last = np.full(shape[0] * shape[1], _NONE), np.zeros(shape[0] * shape[1], dtype=np.int64)
+    for part in parts_of_looks(paths, lead, whole_account=colleagues):
         visits = visits_between(paths, lead[part], at[part] - WINDOW_DAYS * DAY_US, at[part], whole_account=colleagues)
         look, row = visits.look, visits.row
         if colleagues:
             whose = np.searchsorted(paths.offsets, row, side="right") - 1
             others = whose != lead[part][look]
             look, row = look[others], row[others]
-        place, moment = column[paths.content[row]], paths.occurred_at[row]
-        cell = look + part.start, place
+        cell, moment = column[paths.content[row]] * len(lead) + look + part.start, paths.occurred_at[row]
         np.minimum.at(first, cell, moment)
         np.maximum.at(last, cell, moment)
-    return first, last
+    return first.reshape(shape).T, last.reshape(shape).T
 
 
 def _changes(paths: JourneyPaths, lead: np.ndarray, at: np.ndarray) -> Iterator[tuple[Pattern, Exposure]]:
     more, returned = np.zeros(len(lead), dtype=np.bool_), np.zeros(len(lead), dtype=np.bool_)
     newest, comeback = np.zeros(len(lead), dtype=np.int64), np.zeros(len(lead), dtype=np.int64)
     back = (WINDOW_DAYS + PAUSE_DAYS) * DAY_US
-    for part in _parts(paths, lead, False):
+    for part in parts_of_looks(paths, lead):
         own, moments = lead[part], at[part]
         visits = visits_between(paths, own, moments - back, moments)
         occurred = paths.occurred_at[visits.row]
@@ -176,18 +179,3 @@ def _changes(paths: JourneyPaths, lead: np.ndarray, at: np.ndarray) -> Iterator[
         np.maximum.at(comeback, visits.look[ends] + part.start, occurred[ends])
     yield Pattern("more"), Exposure(more, newest)
     yield Pattern("returned"), Exposure(returned, comeback)
-
-
-def _parts(paths: JourneyPaths, lead: np.ndarray, colleagues: bool, most: int = 4_000_000) -> Iterator[slice]:
-    """Cut looks into parts that see at most so many touchpoints each."""
-    if colleagues:
-        begin = np.searchsorted(paths.group, paths.group[lead], side="left")
-        end = np.searchsorted(paths.group, paths.group[lead], side="right")
-        cost = paths.offsets[end] - paths.offsets[begin]
-    else:
-        cost = paths.offsets[lead + 1] - paths.offsets[lead]
-    total, begin_at = np.concatenate(([0], np.cumsum(cost))), 0
-    while begin_at < len(lead):
-        stop = max(int(np.searchsorted(total, total[begin_at] + most, side="right")) - 1, begin_at + 1)
-        yield slice(begin_at, stop)
-        begin_at = stop

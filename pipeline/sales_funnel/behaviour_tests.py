@@ -3,7 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from scipy.sparse import csr_array
+from scipy.special import ndtr
+
+from models.quality.bootstrap import resample_weights
 
 __all__ = ["Strata", "Test", "benjamini_yekutieli", "compare", "risk_ratio", "score_tests"]
 
@@ -75,7 +78,7 @@ def score_tests(shows: np.ndarray, strata: Strata) -> list[Test]:
         spread = float(np.sqrt((by_account**2).sum()))
         z = float(by_account.sum()) / spread if spread > 0 else 0.0
         accounts = int((np.add.reduceat(x, begins) > 0).sum()) if len(x) else 0
-        tests.append(Test(z, float(norm.sf(z)), int(x.sum()), int((column & strata.positive).sum()), accounts))
+        tests.append(Test(z, float(ndtr(-z)), int(x.sum()), int((column & strata.positive).sum()), accounts))
     return tests
 
 
@@ -101,24 +104,38 @@ def benjamini_yekutieli(p: np.ndarray, level: float) -> np.ndarray:
     return rejected
 
 
-def risk_ratio(shows: np.ndarray, strata: Strata, weight: np.ndarray | None = None) -> float:
-    """Give how many times as often the outcome follows where the pattern is shown (Mantel-Haenszel); NaN: nobody to compare.
+def risk_ratio(shows: np.ndarray, strata: Strata, resamples: int, seed: int) -> tuple[float, np.ndarray]:
+    """Give how many times as often the outcome follows where the pattern is shown (Mantel-Haenszel), and that of resamples.
+
+    Resamples draw accounts. All that a resample needs of one is how many of its looks show the pattern, and after how many
+    the outcome follows, in each stratum.
 
     Parameters
     ----------
     shows : ndarray of bool [looks]
     strata : Strata
-    weight : ndarray of float64 [looks], optional
-        How often each look counts.
+    resamples, seed : int
+
+    Returns
+    -------
+    ratio : float
+        NaN: nobody to compare.
+    resampled : ndarray of float64 [resamples]
     """
-    weight = np.ones(len(shows)) if weight is None else weight
     number = int(strata.code.max(initial=-1)) + 1
+    _, account = np.unique(strata.group, return_inverse=True)
+    accounts = int(account.max(initial=-1)) + 1
+    cell = (strata.code * 2 + shows) * 2 + strata.positive
+    counts = csr_array((np.ones(len(cell)), (account, cell)), shape=(accounts, 4 * number))
 
-    def total(rows: np.ndarray) -> np.ndarray:
-        return np.bincount(strata.code[rows], weights=weight[rows], minlength=number)
+    def ratios(totals: np.ndarray) -> np.ndarray:
+        by = totals.reshape(-1, number, 2, 2)  # stratum, shown, followed
+        without, with_it = by[:, :, 0].sum(axis=2), by[:, :, 1].sum(axis=2)
+        size = np.maximum(with_it + without, 1e-12)
+        above = (by[:, :, 1, 1] * without / size).sum(axis=1)
+        below = (by[:, :, 0, 1] * with_it / size).sum(axis=1)
+        return np.asarray(np.divide(above, below, out=np.full(len(by), np.nan), where=below > 0))
 
-    with_it, without = total(shows), total(~shows)
-    size = np.maximum(with_it + without, 1e-12)
-    above = (total(shows & strata.positive) * without / size).sum()
-    below = (total(~shows & strata.positive) * with_it / size).sum()
-    return float(above / below) if below > 0 else float("nan")
+    drawn = resample_weights(np.arange(accounts), np.ones(accounts), resamples, seed)
+    resampled = [ratios((counts.T @ weights.T).T) for weights in drawn]
+    return float(ratios(np.asarray(counts.sum(axis=0))[None, :])[0]), np.concatenate(resampled)

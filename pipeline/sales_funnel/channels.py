@@ -6,7 +6,7 @@ import numpy as np
 
 from features.timeline import DAY_US
 from pipeline.sales_funnel.first_mqls import NEVER, FirstMqls
-from pipeline.sales_funnel.journey_paths import JourneyPaths
+from pipeline.sales_funnel.journey_paths import JourneyPaths, parts_of_looks
 
 __all__ = ["RULES", "ChannelShares", "channel_shares", "removal_effects"]
 
@@ -62,20 +62,21 @@ def channel_shares(
     resamples, seed : int
     """
     begin, end, converts, old_enough = _ends(paths, mqls, path_days, delay_days)
-    lead = np.repeat(np.arange(len(paths)), np.diff(paths.offsets))
-    counts = (paths.channel >= 0) & old_enough[lead]
-    counts &= (paths.occurred_at < end[lead]) & (paths.occurred_at >= begin[lead])
-    lead, channel = lead[counts], paths.channel[counts].astype(np.int64)
-    fresh = np.ones(len(lead), dtype=np.bool_)
-    fresh[1:] = (lead[1:] != lead[:-1]) | (channel[1:] != channel[:-1])
-    lead, channel = lead[fresh], channel[fresh]
-    if not len(lead) or not converts[lead].any():
-        return None
-    used, channel = np.unique(channel, return_inverse=True)
-    names = tuple(paths.channels[code] for code in used)
     random = np.random.default_rng(seed)
     block = random.integers(0, BLOCKS, int(paths.group[-1]) + 1)[paths.group]
-    sums = _sums(lead, channel, converts, block, len(names))
+    steps = [
+        _sums(*_steps(paths, part, begin, end, old_enough), converts, block, len(paths.channels))
+        for part in parts_of_looks(paths, np.arange(len(paths)))
+    ]
+    sums = {name: np.sum([some[name] for some in steps], axis=0) for name in steps[0]}
+    if not sums["converted"].sum():
+        return None
+    used = np.flatnonzero(sums["steps"].sum(axis=(0, 1))[: len(paths.channels)])
+    names = tuple(paths.channels[code] for code in used)
+    states = np.append(used, len(paths.channels) + np.arange(3))  # and start, conversion, none
+    found = int(sums["steps"][:, len(paths.channels)].sum())
+    sums |= {rule: sums[rule][:, used] for rule in ("first", "last", "linear", "on_path")}
+    sums["steps"] = sums["steps"][:, states[:, None], states]
     weights = random.multinomial(BLOCKS, np.full(BLOCKS, 1.0 / BLOCKS), size=resamples)
     value = {rule: _share(sums, np.ones(BLOCKS), rule) for rule in RULES}
     drawn = {rule: np.array([_share(sums, weight, rule) for weight in weights]) for rule in RULES}
@@ -87,7 +88,7 @@ def channel_shares(
         {rule: np.quantile(rows, 0.975, axis=0) for rule, rows in drawn.items()},
         removal_effects(sums["steps"].sum(axis=0)),
         on_path,
-        len(np.unique(lead)),
+        found,
         int(sums["converted"].sum()),
     )
 
@@ -106,12 +107,26 @@ def _ends(
     return begin, np.minimum(contact, latest), qualified < latest, known
 
 
+def _steps(
+    paths: JourneyPaths, part: slice, begin: np.ndarray, end: np.ndarray, old_enough: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give the steps of some leads' paths: lead and channel of each, in the order of leads and of time."""
+    rows = slice(paths.offsets[part.start], paths.offsets[part.stop])
+    lead = np.repeat(np.arange(part.start, part.stop), np.diff(paths.offsets[part.start : part.stop + 1]))
+    channel, at = paths.channel[rows].astype(np.int64), paths.occurred_at[rows]
+    counts = (channel >= 0) & old_enough[lead] & (at < end[lead]) & (at >= begin[lead])
+    lead, channel = lead[counts], channel[counts]
+    fresh = np.ones(len(lead), dtype=np.bool_)
+    fresh[1:] = (lead[1:] != lead[:-1]) | (channel[1:] != channel[:-1])
+    return lead[fresh], channel[fresh]
+
+
 def _sums(
     lead: np.ndarray, channel: np.ndarray, converts: np.ndarray, block: np.ndarray, number: int
 ) -> dict[str, np.ndarray]:
     """Sum per block: steps between states, and what each rule credits."""
     begins = np.flatnonzero(np.diff(lead, prepend=-1))
-    ends = np.append(begins[1:], len(lead)) - 1
+    ends = np.append(begins[1:], len(lead))[: len(begins)] - 1
     won = converts[lead[ends]]
     start, conversion, nothing = number, number + 1, number + 2
     within = np.flatnonzero(lead[1:] == lead[:-1])

@@ -65,8 +65,8 @@ class FirstMqls:
         """Whether nothing has ended the period by the export: bool [rows]."""
         return np.asarray(self.ended_at == NEVER)
 
-    def take(self, rows: np.ndarray) -> "FirstMqls":
-        """Pick rows by position or mask."""
+    def take(self, rows: np.ndarray | slice) -> "FirstMqls":
+        """Pick rows by position, mask or range."""
         columns = ("lead", "mql_at", "ended_at", "contact_at", "qualified_at", "rejected_at", "bought_at")
         picked: dict[str, Any] = {name: getattr(self, name)[rows] for name in columns}
         return replace(self, **picked)

@@ -1,6 +1,6 @@
 """What leads did, in time order, coded by content and channel: flat arrays that personas, behaviour and channels share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,11 @@ from pipeline.matrix.feature_rows import journeys_of
 from pipeline.sales_funnel.journey_contents import Contents
 from pipeline.tables.parquet import read_table
 
-__all__ = ["JourneyPaths", "Visits", "read_paths", "visits_between"]
+__all__ = ["JourneyPaths", "Visits", "parts_of_looks", "read_paths", "visits_between"]
 
 QUESTIONS = tuple(OPEN_QUESTIONS)
+AT_ONCE = 4_000_000
+"""Touchpoints that are looked at together: what bounds memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +133,7 @@ def read_paths(canonical: Path, selectors: Mapping[str, SelectorParams]) -> Jour
             parts.setdefault(name, []).append(values)
     if not parts:
         raise ValueError(f"{canonical}: no leads. Run `dvc repro ingest`, which makes them.")
-    joined = {name: np.concatenate(values) for name, values in parts.items()}
+    joined = {name: np.concatenate(parts.pop(name)) for name in [*parts]}  # no column is there twice at the same time
     sizes = joined.pop("size")
     joined["content"], used = contents.settle(joined["content"])
     return JourneyPaths(
@@ -190,6 +192,36 @@ def _questions(journeys: Journeys, rows: np.ndarray, known: dict[str, int]) -> n
     return np.asarray(np.where(asset >= 0, codes(journeys.assets)[asset], campaign))
 
 
+def parts_of_looks(
+    paths: JourneyPaths, lead: np.ndarray, *, whole_account: bool = False, most: int = AT_ONCE
+) -> Iterator[slice]:
+    """Cut looks into ranges whose leads have at most `most` touchpoints together, or one look.
+
+    Parameters
+    ----------
+    paths : JourneyPaths
+    lead : ndarray of int64 [looks]
+        Position of the lead.
+    whole_account : bool
+        As for `visits_between`.
+    most : int
+    """
+    first, last = _leads_seen(paths, lead, whole_account)
+    total = np.concatenate(([0], np.cumsum(paths.offsets[last] - paths.offsets[first])))
+    begin = 0
+    while begin < len(lead):
+        end = max(int(np.searchsorted(total, total[begin] + most, side="right")) - 1, begin + 1)
+        yield slice(begin, end)
+        begin = end
+
+
+def _leads_seen(paths: JourneyPaths, lead: np.ndarray, whole_account: bool) -> tuple[np.ndarray, np.ndarray]:
+    if not whole_account:
+        return lead, lead + 1
+    group = paths.group[lead]
+    return np.searchsorted(paths.group, group, side="left"), np.searchsorted(paths.group, group, side="right")
+
+
 def visits_between(
     paths: JourneyPaths, lead: np.ndarray, since: np.ndarray, until: np.ndarray, *, whole_account: bool = False
 ) -> Visits:
@@ -205,11 +237,7 @@ def visits_between(
     whole_account : bool
         Take the touchpoints of all leads of its account, its own included, instead of its own alone.
     """
-    if whole_account:
-        first = np.searchsorted(paths.group, paths.group[lead], side="left")
-        last = np.searchsorted(paths.group, paths.group[lead], side="right")
-    else:
-        first, last = lead, lead + 1
+    first, last = _leads_seen(paths, lead, whole_account)
     begin, end = paths.offsets[first], paths.offsets[last]
     count = end - begin
     look = np.repeat(np.arange(len(lead)), count)

@@ -1,12 +1,13 @@
 """From journeys to personas: segments of customers, the rule that assigns every lead, yields, descriptions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from features.params import FeaturesParams
 from features.timeline import DAY_US
@@ -17,7 +18,7 @@ from pipeline.population.micros import micros
 from pipeline.population.outcomes import label_snapshots
 from pipeline.sales_funnel.first_mqls import NEVER, FirstMqls
 from pipeline.sales_funnel.journey_contents import GROUP
-from pipeline.sales_funnel.journey_paths import JourneyPaths, visits_between
+from pipeline.sales_funnel.journey_paths import JourneyPaths, parts_of_looks, visits_between
 from pipeline.sales_funnel.mql_endings import read_costs
 from pipeline.sales_funnel.personas_describe import customer_facts, describe
 from pipeline.sales_funnel.personas_names import NamedPersona, match_names
@@ -62,6 +63,8 @@ class Found:
     profile : Profile
     view : tuple of str
         The blocks that the segments are cut by, see `VIEWS`.
+    drawn : int
+        Customers that the segments were cut on.
     """
 
     segments: Segments
@@ -70,6 +73,7 @@ class Found:
     dimensions: int
     profile: Profile
     view: tuple[Block, ...]
+    drawn: int
 
 
 def content_labels(contents: Sequence[str], features: FeaturesParams) -> dict[str, dict[str, str]]:
@@ -100,6 +104,9 @@ def find_personas(
 ) -> Found:  # fmt: skip
     """Segment customers by what was known and done until some moments, and find whom every lead is like at its MQL moment.
 
+    Of more customers than `params.most_customers` segments are cut on so many, drawn at random; the others belong to the
+    segment whose middle is nearest, as those drawn do.
+
     Parameters
     ----------
     paths : JourneyPaths
@@ -122,20 +129,33 @@ def find_personas(
     who = attributes[names]
     bought = behaviour_counts(paths, visits, len(customers), topics)
     profile = Profile(who.iloc[customer], bought, topics)
-    blocks = profile.blocks(who.iloc[customer], bought)
+    everything = profile.blocks(who.iloc[customer], bought)
+    drawn = _drawn(len(customer), params)
+    blocks = {name: block[drawn] for name, block in everything.items()}
     views = [tuple(name for name in view if name in blocks) for view in VIEWS]
     embeddings = [fit_embedding([blocks[name] for name in view], params.seed) for view in views]
     points = [fit.of([blocks[name] for name in view]) for fit, view in zip(embeddings, views, strict=True)]
-    chosen = most_compact_view(points, params.seed)
+    with threadpool_limits(limits=1, user_api="openmp"):  # in a thousand small fits threads wait for one another
+        chosen = most_compact_view(points, params.seed)
+        segments = find_segments(points[chosen], params.most, params.half_samples, params.least_returns, params.seed)
     view, embedding = views[chosen], embeddings[chosen]
-    segments = find_segments(points[chosen], params.most, params.half_samples, params.least_returns, params.seed)
+    segments = replace(segments, label=segments.of(embedding.of([everything[name] for name in view])))
     assignment = None
     if len(segments):
-        seen = visits_between(paths, mqls.lead, mqls.mql_at - back, mqls.mql_at)
-        known = profile.blocks(who, behaviour_counts(paths, seen, len(mqls), topics))
-        everybody = embedding.of([known[name] for name in view])
+        everybody = np.empty((len(mqls), embedding.dimensions))
+        for part in parts_of_looks(paths, mqls.lead):
+            looks = mqls.take(part)
+            seen = visits_between(paths, looks.lead, looks.mql_at - back, looks.mql_at)
+            known = profile.blocks(who.iloc[part], behaviour_counts(paths, seen, len(looks), topics))
+            everybody[part] = embedding.of([known[name] for name in view])
         assignment = assign_personas(everybody, customer, segments.label, paths.group[customers.lead])
-    return Found(segments, assignment, customer, embedding.dimensions, profile, view)
+    return Found(segments, assignment, customer, embedding.dimensions, profile, view, len(drawn))
+
+
+def _drawn(customers: int, params: PersonasParams) -> np.ndarray:
+    """Draw the customers that segments are cut on: positions, ascending."""
+    most = min(customers, params.most_customers)
+    return np.sort(np.random.default_rng(params.seed).choice(customers, most, replace=False))
 
 
 def make_personas(
@@ -180,6 +200,7 @@ def make_personas(
         source=source,
         exported_at=read_export(canonical).exported_at.to_pydatetime(),
         customers=len(customer),
+        drawn=found.drawn,
         bought_by=mqls.bought_by,
         half_samples=params.half_samples,
         least_returns=params.least_returns,

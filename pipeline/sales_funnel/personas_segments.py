@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
+from sklearn.metrics import pairwise_distances_argmin
 
 __all__ = ["Embedding", "Segments", "find_segments", "fit_embedding", "most_compact_view"]
 
@@ -111,6 +112,10 @@ class Segments:
         How many segments of the chosen number did not come back.
     tried : list of dict
         Per number of segments: segments, stable, share (of customers in stable ones), compact (more so than one cloud).
+    centres : ndarray of float64 [segments, dimensions]
+        Their middles, those of unstable ones too.
+    number : ndarray of int64 [segments]
+        The number of each; -1: it is not stable.
     """
 
     label: np.ndarray
@@ -118,6 +123,14 @@ class Segments:
     jaccard: list[float]
     unstable: int
     tried: list[dict[str, float]]
+    centres: np.ndarray
+    number: np.ndarray
+
+    def of(self, points: np.ndarray) -> np.ndarray:
+        """Put customers to the segment whose middle is nearest, as k-means does: int64 [rows], as `label`."""
+        if not len(self.centres):
+            return np.full(len(points), -1)
+        return np.asarray(self.number[pairwise_distances_argmin(points, self.centres)])
 
     def __len__(self) -> int:
         """Count the stable segments."""
@@ -168,14 +181,14 @@ def find_segments(points: np.ndarray, most: int, half_samples: int, least_return
     seed : int
     """
     rows = len(points)
-    nothing = Segments(np.full(rows, -1), [], [], 0, [])
+    tried: list[dict[str, float]] = []
+    nothing = Segments(np.full(rows, -1), [], [], 0, tried, np.zeros((0, points.shape[1])), np.zeros(0, np.int64))
     if not points.shape[1] or rows < 4 * most:
         return nothing
     random = np.random.default_rng(seed)
     halves = [np.sort(random.permutation(rows)[: rows // 2]) for _ in range(half_samples)]
     clouds = [random.normal(0.0, points.std(axis=0), points.shape) for _ in range(CLOUDS)]
-    tried: list[dict[str, float]] = []
-    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    found: list[tuple[KMeans, np.ndarray, np.ndarray]] = []
     for number in range(2, most + 1):
         model = _k_means(points, number, seed)
         similar = np.array([_similarity(points, model.labels_, half, number, seed) for half in halves])
@@ -184,28 +197,29 @@ def find_segments(points: np.ndarray, most: int, half_samples: int, least_return
         compact = all(model.inertia_ < _k_means(cloud, number, seed).inertia_ for cloud in clouds)
         share = float(np.isin(model.labels_, np.flatnonzero(stable)).mean())
         tried.append({"segments": number, "stable": int(stable.sum()), "share": share, "compact": float(compact)})
-        found.append((model.labels_, returns, jaccard))
+        found.append((model, returns, jaccard))
     candidates = [place for place, facts in enumerate(tried) if facts["compact"] and facts["stable"]]
     if not candidates:
-        return Segments(nothing.label, [], [], 0, tried)
+        return nothing
     chosen = max(candidates, key=lambda place: (round(tried[place]["share"], 9), tried[place]["segments"]))
-    labels, returns, jaccard = found[chosen]
-    return _by_size(labels, returns, jaccard, least_returns, tried)
+    return _by_size(*found[chosen], least_returns, tried)
 
 
 def _by_size(
-    labels: np.ndarray, returns: np.ndarray, jaccard: np.ndarray, least_returns: float, tried: list[dict[str, float]]
+    model: KMeans, returns: np.ndarray, jaccard: np.ndarray, least_returns: float, tried: list[dict[str, float]]
 ) -> Segments:
-    size = np.bincount(labels, minlength=len(returns))
+    size = np.bincount(model.labels_, minlength=len(returns))
     stable = [int(c) for c in np.argsort(-size, kind="stable") if returns[c] >= least_returns]
     name = np.full(len(returns), -1)
     name[stable] = np.arange(len(stable))
     return Segments(
-        name[labels],
+        name[model.labels_],
         [float(returns[c]) for c in stable],
         [float(jaccard[c]) for c in stable],
         len(returns) - len(stable),
         tried,
+        np.asarray(model.cluster_centers_),
+        name,
     )
 
 

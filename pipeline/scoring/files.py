@@ -16,6 +16,7 @@ from models.answers.requests import parse_lead
 from models.answers.scoring import score_requests
 from models.answers.slot_price import SlotPrice
 from models.bundle import Bundle
+from models.data_protection.redactor import redactor_of
 from models.data_protection.suppression import SuppressionList
 from pipeline.scoring.rows import REASONS, SCORES, score_table
 
@@ -68,10 +69,11 @@ def score_file(
         raise DataError(
             f"--in {file}: unknown ending {file.suffix!r}; use a folder of canonical tables, {', '.join(ENDINGS)}"
         )
+    redactor = redactor_of(Path.cwd(), bundle.identifiers)()
     parts = [SCORES.empty_table()]
     chunk: list[Any] = []
     for position, (place, value) in enumerate(_leads(file)):
-        lead = parse_lead(value, place, snapshot_at)
+        lead = parse_lead(value, place, snapshot_at, redactor)
         chunk.append(replace(lead, objected=listed.cause(lead.journey.lead_id) is not None))
         if (position + 1) % LEADS_AT_ONCE == 0:
             parts.append(_scores(bundle, chunk, language, price))

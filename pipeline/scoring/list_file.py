@@ -9,6 +9,7 @@ import pandas as pd
 from features.records import OrderRecord
 from features.timeline import from_micros
 from models.answers.order_summary import OrderSummary, order_summary
+from models.data_protection.crm_ids import AS_GIVEN, CrmIds
 from models.presentation.list_file import ListedLead, change_words, list_frame, list_words
 from pipeline.population.micros import micros
 from pipeline.tables.duckdb import connect, text_literal
@@ -25,6 +26,7 @@ def list_of(
     link: str | None = None,
     former: pd.DataFrame | None = None,
     note: str | None = None,
+    ids: CrmIds = AS_GIVEN,
     orders: Path | None = None,
 ) -> pd.DataFrame:
     """Lay scores out for people; one row per lead, in the scores' order, with headings in one language.
@@ -42,6 +44,8 @@ def list_of(
         The last list's lead_id, probability and tier; None: there is none, and nothing is said of changes.
     note : str, optional
         Of every row, one of the keys of `models.presentation.list_file.WORDS`: ``unpromoted``.
+    ids : CrmIds
+        Gives the CRM's ids and the owners' names where scores and tables hold pseudonyms.
     orders : Path, optional
         Folder of canonical tables with the orders of the leads' accounts, for a list of customers; None: of leads.
     """
@@ -53,9 +57,9 @@ def list_of(
     bought = {} if orders is None else _summaries(orders, people, scores)
     leads = [
         ListedLead(
-            score.lead_id,
+            ids.outward(score.lead_id),
             _text(person.account_id),
-            _text(person.owner),
+            ids.outward(_text(person.owner)),
             _number(score.probability),
             _number(score.low),
             _number(score.high),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from features.errors import DataError
+from models.data_protection.consent import CONSENT_GIVEN, CONSENT_REFUSED
 from pipeline.tables.contract import ATTRIBUTE_TYPES, CANONICAL, ENDS, Column
 from pipeline.tables.duckdb import text_literal
-from pipeline.tables.left_out import CONSENT_GIVEN, CONSENT_REFUSED
 from pipeline.tables.merged_leads import MERGED_LEADS, TABLES_OF_LEADS
 
 __all__ = ["POSITION", "Typed", "quoted", "relations", "typed_columns"]

@@ -11,6 +11,7 @@ from pipeline.tables.contract import CANONICAL, ENTITIES, KNOWN_AT
 from pipeline.tables.contract_sql import Typed, quoted, relations, typed_columns
 from pipeline.tables.duckdb import Connection, SqlError, connect, explain, run_source, text_literal
 from pipeline.tables.expired import RetentionDays, keep_all, leave_out_expired
+from pipeline.tables.id_pseudonyms import AS_GIVEN, IdPseudonyms
 from pipeline.tables.identities import join_visits
 from pipeline.tables.ingest_counts import BadShares, Counts, check_counts, check_shares, with_reasons
 from pipeline.tables.left_out import OBJECTIONS, Suppression
@@ -73,6 +74,7 @@ class Protection(NamedTuple):
     suppression: Suppression
     redaction: Redaction
     retention: RetentionDays
+    ids: IdPseudonyms
 
 
 def ingest(
@@ -86,6 +88,7 @@ def ingest(
     suppression: Suppression | None = None,
     redaction: Redaction | None = None,
     retention: RetentionDays = keep_all,
+    ids: IdPseudonyms = AS_GIVEN,
 ) -> dict[str, Counts]:
     """Turn someone's files into canonical tables.
 
@@ -110,6 +113,8 @@ def ingest(
         Replaces direct identifiers; None: without a key.
     retention : callable
         For how many days kinds of touchpoints, and tables, are kept.
+    ids : IdPseudonyms
+        Gives leads and owners pseudonyms; afterwards it holds the names of those who are in tables or quarantine.
 
     Returns
     -------
@@ -125,8 +130,8 @@ def ingest(
     for folder in (canonical, quarantine):
         folder.mkdir(parents=True, exist_ok=True)
     counts: dict[str, Counts] = {}
-    suppression = suppression or Suppression(SuppressionList(None, {}))
-    protection = Protection(suppression, redaction or Redaction(), retention)
+    suppression = suppression or Suppression(SuppressionList(None, {}), ids)
+    protection = Protection(suppression, redaction or Redaction(), retention, ids)
     with connect() as connection:
         views, files = run_source(connection, sql_file, raw_dir)
         _check_views(views, sql_file)
@@ -155,6 +160,7 @@ def ingest(
             if name == "attributes":
                 attributes = _attributes(connection, sql_file, counts[name])
             watch(done, len(tables))
+        ids.forget(connection)
     write_table(canonical / f"{FILE}.parquet", FILE, months_table(months))
     if months:
         refuse_if_too_few_remain(months, counts["stage_changes"].quarantined, sql_file, quarantine)
@@ -192,6 +198,7 @@ def _ingest_table(
     else:
         declared = attributes.get(ENTITY_OF.get(name, ""), {})
     values = count_untidy(connection, raw, described)
+    described |= protection.ids.apply(connection, name, described)
     untidy = {column for _, column in values}
     latest = None if name == OBJECTIONS else no_later_than  # one made after the export counts, too
     columns = typed_columns(name, described, declared, str(sql_file), latest, untidy)

@@ -5,23 +5,21 @@ They are counted, and go to no table and no quarantine.
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pyarrow as pa
 
 from features.errors import DataError
+from models.data_protection.consent import CONSENT_REFUSED
 from models.data_protection.suppression import Entry, SuppressionList
 from pipeline.tables.duckdb import Connection, text_literal
+from pipeline.tables.id_pseudonyms import AS_GIVEN, IdPseudonyms
 from pipeline.tables.ingest_counts import with_reasons
 from pipeline.tables.merged_leads import MERGED_LEADS, TABLES_OF_LEADS
 
-__all__ = ["CONSENT_GIVEN", "CONSENT_REFUSED", "OBJECTIONS", "Suppression", "delete_rows"]
+__all__ = ["OBJECTIONS", "Suppression", "delete_rows"]
 
 OBJECTIONS = "objections"
-
-CONSENT_GIVEN = ("granted", "given", "confirmed", "opt_in", "yes", "true", "1", "not_required")
-CONSENT_REFUSED = ("denied", "refused", "withdrawn", "opt_out", "no", "false", "0", "pending")
-"""What a touchpoint's `consent` may say, in any case; missing: nobody had to be asked. `pending` (a double opt-in that nobody
-confirmed) is none."""
 
 OF_LEADS = (OBJECTIONS, "leads", MERGED_LEADS, *TABLES_OF_LEADS)
 
@@ -33,6 +31,8 @@ class Suppression:
     ----------
     listed : SuppressionList
         As it was before.
+    ids : IdPseudonyms
+        What the leads of the tables are called; an entry of the list may name the CRM's id, the pseudonym, or both.
 
     Attributes
     ----------
@@ -40,8 +40,8 @@ class Suppression:
         What the source says and the list did not know; the caller appends them to the list.
     """
 
-    def __init__(self, listed: SuppressionList) -> None:
-        self.listed = listed
+    def __init__(self, listed: SuppressionList, ids: IdPseudonyms = AS_GIVEN) -> None:
+        self.listed, self.ids = listed, ids
         self.news: list[Entry] = []
         self._standing: dict[str, Entry] = {}
 
@@ -49,7 +49,7 @@ class Suppression:
         """Tell whether a lead is left out."""
         own = self._standing.get(lead_id)
         return (own is not None and own.cause != "withdrawal") or (
-            own is None and self.listed.cause(lead_id) is not None
+            own is None and any(self.listed.cause(name) is not None for name in self.ids.known_as(lead_id))
         )
 
     def begin(self, connection: Connection) -> None:
@@ -82,14 +82,15 @@ class Suppression:
             Entry(lead_id, "withdrawal" if state == "withdrawn" else "objection", _moment(at))
             for lead_id, at, state in rows
         ]
-        self._add(self.listed.news(entries))
+        self._add([entry for entry in entries if self.listed.news(self._by_all_names(entry))])
 
     def follow_merges(self, connection: Connection) -> None:
         """Let an objection count for all ids of a person: of merged leads, before and after; reads the view `merged_leads`."""
         pairs = connection.execute(
             "SELECT DISTINCT tidied(lead_id::VARCHAR), tidied(merged_into::VARCHAR) FROM merged_leads"
         ).fetchall()
-        groups = _groups((old, new) for old, new in pairs if old is not None and new is not None)
+        lead = self.ids.lead
+        groups = _groups((lead(old), lead(new)) for old, new in pairs if old is not None and new is not None)
         for group in groups:
             out = [lead_id for lead_id in group if self.is_out(lead_id)]
             others = [lead_id for lead_id in group if lead_id not in out]
@@ -139,7 +140,18 @@ class Suppression:
             former = self._standing.get(entry.lead_id)
             if former is None or (former.at, former.cause == "objection") <= (entry.at, entry.cause == "objection"):
                 self._standing[entry.lead_id] = entry
-            self.news.append(entry)
+            self.news += self._by_all_names(entry)
+
+    def _by_all_names(self, entry: Entry) -> list[Entry]:
+        """Let the list know a lead by its pseudonym, which tables and the store have, and by the id that the CRM sends."""
+        return [replace(entry, lead_id=name) for name in self.ids.known_as(entry.lead_id)]
+
+    def _complete(self, lead_id: str) -> None:
+        """Let an entry that was made when ids stayed as given count for the pseudonym, too."""
+        for name in self.ids.known_as(lead_id):
+            found = self.listed.newest(name)
+            if found is not None and found[1] != "withdrawal":
+                self.news += self.listed.news(self._by_all_names(Entry(lead_id, found[1], found[0])))
 
     def _since(self, lead_ids: Iterable[str]) -> dt.datetime:
         moments = [self._standing[lead_id].at for lead_id in lead_ids if lead_id in self._standing]
@@ -158,6 +170,8 @@ class Suppression:
             ).fetchall()
             unseen = pa.table({"lead_id": pa.array([lead_id for (lead_id,) in rows], pa.string())})
             out = [lead_id for (lead_id,) in rows if self.is_out(lead_id)]
+            for lead_id in out:
+                self._complete(lead_id)
             left_out = pa.table({"lead_id": pa.array(out, pa.string())})
             for table, arrow in (("looked_up_leads", unseen), ("left_out_leads", left_out)):
                 connection.register("looked_up_now", arrow)

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from models.data_protection.identifiers import MAY_HOLD, is_direct, pseudonym_of, redacted
+from models.data_protection.identifiers import MAY_HOLD
 from models.data_protection.key_ring import Key
+from models.data_protection.redactor import IDS, Redactor
 from pipeline.tables.contract_sql import POSITION, quoted
 from pipeline.tables.duckdb import Connection, text_literal
 
 __all__ = ["Redaction"]
-
-IDS = ("lead_id", "account_id", "visitor_id", "merged_into", "touchpoint_id")
-"""They join the tables and the CRM, and are what they are."""
 
 
 class Redaction:
@@ -27,16 +25,16 @@ class Redaction:
     """
 
     def __init__(self, key: Key | None = None, identifiers: Sequence[str] = ()) -> None:
-        self.key, self.identifiers = key, frozenset(identifiers)
+        self.redactor = Redactor(key, identifiers)
 
     def begin(self, connection: Connection) -> None:
         """Define `redacted(text)` and `told_apart(text)`, which quarantine is written with."""
-        for name, function in (("redacted", self._redacted), ("told_apart", self._told_apart)):
+        for name, function in (("redacted", self.redactor.text), ("told_apart", self.redactor.whole)):
             connection.create_function(name, function, ["VARCHAR"], "VARCHAR", side_effects=False)
 
     def is_direct(self, column: str) -> bool:
         """Tell whether all values of a column are direct identifiers."""
-        return column in self.identifiers or is_direct(column)
+        return self.redactor.is_direct(column)
 
     def clean(self, connection: Connection, name: str) -> int:
         """Clean the texts of `checked_<name>`; give how many values were replaced."""
@@ -55,13 +53,6 @@ class Redaction:
             replaced += int(count)
         return replaced
 
-    def _redacted(self, text: str) -> str:
-        return redacted(text, self.key)
-
-    def _told_apart(self, text: str) -> str:
-        new = redacted(text, self.key)
-        return new if new != text or not text.strip() else pseudonym_of("name", text, self.key)
-
     def _replacements(self, connection: Connection, table: str, column: str) -> dict[str, str]:
         """Give the texts of a column that hold an identifier, and what takes their place; each is looked at once."""
         by_name = self.is_direct(column)
@@ -69,5 +60,5 @@ class Redaction:
         rows = connection.execute(
             f"SELECT text FROM (SELECT DISTINCT {quoted(column)} AS text FROM {table}) WHERE text IS NOT NULL{condition}"
         ).fetchall()
-        new = self._told_apart if by_name else self._redacted
+        new = self.redactor.whole if by_name else self.redactor.text
         return {text: new(text) for (text,) in rows if new(text) != text}

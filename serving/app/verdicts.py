@@ -107,7 +107,7 @@ def decide(parts: Online, fields: Mapping[str, str], name: str, now: int, model:
         reason = fields.get("other", "").strip() or REASONS.get(fields.get("reason", ""), "")
         if not reason:
             raise RequestError(422, "missing_field", "no reason is given.", "reason")
-        verdict["reason"] = reason[:MOST_REASON]
+        verdict["reason"] = parts.models.redactor().text(reason)[:MOST_REASON]
     last = verdicts[0] if verdicts else None
     if last is not None and (last.outcome, last.reason) == (outcome, verdict.get("reason")) and last.outcome_id:
         if (last.decided_by or "") == name and now - last.occurred_at < TWICE_US:
@@ -126,7 +126,8 @@ def decide(parts: Online, fields: Mapping[str, str], name: str, now: int, model:
 
 def _tell(parts: Online, verdict: dict[str, Any], now: int) -> None:
     catalogs = [scorer.bundle.catalog for scorer in parts.models.now()]
-    accept_parsed(parts.store, "outcomes", {"outcomes": [verdict]}, now, catalogs)
+    body = {"outcomes": [verdict]}
+    accept_parsed(parts.store, "outcomes", body, now, catalogs, redactor=parts.models.redactor())
     parts.dispatcher.score_now([verdict["lead_id"]])
 
 

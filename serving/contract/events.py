@@ -16,11 +16,14 @@ class Accepted(BaseModel):
     """What became of a body; after this answer it is durable."""
 
     new: int = Field(description="Entries that said something new.")
-    duplicate: int = Field(description="Entries that were known already, and changed nothing.")
+    duplicate: int = Field(
+        description="Entries that were known already, and changed nothing; so does what is told of an erased lead."
+    )
     recorded_at: str = Field(description="Stands for every recorded_at that was not sent; UTC.")
     warnings: list[InputWarning] = Field(
         default_factory=list,
-        description="What is odd about the times, one per code, and about attributes, one each; left out where nothing is.",
+        description="What is odd about the times, one per code, and about attributes, one each, and what came without consent; "
+        "left out where nothing is.",
     )
 
 

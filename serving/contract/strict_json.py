@@ -8,6 +8,7 @@ import json
 import math
 from typing import Any, NoReturn
 
+from models.data_protection.identifiers import redacted
 from serving.contract.body_shape import LONGEST_NUMBER, check_shape, not_finite, not_json, too_deep
 from serving.contract.errors import RequestError
 from serving.contract.limits import MAX_BODY_BYTES, UNCHECKED_BYTES
@@ -84,8 +85,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         raise RequestError(
             400,
             "duplicate_key",
-            f"the key {_short(twice)} stands twice in one object; which value counts is not defined.",
-            field=twice[:LONGEST_SHOWN],
+            f"the key {_short(redacted(twice, None))} stands twice in one object; which value counts is not defined.",
+            field=redacted(twice[:LONGEST_SHOWN], None),
             hint="Send each key once.",
         )
     return value

@@ -153,11 +153,14 @@ class Dispatcher:
         if is_time:
             scorers = self.scorers()
             with self.store.write() as connection:
-                if sweep(connection, [scorer.served_as for scorer in scorers], now, every_us):
+                swept = sweep(connection, [scorer.served_as for scorer in scorers], now, every_us)
+                if swept is not None:
                     for scorer in scorers:
                         queue_qualified(connection, scorer.served_as, scorer.model_key, now)
                     purge_sent(connection, now - KEEP_SENT_US)
                 waiting = leads_wait(connection, now)
+            if self.audit is not None and swept is not None:
+                self.audit.add(now, SERVICE, "scored", [], what="sweep", leads=swept)
         if not waiting:
             if every_us:
                 for scorer in self.scorers():

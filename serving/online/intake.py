@@ -9,6 +9,9 @@ from features.catalog import Catalog
 from features.errors import JourneyError
 from features.timeline import from_micros
 from models.answers.requests.problems import read_all
+from models.answers.requests.records import WITHOUT_KEY
+from models.data_protection.consent import is_refused
+from models.data_protection.redactor import Redactor
 from serving.contract.errors import RequestError
 from serving.contract.event_kinds import EVENT_KINDS
 from serving.contract.strict_json import parse_json
@@ -40,6 +43,7 @@ def accept(
     catalogs: Sequence[Catalog] = (),
     lead_id: str | None = None,
     is_erased: IsErased = _nobody,
+    redactor: Redactor = WITHOUT_KEY,
 ) -> dict[str, Any]:
     """Write the events of a body, in one transaction.
 
@@ -59,6 +63,8 @@ def accept(
         That of the path, for a kind whose route names a lead.
     is_erased : callable
         Tells of whom nothing is taken in: of a lead that was erased.
+    redactor : Redactor
+        Replaces direct identifiers, before anything else sees them.
 
     Returns
     -------
@@ -74,10 +80,10 @@ def accept(
     """
     event_kind, value = EVENT_KINDS[kind], parse_json(body)
     if event_kind.single is None:
-        return accept_parsed(store, kind, value, now, catalogs, is_erased)
-    read_envelope(value, event_kind.single, "lead_id")
+        return accept_parsed(store, kind, value, now, catalogs, is_erased, redactor)
+    read_envelope(redactor.request(value), event_kind.single, "lead_id")
     try:
-        return accept_parsed(store, kind, event_kind.around(value, str(lead_id)), now, catalogs, is_erased)
+        return accept_parsed(store, kind, event_kind.around(value, str(lead_id)), now, catalogs, is_erased, redactor)
     except RequestError as error:
         field = event_kind.inside(error.field or "")
         message = error.message.replace(error.field or "", field)
@@ -85,13 +91,19 @@ def accept(
 
 
 def accept_parsed(
-    store: Store, kind: str, value: Any, now: int, catalogs: Sequence[Catalog] = (), is_erased: IsErased = _nobody
+    store: Store,
+    kind: str,
+    value: Any,
+    now: int,
+    catalogs: Sequence[Catalog] = (),
+    is_erased: IsErased = _nobody,
+    redactor: Redactor = WITHOUT_KEY,
 ) -> dict[str, Any]:
     """Write events as `accept` does, from plain values as a JSON parser yields them.
 
     Parameters
     ----------
-    store, kind, now, catalogs, is_erased
+    store, kind, now, catalogs, is_erased, redactor
         As for `accept`.
     value : object
         One object with one list, named like the kind.
@@ -108,12 +120,15 @@ def accept_parsed(
     """
     event_kind = EVENT_KINDS[kind]
     try:
-        items = read_all(getattr(read_envelope(value, event_kind.envelope, kind), kind), event_kind.item, kind)
+        envelope = read_envelope(redactor.request(value), event_kind.envelope, kind)
+        items = read_all(getattr(envelope, kind), event_kind.item, kind)
         rows = event_kind.rows(items, kind)
     except JourneyError as error:
         raise refused(error) from None
     sent = len(rows)
-    kept = [position for position, item in enumerate(items) if not _names_erased(item, is_erased)]
+    refused_consent = {position for position, item in enumerate(items) if is_refused(getattr(item, "consent", None))}
+    erased = {position for position, item in enumerate(items) if _names_erased(item, is_erased)}
+    kept = [position for position in range(sent) if position not in erased | refused_consent]
     items, rows = [items[position] for position in kept], [rows[position] for position in kept]
     lead_ids, account_ids, visitor_ids = _written(items)
 
@@ -136,15 +151,21 @@ def accept_parsed(
         raise RequestError(422, "unknown_outcome", message, field, hint) from None
     accepted = {
         "new": new,
-        "duplicate": sent - new,
+        "duplicate": sent - len(refused_consent - erased) - new,
         "recorded_at": from_micros(recorded_at).isoformat().replace("+00:00", "Z"),
     }
     warnings = clock_warnings(items, event_kind, recorded_at)
     for warning in (warning for catalog in catalogs for warning in type_warnings(items, kind, catalog)):
         if warning not in warnings:  # models that take the same attribute as the same type say the same
             warnings.append(warning)
-    if len(kept) < sent:
-        message = f"{sent - len(kept)} of {sent} entries name a lead that was erased; nothing of them is stored."
+    if refused_consent:
+        message = f"{len(refused_consent)} of {sent} touchpoints are without consent; nothing of them is stored."
+        warnings = [
+            *warnings,
+            {"code": "without_consent", "message": message, "field": f"{kind}[{min(refused_consent)}].consent"},
+        ]
+    if erased:
+        message = f"{len(erased)} of {sent} entries name a lead that was erased; nothing of them is stored."
         warnings = [*warnings, {"code": "erased_lead", "message": message, "field": kind}]
     return {**accepted, "warnings": warnings} if warnings else accepted
 

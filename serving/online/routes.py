@@ -175,6 +175,7 @@ async def _write(kind: str, scope: Scope, receive: Receive) -> Answer:
                 catalogs,
                 scope[MATCH].lead_id,
                 _shared.suppressed.is_erased,
+                _shared.models.redactor(),
             )
             if kind in ("objections", "merged_leads"):  # obeyed here before it is answered, elsewhere within a second
                 await _in_thread(_shared.writes, _shared.suppressed.look)

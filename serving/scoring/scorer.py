@@ -25,6 +25,7 @@ from models.answers.slot_price import SlotPrice
 from models.answers.warnings import future_snapshot, warning_entry
 from models.audit_log.writer import AuditLogWriter
 from models.bundle import Bundle
+from models.data_protection.redactor import Redactor
 from models.monitoring.score_log_writer import ScoreLogWriter
 from serving.contract import examples
 from serving.contract.errors import RequestError
@@ -76,6 +77,8 @@ class Scorer:
         Where answers are handed to; None: nowhere.
     marked : callable
         Marks the leads that objected.
+    redactor : callable
+        Gives what replaces direct identifiers in requests; at first without a key.
     price : SlotPrice or None
         What the last slot of a week goes for, by the newest run over the queue; None: that of training counts.
     needs_confirmation : bool
@@ -97,6 +100,8 @@ class Scorer:
         self.observe: Observe = _observe_nothing
         self.log: ScoreLogWriter | None = None
         self.marked: Marked = nobody_objected
+        without_key = Redactor(None, bundle.identifiers)
+        self.redactor: Callable[[], Redactor] = lambda: without_key
         self.price: SlotPrice | None = None
         self.audit: AuditLogWriter | None = None
         self.needs_confirmation = False
@@ -179,7 +184,10 @@ class Scorer:
             message += "on the same machine without a proxy in between."
             raise RequestError(403, "debug_not_allowed", message, "debug", "Leave debug out.")
         try:
-            leads = [parse_lead(lead, f"leads[{position}]", now) for position, lead in enumerate(options.leads)]
+            redactor = self.redactor()
+            leads = [
+                parse_lead(lead, f"leads[{position}]", now, redactor) for position, lead in enumerate(options.leads)
+            ]
             leads = self.marked(leads)
             scores = score_requests(
                 self.bundle,

@@ -1,8 +1,10 @@
 """The scorers of one worker, one per model, and which of them answers a request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from models.answers.requests.fields import shown
+from models.data_protection.redactor import Redactor, redactor_of
 from serving.contract.errors import RequestError
 from serving.scoring.registry_watch import ChampionNotice, CurrentScorer
 from serving.scoring.scorer import Scorer
@@ -20,11 +22,22 @@ class ServedScorers:
     ----------
     current : mapping of str to CurrentScorer
         By the name of the model; the first is the one that a request without a model means.
+    root : Path or None
+        The folder whose keys make pseudonyms of direct identifiers; None: they are made without a key.
     """
 
-    def __init__(self, current: Mapping[str, CurrentScorer]) -> None:
-        self.current = current
+    def __init__(self, current: Mapping[str, CurrentScorer], root: Path | None = None) -> None:
+        self.current, self._root = current, root
         self.names = tuple(current)
+        self._redactor: tuple[frozenset[str], Callable[[], Redactor]] | None = None
+
+    def redactor(self) -> Redactor:
+        """Give what replaces direct identifiers in what is stored: all that any of the models names, as all read it."""
+        names = frozenset(name for scorer in self.now() for name in scorer.bundle.identifiers)
+        if self._redactor is None or self._redactor[0] != names:
+            keyless = Redactor(None, names)
+            self._redactor = names, (lambda: keyless) if self._root is None else redactor_of(self._root, names)
+        return self._redactor[1]()
 
     def now(self) -> list[Scorer]:
         """Give the scorers of all models that can be served."""

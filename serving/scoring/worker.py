@@ -20,6 +20,7 @@ from features.errors import BundleError
 from features.timeline import to_micros
 from models.answers.confirmation import confirmation_is_required
 from models.audit_log.writer import AuditLogWriter
+from models.data_protection.redactor import redactor_of
 from models.monitoring.score_log import LogSettings, Model
 from models.monitoring.score_log_writer import ScoreLogWriter
 from serving.access.guard import may_debug, models_allowed
@@ -119,6 +120,8 @@ class Worker:
         Marks the leads that objected; asked with each request.
     is_erased : callable
         Tells whether a lead was erased; asked when the score log is written.
+    root : Path or None
+        The folder whose keys make pseudonyms of direct identifiers; None: they are made without a key.
 
     Raises
     ------
@@ -133,14 +136,17 @@ class Worker:
         audit: AuditLogWriter | None = None,
         marked: Marked = nobody_objected,
         is_erased: Callable[[str], bool] = lambda lead_id: False,
+        root: Path | None = None,
     ) -> None:
+        self._root = root
         self._audit, self._marked, self._is_erased = audit, marked, is_erased
         self._logs: dict[str, list[ScoreLogWriter]] = {name: [] for name in notices}
         self.models = ServedScorers(
             {
                 name: CurrentScorer(name, notice, self._prepare, partial(metrics.refused_model, name))
                 for name, notice in notices.items()
-            }
+            },
+            root,
         )
         if not self.models.now():
             raise BundleError(f"none of the models can be served: {', '.join(notices)}. The lines above say why.")
@@ -157,6 +163,8 @@ class Worker:
         """Let a scorer, warm by now, be counted and logged."""
         scorer.observe = partial(metrics.observe_scores, scorer.served_as)
         scorer.audit, scorer.marked = self._audit, self._marked
+        if self._root is not None:
+            scorer.redactor = redactor_of(self._root, scorer.bundle.identifiers)
         scorer.needs_confirmation = confirmation_is_required()
         settings = LogSettings.from_environment(os.environ)
         if settings is not None:

@@ -115,7 +115,7 @@ def sweep_is_due(connection: sa.Connection, now: int) -> bool:
     return next_at is None or next_at <= now
 
 
-def sweep(connection: sa.Connection, models: Sequence[str], now: int, every_us: int) -> bool:
+def sweep(connection: sa.Connection, models: Sequence[str], now: int, every_us: int) -> int | None:
     """Queue all open leads, if it is time to: decisions change as time passes in silence, too.
 
     Open is what one of the models scores, or has never seen, as after it was added to the service. A lead that was given up
@@ -132,14 +132,14 @@ def sweep(connection: sa.Connection, models: Sequence[str], now: int, every_us: 
 
     Returns
     -------
-    bool
-        Whether it was this process that swept.
+    int or None
+        How many leads are scored again; None: another process swept.
     """
     task = schema.tasks
     connection.execute(insert(connection, task).on_conflict_do_nothing(), [{"name": SWEEP, "next_at": now + every_us}])
     claim = sa.update(task).where(task.c.name == SWEEP, task.c.next_at <= now).values(next_at=now + every_us)
     if not connection.execute(claim).rowcount:
-        return False
+        return None
     decisions, queue = schema.decisions, schema.rescore
     # A lead that is not scored any more opens again only by a write, which queues it itself
     is_served = decisions.c.model.in_(models)
@@ -156,7 +156,8 @@ def sweep(connection: sa.Connection, models: Sequence[str], now: int, every_us: 
         pause = every_us * min(2**times, LONGEST_PAUSE)
         values = {"attempts": MOST_ATTEMPTS - 1, "given_up": times + 1, "due_at": now, "retry_at": now + pause}
         connection.execute(sa.update(queue).where(queue.c.lead_id == lead_id, _is_given_up(now)).values(**values))
-    return True
+    still_open = sa.select(sa.func.count()).select_from(decisions).where(decisions.c.not_scored.is_(None))
+    return int(connection.execute(still_open).scalar_one())
 
 
 def count_leads(connection: sa.Connection, now: int) -> dict[str, int]:

@@ -1,7 +1,10 @@
 """From a CRM and back: pull, the real ingest, snapshots, labels and scorer, push, and the fields in the CRM."""
 
+import datetime as dt
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from models.data_protection.crm_ids import crm_ids
+from models.data_protection.key_ring import keys_file
 from pipeline import ingest, labels, push_crm, snapshots
+from pipeline.data_protection.keys import make_keys
 from pipeline.params import dump_yaml, read_yaml
 from pipeline.population.risk_set import leads_at_risk
 from pipeline.pull_crm import pull_crm
@@ -89,6 +95,8 @@ def company(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
             dump_yaml(overlay(read_yaml(root / "params.yaml"), changes)), encoding="utf-8"
         )
         monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("LEAD_PRIVACY_DIR", str(tmp_path / "privacy"))
+        make_keys(keys_file(tmp_path), dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
         return tmp_path
 
     return make
@@ -103,13 +111,14 @@ def check(
     assert not list(pd.read_parquet(folder / "data" / "quarantine" / "stage_changes.parquet").index)
     snapshots.main()
     labels.main()
-    number_of = {key(crm, number): number for number in range(1, PEOPLE + 1)}
+    ids = crm_ids(folder, "pseudonyms")  # what sources that are pulled have without being asked for
+    number_of = {ids.inward(key(crm, number)): number for number in range(1, PEOPLE + 1)}
     labelled = pd.read_parquet(folder / "data" / "labels.parquet").set_index("lead_id")["label"]
     assert len(labelled) == PEOPLE
     assert {outcome(number_of[lead_id]) for lead_id in labelled.index[labelled == 1]} == {"won"}
     assert (labelled == 1).sum() == PEOPLE // 3
     looked_at = pd.read_parquet(folder / "data" / "snapshots.parquet").set_index("lead_id")["snapshot_at"]
-    assert looked_at[key(crm, 10)] == pd.Timestamp(iso(101))
+    assert looked_at[ids.inward(key(crm, 10))] == pd.Timestamp(iso(101))
 
     canonical = folder / "data" / "canonical"
     waiting = leads_at_risk(canonical, params.snapshots.model_copy(update={"expire_days": None}))
@@ -138,6 +147,8 @@ def check(
     assert fields(1)[0] is None  # won: no open lead
     push_crm.main()
     assert "0 lead(s) written, 20 unchanged" in capsys.readouterr().out
+    with closing(sqlite3.connect(folder / "data" / "crm" / f"{crm.name}.sqlite")) as ledger:
+        assert {name for (name,) in ledger.execute("SELECT lead_id FROM acknowledged")} == set(scores["lead_id"])
 
 
 def key(crm: Any, number: int) -> str:

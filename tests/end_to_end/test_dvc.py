@@ -1,5 +1,6 @@
 """The pipeline through the real DVC, in a repository of its own, on a small simulated company."""
 
+import hashlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from pipeline.mlflow_runs.promotion import publish
 from pipeline.params import dump_yaml, read_yaml
 from pipeline.population.risk_set import leads_at_risk
 from pipeline.workspaces.workspace import CODE, FILES, KEPT
+from tests.serving.planted import CANARIES, files_of, found_in
 
 STAGES = [
     "simulate",
@@ -44,6 +46,7 @@ def repository(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (*FILES, *KEPT, ".gitignore"):
         shutil.copy2(root / name, folder / name)
+    plant(folder / "pipeline" / "sources" / "simulated.sql")
     params = read_yaml(root / "params.yaml")
     params["simulator"] |= {"leads": 4_000, "days": 700}
     params["evaluate"]["bootstrap"] = 50
@@ -64,6 +67,25 @@ def repository(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(["git", "commit", "-qm", "start"], cwd=folder, check=True)
     dvc(folder, "repro")
     return folder
+
+
+def plant(source: Path) -> None:
+    """Let the source bring direct identifiers in all free texts: in those of one campaign, and in some of the others."""
+    text = " || ' " + " ; ".join(CANARIES) + "'"
+    campaign = "CASE WHEN {name} = 'webinar_series' THEN {name}" + text + " ELSE {name} END AS {name}"
+    some = "CASE WHEN hash(lead_id, {name}) % 50 = 0 THEN {name}" + text + " ELSE {name} END AS {name}"
+    product = some.replace("lead_id", "account_id")
+    sql = source.read_text(encoding="utf-8")
+    planted = {
+        **dict.fromkeys(("campaign", "source_campaign", "mql_campaign"), campaign),
+        **dict.fromkeys(("asset", "channel", "reason", "role", "value"), some),
+        "product": product,
+    }
+    for name, expression in planted.items():
+        before = sql
+        sql = re.sub(rf"^    {name},$", "    " + expression.format(name=name) + ",", sql, flags=re.MULTILINE)
+        assert sql != before, name
+    source.write_text(sql, encoding="utf-8")
 
 
 def dvc(folder: Path, *arguments: str) -> str:
@@ -116,6 +138,23 @@ def test_the_advice_on_when_to_call_hardly_goes_back_and_forth(repository: Path)
     assert result["training"]["calls"] > 300 < result["training"]["weeks_without_call"]
     assert result["test"]["flips"] <= 0.03
     assert result["test"]["flips_of_advice"] <= 0.03
+
+
+def test_raw_files_are_never_in_the_cache(repository: Path) -> None:
+    """Not after a run, and not after `dvc commit`, which fills the run cache."""
+    raw = [file for name in ("raw", "truth") for file in (repository / "data" / name).rglob("*") if file.is_file()]
+    names = {hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest() for file in raw}
+    assert len(names) > 5
+    dvc(repository, "commit", "-f", "simulate")
+    cached = {file.parent.name + file.name for file in (repository / ".dvc" / "cache" / "files").rglob("*")}
+    assert cached & {md5_of(repository, "data/canonical")}
+    assert not cached & names
+
+
+def md5_of(repository: Path, path: str) -> str:
+    """The hash of an output in `dvc.lock`."""
+    stages = read_yaml(repository / "dvc.lock")["stages"].values()
+    return next(out["md5"] for stage in stages for out in stage["outs"] if out["path"] == path)
 
 
 def test_a_second_repro_does_nothing(repository: Path) -> None:
@@ -218,6 +257,17 @@ def holding(folder: Path, lead_id: str) -> set[str]:
         if re.search(rf"(?<![\w-]){re.escape(lead_id)}(?![\w-])", text):
             found.add(str(path.relative_to(folder)))
     return found
+
+
+def test_no_direct_identifier_reaches_an_output(repository: Path) -> None:
+    """They are in the source's views; not in tables, lists, reports, metrics, DVC's cache or MLflow, where pseudonyms are."""
+    places = [path for path in repository.iterdir() if path.name not in (".git", *CODE)]
+    held = {str(path.relative_to(repository)): content for path, content in files_of(*places)}
+    assert {name: found for name, content in held.items() if (found := found_in(content))} == {}
+    for name in ("data/canonical/touchpoints.parquet", "data/analyses/funnel.json", "reports/funnel.html"):
+        assert b"[mail]" in held[name], name
+    for place in (".dvc/cache/", "mlflow.db", "mlartifacts/", "metrics/", "plots/"):
+        assert any(name.startswith(place) for name in held), place
 
 
 def test_one_lead_is_erased_and_every_trace_goes(repository: Path) -> None:

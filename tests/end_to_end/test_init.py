@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from models.data_protection.crm_ids import crm_ids
 from pipeline import ingest, init, labels, snapshots
 from pipeline.params import dump_yaml, read_yaml
 from pipeline.workspaces.workspace import overlay
@@ -15,6 +16,8 @@ from tests.pipeline.onboarding import companies
 def company(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "exports").mkdir()
     companies.excel(tmp_path / "exports")
+    monkeypatch.setenv("LEAD_PRIVACY_DIR", str(tmp_path / "privacy"))
+    monkeypatch.delenv("LEAD_PRIVACY_KEYS", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -40,7 +43,8 @@ def test_two_commands_to_labels(
     snapshots.main()
     labels.main()
     made = pq.read_table(company / "data" / "labels.parquet").to_pandas()
-    won = made[made["label"] == 1]["lead_id"].unique()
+    assert not made["lead_id"].str.startswith("PR-").any()  # init asks for pseudonyms, and made their keys
+    won = made[made["label"] == 1]["lead_id"].map(crm_ids(company, "pseudonyms").outward).unique()
     assert set(won) <= {f"PR-{n:04d}" for n in range(0, companies.LEADS, 5)}
     assert len(won) >= 12  # all whose window had passed at the export
 

@@ -27,6 +27,19 @@ def test_a_section_that_was_not_asked_for_is_not_reachable(root) -> None:
         _ = loaded.train
 
 
+def test_of_a_section_of_which_keys_are_named_nothing_else_is_reachable(root) -> None:
+    loaded = load_params(("paths", "train.seed", "train.num_threads"), root / "params.yaml")
+    assert (loaded.train.seed, loaded.train.num_threads) == (7, 2)
+    with pytest.raises(AttributeError):
+        _ = loaded.train.num_leaves
+
+
+def test_what_was_not_named_of_a_section_is_not_read_and_what_was_is_checked(tmp_path, root) -> None:
+    path = written(tmp_path, root, lambda p: p["train"].update(seed="seven", num_leaves=0))
+    with pytest.raises(ParameterError, match=r"1 bad value.*\n  train\.seed: Input should be a valid integer"):
+        load_params(("train.seed",), path)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

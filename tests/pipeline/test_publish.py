@@ -1,13 +1,17 @@
 """The command `publish`: its exit codes, what it says, and that each option reaches the gate."""
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from features.errors import DataError
 from pipeline import publish
 from pipeline.console import REFUSED
 from pipeline.mlflow_runs.promotion import Promotion
+from pipeline.mlflow_runs.registry import Version
 
 
 def test_the_command_ends_with_the_gates_exit_code(
@@ -52,6 +56,32 @@ def test_each_option_reaches_the_gate(
     monkeypatch.setattr("sys.argv", ["publish", option])
     publish.main()
     assert asked == [(Path("data/champion"), expected)]
+
+
+def test_nobody_rolls_back_to_a_model_that_should_have_forgotten_somebody(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, root: Path, tmp_path: Path
+) -> None:
+    (workspace / "params.yaml").write_text((root / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setenv("LEAD_PRIVACY_DIR", str(tmp_path / "privacy"))
+    certificate = {
+        "receipt": "ers_1",
+        "models": [{"bundle_sha256": "ab" * 32}],
+        "retrain_by": "2026-01-01T00:00:00+00:00",
+    }
+    (tmp_path / "privacy" / "erasures").mkdir(parents=True)
+    (tmp_path / "privacy" / "erasures" / "ers_1.json").write_text(json.dumps(certificate), encoding="utf-8")
+    previous = Version("1", "run", "source", {"bundle_sha256": "ab" * 32})
+    registry = SimpleNamespace(alias={"previous_champion": previous}.get)
+    monkeypatch.setattr(publish.Registry, "open", lambda *_: registry)
+    back: list[Version] = []
+    monkeypatch.setattr(publish, "rollback", lambda *_: (previous, back.append(previous) or previous))
+    monkeypatch.setattr("sys.argv", ["publish", "--rollback"])
+    with pytest.raises(DataError, match="learned from 1 lead.*receipts ers_1"):
+        publish.main()
+    assert back == []
+    previous.tags["bundle_sha256"] = "cd" * 32
+    publish.main()
+    assert back == [previous]
 
 
 def test_what_was_rolled_back_and_what_could_not_be_compared_is_said(capsys: pytest.CaptureFixture[str]) -> None:

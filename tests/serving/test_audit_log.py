@@ -3,6 +3,9 @@
 import contextlib
 import datetime as dt
 import json
+import shutil
+import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from models.monitoring.score_log_reader import log_tables
 from models.monitoring.score_replay import replay
 from tests.serving.app.pages import Browser, open_lead_events
 from tests.serving.keyed import Keyed, Keys
+from tests.serving.planted import LEAD, files_of, found_in, send_planted
 from tests.serving.running import Client
 
 Serve = Callable[..., contextlib.AbstractContextManager[Client]]
@@ -26,7 +30,6 @@ Serve = Callable[..., contextlib.AbstractContextManager[Client]]
 @pytest.fixture(scope="module")
 def written(
     serve_store: Serve,
-    new_url: Callable[[str], str],
     root: Path,
     leads: list[dict[str, Any]],
     tmp_path_factory: pytest.TempPathFactory,
@@ -44,8 +47,11 @@ def written(
         "LEAD_AUDIT_HEAD": str(folder / "elsewhere"),
         "LEAD_SCORE_LOG": str(folder / "scores"),
         "LEAD_HUMAN_CONFIRMATION": "required",
+        "LEAD_WEBHOOK_URL": "http://127.0.0.1:9/nobody",  # what is sent stays in the outbox
+        "LEAD_WEBHOOK_SECRET": "whsec_YSBzZWNyZXQgb2Ygbm9ib2R5IGJ1dCB0ZXN0cw==",
     }
-    with serve_store(new_url("sqlite"), **settings) as client:
+    (folder / "store").mkdir()
+    with serve_store(f"sqlite:///{folder / 'store' / 'store.db'}", **settings) as client:
         keyed = Keyed(client, keys, *made)
         for kind, events in open_lead_events(("L-1", "L-2")).items():
             assert keyed.ask(f"/{kind}", {kind: events}, keyed.write)[0] == 200
@@ -64,12 +70,45 @@ def written(
         assert browser.ask("/app/decide", form)[0] == 303
         assert "People and the advice" in browser.ask("/app/model")[2]
         assert browser.ask("/app/export?show=all&format=csv")[0] == 200
+        answers = "".join(send_planted(keyed, browser)) + browser.ask("/app/export?show=all&format=csv")[2]
+        (folder / "answers.txt").write_text(answers, encoding="utf-8")
+        (folder / "service.txt").write_bytes(client.log.read_bytes())
+        wait_for_outbox(folder / "store" / "store.db")
+        for file in (folder / "store").iterdir():  # with its write-ahead log, which goes when the service ends
+            shutil.copy2(file, folder / f"served_{file.name}")
     environ = {"LEAD_AUDIT_HEAD": settings["LEAD_AUDIT_HEAD"], "LEAD_AUDIT_LOG": str(folder / "privacy/audit_log")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LEAD_PRIVACY_DIR", settings["LEAD_PRIVACY_DIR"])
         log = audit_log(root, environ)
     assert log is not None
     return log, keyed, made[2].split("_")[1]
+
+
+def wait_for_outbox(file: Path) -> None:
+    """Wait until the planted lead's webhook is there."""
+    for _ in range(600):
+        with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+            if LEAD in "".join(str(row) for row in connection.execute("SELECT * FROM outbox")):
+                return
+        time.sleep(0.1)
+    pytest.fail("no webhook waits in the outbox")
+
+
+def test_no_direct_identifier_of_a_request_is_kept_anywhere(written: tuple[AuditLog, Keyed, str]) -> None:
+    """Not in answers, store, write-ahead log, outbox, score log, service log, audit log; pseudonyms are there."""
+    folder = written[0].folder.parents[1]
+    held = {path.relative_to(folder): content for path, content in files_of(folder)}
+    assert {name: found for name, content in held.items() if (found := found_in(content))} == {}
+    assert {name.parts[0] for name in held} >= {
+        "scores",
+        "privacy",
+        "answers.txt",
+        "service.txt",
+        "served_store.db-wal",
+    }
+    store = b"".join(content for name, content in held.items() if name.name.startswith("served_"))
+    for kind in (b"[mail:", b"[phone:", b"[ip:"):
+        assert kind in store
 
 
 def test_the_log_is_whole_though_several_processes_wrote_it(written: tuple[AuditLog, Keyed, str]) -> None:
@@ -90,6 +129,13 @@ def test_it_says_who_did_what_to_whom(written: tuple[AuditLog, Keyed, str], lead
     assert (f"key:{of_program}", "scored") in {(e["actor"], e["action"]) for e in read_entries(log, "L-2")}
 
 
+def test_a_sweep_is_one_entry_with_the_number_of_its_leads(written: tuple[AuditLog, Keyed, str]) -> None:
+    swept = [entry for entry in read_entries(written[0]) if entry.get("details", {}).get("what") == "sweep"]
+    assert swept
+    assert {(entry["actor"], entry["action"]) for entry in swept} == {("service", "scored")}
+    assert all(entry["details"]["leads"] <= 3 and not entry.get("leads") for entry in swept)
+
+
 def test_it_holds_no_id_and_no_name(written: tuple[AuditLog, Keyed, str], leads: list[dict[str, Any]]) -> None:
     log, *_ = written
     text = b"".join(path.read_bytes() for path in log.folder.iterdir())
@@ -106,6 +152,6 @@ def test_every_score_that_was_served_can_be_computed_again(
     assert [difference for table in tables for difference in replay(bundle, table)] == []
     rows = [row for table in tables for row in table.to_pylist()]
     assert {row["bundle_sha256"] for row in rows} == {bundle.sha256}
-    assert {row["origin"] for row in rows} == {"service", "page"}
-    of_store = [row for row in rows if row["touchpoint_ids"]]
+    assert {row["origin"] for row in rows} == {"service", "page", "webhook"}
+    of_store = [row for row in rows if row["touchpoint_ids"] and row["lead_id"] != LEAD]
     assert {(row["lead_id"], len(row["touchpoint_ids"])) for row in of_store} == {("L-1", 10), ("L-2", 10)}

@@ -9,15 +9,17 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn
 
-from pydantic import Field, GetCoreSchemaHandler, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from features.errors import JourneyError
 from features.journeys import MAX_VALUE
 from features.timeline import to_micros
 from models.answers.limits import MAX_ATTRIBUTES, MAX_TEXT
+from models.data_protection.consent import CONSENT_GIVEN, CONSENT_REFUSED
+from models.data_protection.identifiers import redacted
 
-__all__ = ["Attributes", "Loose", "Moment", "Most", "Text", "Value", "parse_moment", "shown"]
+__all__ = ["Attributes", "Consent", "Loose", "Moment", "Most", "Text", "Value", "parse_moment", "shown"]
 
 EARLIEST = to_micros(dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
 LATEST = to_micros(dt.datetime(2201, 1, 1, tzinfo=dt.UTC)) - 1
@@ -36,9 +38,10 @@ _KINDS: tuple[tuple[type, str], ...] = (
 
 
 def shown(value: Any) -> str:
-    """Name a value in a message: text as it is, cut short, anything else by its type."""
+    """Name a value in a message: text without direct identifiers, cut short, anything else by its type."""
     text = value.isoformat() if isinstance(value, dt.datetime) else value
     if isinstance(text, str):
+        text = redacted(text, None)
         return ascii(text) if len(text) <= 60 else ascii(text[:57]) + "..."
     return next((name for kind, name in _KINDS if isinstance(value, kind)), f"of type {type(value).__name__}")
 
@@ -114,6 +117,13 @@ def _attribute(value: Any) -> Any:
     return value
 
 
+def _consent(value: str) -> str:
+    if value and value.lower() not in (*CONSENT_GIVEN, *CONSENT_REFUSED):
+        words = ", ".join((*CONSENT_GIVEN, *CONSENT_REFUSED))
+        _refuse("not_allowed", f"is {shown(value)}", f"Send one of {words}, or leave it out.")
+    return value
+
+
 def _refuse(code: str, problem: str, hint: str) -> NoReturn:
     raise PydanticCustomError(code, "{problem}", {"problem": problem, "hint": hint})
 
@@ -159,6 +169,9 @@ Moment = Annotated[
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
 Loose = Annotated[str, Field(max_length=MAX_TEXT)]
 """Text that may be empty, which counts as missing: files can't tell the two apart."""
+
+Consent = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_consent)]
+"""One of the words that exports may use, in any case; empty counts as missing."""
 
 Value = Annotated[float, Field(allow_inf_nan=False, ge=-MAX_VALUE, le=MAX_VALUE)]
 Attributes = Annotated[

@@ -15,6 +15,7 @@ from features.errors import JourneyError
 from features.journeys import MAX_VALUE
 from models.answers.limits import MAX_TEXT
 from models.answers.requests.fields import shown
+from models.data_protection.identifiers import redacted
 
 __all__ = ["CODES", "INVALID_VALUE", "code_of", "fail", "field_path", "first_error", "read", "read_all"]
 
@@ -109,7 +110,10 @@ def field_path(location: Sequence[str | int]) -> str | None:
 def _joined(location: Sequence[str | int]) -> str:
     path = ""
     for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:  # a name that nobody knows may be anything
+            path += f".{redacted(part, None)}" if path else redacted(part, None)
     return path
 
 
@@ -140,7 +144,7 @@ def _journey_error(error: ValidationError, schema: type[BaseModel], path: str) -
     if location and location[-1] == "[key]":
         location, code = location[:-2], INVALID_VALUE
     if details["type"] == "extra_forbidden":
-        location = (*location[:-1], str(location[-1])[:60])
+        location = (*location[:-1], redacted(str(location[-1]), None)[:60])
     problem, where = _problem(details, schema), _joined((path, *location))
     return JourneyError(f"{where} {problem.text}. {problem.hint}", where[:LONGEST_FIELD], problem.hint, code)
 

@@ -15,6 +15,8 @@ from features.vocabulary import optional_text_fields
 from models.answers.requests.fields import shown
 from models.answers.requests.problems import INVALID_VALUE, fail, read
 from models.answers.requests.schemas import Account, AccountTouchpoint, Lead, Order, StageChange, Touchpoint
+from models.data_protection.consent import is_refused
+from models.data_protection.redactor import Redactor
 
 __all__ = [
     "LeadRequest",
@@ -25,6 +27,7 @@ __all__ = [
     "touchpoint_records",
 ]
 
+WITHOUT_KEY = Redactor()
 _texts_of = attrgetter(*optional_text_fields())
 _Person = tuple[str | None, str | None]
 
@@ -91,7 +94,9 @@ class LeadRequest:
     objected: bool = False
 
 
-def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None = None) -> LeadRequest:
+def parse_lead(
+    value: Any, path: str = "lead", default_snapshot_at: int | None = None, redactor: Redactor | None = None
+) -> LeadRequest:
     """Check one lead of a request, given as the plain values that a JSON parser yields.
 
     What was sent twice counts once, as in ingest: equal touchpoints with the same id, and equal stage changes. Equal
@@ -109,6 +114,8 @@ def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None =
         Where the lead stands, such as ``leads[0]``.
     default_snapshot_at : int, optional
         UTC microseconds, for a lead without `snapshot_at`; None: then it must have one.
+    redactor : Redactor, optional
+        Replaces direct identifiers in the lead's texts, in place; None: without a key.
 
     Raises
     ------
@@ -124,7 +131,7 @@ def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None =
     ...
     features.errors.JourneyError: lead.snapshot_at has no time zone: '2026-01-05T10:00'. Send an offset, such as +01:00 or Z.
     """
-    lead = read(value, Lead, path)
+    lead = read((redactor or WITHOUT_KEY).request(value), Lead, path)
     at = default_snapshot_at if lead.snapshot_at is None else lead.snapshot_at
     if at is None:
         fail(f"{path}.snapshot_at", "is missing", "Send the moment to score at, with an offset.")
@@ -135,6 +142,11 @@ def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None =
         where, problem = f"{path}.changed_since", f"is {sent}, not before the lead's snapshot_at"
         fail(where, problem, "Send an earlier moment, or leave it out.", code)
     sent_touchpoints = touchpoint_records(lead.touchpoints or (), f"{path}.touchpoints")
+    sent_touchpoints = [
+        record
+        for one, record in zip(lead.touchpoints or (), sent_touchpoints, strict=True)
+        if not is_refused(one.consent)
+    ]
     touchpoints, changes = _without_repeats(sent_touchpoints), _different(lead.stage_changes or ())
     repeats = len(sent_touchpoints) - len(touchpoints) + len(lead.stage_changes or ()) - len(changes)
     account = lead.account
@@ -148,7 +160,16 @@ def parse_lead(value: Any, path: str = "lead", default_snapshot_at: int | None =
         repeats,
         path,
         since,
+        _notes(lead),
     )
+
+
+def _notes(lead: Lead) -> list[Note]:
+    """Count the touchpoints that are left out."""
+    of_account = () if lead.account is None else lead.account.touchpoints or ()
+    sent: dict[str, Sequence[Touchpoint]] = {"touchpoints": lead.touchpoints or (), "account.touchpoints": of_account}
+    refused = {field: sum(is_refused(one.consent) for one in touchpoints) for field, touchpoints in sent.items()}
+    return [Note("without_consent", field, str(count)) for field, count in refused.items() if count]
 
 
 def touchpoint_records(touchpoints: Sequence[Touchpoint], path: str) -> list[TouchpointRecord]:
@@ -201,6 +222,8 @@ def _colleagues(account: Account, path: str, lead_id: str) -> list[LeadJourney]:
     changes: dict[_Person, list[StageChange]] = {}
     roles = _roles(sent, f"{path}.touchpoints")
     for one, record in zip(sent, touchpoint_records(sent, f"{path}.touchpoints"), strict=True):
+        if is_refused(one.consent):
+            continue
         touchpoints.setdefault(_person(one), []).append(record)
     for change in changes_sent:
         changes.setdefault((change.lead_id or None, None), []).append(change)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features.vocabulary import By, Stage
 from models.answers.limits import MAX_ORDERS, MAX_STAGE_CHANGES, MAX_TOUCHPOINTS
-from models.answers.requests.fields import Attributes, Loose, Moment, Most, Text, Value
+from models.answers.requests.fields import Attributes, Consent, Loose, Moment, Most, Text, Value
 
 __all__ = [
     "Account",
@@ -40,6 +40,9 @@ class Touchpoint(Strict):
     campaign: Loose | None = Field(None, examples=["spring"])
     value: Value | None = Field(None, description="An amount or a length, in the unit of your export.")
     by: Literal[By, ""] | None = Field(None, description="Who acted; missing or empty: the lead.")
+    consent: Consent | None = Field(
+        None, description="What the person said to it, as in your export; without consent it is left out, and counted."
+    )
     touchpoint_id: Loose | None = Field(
         None, description="Only breaks ties between touchpoints that are equal otherwise."
     )

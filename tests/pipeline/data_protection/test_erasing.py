@@ -2,7 +2,9 @@
 
 import datetime as dt
 import json
+import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -22,13 +24,14 @@ from pipeline.data_protection.erasing import erase
 from pipeline.data_protection.keys import make_keys
 from pipeline.data_protection.places import places_of
 from pipeline.data_protection.trained_models import certificates, refuse_forgotten
-from pipeline.params import load_params
+from pipeline.params import PrivacyParams, load_params
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 LOG_KEY = "a key of the score log"
 PARAMS = SimpleNamespace(
     paths=SimpleNamespace(data_dir=Path("data")),
-    privacy=SimpleNamespace(retrain_days=30),
+    privacy=PrivacyParams(),
+    ingest=SimpleNamespace(source="simulated"),
     publish=SimpleNamespace(model_name="leads"),
 )
 
@@ -162,6 +165,47 @@ def test_interrupted_anywhere_it_is_finished_by_the_next_run(place: Path, monkey
     assert holding(place, *TRACES) == []
     assert holding(place.parent / "privacy", *TRACES) == []
     assert len(certificate["models"]) == 1
+
+
+CHANGES = ("os.rename", "os.remove", "shutil.rmtree")
+"""What Python's audit hooks call the ways in which files are replaced and removed."""
+
+
+def killed_after(changes: int, place: Path) -> bool:
+    """Erase in a process of its own, and kill that before its change of a file with this number; tell whether it was."""
+    child = os.fork()
+    if child == 0:
+        left = changes
+
+        def watch(event: str, _: object) -> None:
+            nonlocal left
+            if event in CHANGES:
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            sys.addaudithook(watch)
+            erased(place)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+def test_killed_again_and_again_it_is_finished_by_the_last_run(place: Path) -> None:
+    """Each run is killed one change later than the one before, by a signal that nothing can catch."""
+    changes = 0
+    while killed_after(changes, place):
+        changes += 1
+        assert changes < 40, "a run that is killed gets no further"
+    assert changes >= 6
+    assert erased(place)["search"]["found"] == []
+    assert holding(place, *TRACES) == []
+    assert holding(place.parent / "privacy", *TRACES) == []
+    assert suppression_list(place).erased(["L-0017", "L-0017-old"]) == {"L-0017", "L-0017-old"}
 
 
 def test_what_can_t_be_written_is_named(place: Path, monkeypatch) -> None:

@@ -52,3 +52,22 @@ def test_what_is_missing_is_said(look: Any, tmp_path: Path) -> None:
     said = next(line for line in sql.splitlines() if line.startswith("-- No hand-overs"))
     assert "no file says when sales accepted a lead" in said
     assert "no file tells of calls, meetings or mails by sales" in said
+
+
+def test_the_moment_at_which_an_owner_was_named_is_a_hand_over(look: Any, read: Any, tmp_path: Path) -> None:
+    """Without a stage of acceptance; a day alone is read, and what has no owner yet is not handed over."""
+    leads, history, activities = _files(tmp_path)
+    rows = [line.split(",") for line in leads.read_text(encoding="utf-8").splitlines()]
+    created = [dt.datetime.fromisoformat(row[1]) for row in rows[1:]]
+    named = [(moment + dt.timedelta(days=2)).strftime("%Y-%m-%d %H:%M") for moment in created]
+    owners = [("", "") if n % 3 == 0 else ("Kim", day) for n, day in enumerate(named)]
+    header = [*rows[0], "Lead Owner", "Owner Assigned Date"]
+    write_csv(leads, [header, *([*row, *owner] for row, owner in zip(rows[1:], owners, strict=True))])
+    history.write_text(history.read_text(encoding="utf-8").replace("SAL", "Step two"), encoding="utf-8")
+    counts, tables = read(look(leads, history, activities))
+    assert not counts["handovers"].quarantined
+    handovers = tables["handovers"]
+    assert len(handovers) == LEADS - LEADS // 3
+    assert set(handovers["owner"]) == {"Kim"}
+    days = (handovers["first_contact_at"] - handovers["queued_at"]).dt.total_seconds() / 86_400
+    assert set(days) == {4.0}

@@ -353,3 +353,25 @@ def test_who_visitors_are_is_no_touchpoint_and_a_change_of_stage_may_be_dated_by
     assert set(tables["touchpoints"]["kind"]) == {"page"}
     assert len(tables["identities"]) == 60
     assert tables["stage_changes"]["stage"].value_counts()["sales_qualified"] == 30
+
+
+def test_what_is_overwritten_is_no_stage_and_no_attribute_of_the_beginning(look, tmp_path: Path) -> None:
+    """The last contact is no entry into a stage; who works on a lead is no attribute; an opt-out is of today."""
+    head = "Contact id,Created at,MQL at,Last contacted time,Sales owner,Lead Owner Email Address,Unsubscribed"
+    sales = ("ann", "bob")
+    rows = [
+        f"{i},{days(i)},{days(i + 1)},{days(i + 9)},{sales[i % 2]},{sales[i % 2]}@gmail.com,{i % 3 == 0}".lower()
+        for i in range(60)
+    ]
+    plan = look(write(tmp_path / "contacts.csv", head, rows)).plan
+    assert {item.stage for item in plan.stage_columns} == {"mql"}
+    assert [(item.name, item.known_at) for item in plan.attributes] == [("unsubscribed", "export")]
+
+
+def test_kinds_may_be_numbers(look, read, tmp_path: Path) -> None:
+    """Marketo numbers its kinds of activities."""
+    people = write(tmp_path / "leads.csv", "id,created,mql", [f"{i},2024-01-01,2024-01-02" for i in range(1, 41)])
+    rows = [f"g{i},{1 + i % 40},2024-01-01 12:00,{(1, 2, 10)[i % 3]}" for i in range(120)]
+    log = write(tmp_path / "activities.csv", "marketoGUID,leadId,activityDate,activityTypeId", rows)
+    _, tables = read(look(people, log))
+    assert set(tables["touchpoints"]["kind"]) == {"1", "2", "10"}

@@ -16,7 +16,7 @@ from models.answers.limits import MAX_TOUCHPOINTS
 from models.presentation.rendering import render
 from pipeline.pages.machine_traffic_words import mail_sentences, traffic_lines
 from pipeline.pages.monitor_page import machine_values
-from pipeline.pages.page_values import TEMPLATES
+from pipeline.pages.page_places import TEMPLATES
 from pipeline.population.machine_traffic import DAY_VOLUME, MachineTraffic, machine_traffic
 from pipeline.tables.ingested import ingest
 from pipeline.tables.parquet import write_table

@@ -121,6 +121,15 @@ def test_patterns_by_hand(make_journeys: Any, lead: Any, step: Any) -> None:
     assert Pattern("more") not in shown, "too young to compare with weeks before"
 
 
+def test_a_content_that_is_no_candidate_counts_for_no_other(
+    make_journeys: Any, lead: Any, step: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.sales_funnel.behaviour_patterns.MOST_CONTENTS", 1)
+    colleagues = [lead([step(10, "blog")], 0), lead([step(11, "blog")], 0)]
+    paths, _ = make_journeys([*colleagues, lead([step(day, "manual") for day in (7, 8, 9)], 1)], 100)
+    assert set(patterns_at(paths, 0, 12)) == {Pattern("colleagues_active")}
+
+
 def test_a_touchpoint_at_the_look_or_recorded_after_it_shows_nothing(make_journeys: Any, lead: Any, step: Any) -> None:
     paths, _ = make_journeys([lead([step(5, "manual"), step(10, "prices"), step(8, "blog", "web", 4)], 0)], 100)
     assert set(patterns_at(paths, 0, 10)) == {Pattern("did", "manual"), Pattern("recently", "manual")}
@@ -142,7 +151,7 @@ def test_what_follows_in_one_stratum_alone_is_no_difference_within_it() -> None:
     strata = Strata(code, positive, np.arange(400))
     assert abs(compare(shows, strata).z) < 1.0
     assert compare(shows, strata._replace(code=np.zeros(400, dtype=np.int64))).z > 5.0
-    assert risk_ratio(shows, strata) == pytest.approx(1.0, abs=0.05)
+    assert risk_ratio(shows, strata, 1, 0)[0] == pytest.approx(1.0, abs=0.05)
 
 
 def test_looks_of_one_account_count_as_one() -> None:

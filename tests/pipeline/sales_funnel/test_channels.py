@@ -1,11 +1,13 @@
 """What channels contribute, against paths counted by hand."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from pipeline.sales_funnel.channels import channel_shares, removal_effects
+from pipeline.sales_funnel.journey_paths import parts_of_looks
 
 
 @pytest.fixture
@@ -35,6 +37,19 @@ def test_the_rules_by_hand(make_journeys: Any, four_paths: list[Any]) -> None:
     for rule, share in found.share.items():
         assert (found.low[rule] <= share + 1e-12).all(), rule
         assert (share <= found.high[rule] + 1e-12).all(), rule
+
+
+def test_some_leads_at_a_time_make_no_difference(
+    make_journeys: Any, four_paths: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = channel_shares(*make_journeys(four_paths, 400), 90, 2, 50, 1)
+    monkeypatch.setattr("pipeline.sales_funnel.channels.parts_of_looks", partial(parts_of_looks, most=2))
+    parts = channel_shares(*make_journeys(four_paths, 400), 90, 2, 50, 1)
+    assert whole is not None and parts is not None  # noqa: PT018
+    assert (parts.channels, parts.paths, parts.conversions) == (whole.channels, whole.paths, whole.conversions)
+    for name in ("share", "low", "high"):
+        for rule, values in getattr(whole, name).items():
+            assert getattr(parts, name)[rule] == pytest.approx(values)
 
 
 def test_what_follows_the_first_contact_is_on_no_path(make_journeys: Any, four_paths: list[Any], step: Any) -> None:

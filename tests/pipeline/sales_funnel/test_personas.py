@@ -77,6 +77,24 @@ def test_planted_personas_are_found_where_counts_find_none(
     assert adjusted_rand_score(truth, found.assignment.persona) > 0.4, "all leads, from the MQL moment alone"
 
 
+def test_segments_cut_on_some_customers_are_those_of_all(
+    company: Company, journeys: tuple[JourneyPaths, FirstMqls], params: Any
+) -> None:
+    paths, mqls = journeys
+    everybody = np.arange(len(mqls))  # more than there are customers, so that some can be left out
+    attributes = read_attributes(company.canonical, paths, mqls).values
+    few = params.personas.model_copy(update={"half_samples": 10, "most": 4})
+    found, of_some = (
+        find_personas(
+            paths, mqls, attributes, everybody, mqls.mql_at, 365, few.model_copy(update={"most_customers": n})
+        )
+        for n in (len(mqls), len(mqls) // 2)
+    )
+    assert (found.drawn, of_some.drawn) == (len(mqls), len(mqls) // 2)
+    assert len(of_some.segments.label) == len(mqls)
+    assert adjusted_rand_score(found.segments.label, of_some.segments.label) > 0.7
+
+
 def test_what_follows_the_mql_moment_changes_no_assignment_of_who_did_not_buy(
     company: Company, journeys: tuple[JourneyPaths, FirstMqls], params: Any
 ) -> None:

@@ -1,0 +1,297 @@
+"""Does a model's answer tell whether a person was among those it learned from? `python -m bench.memorisation`.
+
+Run it after `dvc repro` in the workspaces that are named, such as `runs/saas_logins`; without one, in the repository itself.
+
+Membership inference by somebody who knows a person's features and outcome, in two standard attacks: a threshold on the loss
+(Yeom et al. 2018, https://arxiv.org/abs/1709.01604), and the likelihood ratio of what reference models say that did and did not
+learn from the person (Carlini et al. 2022, https://arxiv.org/abs/2112.03570). Members are half of the accounts before the test,
+drawn at random; non-members a quarter, of the same months; the last quarter decides the number of trees and trains the model
+that the zero is measured on: the same attack on a model that learned from neither. Thresholds are chosen on one half of the
+accounts and judged on the other, and the other way round.
+
+Attacked are the boosted trees, the part of a model that can memorise, on half of the accounts: more is memorised of fewer.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from models.fitting.binned_rows import BinnedRows, bin_rows
+from models.fitting.boosting import train, train_part
+from models.fitting.row_weights import row_groups, snapshot_weights
+from models.fitting.splits import FITTED
+from models.params import TrainParams
+from pipeline.console import console, progress, run_main
+from pipeline.matrix.labelled_rows import LabelledRows, read_labelled_rows
+from pipeline.params import load_params
+
+ALLOWED = 0.05
+ONE_SIDED = 1.645  # 95 %
+MEMBERS, NON_MEMBERS, OUTSIDE = range(3)
+SHARES = (0.5, 0.25, 0.25)
+LEAST_SCALE = 1e-6
+
+
+@dataclass(frozen=True)
+class Advantage:
+    """What an attack tells: true less false positive rate, and its variance by the accounts it was judged on."""
+
+    value: float
+    variance: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """One workspace at one leaf size; advantages are means over repetitions, bounds hold for one sample of accounts.
+
+    `log_loss` is that of the attacked trees on the test, which no threshold looked at.
+    """
+
+    workspace: str
+    leaf: int
+    members: int
+    non_members: int
+    rounds: float
+    loss: float
+    loss_bound: float
+    ratio: float
+    ratio_bound: float
+    zero_loss: float
+    zero_ratio: float
+    log_loss: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether both bounds keep what is allowed."""
+        return max(self.loss_bound, self.ratio_bound) <= ALLOWED
+
+
+def advantage(values: np.ndarray, member: np.ndarray, random: np.random.Generator) -> Advantage:
+    """Choose a threshold on one half and judge it on the other, both ways.
+
+    Parameters
+    ----------
+    values : ndarray of float64 [accounts]
+        The higher, the more like a member.
+    member : ndarray of bool [accounts]
+        Who is one.
+    random : Generator
+        Draws the halves.
+
+    Examples
+    --------
+    >>> told = np.r_[np.ones(500), np.zeros(500)]
+    >>> advantage(told, told > 0, np.random.default_rng(1)).value
+    1.0
+    """
+    first = np.zeros(len(values), bool)
+    for kind in (True, False):
+        of_kind = random.permutation(np.flatnonzero(member == kind))
+        first[of_kind[: len(of_kind) // 2]] = True
+    judged = [_judged(values, member, first), _judged(values, member, ~first)]
+    return Advantage(float(np.mean([one.value for one in judged])), sum(one.variance for one in judged) / 4)
+
+
+def _judged(values: np.ndarray, member: np.ndarray, first: np.ndarray) -> Advantage:
+    order = np.argsort(-values[first], kind="stable")
+    is_member, cut = member[first][order], values[first][order]
+    told = np.cumsum(is_member) / is_member.sum() - np.cumsum(~is_member) / (~is_member).sum()
+    threshold = cut[int(np.argmax(told))]
+    said = values[~first] >= threshold
+    others = member[~first]
+    right, wrong = said[others], said[~others]
+    value = float(right.mean() - wrong.mean())
+    return Advantage(value, float(right.var() / len(right) + wrong.var() / len(wrong)))
+
+
+def of_accounts(values: np.ndarray, account: np.ndarray, count: int) -> np.ndarray:
+    """Give the mean of each account's rows."""
+    mean: np.ndarray = np.bincount(account, values, count) / np.bincount(account, minlength=count)
+    return mean
+
+
+def likelihood_ratio(target: np.ndarray, references: np.ndarray, learned: np.ndarray) -> np.ndarray:
+    """Give the logarithm of how much likelier a value is from a model that learned from the account.
+
+    Parameters
+    ----------
+    target : ndarray of float64 [accounts]
+        Mean signed log-odds by the attacked model: positive where it is right.
+    references : ndarray of float64 [models, accounts]
+        The same by the reference models.
+    learned : ndarray of bool [models, accounts]
+        Which learned from which account. Both kinds are needed of each account; spreads are those of all accounts together.
+    """
+    ratio = np.zeros(len(target))
+    for kind, sign in ((learned, 1.0), (~learned, -1.0)):
+        mean = np.where(kind, references, 0.0).sum(0) / kind.sum(0)
+        left = np.where(kind, references - mean, 0.0)
+        spread = max(float(np.sqrt((left**2).sum() / max(kind.sum() - kind.shape[1], 1))), LEAST_SCALE)
+        ratio += sign * (-0.5 * ((target - mean) / spread) ** 2 - np.log(spread))
+    return ratio
+
+
+def balanced_halves(models: int, accounts: int, random: np.random.Generator) -> np.ndarray:
+    """Draw which reference model learns from which account: each account is in exactly half of the models."""
+    column = np.arange(models) % 2 == 0
+    return np.stack([random.permutation(column) for _ in range(accounts)], axis=1)
+
+
+class World:
+    """The rows before the test, by account, and those of the test.
+
+    Parameters
+    ----------
+    rows : LabelledRows
+        As the stages wrote them.
+    """
+
+    def __init__(self, rows: LabelledRows) -> None:
+        frame, fitted = rows.frame, rows.frame["slice"].isin(FITTED).to_numpy()
+        self.labels = frame["label"].to_numpy(dtype=np.float64)
+        weights = snapshot_weights(frame)
+        _, self.account = np.unique(row_groups(frame)[fitted], return_inverse=True)
+        self.accounts = int(self.account.max()) + 1
+        names, categorical = rows.catalog.names, rows.catalog.categorical
+        self.names, self.categorical = names, categorical
+        self.test = (rows.matrix[~fitted], self.labels[~fitted], weights[~fitted])
+        self.matrix, self.labels, self.weights = rows.matrix[fitted], self.labels[fitted], weights[fitted]
+        self.binned: BinnedRows = bin_rows(self.matrix, self.labels, self.weights, names, categorical)
+
+    def signed(self, model: Any) -> np.ndarray:
+        """Give each row's log-odds, positive where the model is right."""
+        sided: np.ndarray = model.predict_log_odds(self.matrix) * (2.0 * self.labels - 1.0)
+        return sided
+
+    def rows_of(self, chosen: np.ndarray) -> np.ndarray:
+        """List the rows of accounts."""
+        return np.flatnonzero(chosen[self.account])
+
+
+def attack(world: World, params: TrainParams, references: int, seed: int) -> dict[str, Any]:
+    """Draw members and others, train, and attack once."""
+    random = np.random.default_rng(seed)
+    part = random.choice(3, world.accounts, p=SHARES)
+    inside, outside = world.rows_of(part == MEMBERS), world.rows_of(part == OUTSIDE)
+    taken = [(world.matrix[of], world.labels[of], world.weights[of]) for of in (inside, outside)]
+    target = train(*taken[0], params, world.names, world.categorical, valid=taken[1])
+    rounds = max(target.rounds, 1)
+    zero = train_part(world.binned, outside, params, rounds)
+    learned = balanced_halves(references, world.accounts, random)
+    said = [
+        of_accounts(
+            world.signed(train_part(world.binned, world.rows_of(which), params, rounds)), world.account, world.accounts
+        )
+        for which in learned
+    ]
+    asked = part != OUTSIDE
+    member = part[asked] == MEMBERS
+    found: dict[str, Any] = {"rounds": rounds, "members": int(member.sum()), "non_members": int((~member).sum())}
+    for name, model in (("", target), ("zero_", zero)):
+        signed = world.signed(model)
+        loss = of_accounts(np.logaddexp(0.0, -signed), world.account, world.accounts)
+        mean = of_accounts(signed, world.account, world.accounts)
+        ratio = likelihood_ratio(mean, np.stack(said), learned)
+        for kind, values in (("loss", -loss), ("ratio", ratio)):
+            found[f"{name}{kind}"] = advantage(values[asked], member, random)
+    matrix, labels, weights = world.test
+    losses = np.logaddexp(0.0, -target.predict_log_odds(matrix) * (2.0 * labels - 1.0))
+    found["log_loss"] = float(np.average(losses, weights=weights))
+    return found
+
+
+def summary(name: str, leaf: int, found: Sequence[dict[str, Any]]) -> Result:
+    """Sum up the repetitions. They share their accounts, so they don't narrow the bound."""
+
+    def mean(key: str) -> float:
+        return float(np.mean([getattr(one[key], "value", one[key]) for one in found]))
+
+    def bound(key: str) -> float:
+        return mean(key) + ONE_SIDED * float(np.sqrt(np.mean([one[key].variance for one in found])))
+
+    return Result(
+        name,
+        leaf,
+        round(mean("members")),
+        round(mean("non_members")),
+        mean("rounds"),
+        mean("loss"),
+        bound("loss"),
+        mean("ratio"),
+        bound("ratio"),
+        mean("zero_loss"),
+        mean("zero_ratio"),
+        mean("log_loss"),
+    )
+
+
+def main() -> None:
+    """Attack the models of workspaces."""
+    parser = argparse.ArgumentParser(prog="python -m bench.memorisation", description=__doc__)
+    parser.add_argument("workspaces", nargs="*", type=Path, default=[Path()], help="folders in which `dvc repro` ran")
+    parser.add_argument("--leaf", nargs="+", type=int, help="smallest leaves to try; default: that of params.yaml")
+    parser.add_argument("--repeat", type=int, default=5, help="how often members are drawn")
+    parser.add_argument("--references", type=int, default=16, help="reference models per repetition, an even number")
+    parser.add_argument("--quick", action="store_true", help="one repetition with four reference models")
+    parser.add_argument("--out", type=Path, help="write the results here as JSON")
+    arguments = parser.parse_args()
+    repeat, references = (1, 4) if arguments.quick else (arguments.repeat, arguments.references)
+    results = []
+    with progress() as bar:
+        for workspace in arguments.workspaces:
+            params = load_params(("paths", "train"), workspace / "params.yaml")
+            world = World(read_labelled_rows(workspace / params.paths.data_dir))
+            leaves = arguments.leaf or [params.train.min_data_in_leaf]
+            task = bar.add_task(workspace.resolve().name, total=len(leaves) * repeat)
+            for leaf in leaves:
+                tried = params.train.model_copy(update={"min_data_in_leaf": leaf})
+                found = []
+                for seed in range(repeat):
+                    found.append(attack(world, tried, references, seed))
+                    bar.advance(task)
+                results.append(summary(workspace.resolve().name, leaf, found))
+    _show(results)
+    if arguments.out is not None:
+        arguments.out.write_text(json.dumps([asdict(one) for one in results], indent=1) + "\n", encoding="utf-8")
+
+
+def _show(results: Sequence[Result]) -> None:
+    table = Table(title=f"advantage of an attack, upper 95 % bound; allowed {ALLOWED}")
+    columns = (
+        "workspace",
+        "leaf",
+        "members",
+        "others",
+        "trees",
+        "loss",
+        "likelihood ratio",
+        "zero: loss, ratio",
+        "log loss",
+        "",
+    )
+    for name in columns:
+        table.add_column(name, justify="left" if name == "workspace" else "right")
+    for one in results:
+        table.add_row(
+            one.workspace,
+            f"{one.leaf:,}",
+            f"{one.members:,}",
+            f"{one.non_members:,}",
+            f"{one.rounds:.0f}",
+            f"{one.loss:+.3f}, {one.loss_bound:.3f}",
+            f"{one.ratio:+.3f}, {one.ratio_bound:.3f}",
+            f"{one.zero_loss:+.3f}, {one.zero_ratio:+.3f}",
+            f"{one.log_loss:.4f}",
+            "[green]held[/green]" if one.holds else "[red]missed[/red]",
+        )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    run_main(main)
