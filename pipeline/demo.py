@@ -16,6 +16,7 @@ from features.errors import DataError, LeadQualificationError
 from models.answers.risk_set import CUSTOMERS
 from models.bundle import Bundle
 from models.data_protection.crm_ids import crm_ids
+from models.data_protection.pseudonyms import SERVED_IDS, any_looks_like_one
 from models.presentation.terminal import calibration_note, coverage_note, metrics_table, signal_note, unseen_note
 from pipeline.console import REFUSED, console, run_main
 from pipeline.demonstration.compiling import compiling
@@ -74,7 +75,10 @@ def _fill_store(workspace: Path, data: Path, risk_set: str) -> None:
     if os.environ.get("LEAD_STORE_URL") or (workspace / "store.db").exists() or risk_set == CUSTOMERS:
         return
     options = ("--until-now", "--only-open")  # the data of a demonstration ends in the past
-    _run(workspace, sys.executable, "-m", "serving.import_store", str(data / "canonical"), *options)
+    canonical = data / "canonical"
+    if any_looks_like_one(read_table(canonical / "leads.parquet", "leads")["lead_id"].slice(0, 1).to_pylist()):
+        os.environ[SERVED_IDS] = "pseudonyms"  # for this demonstration's service, too
+    _run(workspace, sys.executable, "-m", "serving.import_store", str(canonical), *options)
 
 
 def _workspace(repository: Path, source: str | None, leads: int | None) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from models.data_protection.key_ring import pseudonym_key
-from models.data_protection.names import write_names
+from models.data_protection.names import read_names, write_names
 from models.data_protection.pseudonyms import id_pseudonyms
 from models.data_protection.suppression import remember, suppression_list
 from pipeline.console import console, progress, run_main
@@ -69,7 +69,9 @@ def main() -> None:
         )
     remember(Path.cwd(), suppression.news)
     if ids.pseudonyms is not None:
-        write_names(Path.cwd(), ids.pseudonyms.ring, params.ingest.source, ids.names)
+        ring = ids.pseudonyms.ring
+        known = read_names(Path.cwd(), ring) if ids.given else {}
+        write_names(Path.cwd(), ring, params.ingest.source, ids.named(known))
     _show(counts)
     canonical = data / "canonical"
     for warning in check_purposes(params.ingest.source, personal_fields(canonical)):

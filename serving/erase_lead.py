@@ -7,7 +7,9 @@ from pathlib import Path
 
 from features.errors import LeadQualificationError
 from features.timeline import to_micros
+from serving.http.lead_ids import use_lead_ids
 from serving.online.erasing import erase_from_store
+from serving.online.id_edge import edge_of
 from serving.store.connect import Store, store_url
 
 __all__ = ["main"]
@@ -22,7 +24,11 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         store = Store(store_url(ROOT))
-        for lead_id in arguments.leads:
+        ids = edge_of(store, ROOT)
+        use_lead_ids(ids)
+        for lead_id in (
+            arguments.leads if ids is None else dict.fromkeys(ids.of("lead", one) for one in arguments.leads)
+        ):
             answer = erase_from_store(store, ROOT, lead_id, to_micros(dt.datetime.now(dt.UTC)))
             print(json.dumps(answer))  # noqa: T201 its output
     except LeadQualificationError as error:

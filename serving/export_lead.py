@@ -16,6 +16,8 @@ from features.errors import LeadQualificationError
 from features.timeline import to_micros
 from models.answers.access_explanation import explained
 from models.bundle import Bundle
+from serving.http.lead_ids import pseudonyms_in, with_names
+from serving.online.id_edge import edge_of
 from serving.online.suppressed import Suppressed
 from serving.scoring.champion import find_champion
 from serving.store.connect import Store, store_url
@@ -35,15 +37,20 @@ def main() -> None:
     now = to_micros(dt.datetime.now(dt.UTC))
     try:
         store = Store(store_url(ROOT))
+        ids = edge_of(store, ROOT)
+        leads = arguments.leads if ids is None else [*dict.fromkeys(ids.of("lead", one) for one in arguments.leads)]
         with tempfile.TemporaryDirectory() as place, store.read() as connection:
             answer = {
-                "stored": {lead_id: stored_rows(connection, lead_id) for lead_id in arguments.leads},
-                "webhooks_sent": webhooks_sent(connection, arguments.leads),
-                "score": _score(store, connection, arguments.leads, Path(place), now),
+                "stored": {lead_id: stored_rows(connection, lead_id) for lead_id in leads},
+                "webhooks_sent": webhooks_sent(connection, leads),
+                "score": _score(store, connection, leads, Path(place), now),
             }
+        text = json.dumps(answer, ensure_ascii=False)
+        if ids is not None:
+            text = with_names(text.encode(), ids.names_of(pseudonyms_in(text.encode()))).decode()
     except LeadQualificationError as error:
         raise SystemExit(str(error)) from None
-    print(json.dumps(answer, ensure_ascii=False))  # noqa: T201 its output
+    print(text)  # noqa: T201 its output
 
 
 def _score(store: Store, connection: Any, lead_ids: Sequence[str], place: Path, now: int) -> dict[str, Any] | None:

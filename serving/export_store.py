@@ -19,11 +19,14 @@ import pyarrow.parquet as pq
 from features.errors import LeadQualificationError
 from features.timeline import to_micros
 from models.audit_log.settings import say
+from models.data_protection.names import write_names
 from serving.contract.model_names import DEFAULT_MODEL
 from serving.online.export_types import Declared, SetAside, bundle_with_types, declare, types_of
+from serving.online.id_edge import edge_of
 from serving.scoring.served_models import default_model
 from serving.store.connect import Store, store_url
 from serving.store.export import account_ids, columns_of, plain_tables, rows_of
+from serving.store.names import all_names
 from serving.store.visits import identified_at
 
 __all__ = ["Exported", "export_store", "main"]
@@ -212,6 +215,7 @@ def main() -> None:
         exported = export_store(
             store, arguments.out, now, arguments.without, types, default_model(ROOT, os.environ).name
         )
+        _name_pseudonyms(store)
         say(ROOT, "exported", [], to="files", **{f"rows_{name}": count for name, count in exported.rows.items()})
     except LeadQualificationError as error:
         raise SystemExit(str(error)) from None
@@ -223,6 +227,15 @@ def main() -> None:
     _say(f"export_store: attribute types {origin}")
     for item in exported.set_aside:
         _say(f"export_store: set aside: {_sentence(item)}")
+
+
+def _name_pseudonyms(store: Store) -> None:
+    """Let the mapping table know whom the service's own pseudonyms stand for, so that lists of the export name them."""
+    ids = edge_of(store, ROOT)
+    if ids is not None:
+        with store.read() as connection:
+            names = ids.names_of(all_names(connection))
+        write_names(ROOT, ids.pseudonyms.ring, "service", names)
 
 
 def _sentence(item: SetAside) -> str:

@@ -20,9 +20,13 @@ from features.errors import LeadQualificationError
 from features.journeys import OrderRecord, StageChangeRecord, TouchpointRecord
 from features.timeline import DAY_US, to_micros
 from models.answers.risk_set import ENDS
+from models.data_protection.names import read_names
+from models.data_protection.pseudonyms import SERVED_IDS, looks_like_one
 from serving.contract.event_rows import ChangeRow, LeadRow, TouchpointRow
+from serving.online.id_edge import edge_of
 from serving.store.connect import Store, store_url
 from serving.store.migrate import migrate
+from serving.store.names import add_names
 from serving.store.qualified_leads import MOST
 from serving.store.rescoring import forget_leads
 from serving.store.writing import add_stage_changes, add_touchpoints
@@ -251,6 +255,33 @@ def _last_qualified(changes: Sequence[ChangeRow]) -> set[str]:
     return {*sorted(won, key=lambda lead_id: (-won[lead_id], lead_id))[:MOST]}
 
 
+def names_for(store: Store, canonical: Path) -> dict[str, str]:
+    """Give what the pseudonyms of canonical tables stand for, sealed for the store; none where ids are as given.
+
+    Raises
+    ------
+    LeadQualificationError
+        Tables and service do not agree on pseudonyms, or the mapping table can't be read.
+    """
+    ids = edge_of(store, ROOT)
+    leads = set(_read(canonical / "leads.parquet").to_pydict().get("lead_id", ()))
+    if ids is None and any(looks_like_one(str(lead_id)) for lead_id in leads):
+        raise LeadQualificationError(
+            f"{canonical} holds pseudonyms, and the service would show them. Set {SERVED_IDS}=pseudonyms for it and for "
+            "this command."
+        )
+    if ids is not None and not all(ids.pseudonyms.is_own(str(lead_id)) for lead_id in leads):
+        raise LeadQualificationError(
+            f"{canonical} holds ids of the CRM, and {SERVED_IDS} asks for pseudonyms. Set privacy.ids: pseudonyms in "
+            "params.yaml and run `dvc repro`, or let the service keep ids as given."
+        )
+    if ids is None:
+        return {}
+    owners = set(_read(canonical / "stage_changes.parquet").to_pydict().get("owner", ()))
+    known = read_names(ROOT, ids.pseudonyms.ring)
+    return ids.sealed({name: known[name] for name in (leads | owners) & known.keys()})
+
+
 def main() -> None:
     """Fill the store of ``LEAD_STORE_URL``."""
     parser = argparse.ArgumentParser(prog="python -m serving.import_store", description=__doc__)
@@ -272,7 +303,11 @@ def main() -> None:
             migrate(store_url(ROOT))
         now = to_micros(dt.datetime.now(dt.UTC))
         options = {"until_now": arguments.until_now, "only_open": arguments.only_open}
+        names = names_for(store, arguments.canonical)
         imported = import_store(store, arguments.canonical, now, **options)
+        if names:
+            with store.write() as connection:
+                add_names(connection, names)
     except LeadQualificationError as error:
         raise SystemExit(str(error)) from None
     moved = f", all moments {imported.moved_days:,} days later" if imported.moved_days else ""

@@ -24,6 +24,7 @@ from models.analyses.points_audit import (
 EXPORTED = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 SOME = Rate(count=20, of=100, value=0.2, low=0.13, high=0.29)
 NONE = Rate(count=0, of=0, value=None)
+BOUNDS = Estimate(value=None, low=0.05, high=0.29)
 GAIN = Estimate(value=0.12, low=0.1, high=0.14)
 LABELS = {"en": "<b>pricing</b> & more", "de": "Preise"}
 
@@ -55,7 +56,7 @@ def points_audit() -> PointsAudit:
         capacity=10,
         thresholds=(
             Threshold(threshold=25, move="lower", leads=700, evidence="trial", trial=trial),
-            Threshold(threshold=38, move="lower", leads=500, evidence="extrapolated", added=SOME, modelled=GAIN),
+            Threshold(threshold=38, move="lower", leads=500, evidence="extrapolated", added=SOME, modelled=BOUNDS),
             Threshold(threshold=50, move="current", leads=400, evidence="observed", observed=SOME, unknown=0),
         ),
         proposed=ProposedTable(
@@ -75,6 +76,7 @@ def funnel() -> Funnel:
     """Make a funnel with every verdict, and names that must be escaped."""
     steps = Steps(
         visitors=9000,
+        visitor_to_lead=SOME,
         leads=1000,
         mql=400,
         sal=300,
@@ -99,6 +101,7 @@ def funnel() -> Funnel:
             for cause in ("no_like", "one_team", "no_others")
         ),
     )
+    why = (Reason(reason="<b>pricing</b>", leads=9, share=0.9), Reason(reason=None, leads=1, share=0.1))
     team = TeamHandling(
         name="<b>pricing</b>", leads=90, actual=0.1, expected=GAIN, handling=GAIN, median_days=4.2, is_blamed=True
     )
@@ -111,7 +114,10 @@ def funnel() -> Funnel:
         by=(
             Cut(
                 dimension="campaign",
-                groups=(Group(value="<b>pricing</b>", steps=steps), Group(value=None, steps=steps)),
+                groups=(
+                    Group(value="<b>pricing</b>", steps=steps, reasons=why),
+                    Group(value=None, steps=steps.model_copy(update={"visitors": None, "visitor_to_lead": None})),
+                ),
             ),
             Cut(dimension="month", groups=(Group(value="2026-01", steps=steps),)),
             Cut(dimension="person", groups=(Group(value=None, is_rest=True, steps=steps),), hidden=3),
@@ -126,7 +132,7 @@ def funnel() -> Funnel:
                 expired=(0.0, 0.1),
             ),
         ),
-        reasons=(Reason(reason="<b>pricing</b>", leads=9, share=0.9), Reason(reason=None, leads=1, share=0.1)),
+        reasons=why,
         months=(Month(month="2026-01", leads=50, mql=20, mql_to_qualified=SOME, spent=900.0),),
         costs=(
             Cost(campaign="a", spent=900.0, mql=20, sales_qualified=0, per_mql=45.0, per_qualified=None),

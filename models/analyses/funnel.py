@@ -31,11 +31,14 @@ class Steps(Figures):
         Known and unknown ones; missing: the data have none.
     leads, mql, sal, sales_qualified, customer : int
         Leads that ever reached the step. `sal` is missing where the data have no such stage.
+    visitor_to_lead : Rate
+        Share of visitors who were identified as a lead within `label_days` of their first visit; missing: nobody knows.
     lead_to_mql, mql_to_sal, sal_to_qualified, qualified_to_customer, mql_to_qualified : Rate
         Share that reached the second step within `label_days` of the first.
     """
 
     visitors: Count | None
+    visitor_to_lead: Rate | None = None
     leads: Count
     mql: Count
     sal: Count | None
@@ -48,12 +51,32 @@ class Steps(Figures):
     mql_to_qualified: Rate
 
 
+class Reason(Figures):
+    """How often sales entered a reason when it rejected or gave back; missing: it entered none."""
+
+    reason: Name | None
+    leads: Count
+    share: float
+
+
 class Group(Figures):
-    """The leads with one value of a dimension; missing: nobody knows it. `is_rest`: all smaller groups together."""
+    """The leads with one value of a dimension; missing: nobody knows it.
+
+    Attributes
+    ----------
+    value : str
+    is_rest : bool
+        All smaller groups together.
+    steps : Steps
+        Missing visitors: visitors have no such dimension, as nobody knows their country or team.
+    reasons : tuple of Reason
+        The most frequent ones for which sales rejected these leads or gave them back.
+    """
 
     value: Name | None
     is_rest: bool = False
     steps: Steps
+    reasons: tuple[Reason, ...] = ()
 
 
 Dimension = Literal["campaign", "asset", "channel", "country", "month", "team", "person"]
@@ -87,14 +110,6 @@ class Incidence(Figures):
     sales_qualified: tuple[float, ...]
     rejected: tuple[float, ...]
     expired: tuple[float, ...]
-
-
-class Reason(Figures):
-    """How often sales entered a reason when it rejected or gave back; missing: it entered none."""
-
-    reason: Name | None
-    leads: Count
-    share: float
 
 
 class Month(Figures):

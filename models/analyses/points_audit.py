@@ -158,9 +158,10 @@ class Threshold(Figures):
         Handed-over leads that had not: whether and when they would have reached it is not known, and a later hand-over is
         another treatment. Missing for a lower threshold.
     added : Rate
-        Of a lower one: handed-over leads with points between it and the present one, where there are enough.
+        Of a lower one: leads that were handed over with points between it and the present one, where there are enough.
     modelled : Estimate
-        Of a lower one, extrapolated: the rate that the points of handed-over leads suggest for them.
+        Of a lower one, extrapolated: bounds of the rate of the leads that it adds, which never reach the present one. No value:
+        who was on the way up can't be told from who stays.
     evidence : str
         ``observed``, ``extrapolated``, or ``trial``: it can't be known without one.
     """

@@ -85,7 +85,7 @@ def _purge_store(workspace: Path, registry: PurposeRegistry) -> dict[str, int]:
         return {}
     given = {
         section: {name: entry.retention_days for name, entry in getattr(registry, section).items()}
-        for section in ("touchpoint_kinds", "tables")
+        for section in ("attributes", "touchpoint_kinds", "tables")
     }
     command = [sys.executable, "-m", "serving.purge_store"]
     done = subprocess.run(command, cwd=workspace, input=json.dumps(given), capture_output=True, text=True, check=False)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline.tables.contract import TABLES
 
-__all__ = ["FirstTouches", "first_touches", "visitors"]
+__all__ = ["FirstTouches", "first_touches"]
 
 FIELDS = ("campaign", "channel", "asset", "kind")
 ROWS = 2_000_000
@@ -94,17 +94,3 @@ def _earliest(rows: pd.DataFrame) -> pd.DataFrame:
     """Keep each lead's earliest row; of several at one moment the first by kind, channel and asset."""
     by = [name for name in ("occurred_at", "kind", "channel", "asset", "campaign") if name in rows]
     return rows.sort_values(by, kind="stable").drop_duplicates("lead_id")
-
-
-def visitors(canonical: Path) -> int | None:
-    """Count visitors, those that were identified later among them; None: the data know no visitors."""
-    path = canonical / "touchpoints.parquet"
-    names: set[str] = set()
-    if path.exists() and "visitor_id" in pq.read_schema(path).names:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=ROWS, columns=["visitor_id"]):
-                names.update(pc.unique(batch["visitor_id"].drop_null()).to_pylist())
-    identities = canonical / "identities.parquet"
-    if identities.exists():
-        names.update(pq.read_table(identities, columns=["visitor_id"])["visitor_id"].unique().to_pylist())
-    return len(names) or None

@@ -9,18 +9,20 @@ import pandas as pd
 from features.params import FeaturesParams
 from models.analyses.funnel import Dimension, Funnel
 from pipeline.params import FunnelParams, LabelsParams, SnapshotsParams
-from pipeline.sales_funnel.first_touches import first_touches, visitors
-from pipeline.sales_funnel.funnel_counts import Horizon, count_steps, cut_by
+from pipeline.sales_funnel.first_touches import first_touches
+from pipeline.sales_funnel.funnel_counts import Horizon, count_reasons, count_steps, cut_by
 from pipeline.sales_funnel.gaps import keep_ledger
 from pipeline.sales_funnel.handled_leads import handled_leads
 from pipeline.sales_funnel.lead_steps import lead_steps
-from pipeline.sales_funnel.mql_endings import costs, incidences, months, read_costs, reasons
+from pipeline.sales_funnel.mql_endings import costs, incidences, months, read_costs, read_rejections
+from pipeline.sales_funnel.visitors import count_visitors
 from pipeline.tables.export import Export
 from pipeline.tables.parquet import read_table
 
 __all__ = ["FunnelSetting", "analyse_funnel", "cost_remarks"]
 
 MOST_MONTHS = 36
+MOST_REASONS = 30
 
 
 class FunnelSetting(NamedTuple):
@@ -61,20 +63,24 @@ def analyse_funnel(
     campaign_of = rows.set_index("lead_id")["campaign"]
     spent = read_costs(canonical)
     ledger = keep_ledger(handled_leads(canonical, periods, touches, labels, setting.features, exported_at), params)
+    visitors, rejections = count_visitors(canonical, horizon), read_rejections(canonical)
     cuts = []
     for dimension in get_args(Dimension):
         if dimension == "person" and not params.by_person:
             continue
         least = params.min_person_leads if dimension == "person" else 0
-        cut = cut_by(rows, dimension, horizon, MOST_MONTHS if dimension == "month" else params.most_groups, least)
+        most = MOST_MONTHS if dimension == "month" else params.most_groups
+        came = None if visitors is None else visitors.by.get(dimension)
+        cut = cut_by(rows, dimension, horizon, most, least, came, rejections)
         if cut is not None:
             cuts.append(cut)
+    everybody = np.zeros(len(rows), dtype=np.int64)
     return Funnel(
         source=source,
         exported_at=exported_at.to_pydatetime(),
         label_days=labels.label_days,
         expire_days=setting.snapshots.expire_days,
-        total=count_steps(rows, np.zeros(len(rows), dtype=np.int64), 1, horizon, visitors(canonical))[0],
+        total=count_steps(rows, everybody, 1, horizon, None if visitors is None else [visitors.total])[0],
         by=tuple(cuts),
         incidence=incidences(
             first,
@@ -83,7 +89,7 @@ def analyse_funnel(
             exported_at,
             params.min_leads,
         ),
-        reasons=reasons(canonical),
+        reasons=count_reasons(rejections, MOST_REASONS),
         months=months(rows, horizon, spent, MOST_MONTHS),
         costs=costs(rows, spent, params.most_groups),
         reference_rate=params.reference,

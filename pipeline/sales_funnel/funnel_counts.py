@@ -1,15 +1,16 @@
 """Counts and rates of the funnel, in all and by one dimension at a time."""
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from models.analyses.figures import Rate
-from models.analyses.funnel import Cut, Dimension, Group, Steps
+from models.analyses.funnel import Cut, Dimension, Group, Reason, Steps
 from pipeline.sales_funnel.estimates import rate
 
-__all__ = ["Horizon", "count_steps", "cut_by"]
+__all__ = ["Horizon", "VisitorCount", "count_reasons", "count_steps", "cut_by"]
 
 PAIRS = {
     "lead_to_mql": ("created_at", "mql"),
@@ -19,6 +20,8 @@ PAIRS = {
     "mql_to_qualified": ("mql", "sales_qualified"),
 }
 COUNTED = ("mql", "sal", "sales_qualified", "customer")
+MOST_REASONS = 3
+"""Shown of each group."""
 
 
 class Horizon(NamedTuple):
@@ -28,8 +31,25 @@ class Horizon(NamedTuple):
     matured_before: pd.Timestamp
 
 
+class VisitorCount(NamedTuple):
+    """Visitors of a group; those who were identified as a lead in time (None: nobody knows), of those known to the full."""
+
+    visitors: int
+    leads: int | None
+    of: int
+
+    def and_those(self, others: "VisitorCount") -> "VisitorCount":
+        """Add up two groups."""
+        leads = None if self.leads is None or others.leads is None else self.leads + others.leads
+        return VisitorCount(self.visitors + others.visitors, leads, self.of + others.of)
+
+
 def count_steps(
-    rows: pd.DataFrame, codes: np.ndarray, size: int, horizon: Horizon, visitors: int | None = None
+    rows: pd.DataFrame,
+    codes: np.ndarray,
+    size: int,
+    horizon: Horizon,
+    visitors: Sequence[VisitorCount | None] | None = None,
 ) -> list[Steps]:
     """Count the steps of each group.
 
@@ -43,8 +63,8 @@ def count_steps(
         How many groups there are.
     horizon : Horizon
         Of the rates.
-    visitors : int, optional
-        Of all; only where there is one group.
+    visitors : sequence of VisitorCount or None, optional
+        Of each group; None: not known.
     """
     inside = codes >= 0
     group = codes[inside]
@@ -66,7 +86,7 @@ def count_steps(
 
     return [
         Steps(
-            visitors=visitors,
+            **_visitor_step(visitors[place] if visitors is not None else None),
             leads=int(leads[place]),
             mql=int(totals["mql"][place]),
             sal=int(totals["sal"][place]) if has_sal else None,
@@ -82,7 +102,41 @@ def count_steps(
     ]
 
 
-def cut_by(rows: pd.DataFrame, dimension: Dimension, horizon: Horizon, most: int, least: int = 0) -> Cut | None:
+def _visitor_step(count: VisitorCount | None) -> dict[str, Any]:
+    if count is None:
+        return {"visitors": None}
+    return {
+        "visitors": count.visitors,
+        "visitor_to_lead": None if count.leads is None else rate(count.leads, count.of),
+    }
+
+
+def count_reasons(rejections: pd.DataFrame, most: int) -> tuple[Reason, ...]:
+    """Count the reasons that sales entered when it disqualified or gave back, the most frequent first.
+
+    Parameters
+    ----------
+    rejections : DataFrame
+        reason (missing: none entered), one row per rejection.
+    most : int
+        Reasons.
+    """
+    counts = rejections["reason"].value_counts(dropna=False).head(most)
+    return tuple(
+        Reason(reason=name if isinstance(name, str) else None, leads=int(count), share=float(count / len(rejections)))
+        for name, count in counts.items()
+    )
+
+
+def cut_by(
+    rows: pd.DataFrame,
+    dimension: Dimension,
+    horizon: Horizon,
+    most: int,
+    least: int = 0,
+    visitors: Mapping[str | None, VisitorCount] | None = None,
+    rejections: pd.DataFrame | None = None,
+) -> Cut | None:
     """Cut the funnel by one dimension.
 
     Parameters
@@ -96,14 +150,20 @@ def cut_by(rows: pd.DataFrame, dimension: Dimension, horizon: Horizon, most: int
         Groups; the smaller ones are shown together. Of months the newest are shown.
     least : int
         Groups with fewer MQLs are hidden, and only counted.
+    visitors : mapping of str to VisitorCount, optional
+        By value of the dimension; None: visitors have none, or there are no visitors. What drew visitors only is a group too.
+    rejections : DataFrame, optional
+        lead_id and reason, one row per rejection; of leads among the rows.
 
     Returns
     -------
     Cut or None
         None: no lead has a value.
     """
-    values = rows[dimension]
-    codes, names = pd.factorize(values, sort=True)
+    came = dict(visitors or {})
+    drawn_only = pd.Series([name for name in came if name is not None], dtype=object)
+    codes, names = pd.factorize(pd.concat([rows[dimension].astype(object), drawn_only]), sort=True)
+    codes = codes[: len(rows)]
     if not len(names):
         return None
     of_sales = dimension in ("team", "person")
@@ -120,15 +180,40 @@ def cut_by(rows: pd.DataFrame, dimension: Dimension, horizon: Horizon, most: int
     if len(rest) and dimension != "month":
         place[rest] = len(groups)
         groups.append((None, True))
-    if not of_sales and (codes < 0).any():
+    if not of_sales and ((codes < 0).any() or None in came):
         place[-1] = len(groups)
         groups.append((None, False))
-    steps = count_steps(rows, place[codes], len(groups), horizon)
+    of_group = _visitors_of(came, list(names), place, len(groups)) if visitors is not None else None
+    steps = count_steps(rows, place[codes], len(groups), horizon, of_group)
+    reasons = _reasons_of(rows, place[codes], len(groups), rejections)
     return Cut(
         dimension=dimension,
         groups=tuple(
-            Group(value=value, is_rest=is_rest, steps=step)
-            for (value, is_rest), step in zip(groups, steps, strict=True)
+            Group(value=value, is_rest=is_rest, steps=step, reasons=why)
+            for (value, is_rest), step, why in zip(groups, steps, reasons, strict=True)
         ),
         hidden=hidden,
     )
+
+
+def _visitors_of(
+    came: Mapping[str | None, VisitorCount], names: list[str], place: np.ndarray, size: int
+) -> list[VisitorCount]:
+    """Give the visitors of each group; `place` leads from names to groups, its last one is that of the unknown."""
+    identified = all(count.leads is not None for count in came.values())
+    found = [VisitorCount(0, 0 if identified else None, 0)] * size
+    for value, count in came.items():
+        group = place[-1] if value is None else place[names.index(value)]
+        if group >= 0:
+            found[group] = found[group].and_those(count)
+    return found
+
+
+def _reasons_of(
+    rows: pd.DataFrame, group: np.ndarray, size: int, rejections: pd.DataFrame | None
+) -> list[tuple[Reason, ...]]:
+    if rejections is None or rejections.empty:
+        return [()] * size
+    of_lead = pd.Series(group, index=pd.Index(rows["lead_id"].astype(object)))
+    parts = dict(list(rejections.groupby(rejections["lead_id"].map(of_lead))))
+    return [count_reasons(parts[place], MOST_REASONS) if place in parts else () for place in range(size)]

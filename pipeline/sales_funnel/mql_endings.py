@@ -6,20 +6,19 @@ import numpy as np
 import pandas as pd
 
 from features.timeline import DAY_US
-from models.analyses.funnel import Cost, Incidence, Month, Reason
+from models.analyses.funnel import Cost, Incidence, Month
 from models.quality.cumulative_incidence import cumulative_incidence
 from pipeline.population.micros import micros
 from pipeline.sales_funnel.estimates import rate
 from pipeline.sales_funnel.funnel_counts import Horizon
 from pipeline.tables.parquet import read_table
 
-__all__ = ["costs", "incidences", "months", "read_costs", "reasons"]
+__all__ = ["costs", "incidences", "months", "read_costs", "read_rejections"]
 
 QUALIFIED, REJECTED, EXPIRED = range(3)
 CAUSE = {"sales_qualified": QUALIFIED, "customer": QUALIFIED, "disqualified": REJECTED, "recycled": REJECTED}
 STEP_DAYS, NEVER_DAYS = 5, 180
 LARGEST = 6
-MOST_REASONS = 30
 
 
 def incidences(
@@ -70,15 +69,12 @@ def incidences(
     return tuple(result)
 
 
-def reasons(canonical: Path) -> tuple[Reason, ...]:
-    """Count the reasons that sales entered when it disqualified or gave back."""
+def read_rejections(canonical: Path) -> pd.DataFrame:
+    """Read lead_id and reason (missing: none entered) of each time that sales disqualified a lead or gave it back."""
     changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
-    rejected = changes[changes["stage"].isin(["disqualified", "recycled"])]
-    counts = rejected["reason"].value_counts(dropna=False).head(MOST_REASONS)
-    return tuple(
-        Reason(reason=None if pd.isna(name) else str(name), leads=int(count), share=float(count / len(rejected)))
-        for name, count in counts.items()
-    )
+    rejected = changes["stage"].isin(["disqualified", "recycled"])
+    found: pd.DataFrame = changes.loc[rejected, ["lead_id", "reason"]].astype(object)
+    return found
 
 
 def months(rows: pd.DataFrame, horizon: Horizon, spent: pd.DataFrame | None, most: int) -> tuple[Month, ...]:

@@ -34,10 +34,13 @@ class Replay(NamedTuple):
         At any moment before the export; NaN: no touchpoint of the lead has points.
     until : ndarray of float64 [looks]
         At any moment before the look; NaN likewise.
+    lead : ndarray of int64 [looks]
+        Place of each look's lead among the leads.
     """
 
     ever: np.ndarray
     until: np.ndarray
+    lead: np.ndarray
 
 
 def replay_points(
@@ -95,7 +98,7 @@ def replay_points(
         found = _before(own, moment, total, asked_lead, micros(at["snapshot_at"]))
         is_look = rows < len(looks)
         until[rows[is_look]] = found[is_look]
-    return Replay(ever, until)
+    return Replay(ever, until, position.get_indexer(pd.Index(looks["lead_id"].astype(object))))
 
 
 def highest_points(

@@ -1,6 +1,7 @@
 """What is known of another threshold: observed, extrapolated, or not without a trial."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ __all__ = ["thresholds"]
 
 MOVES = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 OVERLAP = 100
-"""Handed-over leads with fewer points than the threshold, and a known outcome, that modelled numbers need."""
+"""Leads handed over with points between a lower threshold and the present one, and a known outcome, that bounds need."""
 
 NEAR = 1.5  # leads up to this multiple of the threshold say what leads just below it would do at most
 WORSE = 0.5  # a trial must tell leads below the threshold from half as good ones
@@ -44,6 +45,7 @@ def thresholds(
     labels = handed["label"].to_numpy()[known]
     highest = np.nan_to_num(replayed.until[known])
     ever = np.nan_to_num(replayed.ever)
+    at_best = ever[replayed.lead[known]]
     at_mql = looks["mql"]["label"].notna().to_numpy()
     mql_points, mql_labels = points["mql"][at_mql].sum(axis=1), looks["mql"]["label"].to_numpy()[at_mql]
     result = []
@@ -63,22 +65,32 @@ def thresholds(
                 )
             )
             continue
-        result.append(_lower(value, leads, mql_points, mql_labels, threshold))
+        near = (mql_points >= threshold) & (mql_points < NEAR * threshold)
+        between = (highest >= value) & (highest < threshold)
+        stayed = (at_best >= value) & (at_best < threshold)
+        bounds = _bounds(labels, between, stayed) if between.sum() >= OVERLAP else _trial(mql_labels[near])
+        result.append(Threshold(threshold=value, move="lower", leads=leads, **bounds))
     return tuple(result)
 
 
-def _lower(value: float, leads: int, points: np.ndarray, labels: np.ndarray, threshold: float) -> Threshold:
-    """Say what is known below the threshold: of leads that became MQL with fewer points, if there are enough."""
-    between = (points >= value) & (points < threshold)
-    near = (points >= threshold) & (points < NEAR * threshold)
-    bare = Threshold(threshold=value, move="lower", leads=leads, evidence="trial")
-    if between.sum() >= OVERLAP:
-        added = rate(int(labels[between].sum()), int(between.sum()))
-        modelled = estimate(added.value, added.low, added.high)
-        return bare.model_copy(update={"added": added, "modelled": modelled, "evidence": "extrapolated"})
-    base = float(labels[near].mean()) if near.any() else 0.0
+def _bounds(labels: np.ndarray, between: np.ndarray, stayed: np.ndarray) -> dict[str, Any]:
+    """Bound the rate of the leads that a lower threshold adds by that of leads which were handed over with such points.
+
+    Added are leads that reach the lower threshold and never the present one. Those that were handed over with such points are
+    better: some of them were on their way up. Those that were handed over and never reached the present one look worse than
+    they were: whoever qualifies goes on collecting points, and leaves them. The upper end of the first and the lower end of
+    the second hold what lies between.
+    """
+    added, stay = (rate(int(labels[rows].sum()), int(rows.sum())) for rows in (between, stayed))
+    low, high = stay.low or 0.0, added.high
+    return {"added": added, "modelled": estimate(None, low, high), "evidence": "extrapolated"}
+
+
+def _trial(near: np.ndarray) -> dict[str, Any]:
+    """Say how large a trial must be that tells leads below the threshold from those just above it."""
+    base = float(near.mean()) if len(near) else 0.0
     if not 0.0 < base < 1.0:
-        return bare
+        return {"evidence": "trial"}
     size = trial_size(base, base * WORSE, POWER, CONFIDENCE)
     trial = Trial(leads_per_group=size, rate=base, other_rate=base * WORSE, power=POWER, confidence=CONFIDENCE)
-    return bare.model_copy(update={"trial": trial})
+    return {"trial": trial, "evidence": "trial"}

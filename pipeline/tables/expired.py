@@ -1,14 +1,18 @@
 """Rows past their retention: they feed neither tables nor training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from pipeline.tables.duckdb import Connection
+from pipeline.tables.contract_sql import quoted
+from pipeline.tables.duckdb import Connection, text_literal
 from pipeline.tables.left_out import delete_rows
+from pipeline.tables.merged_leads import MERGED_LEADS, TABLES_OF_LEADS
 
-__all__ = ["RetentionDays", "keep_all", "leave_out_expired"]
+__all__ = ["RetentionDays", "clear_expired", "keep_all", "leave_out_expired"]
 
 RetentionDays = Callable[[str, str], int | None]
-"""Takes a section of the purpose registry (`touchpoint_kinds`, `tables`) and a name; gives days, or None: kept."""
+"""Takes a section of the purpose registry (`attributes`, `touchpoint_kinds`, `tables`) and a name; gives days, or None: kept.
+
+Rows and values of a history are as old as what they tell; a lead, and its attributes without a history, as its creation."""
 
 MOMENTS = {
     "stage_changes": "occurred_at",
@@ -46,7 +50,7 @@ def leave_out_expired(
     """
     if exported_at is None:
         return {}
-    rows = 0
+    rows = _out_with_their_leads(connection, name, retention, exported_at)
     if name == "touchpoints":
         kinds = connection.execute("SELECT DISTINCT kind FROM checked_touchpoints WHERE kind IS NOT NULL").fetchall()
         days: dict[int, list[str]] = {}
@@ -55,11 +59,79 @@ def leave_out_expired(
             if kept is not None:
                 days.setdefault(kept, []).append(kind)
         for kept, names in sorted(days.items()):
-            listed = ", ".join("'" + kind.replace("'", "''") + "'" for kind in names)
-            condition = f"kind IN ({listed}) AND occurred_at < {exported_at} - INTERVAL {kept} DAY"
-            rows += delete_rows(connection, name, condition)
+            listed = ", ".join(map(text_literal, names))
+            rows += delete_rows(connection, name, f"kind IN ({listed}) AND {_older('occurred_at', kept, exported_at)}")
+    elif name == "attribute_changes":
+        changed = connection.execute(
+            "SELECT DISTINCT attribute, lead_id IS NOT NULL FROM checked_attribute_changes WHERE attribute IS NOT NULL"
+        ).fetchall()
+        for attribute, is_lead in sorted(changed):
+            kept = retention("attributes", f"{'lead' if is_lead else 'account'}.{attribute}")
+            if kept is not None:
+                whose = f"attribute = {text_literal(attribute)} AND lead_id IS {'NOT ' if is_lead else ''}NULL"
+                rows += delete_rows(connection, name, f"{whose} AND {_older('occurred_at', kept, exported_at)}")
     elif name in MOMENTS:
         kept_days = retention("tables", name)
         if kept_days is not None:
-            rows += delete_rows(connection, name, f"{MOMENTS[name]} < {exported_at} - INTERVAL {kept_days} DAY")
+            rows += delete_rows(connection, name, _older(MOMENTS[name], kept_days, exported_at))
     return {"past their retention": rows} if rows else {}
+
+
+def clear_expired(
+    connection: Connection, declared: Iterable[str], retention: RetentionDays, exported_at: str | None
+) -> dict[str, int]:
+    """Clear attributes of leads that were created longer ago than the attribute is kept, in `checked_leads`.
+
+    Parameters
+    ----------
+    connection : Connection
+        With the table.
+    declared : iterable of str
+        Attributes of leads.
+    retention, exported_at
+        As for `leave_out_expired`.
+
+    Returns
+    -------
+    dict of str to int
+        Values by what became of them, as in `Counts.values`; those without any are left out.
+    """
+    cleared: dict[str, int] = {}
+    for attribute in declared if exported_at is not None else ():
+        kept = retention("attributes", f"lead.{attribute}")
+        if kept is not None:
+            column = quoted(attribute)
+            [(rows,)] = connection.execute(
+                f"UPDATE checked_leads SET {column} = NULL WHERE {column} IS NOT NULL "
+                f"AND {_older('created_at', kept, str(exported_at))}"
+            ).fetchall()
+            cleared |= {f"past its retention {attribute}": int(rows)} if rows else {}
+    return cleared
+
+
+def _older(moment: str, days: int, exported_at: str) -> str:
+    return f"{moment} < {exported_at} - INTERVAL {days} DAY"
+
+
+def _out_with_their_leads(connection: Connection, name: str, retention: RetentionDays, exported_at: str) -> int:
+    """Take leads out that were created too long ago, and later whatever is told of them and of the visitors that they were."""
+    days = retention("tables", "leads")
+    if days is None:
+        return 0
+    gone = "lead_id IN (FROM expired_leads)"
+    if name == "leads":
+        too_old = _older("created_at", days, exported_at)
+        connection.execute(f"CREATE TEMP TABLE expired_leads AS SELECT lead_id FROM checked_leads WHERE {too_old}")
+        connection.execute("CREATE TEMP TABLE expired_visitors (visitor_id VARCHAR)")
+    elif name == MERGED_LEADS:
+        gone = "merged_into IN (FROM expired_leads)"
+        connection.execute(f"INSERT INTO expired_leads SELECT lead_id FROM checked_merged_leads WHERE {gone}")
+    elif name == "identities":
+        connection.execute(
+            f"INSERT INTO expired_visitors SELECT visitor_id FROM checked_identities WHERE visitor_id IS NOT NULL AND {gone}"
+        )
+    elif name == "touchpoints":
+        gone += " OR (lead_id IS NULL AND visitor_id IN (FROM expired_visitors))"
+    elif name not in TABLES_OF_LEADS:
+        return 0
+    return delete_rows(connection, name, gone)

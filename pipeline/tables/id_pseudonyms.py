@@ -29,12 +29,15 @@ class IdPseudonyms:
     Attributes
     ----------
     names : dict of str to str
-        From the pseudonyms that were given to the ids as the source has them; what the mapping table will hold.
+        From the pseudonyms that were made to the ids as the source has them.
+    given : set of str
+        Pseudonyms that the source itself has, as an export of the online store does.
     """
 
     def __init__(self, pseudonyms: Pseudonyms | None = None, identifiers: Sequence[str] = ()) -> None:
         self.pseudonyms, self.identifiers = pseudonyms, frozenset(identifiers)
         self.names: dict[str, str] = {}
+        self.given: set[str] = set()
 
     def lead(self, lead_id: str) -> str:
         """Give a lead's id as the tables have it."""
@@ -89,15 +92,22 @@ class IdPseudonyms:
         if self.pseudonyms is None:
             raise ValueError("ids stay as given")
         name = self.pseudonyms.of(kind, text)
-        if name != text:
+        if name == text:
+            self.given.add(name)
+        else:
             self.names[name] = text
         return name
+
+    def named(self, known: Mapping[str, str]) -> dict[str, str]:
+        """Give what the mapping table shall hold: names of this ingest, and what is known of pseudonyms that it was given."""
+        return {name: known[name] for name in self.given & known.keys()} | self.names
 
     def forget(self, connection: Connection) -> None:
         """Leave out the names of who is in no table, as they objected or were erased."""
         for table in ("left_out_leads", "left_out_visitors"):
             for (name,) in connection.execute(f"FROM {table}").fetchall():
                 self.names.pop(name, None)
+                self.given.discard(name)
 
 
 AS_GIVEN = IdPseudonyms()

@@ -10,7 +10,7 @@ from models.data_protection.suppression import SuppressionList
 from pipeline.tables.contract import CANONICAL, ENTITIES, KNOWN_AT
 from pipeline.tables.contract_sql import Typed, quoted, relations, typed_columns
 from pipeline.tables.duckdb import Connection, SqlError, connect, explain, run_source, text_literal
-from pipeline.tables.expired import RetentionDays, keep_all, leave_out_expired
+from pipeline.tables.expired import RetentionDays, clear_expired, keep_all, leave_out_expired
 from pipeline.tables.id_pseudonyms import AS_GIVEN, IdPseudonyms
 from pipeline.tables.identities import join_visits
 from pipeline.tables.ingest_counts import BadShares, Counts, check_counts, check_shares, with_reasons
@@ -232,6 +232,8 @@ def _ingest_table(
         notes[NEVER_MQL] = never
     _condemn_repeats(connection, name, columns)
     counted = {f"{what} {column}": rows for (what, column), rows in values.items() if rows}
+    if name == "leads":
+        counted |= clear_expired(connection, declared, protection.retention, no_later_than)
     if redacted := protection.redaction.clean(connection, name):
         counted["direct identifiers replaced"] = redacted
     counted |= write_cleared(connection, name, columns, described, folders[1], protection.redaction)

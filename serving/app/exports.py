@@ -11,6 +11,7 @@ from models.presentation.list_file import ListedLead, change_words, list_frame, 
 from serving.app.lead_list import filter_of, for_marketing, orders_of
 from serving.app.web import Visit
 from serving.http.answers import Answer
+from serving.http.lead_ids import lead_ids
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store
 from serving.store.open_leads import OpenLead, list_open_leads
@@ -54,9 +55,15 @@ def export_answer(visit: Visit, store: Store, scorer: Scorer, link: str | None) 
     with store.read() as connection:
         leads = list_open_leads(connection, wanted, 0, MOST_ROWS).leads
     file = io.BytesIO()
-    names = list_words(language)
+    names, ids = list_words(language), lead_ids()
     of_customers = scorer.bundle.metadata.get("risk_set") == CUSTOMERS
     listed = [_listed(lead, language, names, zone) for lead in leads]
+    if ids is not None:
+        known = ids.names_of(text for lead in leads for text in (lead.lead_id, lead.owner or ""))
+        listed = [
+            one._replace(lead_id=known.get(one.lead_id, one.lead_id), owner=known.get(one.owner, one.owner))
+            for one in listed
+        ]
     write_list(list_frame(listed, language, link, of_customers=of_customers), file, form)
     name = f'attachment; filename="{scorer.served_as}.{ending}"'.encode("ascii")
     headers = ((b"content-disposition", name), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))

@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 from features.timeline import from_micros
 from models.answers.open_questions import OPEN_QUESTIONS
 from models.answers.risk_set import CUSTOMERS
+from models.data_protection.pseudonyms import looks_like_one
 from models.presentation.catalogues import n_, words
 from models.presentation.journey_words import kind_name
 from models.presentation.numbers import date
 from serving.app.web import Visit, lead_address
 from serving.contract.model_names import DEFAULT_MODEL
+from serving.http.lead_ids import IN_ADDRESS, lead_ids
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store
 from serving.store.open_leads import (
@@ -103,12 +105,22 @@ def filter_of(query: Mapping[str, str], model: str = DEFAULT_MODEL) -> tuple[Lis
         shown=shown if shown in get_args(Shown) else "to_call",
         tier=query["tier"] if query.get("tier") in ("A", "B", "C", "D") else None,
         owner="" if owner == NOBODY else owner,
-        search=query.get("search", "").strip()[:MOST_SEARCH],
+        search=_searched(query.get("search", "").strip()[:MOST_SEARCH]),
         order=query["order"] if query.get("order") in ORDERS else "probability",
         model=model,
     )
     valid = number.isascii() and number.isdecimal() and len(number) < 7
     return wanted, max(int(number), 1) if valid else 1
+
+
+def _searched(text: str) -> str:
+    """Give what to look for in the store: of an id or a name that is known in full, its pseudonym."""
+    ids = lead_ids()
+    if ids is None or not text:
+        return text
+    candidates = [ids.pseudonyms.of("lead", text), ids.pseudonyms.of("owner", text)]
+    known = ids.names_of(candidates)
+    return next((name for name in candidates if name in known), text)
 
 
 def list_values(visit: Visit, store: Store, scorer: Scorer, link: str | None, now: int) -> dict[str, Any]:
@@ -229,9 +241,11 @@ def for_marketing(lead: OpenLead, language: str) -> dict[str, list[str]] | None:
 
 
 def crm_link(link: str, lead_id: str) -> str:
-    """Fill in a lead's id."""
+    """Fill in a lead's id; of a pseudonym, what it stands for gets there with the answer."""
     from urllib.parse import quote
 
+    if lead_ids() is not None and looks_like_one(lead_id):
+        return link.replace("{lead_id}", f"{IN_ADDRESS}{lead_id}")
     return link.replace("{lead_id}", quote(lead_id, safe="", errors="replace"))
 
 

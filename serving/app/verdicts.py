@@ -9,6 +9,7 @@ from features.timeline import from_micros
 from models.presentation.catalogues import n_, words
 from serving.contract.errors import RequestError
 from serving.contract.model_names import DEFAULT_MODEL
+from serving.http.lead_ids import lead_ids
 from serving.online.intake import accept_parsed
 from serving.online.routes import Online
 from serving.store.lead_record import is_known, read_verdicts
@@ -83,6 +84,8 @@ def decide(parts: Online, fields: Mapping[str, str], name: str, now: int, model:
         422, with the form's field that is wrong; or what `POST /outcomes` would answer.
     """
     lead_id, what = fields.get("lead_id", ""), fields.get("do", "")
+    ids = lead_ids()
+    name = ids.of("owner", name) if ids is not None and name else name
     if not lead_id:
         raise RequestError(422, "missing_field", "no lead is named.", "lead_id")
     with parts.store.read() as connection:

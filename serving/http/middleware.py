@@ -29,6 +29,7 @@ from serving.http.answers import (
     error_answer,
 )
 from serving.http.bodies import skip_body
+from serving.http.lead_ids import lead_ids
 from serving.http.logs import ACCESS_LOG
 from serving.http.priority import answering
 
@@ -148,9 +149,15 @@ class Middleware:
 
     async def _handled(self, matched: Match, scope: Scope, receive: Receive) -> Answer:
         of_program = contextlib.nullcontext() if matched.route.is_page else answering()
+        handler, ids = self.handlers[matched.route.name], lead_ids()
         try:
             with of_program:
-                return await self.handlers[matched.route.name](scope, receive)
+                if ids is None:
+                    return await handler(scope, receive)
+                with ids.request():
+                    if matched.lead_id is not None:
+                        scope[MATCH] = matched._replace(lead_id=ids.of("lead", matched.lead_id))
+                    return await ids.outward(await handler(scope, receive))
         except Exception:  # noqa: BLE001 - whatever fails is logged, and the caller gets the one shape of errors
             _log.exception("%s failed", matched.route.template)
             hint = "Try again; if it persists, tell the operator."

@@ -17,6 +17,7 @@ from features.timeline import DAY_US
 from models.audit_log.writer import AuditLogWriter
 from serving.contract.model_names import DEFAULT_MODEL
 from serving.http.actor import SERVICE
+from serving.http.lead_ids import lead_ids, pseudonyms_in, with_names
 from serving.online.scored_leads import score_leads, write_scored
 from serving.online.slot_prices import SlotPrices
 from serving.online.webhooks import Sender, WebhookSettings, retry_wait
@@ -257,4 +258,7 @@ class Dispatcher:
     def _send(self, event: Event) -> tuple[str | None, float]:
         if self.sender is None:
             raise LeadQualificationError("no webhooks are wanted: LEAD_WEBHOOK_URL is not set")
-        return self.sender.send(event.event_id, event.body.encode(), self.clock() // 1_000_000)
+        ids, body = lead_ids(), event.body.encode()
+        if ids is not None:  # the outbox holds pseudonyms, the receiver knows the CRM's ids
+            body = with_names(body, ids.names_of(pseudonyms_in(body)))
+        return self.sender.send(event.event_id, body, self.clock() // 1_000_000)

@@ -10,6 +10,7 @@ from features.timeline import from_micros
 from models.data_protection.key_ring import keys_file, read_keys
 from models.data_protection.suppression import Entry, append_entries, read_suppression, suppression_file
 from serving.contract.errors import RequestError
+from serving.http.lead_ids import lead_ids
 from serving.store.connect import Store
 from serving.store.erasing import all_ids, erase_leads, holds, note_erasure, scrub
 
@@ -67,7 +68,11 @@ def erase_from_store(store: Store, root: Path, lead_id: str, now: int) -> dict[s
         ids = [lead_id] if "\0" in lead_id else all_ids(connection, lead_id)
     listed = read_suppression(file, keys)
     moment = from_micros(now)
-    append_entries(file, ring, [Entry(one, "erasure", moment) for one in ids if listed.cause(one) != "erasure"])
+    edge = lead_ids()
+    names = [] if edge is None else [*edge.names_of(ids).values()]  # a CRM sends these again
+    append_entries(
+        file, ring, [Entry(one, "erasure", moment) for one in [*ids, *names] if listed.cause(one) != "erasure"]
+    )
     with store.write() as connection:
         rows = erase_leads(connection, ids)
         receipts = [note_erasure(connection, ring.macs(one), f"ers_{uuid.uuid4().hex}", now) for one in ids]

@@ -16,10 +16,12 @@ from serving.contract.errors import RequestError
 from serving.contract.event_kinds import EVENT_KINDS
 from serving.contract.strict_json import parse_json
 from serving.contract.validation import read_envelope, refused
+from serving.http.lead_ids import lead_ids
 from serving.online.intake_clocks import clock_warnings
 from serving.online.intake_types import type_warnings
 from serving.store.connect import Store
 from serving.store.merging import begin_write, carry_over
+from serving.store.names import add_names
 from serving.store.records import ConflictError, UnknownOutcomeError
 from serving.store.writers import writer_of
 
@@ -118,7 +120,8 @@ def accept_parsed(
     RequestError, StoreUnavailableError
         As for `accept`.
     """
-    event_kind = EVENT_KINDS[kind]
+    event_kind, ids = EVENT_KINDS[kind], lead_ids()
+    value = value if ids is None else ids.inward(value)
     try:
         envelope = read_envelope(redactor.request(value), event_kind.envelope, kind)
         items = read_all(getattr(envelope, kind), event_kind.item, kind)
@@ -130,12 +133,14 @@ def accept_parsed(
     erased = {position for position, item in enumerate(items) if _names_erased(item, is_erased)}
     kept = [position for position in range(sent) if position not in erased | refused_consent]
     items, rows = [items[position] for position in kept], [rows[position] for position in kept]
-    lead_ids, account_ids, visitor_ids = _written(items)
+    written, account_ids, visitor_ids = _written(items)
 
     def write(connection: Any) -> tuple[int, int]:
-        moment = begin_write(connection, lead_ids, account_ids, visitor_ids, now)
+        moment = begin_write(connection, written, account_ids, visitor_ids, now)
         new = writer_of(kind)(connection, rows, moment)
-        carry_over(connection, lead_ids, moment)
+        carry_over(connection, written, moment)
+        if ids is not None:
+            add_names(connection, ids.learned([*written, *visitor_ids]))
         return new, moment
 
     try:

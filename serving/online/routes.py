@@ -18,6 +18,7 @@ from models.answers.requests import LeadRequest
 from models.answers.slot_price import PRICE_FILE
 from models.audit_log.vocabulary import Action
 from models.audit_log.writer import AuditLogWriter
+from models.data_protection.pseudonyms import id_pseudonyms, served_ids
 from serving.access.guard import models_allowed
 from serving.contract.errors import RequestError
 from serving.contract.event_kinds import EVENT_KINDS
@@ -26,8 +27,10 @@ from serving.contract.strict_json import parse_json
 from serving.http.actor import ACTOR
 from serving.http.answers import Answer, Handler, Receive, Scope, error_answer
 from serving.http.bodies import read_body
+from serving.http.lead_ids import lead_ids, use_lead_ids
 from serving.online.dispatcher import Dispatcher
 from serving.online.erasing import erase
+from serving.online.id_edge import edge_of
 from serving.online.intake import accept
 from serving.online.store_score import score_lead
 from serving.online.store_state import StoreState
@@ -87,11 +90,13 @@ def prepare(root: Path) -> None:
     Raises
     ------
     LeadQualificationError
-        ``LEAD_STORE_URL`` or a setting of the webhooks can't be understood, or the suppression list can't be read.
+        ``LEAD_STORE_URL`` or a setting of the webhooks can't be understood, the suppression list can't be read, or pseudonyms
+        are asked for and there are no keys.
     """
     WebhookSettings.from_environ(os.environ)
     sweep_minutes(os.environ)
     check_list(root)
+    id_pseudonyms(root, served_ids())
     store = Store(store_url(root))
     store.close()
     if store.is_sqlite:
@@ -116,6 +121,7 @@ def connect(root: Path, models: ServedScorers, audit: AuditLogWriter | None = No
         Where it is said who did what; None: nowhere.
     """
     _shared.store, _shared.models, _shared.audit = Store(store_url(root)), models, audit
+    use_lead_ids(edge_of(_shared.store, root))
     _shared.state = StoreState(_shared.store)
     _shared.suppressed, _shared.root = Suppressed(_shared.store, root, _now), root
     settings = WebhookSettings.from_environ(os.environ)
@@ -180,15 +186,19 @@ async def _write(kind: str, scope: Scope, receive: Receive) -> Answer:
             if kind in ("objections", "merged_leads"):  # obeyed here before it is answered, elsewhere within a second
                 await _in_thread(_shared.writes, _shared.suppressed.look)
             if kind == "objections":
-                lead_ids = sorted({item["lead_id"] for item in parse_json(body)["objections"]})
-                _shared.say("objected", lead_ids, _now(), on="api")
+                _shared.say("objected", _leads_of(body, kind), _now(), on="api")
             if kind == "outcomes" and _shared.audit is not None:
-                lead_ids = sorted({item["lead_id"] for item in parse_json(body)["outcomes"]})
-                _shared.say("decided", lead_ids, _now(), on="api")
+                _shared.say("decided", _leads_of(body, kind), _now(), on="api")
         _shared.dispatcher.wake()
         return accepted
 
     return await _answered(answer)
+
+
+def _leads_of(body: bytes, kind: str) -> list[str]:
+    """List the leads of a body that was accepted, as the store has them."""
+    ids, value = lead_ids(), parse_json(body)
+    return sorted({item["lead_id"] for item in (value if ids is None else ids.inward(value))[kind]})
 
 
 async def _score(scope: Scope, receive: Receive) -> Answer:

@@ -10,6 +10,7 @@ from features.errors import LeadQualificationError
 from models.answers.requests import LeadRequest
 from models.data_protection.key_ring import keys_file
 from models.data_protection.suppression import SuppressionList, read_suppression, suppression_file
+from serving.http.lead_ids import lead_ids
 from serving.store.connect import Store, StoreUnavailableError
 from serving.store.objections import erased_hashes, objected_leads
 from serving.store.open_leads import drop_open_leads, listed_ids
@@ -104,11 +105,13 @@ class Suppressed:
 
     def is_out(self, lead_id: str) -> bool:
         """Tell whether a lead must not be scored."""
-        return lead_id in self._objected or self._listed.cause(lead_id) is not None or self._was_erased_here(lead_id)
+        return lead_id in self._objected or any(
+            self._listed.cause(name) is not None or self._was_erased_here(name) for name in _names_of(lead_id)
+        )
 
     def is_erased(self, lead_id: str) -> bool:
         """Tell whether nothing may be stored of a lead."""
-        return self._was_erased_here(lead_id) or self._listed.cause(lead_id) == "erasure"
+        return any(self._was_erased_here(name) or self._listed.cause(name) == "erasure" for name in _names_of(lead_id))
 
     def _was_erased_here(self, lead_id: str) -> bool:
         ring = self._listed.ring
@@ -123,6 +126,13 @@ class Suppressed:
     def _marked(self, lead: LeadRequest) -> LeadRequest:
         colleagues = [item for item in lead.colleagues if not self.is_out(item.lead_id)]
         return replace(lead, objected=self.is_out(lead.journey.lead_id), colleagues=colleagues)
+
+
+def _names_of(lead_id: str) -> tuple[str, ...]:
+    """Give a lead's pseudonym, and what the request called it: an entry may be older than pseudonyms are."""
+    ids = lead_ids()
+    said = None if ids is None else ids.said(lead_id)
+    return (lead_id,) if said is None else (lead_id, said)
 
 
 def _version(path: Path) -> tuple[int, ...] | None:

@@ -34,6 +34,7 @@ from serving.contract.model_names import DEFAULT_MODEL
 from serving.contract.strict_json import parse_json
 from serving.contract.validation import read_options, refused
 from serving.http.actor import ACTOR
+from serving.http.lead_ids import lead_ids
 
 __all__ = ["Marked", "Observe", "Scorer", "nobody_objected", "score_entry", "with_future_warning"]
 
@@ -178,7 +179,8 @@ class Scorer:
         now, may_debug
             As for `answer`.
         """
-        options = read_options(value)
+        ids = lead_ids()
+        options = read_options(value if ids is None else ids.inward(value))
         if options.debug and not may_debug:
             message = "debug: feature vectors are only for keys with the scope admin, and where no key is needed, for callers "
             message += "on the same machine without a proxy in between."

@@ -56,6 +56,13 @@ def erase_leads(connection: sa.Connection, lead_ids: Sequence[str]) -> dict[str,
         of_these = sa.select(identities.c.visitor_id).where(identities.c.lead_id.in_(chunk))
         of_others = sa.select(identities.c.visitor_id).where(identities.c.lead_id.not_in(lead_ids))  # a shared device
         _delete(connection, visits, visits.c.visitor_id.in_(of_these) & visits.c.visitor_id.not_in(of_others), counts)
+        _delete(
+            connection,
+            schema.names,
+            schema.names.c.pseudonym.in_(of_these) & schema.names.c.pseudonym.not_in(of_others),
+            counts,
+        )
+        _delete(connection, schema.names, schema.names.c.pseudonym.in_(chunk), counts)
         _delete(connection, changes, (changes.c.entity == "lead") & changes.c.entity_id.in_(chunk), counts)
         for table in OF_LEADS:
             condition: Any = table.c.lead_id.in_(chunk)

@@ -70,7 +70,7 @@ def write_migration(message: str) -> str:
     with sa.create_engine("sqlite://").begin() as connection:
         config = _config(connection)
         command.upgrade(config, "head")
-        number = len(list(ScriptDirectory.from_config(config).walk_revisions())) + 1
+        number = int(ScriptDirectory.from_config(config).get_current_head() or 0) + 1
         made = command.revision(config, message, autogenerate=True, rev_id=f"{number:04d}")
         return str(getattr(made, "path", made))
 

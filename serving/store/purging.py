@@ -6,11 +6,12 @@ import sqlalchemy as sa
 
 from features.timeline import DAY_US
 from serving.store import schema
+from serving.store.erasing import erase_leads
 
 __all__ = ["RetentionDays", "purge"]
 
 RetentionDays = Callable[[str, str], int | None]
-"""Takes a section of a purpose registry (`touchpoint_kinds`, `tables`) and a name; gives days, or None: kept."""
+"""Takes a section of a purpose registry (`attributes`, `touchpoint_kinds`, `tables`) and a name; gives days, or None: kept."""
 
 # The tables of the store that each table of the registry speaks of, and their moments. Verdicts are stage changes, too.
 TABLES: Mapping[str, tuple[tuple[sa.Table, str], ...]] = {
@@ -26,7 +27,7 @@ TABLES: Mapping[str, tuple[tuple[sa.Table, str], ...]] = {
 
 
 def purge(connection: sa.Connection, retention: RetentionDays, now: int) -> dict[str, int]:
-    """Delete rows that are older than their retention.
+    """Delete rows that are older than their retention, and all rows of leads that were created too long ago.
 
     Parameters
     ----------
@@ -55,6 +56,18 @@ def purge(connection: sa.Connection, retention: RetentionDays, now: int) -> dict
             days = retention("touchpoint_kinds", kind)
             if days is not None:
                 delete(table, table.c.kind == kind, table.c.occurred_at < now - days * DAY_US)
+    changes = schema.attribute_changes
+    for entity, attribute in connection.execute(sa.select(changes.c.entity, changes.c.attribute).distinct()).all():
+        days = retention("attributes", f"{entity}.{attribute}")
+        if days is not None:
+            is_it = (changes.c.entity == entity) & (changes.c.attribute == attribute)
+            delete(changes, is_it, changes.c.occurred_at < now - days * DAY_US)
+    days = retention("tables", "leads")
+    if days is not None:
+        too_old = schema.leads.c.created_at < now - days * DAY_US
+        gone = connection.execute(sa.select(schema.leads.c.lead_id).where(too_old)).scalars().all()
+        for name, rows in erase_leads(connection, gone).items():
+            counts[name] = counts.get(name, 0) + rows
     for name, tables in TABLES.items():
         days = retention("tables", name)
         for table, moment in tables if days is not None else ():

@@ -26,6 +26,7 @@ __all__ = [
     "leads",
     "merged_leads",
     "metadata",
+    "names",
     "objections",
     "open_lead_details",
     "open_leads",
@@ -205,6 +206,14 @@ erased_leads = sa.Table(
     whole("erased_at"),
 )
 """Whom the service erased, so that nothing is stored of them again: HMAC-SHA256 of the lead's id under the suppression key."""
+
+names = sa.Table(
+    "names",
+    metadata,
+    text("pseudonym", key=True),
+    text("sealed"),
+)
+"""Whom pseudonyms of leads, owners and visitors stand for, sealed by the service's edge; empty where ids are as given."""
 
 orders = sa.Table(
     "orders",

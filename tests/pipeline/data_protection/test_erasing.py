@@ -142,7 +142,7 @@ def test_interrupted_anywhere_it_is_finished_by_the_next_run(place: Path, monkey
     calls = 0
     real = erasing.take_out
 
-    def die(*_: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     def die_later(path: Path, person: Any) -> str:

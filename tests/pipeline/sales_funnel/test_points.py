@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.sales_funnel.points import claims
 from features.errors import ParameterError
 from features.params import FeaturesParams
 from features.timeline import DAY_US
@@ -15,6 +16,7 @@ from models.analyses.points_audit import ProposedRule, ProposedTable
 from models.params import DecayStep, PointsParams
 from models.quality.log_odds import fit_log_odds
 from models.quality.metrics import auc
+from models.quality.rates import wilson
 from pipeline.params import load_params
 from pipeline.sales_funnel.estimates import estimate
 from pipeline.sales_funnel.points_at import check_rules
@@ -102,7 +104,10 @@ def _looks(points: np.ndarray, labels: np.ndarray) -> tuple[dict[str, pd.DataFra
 def test_thresholds_are_marked_by_what_is_known() -> None:
     points = np.array([60.0] * 300 + [120.0] * 100)
     labels = np.array([1.0] * 60 + [0.0] * 240 + [1.0] * 50 + [0.0] * 50)
-    found = {item.threshold: item for item in thresholds(*_looks(points, labels), Replay(points, points), 50.0)}
+    found = {
+        item.threshold: item
+        for item in thresholds(*_looks(points, labels), Replay(points, points, np.arange(400)), 50.0)
+    }
     assert found[25.0].evidence == "trial"
     assert found[25.0].trial is not None
     assert found[25.0].trial.rate == pytest.approx(0.2)
@@ -110,9 +115,14 @@ def test_thresholds_are_marked_by_what_is_known() -> None:
     assert (found[100.0].observed.of, found[100.0].observed.count, found[100.0].unknown) == (100, 50, 300)
     assert found[50.0].move == "current"
     below = np.concatenate([points, np.full(150, 40.0)])
-    outcomes = np.concatenate([labels, np.ones(15), np.zeros(135)])
-    found = {item.threshold: item for item in thresholds(*_looks(below, outcomes), Replay(below, below), 50.0)}
-    assert (found[38.0].evidence, found[38.0].added.of, found[38.0].modelled.value) == ("extrapolated", 150, 0.1)
+    later = np.concatenate([points, np.full(100, 40.0), np.full(50, 70.0)])  # a third goes on to the present threshold
+    outcomes = np.concatenate([labels, np.ones(5), np.zeros(95), np.ones(15), np.zeros(35)])
+    replayed = Replay(later[::-1], below, np.arange(550)[::-1])  # leads stand in another order than looks
+    found = {item.threshold: item for item in thresholds(*_looks(below, outcomes), replayed, 50.0)}
+    lower = found[38.0]
+    assert (lower.evidence, lower.added.of, lower.added.value) == ("extrapolated", 150, pytest.approx(20 / 150))
+    assert lower.modelled.value is None
+    assert (lower.modelled.low, lower.modelled.high) == pytest.approx((wilson(5, 100)[0], wilson(20, 150)[1]))
 
 
 def test_a_threshold_that_nobody_reaches_is_said_with_the_most_points() -> None:
@@ -155,3 +165,16 @@ def test_decay_rises_in_days_and_falls_in_shares(steps: list[tuple[int, float]])
         PointsParams(
             interactions={}, mql_threshold=1, decay=[{"after_days": day, "share": share} for day, share in steps]
         )
+
+
+def test_what_the_audit_says_of_thresholds_is_true_of_a_simulated_company() -> None:
+    told = claims(seed=1, leads=3000)
+    of = {name: [claim for claim in told if claim.name.startswith(name)] for name in ("observed", "extrapolated")}
+    assert len(of["observed"]) == 4
+    assert of["extrapolated"]
+    for claim in [*of["observed"], *of["extrapolated"]]:
+        assert claim.holds, claim
+        assert claim.high - claim.low < 0.25
+    # A stricter threshold is one of better leads, in truth and as observed
+    assert of["observed"][-1].true > of["observed"][0].true
+    assert of["observed"][-1].value > of["observed"][0].value

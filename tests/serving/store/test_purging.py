@@ -46,6 +46,26 @@ def test_each_kind_and_table_has_its_own(store: Store) -> None:
     assert (count(store, "touchpoints"), count(store, "visits"), count(store, "stage_changes")) == (3, 1, 1)
 
 
+def test_attributes_go_by_their_own_age_and_leads_by_their_creation(store: Store) -> None:
+    leads = [
+        {"lead_id": name, "created_at": at(days), "occurred_at": at(days), "attributes": {"role": name, "score": 1}}
+        for name, days in (("L-1", 20), ("L-2", 9), ("L-3", 400))
+    ]
+    accept_parsed(store, "leads", {"leads": leads}, NOW)
+    fill(store)
+    touched = [{"lead_id": "L-3", "kind": "call", "occurred_at": at(1)}]
+    accept_parsed(store, "touchpoints", {"touchpoints": touched}, NOW)
+    days = {("attributes", "lead.role"): 10, ("tables", "leads"): 365}
+    with store.write() as connection:
+        rows = purge(connection, lambda section, name: days.get((section, name)), NOW)
+    assert rows["attribute_changes"] == 3  # roles of L-1 and L-3, what else is known of L-3
+    assert (rows["leads"], rows["touchpoints"]) == (1, 1)
+    with store.read() as connection:
+        kept = connection.execute(sa.select(schema.attribute_changes.c.entity_id, schema.attribute_changes.c.attribute))
+        assert {tuple(row) for row in kept} == {("L-1", "score"), ("L-2", "role"), ("L-2", "score")}
+        assert set(connection.execute(sa.select(schema.leads.c.lead_id)).scalars()) == {"L-1", "L-2"}
+
+
 def test_a_row_as_old_as_its_retention_stays(store: Store) -> None:
     fill(store)
     with store.write() as connection:
