@@ -42,6 +42,7 @@ __all__ = ["main"]
 
 SHUFFLES = 100
 REPEATED = 20_000
+STRENGTHS = (0.0, 0.3, 0.5, 0.8)
 
 
 def _company(folder: Path, **simulator: Any) -> Path:
@@ -69,7 +70,7 @@ def _plain(paths: JourneyPaths, lead: np.ndarray, until: np.ndarray, clusters: i
 
 def judge_personas(leads: int = 16_000) -> None:
     params = load_params(("features", "labels", "personas"))
-    for strength in (0.0, 0.3, 0.5, 0.8):
+    for strength in STRENGTHS:
         with tempfile.TemporaryDirectory() as name:
             folder = _company(Path(name), leads=leads, personas=strength)
             paths, mqls = _journeys(folder, params)

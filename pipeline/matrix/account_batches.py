@@ -1,6 +1,6 @@
 """Canonical tables in bounded memory: batches of whole accounts, cut by how much there is to compute."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -54,7 +54,10 @@ class Batch(NamedTuple):
 
 
 def account_batches(
-    canonical: Path, lead_ids: Sequence[str] | pa.Array, cost_per_batch: int = COST_PER_BATCH
+    canonical: Path,
+    lead_ids: Sequence[str] | pa.Array,
+    cost_per_batch: int = COST_PER_BATCH,
+    beside: Collection[str] = tuple(SMALL),
 ) -> Iterator[Batch]:
     """Yield the tables of the accounts that have some of the given leads, some accounts at a time.
 
@@ -70,6 +73,8 @@ def account_batches(
     cost_per_batch : int
         At most so much in one batch, where a touchpoint costs 1 and a look at a lead `COST_OF_A_ROW`; one account that costs
         more is a batch of its own.
+    beside : collection of str
+        Which tables are wanted beside leads and touchpoints; without attribute_changes nothing has a recorded history.
 
     Yields
     ------
@@ -82,7 +87,7 @@ def account_batches(
         If a lead, or the lead of a touchpoint, is not in the table of leads.
     """
     groups = group_leads(canonical, lead_ids)
-    small = {name: table for name in SMALL if (table := _read_small(canonical, name)) is not None}
+    small = {name: table for name in SMALL if name in beside and (table := _read_small(canonical, name)) is not None}
     history = history_of(small.get("attribute_changes"))
     ordered = {name: in_account_order(table, name, groups) for name, table in small.items()}
     path = canonical / "touchpoints.parquet"

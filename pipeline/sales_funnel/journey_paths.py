@@ -122,7 +122,7 @@ def read_paths(canonical: Path, selectors: Mapping[str, SelectorParams]) -> Jour
     campaigns = _Codes()
     ids: list[str] = []
     groups = 0
-    for batch in account_batches(canonical, leads):
+    for batch in account_batches(canonical, leads, beside=()):
         journeys = journeys_of(batch.tables, batch.lead_ids)
         part = _reduced(journeys, (contents, channels, campaigns), questions)
         part["sales_lead"] += len(ids)

@@ -129,13 +129,6 @@ def test_it_says_who_did_what_to_whom(written: tuple[AuditLog, Keyed, str], lead
     assert (f"key:{of_program}", "scored") in {(e["actor"], e["action"]) for e in read_entries(log, "L-2")}
 
 
-def test_a_sweep_is_one_entry_with_the_number_of_its_leads(written: tuple[AuditLog, Keyed, str]) -> None:
-    swept = [entry for entry in read_entries(written[0]) if entry.get("details", {}).get("what") == "sweep"]
-    assert swept
-    assert {(entry["actor"], entry["action"]) for entry in swept} == {("service", "scored")}
-    assert all(entry["details"]["leads"] <= 3 and not entry.get("leads") for entry in swept)
-
-
 def test_it_holds_no_id_and_no_name(written: tuple[AuditLog, Keyed, str], leads: list[dict[str, Any]]) -> None:
     log, *_ = written
     text = b"".join(path.read_bytes() for path in log.folder.iterdir())

@@ -154,6 +154,13 @@ def test_colleagues_come_along_and_others_do_not(ordered: Path, cost: int) -> No
     assert ("lead_id", "size") in batch.history
 
 
+def test_of_the_tables_beside_leads_and_touchpoints_those_asked_for_are_there(ordered: Path) -> None:
+    (batch,) = account_batches(ordered, ["L-1"], beside=())
+    assert set(batch.tables) == {"leads", "touchpoints"}
+    (batch,) = account_batches(ordered, ["L-1"], beside=("orders",))
+    assert set(batch.tables) == {"leads", "touchpoints", "orders"}
+
+
 def test_no_lead_no_batch(ordered: Path) -> None:
     assert list(account_batches(ordered, [])) == []
 

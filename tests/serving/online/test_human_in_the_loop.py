@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ def _dispatcher(store: Store, bundle: Bundle, clock: list[int], *, confirm: bool
     scorer = Scorer(bundle, "lead-qualification", "7")
     scorer.needs_confirmation = confirm
     settings = WebhookSettings("http://127.0.0.1:9/nowhere", KEYS, attempts=1)
-    return Dispatcher(store, lambda: scorer, settings, 60.0, lambda: clock[0])
+    return Dispatcher(store, lambda: [scorer], settings, 60.0, lambda: clock[0])
 
 
 def _rows(store: Store, table: sa.Table) -> list[dict[str, Any]]:
@@ -49,11 +50,13 @@ def _fill(store: Store, now: int) -> None:
         accept_parsed(store, kind, {kind: items}, now)
 
 
-def test_weeks_of_sweeps_reject_nobody(store: Store, bundle: Bundle, now: int) -> None:
+def test_weeks_of_sweeps_reject_nobody_and_are_an_audit_entry_each(store: Store, bundle: Bundle, now: int) -> None:
     _fill(store, now)
+    said: list[tuple[Any, ...]] = []
     before = _rows(store, schema.stage_changes)
     clock = [now]
     dispatcher = _dispatcher(store, bundle, clock)
+    dispatcher.audit = SimpleNamespace(add=lambda at, *what, **details: said.append((at, *what, details)))  # type: ignore[assignment]
     for _ in range(6):
         clock[0] += 30 * DAY
         while dispatcher.rescore():
@@ -61,6 +64,11 @@ def test_weeks_of_sweeps_reject_nobody(store: Store, bundle: Bundle, now: int) -
     assert _rows(store, schema.decisions)
     assert _rows(store, schema.stage_changes) == before
     assert _rows(store, schema.outcomes) == []
+    moments = [now + 30 * DAY * month for month in range(2, 7)]  # the first only says when the next is due
+    swept = [entry for entry in said if entry[-1].get("what") == "sweep"]
+    assert [entry[:4] for entry in swept] == [(at, "service", "scored", []) for at in moments]
+    assert swept[0][-1]["leads"] == 3
+    assert all(0 <= entry[-1]["leads"] <= 3 for entry in swept)
 
 
 def test_no_advice_is_a_rejection() -> None:
