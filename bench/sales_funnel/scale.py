@@ -70,7 +70,8 @@ def _copied(canonical: Path, copies: int) -> None:
             for number in range(copies):
                 copy = table
                 for name in ids:
-                    renamed = pc.binary_join_element_wise(table[name], str(number), "-")
+                    # In front, so that the copies stay in account order, as ingest writes them
+                    renamed = pc.binary_join_element_wise(f"{number:04d}", table[name], "-")
                     copy = copy.set_column(table.column_names.index(name), name, renamed)
                 writer.write_table(copy)
         written.rename(path)
