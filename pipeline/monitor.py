@@ -8,6 +8,7 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from features.errors import DataError
 from models.answers.risk_set import CUSTOMERS, RiskSet
@@ -32,8 +33,20 @@ __all__ = ["SECTIONS", "main", "monitor"]
 SECTIONS = ("capacity", "monitor", "paths", "publish", "snapshots")
 
 
-def replay(bundle: Bundle, model: Model, canonical: Path, snapshots: Path, folder: Path) -> None:
-    """Make a score log of the snapshots after the model's training; an older one in the same folder is replaced."""
+def replay(bundle: Bundle, model: Model, canonical: Path, snapshots: Path, folder: Path, risk_set: str) -> None:
+    """Make a score log of the snapshots after the model's training; an older one in the same folder is replaced.
+
+    Raises
+    ------
+    DataError
+        The snapshots are of another population than the model's.
+    """
+    own = bundle.metadata.get("risk_set", risk_set)
+    if own != risk_set:
+        raise DataError(
+            f"--replay: the model {model.name!r} learned from the risk set {own!r}, and {snapshots} holds that of "
+            f"{risk_set!r} (snapshots.risk_set). Replay it in the workspace that it was trained in."
+        )
     export = read_export(canonical)
     table = read_table(snapshots, "snapshots").to_pandas()
     rows = replayed_snapshots(table, bundle.metadata, export.clock)
@@ -110,17 +123,18 @@ def main() -> None:
     canonical = arguments.canonical or data / "canonical"
     bundle_dir = arguments.bundle or data / "champion"
     log = arguments.log or Path(os.environ.get(FOLDER) or data / "score_log")
+    bundle = Bundle.load(bundle_dir)
+    model = model_of(bundle_dir, bundle, params.publish.model_name)
+    # Another model than this workspace's has files of its own
+    suffix = "" if model.name == params.publish.model_name else f"-{quote(model.name, safe='')}"
     if arguments.replay:
-        log = arguments.log or data / "replayed_log"
+        log = arguments.log or data / f"replayed_log{suffix}"
         if arguments.log and log.exists():
             raise DataError(
                 f"--replay --log {log}: this folder exists, and a replay begins with an empty one. Name a new one."
             )
-        bundle = Bundle.load(bundle_dir)
-        replay(
-            bundle, model_of(bundle_dir, bundle, params.publish.model_name), canonical, data / "snapshots.parquet", log
-        )
-    out = arguments.out or params.paths.reports_dir / "monitor.html"
+        replay(bundle, model, canonical, data / "snapshots.parquet", log, params.snapshots.risk_set)
+    out = arguments.out or params.paths.reports_dir / f"monitor{suffix}.html"
     result = monitor(bundle_dir, log, canonical, out, params, os.environ.get(KEY, ""))
     for line in (*summary_lines(result, "en"), *traffic_lines(result["machine_traffic"])):
         console.print(line, markup=False)

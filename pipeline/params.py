@@ -281,6 +281,8 @@ class CrmFields(Frozen):
 class HubSpotParams(Frozen):
     """The `crm.hubspot` section; see docs/crm-adapters.md.
 
+    `fields` are those of the model `publish.model_name`, `fields_of` those of others.
+
     The left sides are HubSpot's internal names, the right sides stages and kinds of touchpoints.
     """
 
@@ -292,6 +294,7 @@ class HubSpotParams(Frozen):
     attributes: dict[str, CrmAttribute] = Field(default_factory=dict)
     mistake_minutes: float = Field(default=10.0, ge=0.0)
     fields: CrmFields
+    fields_of: dict[str, CrmFields] = Field(default_factory=dict)
     calls_per_10_seconds: int = Field(default=90, ge=1)
 
 
@@ -305,6 +308,7 @@ class SalesforceParams(Frozen):
     thousands: Literal[",", "."] = ","
     attributes: dict[str, CrmAttribute] = Field(default_factory=dict)
     fields: CrmFields
+    fields_of: dict[str, CrmFields] = Field(default_factory=dict)
     daily_share: float = Field(default=0.8, gt=0.0, le=1.0)
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import quote
 
 import pandas as pd
 from rich.table import Table
@@ -17,6 +18,7 @@ from models.data_protection.suppression import suppression_list
 from pipeline.console import console, progress, run_main
 from pipeline.crm.connect import CRMS, Crm, connect
 from pipeline.crm.ledger import Ledger
+from pipeline.crm.model_fields import model_of_scores, with_fields_of
 from pipeline.crm.raw_files import leads_retired
 from pipeline.crm.updates import updates
 from pipeline.crm.write import Outcome, Update, push, select
@@ -24,7 +26,7 @@ from pipeline.params import load_params
 
 __all__ = ["main", "push_crm", "read_scores"]
 
-SECTIONS = ("crm", "ingest", "paths", "privacy")
+SECTIONS = ("crm", "ingest", "paths", "privacy", "publish")
 SHOWN = 20
 
 
@@ -162,6 +164,9 @@ def main() -> None:
     )
     parser.add_argument("--setup", action="store_true", help="create the fields (Salesforce: say what to create)")
     parser.add_argument(
+        "--model", help="with --setup: whose fields, by its registered name (default: publish.model_name)"
+    )
+    parser.add_argument(
         "--confirmed-by",
         metavar="NAME",
         help="who looked at what would be sent and confirms it; needed where LEAD_HUMAN_CONFIRMATION is required",
@@ -173,19 +178,22 @@ def main() -> None:
     if not arguments.setup and arguments.scores is None:
         parser.error("one of --scores, --setup is needed")
     params = load_params(SECTIONS)
-    crm = connect(arguments.crm, params.crm)
-    if arguments.setup:
+    usual = params.publish.model_name
+    scores = None if arguments.setup else read_scores(arguments.scores)
+    model = (arguments.model or usual) if scores is None else model_of_scores(scores, usual)
+    crm = connect(arguments.crm, with_fields_of(params.crm, arguments.crm, model, usual))
+    if scores is None:
         _setup(crm)
         return
     confirm = _confirmation(arguments.confirmed_by, dry_run=arguments.dry_run)
     ids = crm_ids(Path.cwd(), params.privacy.ids_of(params.ingest.source))
-    scores = read_scores(arguments.scores)
     if "lead_id" in scores:
         scores = scores.assign(lead_id=scores["lead_id"].astype(str).map(ids.outward))
     wanted = _without_suppressed(updates(scores, crm.fields, params.crm.language))
     confirm([ids.inward(update.lead_id) for update in wanted])
     retired = leads_retired(arguments.raw or Path(params.ingest.raw_dir))
-    with Ledger.open(params.paths.data_dir / "crm" / f"{arguments.crm}.sqlite", ids) as ledger:
+    ledger_file = f"{arguments.crm}.sqlite" if model == usual else f"{arguments.crm}-{quote(model, safe='')}.sqlite"
+    with Ledger.open(params.paths.data_dir / "crm" / ledger_file, ids) as ledger:
         outcome = push_crm(
             crm,
             wanted,

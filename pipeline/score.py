@@ -8,6 +8,7 @@ import datetime as dt
 import os
 from pathlib import Path
 from typing import get_args
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -114,6 +115,9 @@ def main() -> None:
     source = arguments.source or params.paths.data_dir / "canonical"
     bundle_dir, note = _model(arguments, params.paths.data_dir)
     bundle = Bundle.load(bundle_dir)
+    model = model_of(bundle_dir, bundle, params.publish.model_name)
+    # Another model's scores have another price of a slot, and other lists to be compared with
+    is_usual = model.name == params.publish.model_name
     # Who is open is a matter of the model's own population; older models don't say when it is left
     own = {name: bundle.metadata[name] for name in ("risk_set", "expire_days") if name in bundle.metadata}
     population = params.snapshots.model_copy(update=own)
@@ -126,14 +130,17 @@ def main() -> None:
         leads = leads[~leads["lead_id"].isin(out)].reset_index(drop=True)
         engine = arguments.engine or params.features.engine
         scores, price = with_price_of_queue(_score_folder(bundle, source, leads, language, engine), bundle, language)
-        if price is not None and note is None:
+        if price is not None and note is None and is_usual:
             write_price(price, price_file)
     elif settings is not None:
         raise DataError(f"--log with --in {source}: only a folder of canonical tables can be logged. Leave --log out.")
     elif source.exists():
         at = parse_moment(arguments.snapshot_at or dt.datetime.now(dt.UTC), "--snapshot-at")
         listed = suppression_list(Path.cwd())
-        scores, who = score_file(bundle, source, at, language, read_price(price_file), listed), "leads"
+        scores, who = (
+            score_file(bundle, source, at, language, read_price(price_file) if is_usual else None, listed),
+            "leads",
+        )
     else:
         raise DataError(
             f"--in {source}: there is no such folder or file. Name one, or run `make demo` for data/canonical."
@@ -148,11 +155,14 @@ def main() -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
     if lists:
         # Figures of a refused model and of a champion are no change of one another.
-        former = remember(scores, params.paths.data_dir / "lists" / (note or ""))
-        rows = list_of(scores, source, language, params.publish.lead_link, former, note, ids)
+        former = remember(
+            scores, params.paths.data_dir / "lists" / (note or "") / ("" if is_usual else quote(model.name, safe=""))
+        )
+        orders = source if population.risk_set == CUSTOMERS else None
+        rows = list_of(scores, source, language, params.publish.lead_link, former, note, ids, orders)
         for out in lists:
             write_list(rows, out, arguments.format or "xlsx")
-    marked = scores.assign(lead_id=scores["lead_id"].map(ids.outward))
+    marked = scores.assign(lead_id=scores["lead_id"].map(ids.outward), model=model.name, model_version=model.version)
     marked = marked if note is None else marked.assign(note=list_words(language)[note])
     for out in [out for out in arguments.out if out not in lists]:
         if out.suffix == ".csv":
@@ -162,7 +172,6 @@ def main() -> None:
     if settings is not None:
         answered = leads.merge(scores[["lead_id", "not_scored", "warnings"]], on="lead_id")
         now = pd.Series([pd.Timestamp(dt.datetime.now(dt.UTC))] * len(answered), dtype="datetime64[us, UTC]")
-        model = model_of(bundle_dir, bundle, params.publish.model_name)
         log_snapshots(bundle, source, answered, settings, model, "batch", now)
     say(Path.cwd(), "scored", scores["lead_id"].astype(str).tolist(), to="file", unpromoted=note is not None)
     tiers = scores["tier"].value_counts().sort_index().to_dict()

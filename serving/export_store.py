@@ -20,8 +20,10 @@ from features.errors import LeadQualificationError
 from features.timeline import to_micros
 from models.audit_log.settings import say
 from models.data_protection.names import write_names
+from serving.contract.model_names import DEFAULT_MODEL
 from serving.online.export_types import Declared, SetAside, bundle_with_types, declare, types_of
 from serving.online.id_edge import edge_of
+from serving.scoring.served_models import default_model
 from serving.store.connect import Store, store_url
 from serving.store.export import account_ids, columns_of, plain_tables, rows_of
 from serving.store.names import all_names
@@ -36,7 +38,7 @@ PLAIN = ("advices", "stage_changes", "orders", "outcomes", *plain_tables())
 
 ENTITIES = {"leads": "lead", "accounts": "account"}
 
-_INSIDE = ("change_key", "order_key", "outcome_key", "event_key", "retracted_at", "merged_from")
+_INSIDE = ("model", "change_key", "order_key", "outcome_key", "event_key", "retracted_at", "merged_from")
 
 
 def _columns(table: str, without: Sequence[str]) -> list[tuple[str, pa.DataType]]:
@@ -72,7 +74,12 @@ class Exported(NamedTuple):
 
 
 def export_store(
-    store: Store, out: Path, now: int, without: Sequence[str] = (), types: Mapping[str, str] | None = None
+    store: Store,
+    out: Path,
+    now: int,
+    without: Sequence[str] = (),
+    types: Mapping[str, str] | None = None,
+    model: str = DEFAULT_MODEL,
 ) -> Exported:
     """Write all of the store, as of one moment.
 
@@ -88,6 +95,8 @@ def export_store(
         Attributes to leave out.
     types : mapping of str to str, optional
         Of the champion's attributes; others get the type that most of their values have.
+    model : str
+        Whose advice is exported: that of the service's first model.
 
     Raises
     ------
@@ -114,7 +123,7 @@ def export_store(
         written["touchpoints"] = _write(out, "touchpoints", (map(_with_unique_id, part) for part in events))
         for name in (*PLAIN, "merged_leads"):
             as_read = _AS_READ.get(name, dict)
-            written[name] = _write(out, name, (map(as_read, part) for part in rows_of(connection, name)))
+            written[name] = _write(out, name, (map(as_read, part) for part in rows_of(connection, name, model)))
     _write(out, "set_aside", [[asdict(item) for item in declared.set_aside]])
     return Exported(written, declared.set_aside)
 
@@ -203,7 +212,9 @@ def main() -> None:
         bundle = arguments.types_from or bundle_with_types(ROOT, os.environ)
         types = None if bundle is None else types_of(bundle)
         now = to_micros(dt.datetime.now(dt.UTC))
-        exported = export_store(store, arguments.out, now, arguments.without, types)
+        exported = export_store(
+            store, arguments.out, now, arguments.without, types, default_model(ROOT, os.environ).name
+        )
         _name_pseudonyms(store)
         say(ROOT, "exported", [], to="files", **{f"rows_{name}": count for name, count in exported.rows.items()})
     except LeadQualificationError as error:

@@ -20,6 +20,7 @@ from serving.access.key_file import (
     new_key,
     read_keys,
 )
+from serving.contract.model_names import MODEL_PATTERN, is_model_name
 from serving.contract.scopes import KEY_SCOPES
 
 __all__ = ["main"]
@@ -33,6 +34,9 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
     create = commands.add_parser("create", help="make a key; prints it once")
     create.add_argument("--scope", action="append", required=True, choices=KEY_SCOPES, help="may be given twice")
     create.add_argument("--name", required=True, help="of the client, such as crm")
+    create.add_argument(
+        "--models", nargs="+", type=_model, metavar="MODEL", help="it may ask, as LEAD_MODELS names them (default: all)"
+    )
     create.add_argument("--days", type=_positive, help="until it expires (default: never)")
     create.add_argument("--requests-per-minute", type=_positive, help=f"default: {REQUESTS_PER_MINUTE:,}")
     create.add_argument("--leads-per-minute", type=_positive, help=f"leads scored; default: {LEADS_PER_MINUTE:,}")
@@ -51,6 +55,12 @@ def _positive(text: str) -> int:
     if not 1 <= number <= 1_000_000:
         raise argparse.ArgumentTypeError("a number from 1 to 1,000,000 is expected")
     return number
+
+
+def _model(text: str) -> str:
+    if not is_model_name(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a model, which matches {MODEL_PATTERN}")
+    return text
 
 
 def main(given: list[str] | None = None) -> None:
@@ -76,7 +86,8 @@ def main(given: list[str] | None = None) -> None:
             else:
                 made, key = _made(arguments, now)
                 keys.append(made)
-                text = f"{made.id} ({made.name}) may {', '.join(made.scopes)}"
+                limit = "" if made.models is None else f", of the models {', '.join(made.models)} alone"
+                text = f"{made.id} ({made.name}) may {', '.join(made.scopes)}{limit}"
     except OSError as error:
         raise SystemExit(f"{path} can't be changed ({error}). Run this where it may be written.") from None
     except LeadQualificationError as error:
@@ -91,7 +102,8 @@ def _made(arguments: argparse.Namespace, now: dt.datetime) -> tuple[Key, str]:
     key_id, key = new_key()
     scopes = tuple(scope for scope in KEY_SCOPES if scope in arguments.scope)
     limits = (arguments.requests_per_minute, arguments.leads_per_minute)
-    return Key(key_id, arguments.name, scopes, digest(key), now, _end(now, arguments.days), None, *limits), key
+    models = None if arguments.models is None else tuple(dict.fromkeys(arguments.models))
+    return Key(key_id, arguments.name, scopes, digest(key), now, _end(now, arguments.days), None, *limits, models), key
 
 
 def _rotated(old: Key, now: dt.datetime, days: int | None) -> tuple[Key, str]:
@@ -116,7 +128,9 @@ def _list(keys: tuple[Key, ...], now: dt.datetime) -> None:
     for key in keys:
         end = key.expires_at.isoformat() if key.expires_at else "never"
         limits = f"{key.requests_per_minute or REQUESTS_PER_MINUTE}/{key.leads_per_minute or LEADS_PER_MINUTE}"
-        _say(f"{key.id}  {key.state(now):7}  {','.join(key.scopes):11}  {limits} a minute  expires {end}  {key.name}")
+        models = "" if key.models is None else f"  models {','.join(key.models)}"
+        scopes = ",".join(key.scopes)
+        _say(f"{key.id}  {key.state(now):7}  {scopes:11}  {limits} a minute  expires {end}  {key.name}{models}")
     _say(f"keys: {sum(key.state(now) == 'valid' for key in keys)} of {len(keys)} are valid")
 
 

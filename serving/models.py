@@ -1,4 +1,4 @@
-"""Command `models`: list the model versions that this machine's service knows, and let a refused one be checked again.
+"""Command `models`: list the models and versions that this machine's service knows, and let a refused one be checked again.
 
 A running service takes up a cleared refusal at its next check of the registry.
 """
@@ -10,15 +10,9 @@ from pathlib import Path
 
 from features.errors import BundleError, LeadQualificationError
 from models.bundle import bundle_hash
-from serving.scoring.champion import (
-    DEFAULT_MODEL_NAME,
-    MODEL_NAME,
-    champion_in_folder,
-    last_good_folder,
-    refused_models,
-    watched_registry,
-)
+from serving.scoring.champion import champion_in_folder, refused_models, watched_registry
 from serving.scoring.registry import champion_version, versions
+from serving.scoring.served_models import ServedModel, served_models
 
 __all__ = ["main"]
 
@@ -41,10 +35,13 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
 def main(given: list[str] | None = None) -> None:
     """Show versions and refusals, or forget refusals."""
     arguments = _arguments(given)
-    refused = refused_models(ROOT, os.environ)
-    if arguments.command == "list":
-        _list()
-        return
+    try:
+        if arguments.command == "list":
+            _list()
+            return
+        refused = refused_models(ROOT, os.environ)
+    except LeadQualificationError as error:
+        raise SystemExit(f"models: {error}") from None
     try:
         gone = refused.clear(None if arguments.all else arguments.which)
     except OSError as error:
@@ -57,8 +54,20 @@ def main(given: list[str] | None = None) -> None:
 
 
 def _list() -> None:
-    refused, folder = refused_models(ROOT, os.environ), last_good_folder(ROOT, os.environ)
-    name = os.environ.get(MODEL_NAME) or DEFAULT_MODEL_NAME
+    for item in refused_models(ROOT, os.environ).read():
+        _say(f"refused: version {item.version} of {item.name}  {_short(item.sha256)}  since {item.at}: {item.reason}")
+    models = served_models(ROOT, os.environ)
+    for served in models:
+        if len(models) > 1:
+            _say(f"model {served.name}:")
+        _list_model(served)
+
+
+def _list_model(served: ServedModel) -> None:
+    if served.folder is not None:
+        _say(f"served: the bundle in {served.folder}, whatever is registered")
+        return
+    folder, name = served.last_good, served.registered
     try:
         if folder.is_dir():
             champion = champion_in_folder(folder, name)
@@ -67,9 +76,7 @@ def _list() -> None:
             _say(f"served last: none; nothing is kept in {folder}")
     except LeadQualificationError as error:
         _say(f"served last: {error}")
-    for item in refused.read():
-        _say(f"refused: version {item.version} of {item.name}  {_short(item.sha256)}  since {item.at}: {item.reason}")
-    address = watched_registry(ROOT, os.environ)
+    address = watched_registry(ROOT, os.environ, served)
     if address is None:
         _say("registry: none is followed")
         return

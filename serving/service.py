@@ -15,7 +15,7 @@ import bentoml
 from starlette.requests import Request
 from starlette.responses import Response
 
-from features.errors import LeadQualificationError
+from features.errors import BundleError, LeadQualificationError
 from models.answers.confirmation import confirmation_is_required
 from models.audit_log.settings import audit_log
 from models.audit_log.writer import AuditLogWriter
@@ -31,15 +31,16 @@ from serving.http.middleware import CODE_HEADER, Middleware
 from serving.http.shutdown import PARENT_PID, GracefulShutdown, drain_seconds
 from serving.online import infrastructure, routes
 from serving.scoring import metrics
-from serving.scoring.champion import find_champion, last_good_folder, refused_models, watched_registry
+from serving.scoring.champion import find_champion, refused_models, watched_registry
 from serving.scoring.registry import Champion
 from serving.scoring.registry_watch import ChampionNotice, RegistryWatch, reload_seconds
+from serving.scoring.served_models import served_models
 from serving.scoring.worker import Incoming, Worker, read_incoming
 
 __all__ = ["LeadQualification"]
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTICE_PATH = "LEAD_CHAMPION_NOTICE"  # from the process that resolves the alias to its workers
+NOTICES = "LEAD_CHAMPION_NOTICES"  # a folder, from the process that resolves the aliases to its workers
 WORKERS = "LEAD_WORKERS"
 THREADS = "LEAD_THREADS"
 ACCESS_LOG_FILE = "LEAD_ACCESS_LOG"
@@ -70,14 +71,34 @@ class ScoreOutput(ScoreAnswer, bentoml.IODescriptor):  # type: ignore[misc, unus
 ScoreInput.__root_input__ = True  # the method takes what was read as its one argument
 
 
-def _resolve() -> tuple[Champion, Path]:
-    """Find the champion, and write its notice into a folder of this service alone; return both."""
+def _resolve() -> tuple[dict[str, Champion | None], Path]:
+    """Find the champion of each model, and write its notice into a folder of this service alone; return both.
+
+    Raises
+    ------
+    LeadQualificationError
+        No model can be served; one of several that can't be is said in the log.
+    """
     place = Path(tempfile.mkdtemp(prefix="lead-qualification-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
-    champion = find_champion(ROOT, place, os.environ)
-    notice = place / "champion.json"
-    ChampionNotice(champion).write(notice)
-    return champion, notice
+    champions: dict[str, Champion | None] = {}
+    problems = []
+    for served in served_models(ROOT, os.environ):
+        try:
+            champions[served.name] = find_champion(ROOT, place / served.name, os.environ, served=served)
+        except BundleError as error:
+            champions[served.name] = None
+            problems.append(f"{served.name}: {error}")
+        ChampionNotice(champions[served.name]).write(_notice(place, served.name))
+    if not any(champions.values()):
+        raise BundleError("; ".join(problems))
+    for problem in problems:
+        _log.error("The model %s; the other models are served without it.", problem)
+    return champions, place
+
+
+def _notice(place: Path, model: str) -> Path:
+    return place / f"{model}.json"
 
 
 class _Process:
@@ -93,11 +114,12 @@ class _LeadQualification:
     """Scores leads from their journeys: how likely is each to become sales-qualified, and why."""
 
     def __init__(self) -> None:
-        notice = os.environ.get(NOTICE_PATH)
+        given = os.environ.get(NOTICES)
+        place = Path(given) if given else _resolve()[1]
         log = audit_log(ROOT)
         self.audit = None if log is None else AuditLogWriter(log)
         self.worker = Worker(
-            Path(notice) if notice else _resolve()[1],
+            {served.name: _notice(place, served.name) for served in served_models(ROOT, os.environ)},
             _positive(THREADS, 2),
             self.audit,
             routes.marked,
@@ -105,12 +127,12 @@ class _LeadQualification:
             ROOT,
         )
         _process.worker = self.worker
-        routes.connect(ROOT, lambda: self.worker.scorer, lambda: self.worker.notice, self.audit)
+        routes.connect(ROOT, self.worker.models, self.audit)
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator, unused-ignore]
     @staticmethod
     def resolve_champion() -> None:
-        """Resolve the alias before the workers start, so that all serve the same version; then watch the registry.
+        """Resolve the aliases before the workers start, so that all serve the same versions; then watch the registry.
 
         Raises
         ------
@@ -124,24 +146,25 @@ class _LeadQualification:
                 _log.warning("BentoML reports its use to its makers unless BENTOML_DO_NOT_TRACK=True is set before.")
             seconds = reload_seconds(os.environ)
             drain_seconds(os.environ)
-            champion, notice = _resolve()
+            champions, place = _resolve()
             LogSettings.from_environment(os.environ)
             audit_log(ROOT)
             confirmation_is_required()
-            gate.prepare(ROOT, notice.parent)
+            gate.prepare(ROOT, place)
             routes.prepare(ROOT)
         except LeadQualificationError as error:
             raise SystemExit(f"The service can't start: {error}") from None
         # Asking the registry imported mlflow, which writes in its own way
         logs.configure(os.environ.get(ACCESS_LOG_FILE))
-        os.environ[NOTICE_PATH] = str(notice)
+        os.environ[NOTICES] = str(place)
         os.environ[PARENT_PID] = str(os.getpid())
-        address = watched_registry(ROOT, os.environ)
-        if address is not None:
-            refused = refused_models(ROOT, os.environ)
-            RegistryWatch(address, notice.parent, notice, champion, last_good_folder(ROOT, os.environ), refused).start(
-                seconds
-            )
+        refused = refused_models(ROOT, os.environ)
+        for served in served_models(ROOT, os.environ):
+            address = watched_registry(ROOT, os.environ, served)
+            if address is not None:
+                fetched, notice = place / served.name, _notice(place, served.name)
+                champion, kept = champions[served.name], served.last_good
+                RegistryWatch(address, fetched, notice, champion, kept, refused, served.registered).start(seconds)
 
     @bentoml.on_startup  # type: ignore[untyped-decorator, unused-ignore]
     async def start(self) -> None:
@@ -182,7 +205,7 @@ class _Service(bentoml.Service):  # type: ignore[misc, type-arg, unused-ignore]
         timeouts.install()
         parent = os.environ.get(PARENT_PID)
         shutdown = GracefulShutdown(drain_seconds(os.environ), None if parent is None else int(parent))
-        of_infrastructure = infrastructure.handlers(lambda: _process.worker.scorer, _described)
+        of_infrastructure = infrastructure.handlers(lambda: _process.worker.models, _described)
         guard = gate.make_guard(ROOT)
         of_pages = pages.handlers(guard, user_header(os.environ, listening_on()))
         handlers = {"score": _score, **routes.HANDLERS, **of_infrastructure, **of_pages}

@@ -200,6 +200,7 @@ def personas() -> Personas:
         source="test",
         exported_at=EXPORTED,
         customers=100,
+        drawn=80,
         bought_by="order",
         half_samples=40,
         least_returns=0.8,

@@ -118,7 +118,7 @@ def without_touchpoints(bundle: Bundle, journeys: Journeys, snapshots: Snapshots
     return none_seen
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)  # as many models as a service serves
 def _looks_at_touchpoints(bundle: Bundle) -> bool:
     gains = bundle.classifier.importance()
     return any(gains[feature.name] > 0.0 for feature in bundle.catalog.features if feature.group not in _OTHER_GROUPS)

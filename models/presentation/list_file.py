@@ -27,7 +27,8 @@ WORDS: Mapping[str | bool | None, str] = {
     "decision": n_("Decision"), "advice": n_("When to call"), "questions": n_("Likely questions"),
     "next": n_("Leads like it looked at next"), "reason": n_("Reason"), "touchpoint": n_("Last touchpoint"),
     "touched": n_("Last touchpoint on"), "change": n_("Since the last list"), "warnings": n_("Warnings"),
-    "note": n_("Note"), True: n_("within capacity"), False: n_("beyond capacity"), None: n_("not scored"),
+    "note": n_("Note"), "ordered": n_("Last order on"), "rhythm": n_("Days between orders"), "value": n_("Value of orders"),
+    True: n_("within capacity"), False: n_("beyond capacity"), None: n_("not scored"),
     "new": n_("new"), "tier_change": n_("tier {before} to {now}"), "up": n_("{points} points more"),
     "down": n_("{points} points less"), "unpromoted": n_("refused by the gate: for a look, not for decisions"),
 }  # fmt: skip
@@ -60,6 +61,10 @@ class ListedLead(NamedTuple):
         As `change_words` gives it; empty: nothing to compare with.
     warnings : str
         Codes.
+    ordered : str
+        Of a customer: the day of the account's last order, as ISO 8601; empty: none is known.
+    rhythm_days, value : float or None
+        Median days between its orders, and what they are worth together; None: not known.
     """
 
     lead_id: str
@@ -79,6 +84,9 @@ class ListedLead(NamedTuple):
     touched: str
     change: str
     warnings: str
+    ordered: str = ""
+    rhythm_days: float | None = None
+    value: float | None = None
 
 
 def list_words(language: str) -> dict[str | bool | None, str]:
@@ -88,7 +96,12 @@ def list_words(language: str) -> dict[str | bool | None, str]:
 
 
 def list_frame(
-    leads: Sequence[ListedLead], language: str, link: str | None = None, note: str | None = None
+    leads: Sequence[ListedLead],
+    language: str,
+    link: str | None = None,
+    note: str | None = None,
+    *,
+    of_customers: bool = False,
 ) -> pd.DataFrame:
     """Lay leads out for people; one row per lead, in their order, with headings in one language.
 
@@ -101,6 +114,8 @@ def list_frame(
         Address of a lead in the CRM, with ``{lead_id}`` in it.
     note : str, optional
         Of every row, one of the keys of `WORDS`: ``unpromoted``.
+    of_customers : bool
+        Of existing customers: the list says what they ordered.
     """
     names, rows = list_words(language), []
     for lead in leads:
@@ -122,6 +137,11 @@ def list_frame(
                 names["advice"]: lead.advice,
                 names["questions"]: lead.questions,
                 names["next"]: lead.next_content,
+                **(
+                    {names["ordered"]: lead.ordered, names["rhythm"]: lead.rhythm_days, names["value"]: lead.value}
+                    if of_customers
+                    else {}
+                ),
                 **{f"{names['reason']} {n}": reason for n, reason in enumerate(reasons, start=1)},
                 names["touchpoint"]: lead.touchpoint,
                 names["touched"]: lead.touched,

@@ -18,6 +18,8 @@ RIDGE = 1.0
 STEPS = 40
 TOLERANCE = 1e-7
 MIN_OUTCOMES = 10
+BLOCK = 65_536
+"""Rows at a time, so that a million leads need no second copy of their columns."""
 
 
 class Handled(NamedTuple):
@@ -145,7 +147,7 @@ def fit_reference_model(handled: Handled, folds: np.ndarray) -> ReferenceModel |
         won = handled.outcome[rows].sum()
         if min(won, len(rows) - won) < MIN_OUTCOMES:
             return None
-        fitted.append(_fit(design[rows], handled.outcome[rows], rows, handled.quality.shape[1] + 2, teams, beta))
+        fitted.append(_fit(design, handled.outcome, rows, handled.quality.shape[1] + 2, teams, beta))
         beta = fitted[-1].beta  # the next fold's leads are mostly the same
     return ReferenceModel(handled, design, folds, fitted, log_days, teams)
 
@@ -157,16 +159,23 @@ def _fit(
     penalty[0] = 0.0
     beta = start.copy()
     if not beta.any():
-        beta[0] = np.log(outcome.mean() / (1.0 - outcome.mean()))
+        won = outcome[rows].mean()
+        beta[0] = np.log(won / (1.0 - won))
     hessian = np.diag(penalty + 1e-9)
+    blocks = [rows[begin : begin + BLOCK] for begin in range(0, len(rows), BLOCK)]
     for _ in range(STEPS):
-        p = expit(design @ beta)
-        hessian = (design * (p * (1.0 - p))[:, None]).T @ design + np.diag(penalty + 1e-9)
-        step = np.linalg.solve(hessian, design.T @ (outcome - p) - penalty * beta)
+        hessian, slope = np.diag(penalty + 1e-9), -penalty * beta
+        for block in blocks:
+            part = design[block]
+            p = expit(part @ beta)
+            slope += part.T @ (outcome[block] - p)
+            hessian += (part * (p * (1.0 - p))[:, None]).T @ part
+        step = np.linalg.solve(hessian, slope)
         beta += np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < TOLERANCE:
             break
-    return _Fold(rows, outcome - expit(design @ beta), beta, np.linalg.inv(hessian), _middle(beta[first_team:], teams))
+    residual = np.concatenate([outcome[block] - expit(design[block] @ beta) for block in blocks])
+    return _Fold(rows, residual, beta, np.linalg.inv(hessian), _middle(beta[first_team:], teams))
 
 
 def _middle(effects: np.ndarray, teams: int) -> np.ndarray:

@@ -101,7 +101,8 @@ def _first_contacts(canonical: Path, periods: pd.DataFrame) -> pd.Series:
         found = first_contacts(periods, read_table(path, "handovers").to_pandas())
         if found.notna().any():
             return found
-    changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
+    changes = read_table(canonical / "stage_changes.parquet", "stage_changes")
+    changes = changes.select(["lead_id", "stage", "occurred_at"]).to_pandas()
     accepted = changes[changes["stage"] == "sal"]
     moments = accepted[["lead_id"]].assign(queued_at=accepted["occurred_at"], first_contact_at=accepted["occurred_at"])
     return first_contacts(periods, moments)
@@ -109,7 +110,8 @@ def _first_contacts(canonical: Path, periods: pd.DataFrame) -> pd.Series:
 
 def _owners(canonical: Path, periods: pd.DataFrame) -> pd.DataFrame:
     """Give team and owner of each period: those of its first stage change that names any; row for row."""
-    changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
+    changes = read_table(canonical / "stage_changes.parquet", "stage_changes")
+    changes = changes.select(["lead_id", "team", "owner", "occurred_at"]).to_pandas()
     named = changes[changes["team"].notna() | changes["owner"].notna()]
     merged = named[["lead_id", "team", "owner", "occurred_at"]].merge(
         periods[["lead_id", "started_at", "ended_at"]], on="lead_id"

@@ -31,7 +31,8 @@ def lead_steps(canonical: Path, touches: FirstTouches, country: str) -> pd.DataF
         and per step of `STEPS` the moment at which it was first reached (missing: not yet).
     """
     leads = read_table(canonical / "leads.parquet", "leads").to_pandas()
-    changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
+    changes = read_table(canonical / "stage_changes.parquet", "stage_changes")
+    changes = changes.select(["lead_id", "stage", "team", "owner", "occurred_at"]).to_pandas()
     rows: pd.DataFrame = leads[["lead_id", "created_at"]].copy()
     for name in ("campaign", "channel", "asset"):
         rows[name] = getattr(touches, name)

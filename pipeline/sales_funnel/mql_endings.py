@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.timeline import DAY_US
 from models.analyses.funnel import Cost, Incidence, Month
@@ -71,9 +73,9 @@ def incidences(
 
 def read_rejections(canonical: Path) -> pd.DataFrame:
     """Read lead_id and reason (missing: none entered) of each time that sales disqualified a lead or gave it back."""
-    changes = read_table(canonical / "stage_changes.parquet", "stage_changes").to_pandas()
-    rejected = changes["stage"].isin(["disqualified", "recycled"])
-    found: pd.DataFrame = changes.loc[rejected, ["lead_id", "reason"]].astype(object)
+    changes = read_table(canonical / "stage_changes.parquet", "stage_changes")
+    rejected = pc.is_in(changes["stage"], pa.array(["disqualified", "recycled"]))
+    found: pd.DataFrame = changes.select(["lead_id", "reason"]).filter(rejected).to_pandas().astype(object)
     return found
 
 

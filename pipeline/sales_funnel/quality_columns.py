@@ -53,7 +53,11 @@ def quality_columns(
     matrix = np.column_stack([part for part in columns if part.shape[1]])
     scale = matrix.std(axis=0)
     varies = scale > 1e-9
-    return np.asarray((matrix[:, varies] - matrix[:, varies].mean(axis=0)) / scale[varies])
+    if not varies.all():
+        matrix, scale = matrix[:, varies], scale[varies]
+    matrix -= matrix.mean(axis=0)  # in place: of a million leads the matrix takes hundreds of MiB
+    matrix /= scale
+    return np.asarray(matrix)
 
 
 def _counts(canonical: Path, looks: pd.DataFrame, touches: FirstTouches, features: FeaturesParams) -> np.ndarray:

@@ -6,10 +6,15 @@ from typing import Any
 
 import pandas as pd
 
+from features.records import OrderRecord
+from features.timeline import from_micros
+from models.answers.order_summary import OrderSummary, order_summary
 from models.data_protection.crm_ids import AS_GIVEN, CrmIds
 from models.presentation.list_file import ListedLead, change_words, list_frame, list_words
+from pipeline.population.micros import micros
 from pipeline.tables.duckdb import connect, text_literal
 from pipeline.tables.merged_leads import merged_ids
+from pipeline.tables.parquet import read_table
 
 __all__ = ["list_of", "remember"]
 
@@ -22,6 +27,7 @@ def list_of(
     former: pd.DataFrame | None = None,
     note: str | None = None,
     ids: CrmIds = AS_GIVEN,
+    orders: Path | None = None,
 ) -> pd.DataFrame:
     """Lay scores out for people; one row per lead, in the scores' order, with headings in one language.
 
@@ -40,12 +46,15 @@ def list_of(
         Of every row, one of the keys of `models.presentation.list_file.WORDS`: ``unpromoted``.
     ids : CrmIds
         Gives the CRM's ids and the owners' names where scores and tables hold pseudonyms.
+    orders : Path, optional
+        Folder of canonical tables with the orders of the leads' accounts, for a list of customers; None: of leads.
     """
     names = list_words(language)
     people = scores[["lead_id"]].merge(_people(canonical), on="lead_id", how="left")
     before = {} if former is None else _by_lead(former, merged_ids(canonical))
     scored_rows: list[Any] = list(scores.itertuples(index=False))
     persons: list[Any] = list(people.itertuples(index=False))
+    bought = {} if orders is None else _summaries(orders, people, scores)
     leads = [
         ListedLead(
             ids.outward(score.lead_id),
@@ -65,10 +74,33 @@ def list_of(
             _text(person.day),
             "" if former is None else _change(score, before, names),
             _text(score.warnings),
+            *_bought(bought.get(person.account_id)),
         )
         for score, person in zip(scored_rows, persons, strict=True)
     ]
-    return list_frame(leads, language, link, note)
+    return list_frame(leads, language, link, note, of_customers=orders is not None)
+
+
+def _summaries(canonical: Path, people: pd.DataFrame, scores: pd.DataFrame) -> dict[Any, OrderSummary | None]:
+    """Sum up each account's orders before its scores' moment."""
+    table = read_table(canonical / "orders.parquet", "orders").to_pandas()
+    table = table[table["account_id"].isin(people["account_id"].dropna())]
+    product = table["product"] if "product" in table else pd.Series([None] * len(table), table.index)
+    at = int(micros(pd.to_datetime(scores["snapshot_at"], utc=True)).max()) if len(scores) else 0
+    placed: dict[Any, list[OrderRecord]] = {}
+    rows = zip(table["account_id"], micros(table["ordered_at"]).tolist(), table["amount"], product, strict=True)
+    for account, ordered_at, amount, bought in rows:
+        record = OrderRecord(
+            ordered_at, None if pd.isna(amount) else float(amount), None if pd.isna(bought) else bought
+        )
+        placed.setdefault(account, []).append(record)
+    return {account: order_summary(records, at) for account, records in placed.items()}
+
+
+def _bought(orders: OrderSummary | None) -> tuple[str, float | None, float | None]:
+    if orders is None:
+        return "", None, None
+    return from_micros(orders.last_at).date().isoformat(), orders.rhythm_days, orders.value
 
 
 def _by_lead(former: pd.DataFrame, merged: Mapping[str, str]) -> dict[Any, Any]:

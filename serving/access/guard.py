@@ -15,7 +15,7 @@ from serving.contract.errors import RequestError
 from serving.contract.routes import MATCH, Match
 from serving.http.answers import Answer, Scope, error_answer
 
-__all__ = ["KEY", "Guard", "may_debug"]
+__all__ = ["KEY", "Guard", "may_debug", "models_allowed"]
 
 KEY = "lead_qualification.key"
 """Where a request's scope holds the key it came with."""
@@ -182,6 +182,12 @@ def may_debug(scope: Scope) -> bool | None:
     """Tell whether the key of a request lets it see feature vectors; None: it came without, where none is needed."""
     key = scope.get(KEY)
     return None if key is None else "admin" in key.scopes
+
+
+def models_allowed(scope: Scope) -> tuple[str, ...] | None:
+    """Give the models that the key of a request is limited to; None: all, or it came without a key."""
+    key = scope.get(KEY)
+    return None if key is None else key.models
 
 
 def _forbidden(key: Key, needed: str) -> RequestError:

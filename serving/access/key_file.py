@@ -17,6 +17,7 @@ from typing import Any
 
 from features.errors import LeadQualificationError
 from models.data_protection.private_file import replace_private_file
+from serving.contract.model_names import is_model_name
 from serving.contract.scopes import KEY_SCOPES
 
 __all__ = [
@@ -66,6 +67,8 @@ class Key:
         With a time zone; None: not.
     requests_per_minute, leads_per_minute : int or None
         None: the default.
+    models : tuple of str or None
+        The models that it may ask, by their names in the service; None: all.
     """
 
     id: str
@@ -77,6 +80,7 @@ class Key:
     revoked_at: dt.datetime | None = None
     requests_per_minute: int | None = None
     leads_per_minute: int | None = None
+    models: tuple[str, ...] | None = None
 
     def state(self, now: dt.datetime) -> str:
         """Say whether it is ``valid``, ``expired`` or ``revoked``; it is expired from `expires_at` on.
@@ -202,7 +206,18 @@ def _read_key(item: Any, where: str) -> Key:
             raise LeadQualificationError(
                 f"{where}.{name} is {most!r}; a number from 1 to {MOST_PER_MINUTE:,} is expected."
             )
-    return Key(**{**item, **moments, "scopes": tuple(scopes)})
+    models = item.get("models")
+    if models is not None:
+        if not isinstance(models, list) or not models or not all(map(_is_model, models)):
+            raise LeadQualificationError(
+                f"{where}.models is {models!r:.100}; names of models are expected, at least one, or nothing for all."
+            )
+        models = tuple(models)
+    return Key(**{**item, **moments, "scopes": tuple(scopes), "models": models})
+
+
+def _is_model(value: Any) -> bool:
+    return isinstance(value, str) and is_model_name(value)
 
 
 def _moment(value: Any, where: str) -> dt.datetime | None:

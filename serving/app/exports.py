@@ -6,11 +6,13 @@ from zoneinfo import ZoneInfo
 
 from features.timeline import from_micros
 from features.wording.units import LANGUAGES
+from models.answers.risk_set import CUSTOMERS
 from models.presentation.list_file import ListedLead, change_words, list_frame, list_words, write_list
-from serving.app.lead_list import filter_of, for_marketing
+from serving.app.lead_list import filter_of, for_marketing, orders_of
 from serving.app.web import Visit
 from serving.http.answers import Answer
 from serving.http.lead_ids import lead_ids
+from serving.scoring.scorer import Scorer
 from serving.store.connect import Store
 from serving.store.open_leads import OpenLead, list_open_leads
 
@@ -25,7 +27,7 @@ _TYPES = {
 }
 
 
-def export_answer(visit: Visit, store: Store, zone: ZoneInfo, link: str | None) -> tuple[Answer, list[str]]:
+def export_answer(visit: Visit, store: Store, scorer: Scorer, link: str | None) -> tuple[Answer, list[str]]:
     """Write the part of the list that the page shows, without its limit to one page.
 
     Parameters
@@ -33,8 +35,8 @@ def export_answer(visit: Visit, store: Store, zone: ZoneInfo, link: str | None) 
     visit : Visit
         Its query holds filter and order, and `format`: ``xlsx`` or ``csv``; anything else is ``xlsx``.
     store : Store
-    zone : ZoneInfo
-        Of the days.
+    scorer : Scorer
+        Whose list.
     link : str or None
         Address of a lead in the CRM, with ``{lead_id}`` in it.
 
@@ -44,7 +46,8 @@ def export_answer(visit: Visit, store: Store, zone: ZoneInfo, link: str | None) 
     lead_ids : list of str
         Whom it names.
     """
-    wanted, _ = filter_of(visit.query)
+    wanted, _ = filter_of(visit.query, scorer.served_as)
+    zone = ZoneInfo(scorer.bundle.catalog.params.time_zone)
     ending = visit.query.get("format", "xlsx")
     ending = ending if ending in _TYPES else "xlsx"
     media_type, form = _TYPES[ending]
@@ -53,6 +56,7 @@ def export_answer(visit: Visit, store: Store, zone: ZoneInfo, link: str | None) 
         leads = list_open_leads(connection, wanted, 0, MOST_ROWS).leads
     file = io.BytesIO()
     names, ids = list_words(language), lead_ids()
+    of_customers = scorer.bundle.metadata.get("risk_set") == CUSTOMERS
     listed = [_listed(lead, language, names, zone) for lead in leads]
     if ids is not None:
         known = ids.names_of(text for lead in leads for text in (lead.lead_id, lead.owner or ""))
@@ -60,8 +64,8 @@ def export_answer(visit: Visit, store: Store, zone: ZoneInfo, link: str | None) 
             one._replace(lead_id=known.get(one.lead_id, one.lead_id), owner=known.get(one.owner, one.owner))
             for one in listed
         ]
-    write_list(list_frame(listed, language, link), file, form)
-    name = f'attachment; filename="leads.{ending}"'.encode("ascii")
+    write_list(list_frame(listed, language, link, of_customers=of_customers), file, form)
+    name = f'attachment; filename="{scorer.served_as}.{ending}"'.encode("ascii")
     headers = ((b"content-disposition", name), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
     return Answer(file.getvalue(), headers=headers, media_type=media_type), [lead.lead_id for lead in leads]
 
@@ -88,4 +92,10 @@ def _listed(lead: OpenLead, language: str, names: Mapping[str | bool | None, str
         "" if touched is None else from_micros(touched).astimezone(zone).date().isoformat(),
         change_words(now, before, names, tiers=False),
         ";".join(lead.details["warnings"]),
+        *_orders(lead, zone),
     )
+
+
+def _orders(lead: OpenLead, zone: ZoneInfo) -> tuple[str, float | None, float | None]:
+    bought = orders_of(lead, zone)
+    return ("", None, None) if bought is None else (bought["last"].isoformat(), bought["rhythm_days"], bought["value"])

@@ -7,12 +7,15 @@ from zoneinfo import ZoneInfo
 
 from features.timeline import from_micros
 from models.answers.open_questions import OPEN_QUESTIONS
+from models.answers.risk_set import CUSTOMERS
 from models.data_protection.pseudonyms import looks_like_one
 from models.presentation.catalogues import n_, words
 from models.presentation.journey_words import kind_name
 from models.presentation.numbers import date
 from serving.app.web import Visit, lead_address
+from serving.contract.model_names import DEFAULT_MODEL
 from serving.http.lead_ids import IN_ADDRESS, lead_ids
+from serving.scoring.scorer import Scorer
 from serving.store.connect import Store
 from serving.store.open_leads import (
     ORDERS,
@@ -31,6 +34,8 @@ __all__ = [
     "filter_of",
     "for_marketing",
     "list_values",
+    "orders_of",
+    "question_of",
     "row_of",
     "stage_name",
     "touchpoint_name",
@@ -74,12 +79,13 @@ STAGES = {
 }
 
 
-def filter_of(query: Mapping[str, str]) -> tuple[ListFilter, int]:
-    """Read what part of the list is asked for; a value that is none of ours counts as not given.
+def filter_of(query: Mapping[str, str], model: str = DEFAULT_MODEL) -> tuple[ListFilter, int]:
+    """Read what part of a model's list is asked for; a value that is none of ours counts as not given.
 
     Parameters
     ----------
     query : mapping of str to str
+    model : str
 
     Returns
     -------
@@ -90,7 +96,7 @@ def filter_of(query: Mapping[str, str]) -> tuple[ListFilter, int]:
     Examples
     --------
     >>> filter_of({"show": "all", "tier": "A", "page": "3", "order": "up"})
-    (ListFilter(shown='all', tier='A', owner=None, search='', order='probability'), 3)
+    (ListFilter(shown='all', tier='A', owner=None, search='', order='probability', model='leads'), 3)
     """
     number = query.get("page", "1")
     shown: Any = query.get("show", "to_call")
@@ -101,6 +107,7 @@ def filter_of(query: Mapping[str, str]) -> tuple[ListFilter, int]:
         owner="" if owner == NOBODY else owner,
         search=_searched(query.get("search", "").strip()[:MOST_SEARCH]),
         order=query["order"] if query.get("order") in ORDERS else "probability",
+        model=model,
     )
     valid = number.isascii() and number.isdecimal() and len(number) < 7
     return wanted, max(int(number), 1) if valid else 1
@@ -116,7 +123,7 @@ def _searched(text: str) -> str:
     return next((name for name in candidates if name in known), text)
 
 
-def list_values(visit: Visit, store: Store, zone: ZoneInfo, link: str | None, now: int) -> dict[str, Any]:
+def list_values(visit: Visit, store: Store, scorer: Scorer, link: str | None, now: int) -> dict[str, Any]:
     """Give what the template of the list shows.
 
     Parameters
@@ -124,23 +131,26 @@ def list_values(visit: Visit, store: Store, zone: ZoneInfo, link: str | None, no
     visit : Visit
         Its query holds filter, order and page.
     store : Store
-    zone : ZoneInfo
-        Of the days.
+    scorer : Scorer
+        Whose list.
     link : str or None
         Address of a lead in the CRM, with ``{lead_id}`` in it.
     now : int
         UTC microseconds.
     """
-    wanted, number = filter_of(visit.query)
+    wanted, number = filter_of(visit.query, scorer.served_as)
+    zone = ZoneInfo(scorer.bundle.catalog.params.time_zone)
     with store.read() as connection:
         part = list_open_leads(connection, wanted, (number - 1) * ROWS, ROWS)
         if not part.leads and part.total:  # the list has become shorter
             number = -(-part.total // ROWS)
             part = list_open_leads(connection, wanted, (number - 1) * ROWS, ROWS)
-        counts, people = count_open_leads(connection), owners(connection)
+        counts, people = count_open_leads(connection, wanted.model), owners(connection, wanted.model)
     pages = max(-(-part.total // ROWS), 1)
     return {
-        "rows": [row_of(lead, visit.language, zone, link, now) for lead in part.leads],
+        "rows": [row_of(lead, visit.language, zone, link, now, visit.model) for lead in part.leads],
+        "label_days": scorer.bundle.label_days,
+        **question_of(scorer),
         "total": part.total,
         "first": (number - 1) * ROWS + 1,
         "counts": counts,
@@ -161,15 +171,17 @@ def list_values(visit: Visit, store: Store, zone: ZoneInfo, link: str | None, no
     }
 
 
-def row_of(lead: OpenLead, language: str, zone: ZoneInfo, link: str | None, now: int) -> dict[str, Any]:
-    """Give what is shown of one lead of the list."""
+def row_of(
+    lead: OpenLead, language: str, zone: ZoneInfo, link: str | None, now: int, model: str | None = None
+) -> dict[str, Any]:
+    """Give what is shown of one lead of the list; its address names the model, where one was chosen."""
     say = words(language)
     details = lead.details
     change = details["change"].get(language)
     last = details["last_touchpoint"] or {}
     return {
         "lead_id": lead.lead_id,
-        "address": lead_address(lead.lead_id),
+        "address": lead_address(lead.lead_id, model),
         "account": lead.account_id,
         "owner": lead.owner,
         "link": None if link is None else crm_link(link, lead.lead_id),
@@ -188,8 +200,24 @@ def row_of(lead: OpenLead, language: str, zone: ZoneInfo, link: str | None, now:
         "change": change["reasons"][:1] if change is not None and _difference(lead) not in (None, 0.0) else [],
         "touched": None if lead.last_touchpoint_at is None else from_micros(lead.last_touchpoint_at).astimezone(zone),
         "touched_days": None if lead.last_touchpoint_at is None else _days(lead.last_touchpoint_at, now, zone),
+        "orders": orders_of(lead, zone),
         "touchpoint": touchpoint_name(lead.last_touchpoint, last.get("asset"), language),
     }
+
+
+def question_of(scorer: Scorer) -> dict[str, Any]:
+    """Say what the model of a page predicts: of customers an order (``purchase`` as the label has it), else a qualification."""
+    metadata = scorer.bundle.metadata
+    of_customers = metadata.get("risk_set") == CUSTOMERS
+    return {"of_customers": of_customers, "purchase": metadata.get("purchase", "again") if of_customers else None}
+
+
+def orders_of(lead: OpenLead, zone: ZoneInfo) -> dict[str, Any] | None:
+    """Give the day of the last order, the rhythm in days, and the value; None: no order, or no model of customers."""
+    orders = lead.details.get("orders")
+    if orders is None:
+        return None
+    return {**orders, "last": from_micros(orders["last_at"]).astimezone(zone).date()}
 
 
 def _advice(lead: OpenLead, language: str) -> str | None:

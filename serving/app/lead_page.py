@@ -11,12 +11,13 @@ from features.wording.attribute import attribute_label
 from features.wording.units import spoken as spoken_language
 from models.answers.lead_history import Point, probability_history
 from models.answers.open_questions import OPEN_QUESTIONS, is_decision_maker, open_questions
+from models.answers.order_summary import order_summary
 from models.answers.requests import LeadRequest
 from models.answers.score_changes import not_yet
 from models.answers.what_if import what_if
 from models.presentation.catalogues import n_, words
 from models.presentation.journey_words import channel_name
-from serving.app.lead_list import NOT_SCORED, crm_link, stage_name, touchpoint_name
+from serving.app.lead_list import NOT_SCORED, crm_link, question_of, stage_name, touchpoint_name
 from serving.app.lead_timeline import timeline
 from serving.app.similar_leads import similar_values
 from serving.app.web import lead_address
@@ -46,7 +47,14 @@ OUTSIDE = {
 
 
 def lead_values(
-    store: Store, scorer: Scorer, lead_id: str, language: str, zone: ZoneInfo, link: str | None, now: int
+    store: Store,
+    scorer: Scorer,
+    lead_id: str,
+    language: str,
+    zone: ZoneInfo,
+    link: str | None,
+    now: int,
+    model: str | None = None,
 ) -> dict[str, Any]:
     """Give what the template of a lead's page shows.
 
@@ -64,6 +72,8 @@ def lead_values(
         Address of a lead in the CRM, with ``{lead_id}`` in it.
     now : int
         UTC microseconds.
+    model : str or None
+        That addresses of other leads name; None: none was chosen.
 
     Raises
     ------
@@ -86,13 +96,13 @@ def lead_values(
                 weeks.append(read_lead(connection, lead_id, catalog, now, at))
         give_way()
         record = read_record(connection, lead_id)
-        similar = similar_values(connection, scorer, lead, language, zone)
+        similar = similar_values(connection, scorer, lead, language, zone, model)
     spoken = spoken_language(language)
     give_way()
     entry = entry_of(scorer, lead, spoken, REASONS, now, shown="page")
     give_way()
     history = probability_history(scorer.bundle, [*(week for week in weeks if week is not None), lead], spoken)
-    say = words(language)
+    say, bought = words(language), order_summary(lead.orders, lead.snapshot_at)
     return {
         "lead_id": lead_id,
         "account": record.account_id,
@@ -106,6 +116,10 @@ def lead_values(
             say.say(OUTSIDE[item["reason"]]) for item in entry["warnings"] if item["code"] == "outside_population"
         ],
         "label_days": scorer.bundle.label_days,
+        **question_of(scorer),
+        "bought": None
+        if bought is None
+        else {**asdict(bought), "last": from_micros(bought.last_at).astimezone(zone).date()},
         "stage": None if record.stage is None else stage_name(record.stage, language),
         "is_open": record.stage in ("mql", "sal"),
         "is_accepted": record.stage == "sal",
@@ -120,7 +134,7 @@ def lead_values(
         "chart": _chart(history, zone),
         "jumps": _jumps(history, zone),
         "timeline": timeline(lead, record, language, zone),
-        "group": _group(lead, record, language, zone),
+        "group": _group(lead, record, language, zone, model),
         "questions": [say.say(OPEN_QUESTIONS[name]) for name in open_questions(lead.journey.touchpoints)],
         "orders": [
             {"at": from_micros(order.ordered_at).astimezone(zone), "amount": order.amount, "product": order.product}
@@ -190,7 +204,7 @@ def _jumps(history: Sequence[Point], zone: ZoneInfo) -> list[dict[str, Any]]:
     ]
 
 
-def _group(lead: LeadRequest, record: LeadRecord, language: str, zone: ZoneInfo) -> dict[str, Any]:
+def _group(lead: LeadRequest, record: LeadRecord, language: str, zone: ZoneInfo, model: str | None) -> dict[str, Any]:
     """Give the buying group: who of the account was seen, and what is not known of it yet."""
     say = words(language)
     titles = [
@@ -215,7 +229,7 @@ def _group(lead: LeadRequest, record: LeadRecord, language: str, zone: ZoneInfo)
         people.append(
             {
                 "lead_id": colleague.lead_id,
-                "address": lead_address(colleague.lead_id),
+                "address": lead_address(colleague.lead_id, model),
                 "title": title,
                 "count": len(seen),
                 "last": None if last is None else from_micros(last.occurred_at).astimezone(zone).date(),

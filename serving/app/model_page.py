@@ -37,7 +37,15 @@ ADVISED = {"hand_over_now": n_("call now"), "wait_until": n_("wait"), "later": n
 
 
 def model_values(
-    scorer: Scorer, notice: ChampionNotice, store: Store, language: str, zone: ZoneInfo, now: int, root: Path = ROOT
+    scorer: Scorer,
+    notice: ChampionNotice,
+    store: Store,
+    language: str,
+    zone: ZoneInfo,
+    now: int,
+    root: Path = ROOT,
+    *,
+    is_of_workspace: bool = True,
 ) -> dict[str, Any]:
     """Give what the template of the model's page shows.
 
@@ -56,13 +64,16 @@ def model_values(
         UTC microseconds.
     root : Path
         The folder where the pipeline writes ``metrics/``, ``reports/`` and ``data/``; what is not there is not shown.
+    is_of_workspace : bool
+        These figures and reports are the model's; False: they are another model's, and are not shown.
     """
     metadata, say = scorer.bundle.metadata, words(language)
     with store.read() as connection:
-        counts, queue = count_open_leads(connection), count_leads(connection, now)
+        counts, queue = count_open_leads(connection, scorer.served_as), count_leads(connection, now)
         overrides = override_rate(advised_verdicts(connection, now - OVERRIDE_DAYS * DAY_US))
-    evaluation = read_object(root / "metrics" / "evaluate.json")
-    monitor = read_object(root / "reports" / "monitor.json")
+    evaluation = read_object(root / "metrics" / "evaluate.json") if is_of_workspace else {}
+    monitor = read_object(root / "reports" / "monitor.json") if is_of_workspace else {}
+    shown = reports(root) if is_of_workspace else {}
     mlflow = mlflow_pages(os.environ)
     return {
         "model": {**scorer.model, "features": len(scorer.bundle.catalog)},
@@ -84,7 +95,7 @@ def model_values(
         "live": (monitor.get("summary") or {}).get(language),
         "live_is_of": monitor.get("model") or {},
         "quarantine": [{**item, **_bars(item["days"])} for item in quarantine(root)],
-        "reports": {f"/app/reports/{file}?lang={language}": say.say(name) for file, name in reports(root).items()},
+        "reports": {f"/app/reports/{file}?lang={language}": say.say(name) for file, name in shown.items()},
     }
 
 
@@ -97,15 +108,16 @@ def mlflow_pages(environ: Mapping[str, str]) -> str:
 def _version(
     item: Mapping[str, Any], notice: ChampionNotice, mlflow: str, language: str, zone: ZoneInfo
 ) -> dict[str, Any]:
-    say = words(language)
+    say, champion = words(language), notice.champion
+    name = "" if champion is None else champion.name
     return {
         "version": item["version"],
-        "serves": item["version"] == notice.champion.version,
+        "serves": champion is not None and item["version"] == champion.version,
         "aliases": [say.say(ALIASES[alias]) if alias in ALIASES else alias for alias in item["aliases"]],
         "registered": from_micros(item["created_at"]).astimezone(zone).date(),
         "decision": say.say(DECISIONS[item["decision"]]) if item["decision"] in DECISIONS else item["decision"],
         "verdict": item["verdict"],
-        "address": f"{mlflow}/#/models/{quote(notice.champion.name, safe='')}/versions/{item['version']}",
+        "address": f"{mlflow}/#/models/{quote(name, safe='')}/versions/{item['version']}",
     }
 
 

@@ -31,6 +31,8 @@ from serving.http.actor import ACTOR, LOCAL
 from serving.http.answers import Answer, Handler, Receive, Scope
 from serving.http.bodies import read_body
 from serving.online.routes import Online, online
+from serving.scoring.scorer import Scorer
+from serving.scoring.served_scorers import Allowed
 from serving.store.connect import StoreUnavailableError
 from serving.store.rescoring import count_leads
 
@@ -55,9 +57,48 @@ class _Call:
         self.lead_id: str | None = None
         self.client = ""
 
+    @property
+    def model(self) -> str | None:
+        """The model asked for: of a form, that of the page it was on; else the first that the visitor's key may ask."""
+        asked = self.visit.model or read_fields(self.fields.get("to", "").partition("?")[2]).get("model")
+        allowed = self.allowed
+        if asked or allowed is None:
+            return asked or None
+        return next((name for name in self.parts.models.names if name in allowed), None)
+
+    @property
+    def scorer(self) -> Scorer:
+        return self.parts.models.choose(self.model, self.allowed)
+
     def page(self, name: str, **values: Any) -> Answer:
         may_decide = self.visitor is not None and self.visitor.may("decide")
-        return page(self.visit, name, visitor=self.visitor, may_decide=may_decide, **values)
+        chosen = {"model": self.visit.model} if self.visit.model else {}
+        return page(
+            self.visit,
+            name,
+            visitor=self.visitor,
+            may_decide=may_decide,
+            models=self.models() if self.visitor is not None else [],
+            chosen=f"?{urlencode(chosen)}" if chosen else "",
+            **values,
+        )
+
+    @property
+    def allowed(self) -> Allowed:
+        return None if self.visitor is None or self.visitor.key is None else self.visitor.key.models
+
+    def models(self) -> list[dict[str, Any]]:
+        """Give the models that a visitor may choose from, where there are several; those that can't be served are left out."""
+        names = [scorer.served_as for scorer in self.parts.models.now()]
+        usable = [name for name in names if self.allowed is None or name in self.allowed]
+        if len(usable) < 2:
+            return []
+        now = self.model or usable[0]
+        here = {"page": None, "owner": None, "search": None, "done": None, "lang": None}
+        return [
+            {"name": name, "is_shown": name == now, "address": self.visit.address(model=name, **here)}
+            for name in usable
+        ]
 
     def notice(self) -> dict[str, Any] | None:
         with self.parts.store.read() as connection:
@@ -65,7 +106,7 @@ class _Call:
 
     @property
     def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.parts.scorer().bundle.catalog.params.time_zone)
+        return ZoneInfo(self.scorer.bundle.catalog.params.time_zone)
 
     @property
     def crm_link(self) -> str | None:
@@ -175,19 +216,26 @@ async def _in_thread(work: Callable[[], Answer]) -> Answer:
 
 
 def _leads(call: _Call) -> Answer:
-    values = list_values(call.visit, call.parts.store, call.zone, call.crm_link, call.now)
+    scorer = call.scorer
+    values = list_values(call.visit, call.parts.store, scorer, call.crm_link, call.now)
     call.parts.say("viewed", [row["lead_id"] for row in values["rows"]], call.now, page="leads")
     with call.parts.store.read() as connection:
         waiting = count_leads(connection, call.now)["waiting"]
     notice = call.notice()
-    label_days = call.parts.scorer().bundle.label_days
-    return call.page("leads.html", area="leads", notice=notice, waiting=waiting, label_days=label_days, **values)
+    return call.page("leads.html", area="leads", notice=notice, waiting=waiting, **values)
 
 
 def _lead(call: _Call, error: RequestError | None = None, given: Mapping[str, str] | None = None) -> Answer:
     lead_id = call.lead_id or ""
     values = lead_values(
-        call.parts.store, call.parts.scorer(), lead_id, call.visit.language, call.zone, call.crm_link, call.now
+        call.parts.store,
+        call.scorer,
+        lead_id,
+        call.visit.language,
+        call.zone,
+        call.crm_link,
+        call.now,
+        call.visit.model,
     )
     call.parts.say("viewed", [lead_id], call.now, page="lead")
     notice = call.notice()
@@ -198,14 +246,19 @@ def _lead(call: _Call, error: RequestError | None = None, given: Mapping[str, st
 
 
 def _export(call: _Call) -> Answer:
-    answer, lead_ids = export_answer(call.visit, call.parts.store, call.zone, call.crm_link)
+    answer, lead_ids = export_answer(call.visit, call.parts.store, call.scorer, call.crm_link)
     call.parts.say("exported", lead_ids, call.now, to="file")
     return answer
 
 
 def _model(call: _Call) -> Answer:
     parts = call.parts
-    values = model_values(parts.scorer(), parts.notice(), parts.store, call.visit.language, call.zone, call.now)
+    scorer = call.scorer
+    notice = parts.models.notice(scorer.served_as)
+    is_first = scorer.served_as == parts.models.names[0]
+    values = model_values(
+        scorer, notice, parts.store, call.visit.language, call.zone, call.now, is_of_workspace=is_first
+    )
     return call.page("model.html", area="model", **values)
 
 
@@ -217,14 +270,14 @@ def _report(call: _Call) -> Answer:
 
 
 def _analyses(call: _Call) -> Answer:
-    contents = call.parts.scorer().analyses
+    contents = call.scorer.analyses
     listed = [(analysis, contents[name]) for name, analysis in ANALYSES.items() if name in contents]
     return call.page("analyses.html", area="analyses", listed=listed)
 
 
 def _analysis_page(analysis: Analysis) -> Work:
     def work(call: _Call) -> Answer:
-        scorer = call.parts.scorer()
+        scorer = call.scorer
         content = scorer.analyses.get(analysis.name)
         if content is None:
             raise RequestError(404, "no_analysis", f"{analysis.name} was not published with this model.")
@@ -237,7 +290,7 @@ def _analysis_page(analysis: Analysis) -> Work:
 def _decide(call: _Call) -> Answer:
     name = "" if call.visitor is None else call.visitor.name
     try:
-        done = verdicts.decide(call.parts, call.fields, name, call.now)
+        done = verdicts.decide(call.parts, call.fields, name, call.now, call.scorer.served_as)
     except RequestError as error:
         if error.status >= 500 or not call.fields.get("lead_id"):
             raise

@@ -25,7 +25,9 @@ BEFORE_DAYS = 60
 WIDTH, MARGIN = 300.0, 4.0
 
 
-def similar_values(connection: Any, scorer: Scorer, lead: LeadRequest, language: str, zone: ZoneInfo) -> dict[str, Any]:
+def similar_values(
+    connection: Any, scorer: Scorer, lead: LeadRequest, language: str, zone: ZoneInfo, model: str | None = None
+) -> dict[str, Any]:
     """Give the past leads that looked most like this one to the model, each with what was known by then.
 
     Parameters
@@ -38,6 +40,8 @@ def similar_values(connection: Any, scorer: Scorer, lead: LeadRequest, language:
         As it is known now.
     language, zone
         Of texts and days.
+    model : str or None
+        That addresses name; None: none was chosen.
 
     Returns
     -------
@@ -54,11 +58,13 @@ def similar_values(connection: Any, scorer: Scorer, lead: LeadRequest, language:
     nearest = most_similar(own[0], as_past(past), SHOWN) if own else []
     return {
         "compared": len(past),
-        "leads": [_shown(connection, past[item.lead_id], item, language, zone) for item in nearest],
+        "leads": [_shown(connection, past[item.lead_id], item, language, zone, model) for item in nearest],
     }
 
 
-def _shown(connection: Any, lead: QualifiedLead, similar: Similar, language: str, zone: ZoneInfo) -> dict[str, Any]:
+def _shown(
+    connection: Any, lead: QualifiedLead, similar: Similar, language: str, zone: ZoneInfo, model: str | None
+) -> dict[str, Any]:
     begin = lead.handed_over_at - BEFORE_DAYS * DAY_US
     compared_at = lead.handed_over_at + int(similar.then.age_days * DAY_US)
     touchpoints = own_touchpoints(connection, lead.lead_id, begin, lead.qualified_at).rows
@@ -66,7 +72,7 @@ def _shown(connection: Any, lead: QualifiedLead, similar: Similar, language: str
     kinds = Counter(item.kind for item in seen if item.occurred_at >= compared_at)
     return {
         "lead_id": lead.lead_id,
-        "address": lead_address(lead.lead_id),
+        "address": lead_address(lead.lead_id, model),
         "qualified": from_micros(lead.qualified_at).astimezone(zone).date(),
         "days": round((lead.qualified_at - lead.handed_over_at) / DAY_US),
         "age_days": round(similar.then.age_days),

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from features.timeline import from_micros
 from models.presentation.catalogues import n_, words
 from serving.contract.errors import RequestError
+from serving.contract.model_names import DEFAULT_MODEL
 from serving.http.lead_ids import lead_ids
 from serving.online.intake import accept_parsed
 from serving.online.routes import Online
@@ -61,7 +62,7 @@ class Done(NamedTuple):
     outcome_id: str
 
 
-def decide(parts: Online, fields: Mapping[str, str], name: str, now: int) -> Done:
+def decide(parts: Online, fields: Mapping[str, str], name: str, now: int, model: str = DEFAULT_MODEL) -> Done:
     """Write a verdict, and bring the list up to date at once.
 
     Parameters
@@ -74,6 +75,8 @@ def decide(parts: Online, fields: Mapping[str, str], name: str, now: int) -> Don
         Of whoever decides; empty: not known.
     now : int
         UTC microseconds.
+    model : str
+        Whose list the person looked at: its advice stands beside the verdict.
 
     Raises
     ------
@@ -88,7 +91,7 @@ def decide(parts: Online, fields: Mapping[str, str], name: str, now: int) -> Don
     with parts.store.read() as connection:
         if not is_known(connection, lead_id):
             raise RequestError(404, "unknown_lead", "nothing is known of this lead.", "lead_id")
-        listed = open_lead(connection, lead_id)
+        listed = open_lead(connection, lead_id, model)
         verdicts = [item for item in read_verdicts(connection, lead_id) if item.retracted_at is None]
     by = {"decided_by": name} if name else {}
     if what == "undo":
@@ -107,7 +110,7 @@ def decide(parts: Online, fields: Mapping[str, str], name: str, now: int) -> Don
         reason = fields.get("other", "").strip() or REASONS.get(fields.get("reason", ""), "")
         if not reason:
             raise RequestError(422, "missing_field", "no reason is given.", "reason")
-        verdict["reason"] = parts.scorer().redactor().text(reason)[:MOST_REASON]
+        verdict["reason"] = parts.models.redactor().text(reason)[:MOST_REASON]
     last = verdicts[0] if verdicts else None
     if last is not None and (last.outcome, last.reason) == (outcome, verdict.get("reason")) and last.outcome_id:
         if (last.decided_by or "") == name and now - last.occurred_at < TWICE_US:
@@ -125,9 +128,9 @@ def decide(parts: Online, fields: Mapping[str, str], name: str, now: int) -> Don
 
 
 def _tell(parts: Online, verdict: dict[str, Any], now: int) -> None:
-    scorer = parts.scorer()
+    catalogs = [scorer.bundle.catalog for scorer in parts.models.now()]
     body = {"outcomes": [verdict]}
-    accept_parsed(parts.store, "outcomes", body, now, scorer.bundle.catalog, redactor=scorer.redactor())
+    accept_parsed(parts.store, "outcomes", body, now, catalogs, redactor=parts.models.redactor())
     parts.dispatcher.score_now([verdict["lead_id"]])
 
 

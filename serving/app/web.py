@@ -50,15 +50,16 @@ def new_session_id() -> str:
     return secrets.token_urlsafe(32)
 
 
-def lead_address(lead_id: str) -> str:
-    """Give the address of a lead's page, whatever its id holds.
+def lead_address(lead_id: str, model: str | None = None) -> str:
+    """Give the address of a lead's page, whatever its id holds; of a model, where one was chosen.
 
     Examples
     --------
-    >>> lead_address("L/1 ü?")
-    '/app/leads/L%2F1%20%C3%BC%3F'
+    >>> lead_address("L/1 ü?"), lead_address("L-1", "upsell")
+    ('/app/leads/L%2F1%20%C3%BC%3F', '/app/leads/L-1?model=upsell')
     """
-    return f"/app/leads/{quote(lead_id, safe='', errors='replace')}"
+    address = f"/app/leads/{quote(lead_id, safe='', errors='replace')}"
+    return address if model is None else f"{address}?model={quote(model, safe='')}"
 
 
 class Visit:
@@ -79,6 +80,8 @@ class Visit:
         Of the page: asked for, kept in a cookie, or accepted by the browser.
     host : str
         As the browser asked for it, without the port; empty: it did not say.
+    model : str or None
+        The model asked for, whatever it says; None: the first that the visitor may see.
     """
 
     def __init__(self, scope: Scope) -> None:
@@ -97,6 +100,7 @@ class Visit:
         self.language = choose_language(asked=asked, kept=self.cookies.get(LANGUAGE_COOKIE), accepted=accepted)
         self.keeps_language = asked in LANGUAGES
         self.host = _host(self.headers.get("host", ""))
+        self.model = self.query.get("model") or None
 
     def values(self, name: str) -> list[str]:
         """Give all values of a header as text: UTF-8, else Latin-1, which says something of any bytes."""
@@ -175,6 +179,7 @@ def page(visit: Visit, name: str, *, status: int = 200, code: str | None = None,
     values : object
         For the template.
     """
+    values = {"models": [], "chosen": "", **values}
     links = {language: visit.address(lang=language, done=None) for language in LANGUAGES}
     html = render(
         TEMPLATES,

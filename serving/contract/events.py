@@ -40,6 +40,9 @@ class Erased(BaseModel):
 class ScoreQuery(Strict):
     """What may stand in the address that asks for a stored lead's score."""
 
+    model: str | None = Field(
+        None, description="Which of the service's models answers, as `/ready` lists them; absent: the first one."
+    )
     language: Literal["en", "de"] = Field("en", description="Of reasons and warnings.")
     reasons: int = Field(3, ge=0, le=MAX_REASONS, description="How many reasons to give.")
     snapshot_at: Moment | None = Field(

@@ -63,6 +63,7 @@ ANSWER: dict[str, Any] = {
         }
     ],
     "model": {
+        "served_as": "leads",
         "name": "lead-qualification",
         "version": "3",
         "fingerprint": "5f0c2a",

@@ -16,6 +16,9 @@ class Options(Strict):
     """A request without its leads' contents, each of which `models.answers.requests` checks and reads on its own."""
 
     leads: list[Any] = Field(min_length=1, max_length=MAX_LEADS)
+    model: str | None = Field(
+        None, description="Which of the service's models answers, as `/ready` lists them; absent: the first one."
+    )
     language: Literal["en", "de"] = Field("en", description="Of reasons and warnings.")
     reasons: int = Field(3, ge=0, le=MAX_REASONS, description="How many reasons to give per lead.")
     debug: bool = Field(False, description="Return the feature vector as well; only for callers on the same machine.")
@@ -143,7 +146,8 @@ class ScoredLead(BaseModel):
 class Model(BaseModel):
     """What scored."""
 
-    name: str
+    served_as: str = Field(description="What requests call the model.")
+    name: str = Field(description="What it is registered as.")
     version: str
     fingerprint: str = Field(description="Hash of the ordered feature catalog.")
     label_days: int

@@ -45,8 +45,8 @@ class Answer:
         Of an error.
     leads : int or None
         How many were scored.
-    version : str or None
-        Of the model that scored.
+    version, model : str or None
+        Of the model that scored, and what it is called here.
     headers : tuple of (bytes, bytes)
         Beyond those that every answer has.
     media_type : bytes
@@ -60,6 +60,7 @@ class Answer:
     version: str | None = None
     headers: Headers = ()
     media_type: bytes = b"application/json"
+    model: str | None = None
 
     def all_headers(self, request_id: bytes) -> list[tuple[bytes, bytes]]:
         """Write the headers of this answer to one request."""
@@ -86,6 +87,7 @@ class ResponseRecord:
     code: str | None = None
     leads: int | None = None
     version: str | None = None
+    model: str | None = None
 
 
 def error_answer(error: RequestError, *headers: tuple[bytes, bytes]) -> Answer:

@@ -58,7 +58,7 @@ class Middleware:
     """The outermost ASGI middleware.
 
     The access log holds the moment, method, route's template (``other`` where there is none: a path can carry a name),
-    status, error code, size of the answer, duration, number of leads, model version, request id and, where keys are needed,
+    status, error code, size of the answer, duration, number of leads, model and version, request id and, where keys are needed,
     the id of the key; never a key, a client's IP address, a query, a body, a header or a lead's id. Of errors it holds
     `serving.http.logs.MOST` per status and code in a minute, and a sum. A request's ``X-Request-ID`` comes back, and
     is logged, if it looks like one; otherwise it gets one.
@@ -165,7 +165,7 @@ class Middleware:
 
     async def _send(self, answer: Answer, scope: Scope, send: Send, seen: ResponseRecord, request_id: bytes) -> None:
         seen.status, seen.code, seen.bytes = answer.status, answer.code, len(answer.body)
-        seen.leads, seen.version = answer.leads, answer.version
+        seen.leads, seen.version, seen.model = answer.leads, answer.version, answer.model
         if self.gate is not None and answer.leads is not None:
             self.gate.charge(scope, answer.leads)
         headers = answer.all_headers(request_id)
@@ -186,6 +186,7 @@ class Middleware:
             "bytes": seen.bytes,
             "ms": round(seconds * 1000.0, 2),
             "leads": seen.leads,
+            "model": seen.model,
             "model_version": seen.version,
             "request_id": request_id.decode("ascii"),
         }

@@ -1,49 +1,38 @@
-"""Scores leads again after writes, keeps the list of open leads, and sends webhooks about changed decisions.
+"""Scores leads again after writes, keeps the lists of open leads, and sends webhooks about changed decisions.
 
 The work is queued in the store. Threads claim it with a lease, so that one of many processes does it, and another one if that
 process dies: a webhook is sent at least once, in each lead's order, and its id tells repeats apart.
 """
 
-import json
 import logging
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from features.errors import LeadQualificationError
 from features.timeline import DAY_US
-from models.answers.decision import decision_of, gist
-from models.answers.lead_list import ListEntry
-from models.answers.requests import LeadRequest
 from models.audit_log.writer import AuditLogWriter
+from serving.contract.model_names import DEFAULT_MODEL
 from serving.http.actor import SERVICE
 from serving.http.lead_ids import lead_ids, pseudonyms_in, with_names
-from serving.online.decision_events import decision_json_of, event_of
-from serving.online.open_leads import CHANGED_US, entries_of, update_list
-from serving.online.qualified_leads import qualified_of, update_qualified
+from serving.online.scored_leads import score_leads, write_scored
 from serving.online.slot_prices import SlotPrices
-from serving.online.store_score import entry_of
 from serving.online.webhooks import Sender, WebhookSettings, retry_wait
 from serving.scoring import metrics
 from serving.scoring.scorer import Scorer
 from serving.store.connect import Store, StoreUnavailableError
 from serving.store.outbox import (
     Event,
-    NewDecision,
-    StoredDecision,
-    apply_decision,
     claim_events,
     events_wait,
     mark_failed,
     mark_sent,
     purge_sent,
-    stored_decisions,
 )
 from serving.store.qualified_leads import queue_qualified
-from serving.store.reading import account_members, read_leads
 from serving.store.rescoring import claim_leads, count_leads, finish_leads, leads_wait, sweep, sweep_is_due
 
 __all__ = ["Dispatcher"]
@@ -56,20 +45,19 @@ KEEP_SENT_US = 7 * DAY_US
 COUNT_US = 10_000_000  # between two counts of the queue
 IDLE_SECONDS = 1.0
 PAUSE_SECONDS = 5.0
-REASONS = 3
 
 _log = logging.getLogger("bentoml.lead_qualification.dispatcher")
 
 
 class Dispatcher:
-    """Keeps decisions and the list of open leads up to date, and sends webhooks about changes; each on a thread of its own.
+    """Keeps decisions and the lists of open leads up to date, and sends webhooks about changes; each on a thread of its own.
 
     Parameters
     ----------
     store : Store
         Holds the queue and the outbox.
-    scorer : callable
-        Gives the scorer of the moment.
+    scorers : callable
+        Gives the scorers of the moment, one per model.
     settings : WebhookSettings or None
         Where to send webhooks; None: nowhere.
     sweep_minutes : float
@@ -79,21 +67,26 @@ class Dispatcher:
     audit : AuditLogWriter or None
         Where it is said what was sent of whom.
     price_file : Path or None
-        Where score runs of files leave the price of a slot; the newest price counts, wherever it was worked out.
+        Where score runs of files leave the price of a slot of the model `DEFAULT_MODEL`; the newest price counts, wherever it
+        was worked out.
+    first : str
+        The model that decides of every lead, whatever its population.
     """
 
     def __init__(
         self,
         store: Store,
-        scorer: Callable[[], Scorer],
+        scorers: Callable[[], Sequence[Scorer]],
         settings: WebhookSettings | None,
         sweep_minutes: float,
         clock: Callable[[], int],
         audit: AuditLogWriter | None = None,
         price_file: Path | None = None,
+        first: str = DEFAULT_MODEL,
     ) -> None:
-        self.store, self.scorer, self.settings, self.clock = store, scorer, settings, clock
-        self.prices, self.audit = SlotPrices(store, price_file), audit
+        self.store, self.scorers, self.settings, self.clock = store, scorers, settings, clock
+        self.audit, self.first, self._price_file = audit, first, price_file
+        self.prices: dict[str, SlotPrices] = {}
         self.sweep_us = int(sweep_minutes * 60_000_000)
         self.sender = None if settings is None else Sender(settings)
         self._counted_at = -COUNT_US
@@ -155,21 +148,25 @@ class Dispatcher:
             if not 0 <= now - self._counted_at < COUNT_US:
                 self._counted_at = now
                 metrics.observe_rescoring(**count_leads(connection, now))
-                self.prices.refresh(connection)
-                self.scorer().price = self.prices.newest
+                for scorer in self.scorers():
+                    self._prices(scorer.served_as).refresh(connection)
+                self._priced()
         if is_time:
+            scorers = self.scorers()
             with self.store.write() as connection:
-                swept = sweep(connection, now, every_us)
+                swept = sweep(connection, [scorer.served_as for scorer in scorers], now, every_us)
                 if swept is not None:
-                    queue_qualified(connection, self.scorer().model_key, now)
+                    for scorer in scorers:
+                        queue_qualified(connection, scorer.served_as, scorer.model_key, now)
                     purge_sent(connection, now - KEEP_SENT_US)
                 waiting = leads_wait(connection, now)
             if self.audit is not None and swept is not None:
                 self.audit.add(now, SERVICE, "scored", [], what="sweep", leads=swept)
         if not waiting:
             if every_us:
-                self.prices.make_anew(self.scorer().bundle, now, every_us)
-                self.scorer().price = self.prices.newest
+                for scorer in self.scorers():
+                    self._prices(scorer.served_as).make_anew(scorer.bundle, now, every_us)
+                self._priced()
             return False
         with self.store.write() as connection:
             taken = claim_leads(connection, now, LEASE_US, LEADS_AT_ONCE)
@@ -187,16 +184,15 @@ class Dispatcher:
         self._score(dict.fromkeys(lead_ids, -1), self.clock())
 
     def _score(self, taken: dict[str, int], now: int) -> None:
-        """Score leads that were claimed, and write what follows."""
-        scorer = self.scorer()
-        scorer.price = self.prices.newest
-        leads, earlier, stored, failed = self._read(list(taken), scorer, now)
-        entries, unscored = entries_of(scorer.bundle, [(lead, earlier[lead_id]) for lead_id, lead in leads.items()])
-        with self.store.read() as connection:
-            qualified = qualified_of(connection, scorer, leads, entries, now)
-        decided, unwritten = self._decide(entries, leads, stored, scorer, now)
-        unscored |= unwritten
-        failed = {lead_id: error for lead_id, error in {**failed, **unscored}.items() if lead_id in taken}
+        """Score leads that were claimed with all models, and write what follows, of all models or of none."""
+        scorers = self._priced()
+        tells = self.settings is not None
+        made = [
+            score_leads(self.store, scorer, list(taken), now, is_first=scorer.served_as == self.first, tells=tells)
+            for scorer in scorers
+        ]
+        everything = {lead_id: error for scored in made for lead_id, error in scored.failed.items()}
+        failed = {lead_id: error for lead_id, error in everything.items() if lead_id in taken}
         if failed:
             # Not which leads: ids could be personal
             _log.error(
@@ -204,59 +200,26 @@ class Dispatcher:
             )
 
         def write(connection: Any) -> None:
-            stored_now = stored_decisions(connection, [item.lead_id for item, _ in decided], lock=True)
-            kept, finished = set[str](), dict(taken)
-            for item, entry in decided:
-                previous = stored_now.get(item.lead_id)
-                if item.decision != decision_json_of(previous) and entry is None and self.settings is not None:
-                    # another process changed it meanwhile; its lease ends, and it comes again
-                    finished.pop(item.lead_id, None)
-                    continue
-                apply_decision(connection, item, previous, now, event_of(item, previous, entry, scorer, now))
-                if previous is None or previous.decided_at <= item.decided_at:
-                    kept.add(item.lead_id)
-            newest = [item for item in entries if item.score.lead_id in kept]
-            update_list(connection, scorer.bundle, leads, newest, scorer.price)
-            update_qualified(connection, scorer, [lead for lead in qualified if lead.lead_id in kept], newest)
+            # One that another process changed meanwhile stays taken; its lease ends, and it comes again
+            again = {lead for scored in made for lead in write_scored(connection, scored, now, tells=tells)}
+            finished = {lead_id: asked for lead_id, asked in taken.items() if lead_id not in again}
             finish_leads(connection, finished, failed, now)
 
         self.store.run(write)
 
-    def _read(
-        self, lead_ids: list[str], scorer: Scorer, now: int
-    ) -> tuple[dict[str, LeadRequest], dict[str, LeadRequest], dict[str, StoredDecision], dict[str, str]]:
-        catalog = scorer.bundle.catalog
-        with self.store.read() as connection:
-            everyone = dict.fromkeys(lead_ids)
-            if "account" in catalog.params.groups:  # what one does is news of its colleagues, too
-                everyone |= {other: None for lead_id in lead_ids for other in account_members(connection, lead_id)}
-            leads, failed = read_leads(connection, list(everyone), catalog, now)
-            earlier, failed_then = read_leads(connection, list(leads), catalog, now, now - CHANGED_US)
-            marked = scorer.marked([lead for lead_id, lead in leads.items() if lead_id in earlier])
-            leads = {lead.journey.lead_id: lead for lead in marked}
-            return leads, earlier, stored_decisions(connection, list(everyone)), {**failed, **failed_then}
+    def _priced(self) -> list[Scorer]:
+        """Give the scorers of the moment, each with the price of its own queue."""
+        scorers = list(self.scorers())
+        for scorer in scorers:
+            scorer.price = self._prices(scorer.served_as).newest
+        return scorers
 
-    def _decide(
-        self,
-        entries: Sequence[ListEntry],
-        leads: Mapping[str, LeadRequest],
-        stored: Mapping[str, StoredDecision],
-        scorer: Scorer,
-        now: int,
-    ) -> tuple[list[tuple[NewDecision, dict[str, Any] | None]], dict[str, str]]:
-        """Give the decisions, with what a webhook says of those that changed, and what failed."""
-        decided, failed = [], dict[str, str]()
-        for score in (entry.score for entry in entries):
-            decision, entry = gist(decision_of(score, scorer.bundle, stored=scorer.price)), None
-            try:
-                if self.settings is not None and decision != decision_json_of(stored.get(score.lead_id)):
-                    entry = entry_of(scorer, leads[score.lead_id], "en", REASONS, now, shown="webhook")
-                    # What can't be written as JSON fails here, for this lead alone
-                    json.dumps(entry, ensure_ascii=False, allow_nan=False).encode()
-                decided.append((NewDecision(score.lead_id, decision, score.not_scored, score.snapshot_at), entry))
-            except Exception as error:  # noqa: BLE001 whatever it is, the other leads are scored
-                failed[score.lead_id] = type(error).__name__
-        return decided, failed
+    def _prices(self, model: str) -> SlotPrices:
+        if model not in self.prices:
+            # The file is the pipeline's, which works for the default model
+            file = self._price_file if model == DEFAULT_MODEL else None
+            self.prices[model] = SlotPrices(self.store, model, file)
+        return self.prices[model]
 
     def send(self) -> bool:
         """Send some of the events that are due.

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from features.attributes import AttributeSpec
 from features.catalog import Catalog
 from features.errors import BundleError
-from serving.scoring.champion import BUNDLE_DIR, PACKED, last_good_folder
+from serving.scoring.served_models import default_model
 
 __all__ = ["Declared", "SetAside", "bundle_with_types", "declare", "types_of"]
 
@@ -71,7 +71,7 @@ class Declared(NamedTuple):
 
 
 def bundle_with_types(root: Path, environ: Mapping[str, str]) -> Path | None:
-    """Find the bundle whose attribute types are taken: ``LEAD_BUNDLE_DIR``, the one served last, or the packed one; None: none.
+    """Find the bundle whose attribute types are taken: the default model's folder, served last, or packed; None: none.
 
     Parameters
     ----------
@@ -80,13 +80,11 @@ def bundle_with_types(root: Path, environ: Mapping[str, str]) -> Path | None:
     environ : mapping of str to str
         The environment variables.
     """
-    by_hand = environ.get(BUNDLE_DIR)
-    if by_hand:
-        return Path(by_hand).expanduser()
-    return next(
-        (folder for folder in (last_good_folder(root, environ), root / PACKED) if (folder / "catalog.json").exists()),
-        None,
-    )
+    served = default_model(root, environ)
+    if served.folder is not None:
+        return served.folder
+    folders = [folder for folder in (served.last_good, served.packed) if folder is not None]
+    return next((folder for folder in folders if (folder / "catalog.json").exists()), None)
 
 
 def types_of(bundle: Path) -> dict[str, str]:

@@ -11,19 +11,20 @@ from serving.online import routes
 from serving.openapi.document import openapi_document
 from serving.scoring import metrics
 from serving.scoring.scorer import Scorer
+from serving.scoring.served_scorers import ServedScorers
 
 __all__ = ["handlers"]
 
 _PAGE = Path(__file__).parents[1] / "pages" / "index.html"
 
 
-def handlers(scorer: Callable[[], Scorer], described: Callable[[], Mapping[str, Any]]) -> dict[str, Handler]:
+def handlers(models: Callable[[], ServedScorers], described: Callable[[], Mapping[str, Any]]) -> dict[str, Handler]:
     """Make them, by the names of `serving.contract.routes.ROUTES`.
 
     Parameters
     ----------
-    scorer : callable
-        Gives the scorer of the moment.
+    models : callable
+        Gives the scorers of the moment.
     described : callable
         Gives the server's own OpenAPI document.
     """
@@ -44,14 +45,24 @@ def handlers(scorer: Callable[[], Scorer], described: Callable[[], Mapping[str, 
         return _json({"status": "alive"})
 
     async def ready(scope: Scope, receive: Receive) -> Answer:
-        # A store that takes no writes is reported, and no reason to take the service out: /score works without it
-        model = {"name": scorer().name, "version": scorer().version}
-        return _json({"status": "ready", "model": model, "store": await routes.store_state()})
+        # A store that takes no writes is reported, and no reason to take the service out: /score works without it. Nor is one
+        # of several models that can't be served: the others answer
+        served = models()
+        states = {name: _state(served.find(name)) for name in served.names}
+        model = {key: value for key, value in states[served.names[0]].items() if key != "status"} or None
+        return _json({"status": "ready", "model": model, "models": states, "store": await routes.store_state()})
 
     async def figures(scope: Scope, receive: Receive) -> Answer:
         return Answer(metrics.exposition(), media_type=metrics.CONTENT_TYPE_LATEST.encode("ascii"))
 
     return {"index": index, "docs": docs, "health": health, "ready": ready, "metrics": figures}
+
+
+def _state(scorer: Scorer | None) -> dict[str, str]:
+    """Say how a model is; why one is not served the log says, since anybody may ask this."""
+    if scorer is None:
+        return {"status": "unavailable"}
+    return {"status": "serving", "name": scorer.name, "version": scorer.version}
 
 
 def _json(content: Any) -> Answer:

@@ -42,7 +42,7 @@ def accept(
     kind: str,
     body: bytes,
     now: int,
-    catalog: Catalog | None = None,
+    catalogs: Sequence[Catalog] = (),
     lead_id: str | None = None,
     is_erased: IsErased = _nobody,
     redactor: Redactor = WITHOUT_KEY,
@@ -59,9 +59,8 @@ def accept(
         JSON: one object with one list, named like the kind; or one entry, for a kind whose route names a lead.
     now : int
         UTC microseconds; stands in for a missing `recorded_at`.
-    catalog : Catalog, optional
-        Of the served model, for warnings about attribute values that it can't read; None: no such warnings.
-
+    catalogs : sequence of Catalog
+        Of the served models, for warnings about attribute values that they can't read.
     lead_id : str, optional
         That of the path, for a kind whose route names a lead.
     is_erased : callable
@@ -83,10 +82,10 @@ def accept(
     """
     event_kind, value = EVENT_KINDS[kind], parse_json(body)
     if event_kind.single is None:
-        return accept_parsed(store, kind, value, now, catalog, is_erased, redactor)
+        return accept_parsed(store, kind, value, now, catalogs, is_erased, redactor)
     read_envelope(redactor.request(value), event_kind.single, "lead_id")
     try:
-        return accept_parsed(store, kind, event_kind.around(value, str(lead_id)), now, catalog, is_erased, redactor)
+        return accept_parsed(store, kind, event_kind.around(value, str(lead_id)), now, catalogs, is_erased, redactor)
     except RequestError as error:
         field = event_kind.inside(error.field or "")
         message = error.message.replace(error.field or "", field)
@@ -98,7 +97,7 @@ def accept_parsed(
     kind: str,
     value: Any,
     now: int,
-    catalog: Catalog | None = None,
+    catalogs: Sequence[Catalog] = (),
     is_erased: IsErased = _nobody,
     redactor: Redactor = WITHOUT_KEY,
 ) -> dict[str, Any]:
@@ -106,7 +105,7 @@ def accept_parsed(
 
     Parameters
     ----------
-    store, kind, now, catalog, is_erased, redactor
+    store, kind, now, catalogs, is_erased, redactor
         As for `accept`.
     value : object
         One object with one list, named like the kind.
@@ -160,9 +159,10 @@ def accept_parsed(
         "duplicate": sent - len(refused_consent - erased) - new,
         "recorded_at": from_micros(recorded_at).isoformat().replace("+00:00", "Z"),
     }
-    warnings = clock_warnings(items, event_kind, recorded_at) + (
-        [] if catalog is None else type_warnings(items, kind, catalog)
-    )
+    warnings = clock_warnings(items, event_kind, recorded_at)
+    for warning in (warning for catalog in catalogs for warning in type_warnings(items, kind, catalog)):
+        if warning not in warnings:  # models that take the same attribute as the same type say the same
+            warnings.append(warning)
     if refused_consent:
         message = f"{len(refused_consent)} of {sent} touchpoints are without consent; nothing of them is stored."
         warnings = [

@@ -1,4 +1,4 @@
-"""Warnings about attribute values that the served model can't read; they are stored, since another model may read them."""
+"""Warnings about attribute values that a served model can't read; they are stored, since another model may read them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ def type_warnings(items: Sequence[Any], kind: str, catalog: Catalog) -> list[dic
     kind : str
         One of `serving.contract.event_kinds.EVENT_KINDS`.
     catalog : Catalog
-        Of the served model.
+        Of a served model.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""From scores to rows of the list of open leads: which leads are open, and what the list says of each."""
+"""From scores to rows of a list of open leads: which leads are open, and what the list says of each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -9,12 +9,13 @@ from features.timeline import DAY_US, before
 from features.wording.units import LANGUAGES
 from models.answers.decision import decision_json, decision_of
 from models.answers.lead_list import ListEntry, list_entries
+from models.answers.order_summary import order_summary
 from models.answers.reasons import Reason
 from models.answers.requests import LeadRequest
 from models.answers.risk_set import CUSTOMERS, ENDS
 from models.answers.score_changes import Change
-from models.answers.slot_price import SlotPrice
 from models.bundle import Bundle
+from serving.scoring.scorer import Scorer
 from serving.store.advices import ShownAdvice, put_advices
 from serving.store.open_leads import OpenLead, accounts_of, drop_open_leads, newest_owners, put_open_leads
 
@@ -86,36 +87,31 @@ def _stage(lead: LeadRequest, at: int) -> str | None:
 
 
 def update_list(
-    connection: Any,
-    bundle: Bundle,
-    leads: Mapping[str, LeadRequest],
-    entries: Sequence[ListEntry],
-    price: SlotPrice | None = None,
+    connection: Any, scorer: Scorer, leads: Mapping[str, LeadRequest], entries: Sequence[ListEntry]
 ) -> None:
-    """Bring the list up to date: open leads are written, all others taken off.
+    """Bring a model's list up to date: open leads are written, all others taken off.
 
     Parameters
     ----------
     connection : Connection
         In a transaction of `Store.write`.
-    bundle : Bundle
-        The model that scored.
+    scorer : Scorer
+        The model that scored, with the price of its last slot.
     leads : mapping of str to LeadRequest
         Of at least the entries.
     entries : sequence of ListEntry
-    price : SlotPrice or None
-        What the last slot of a week goes for, as it is stored; None: that of training counts.
     """
-    open_entries = [entry for entry in entries if is_open(entry, leads[entry.score.lead_id], bundle)]
+    model = scorer.served_as
+    open_entries = [entry for entry in entries if is_open(entry, leads[entry.score.lead_id], scorer.bundle)]
     names = [entry.score.lead_id for entry in open_entries]
     owners, accounts = newest_owners(connection, names), accounts_of(connection, names)
     rows = [
-        _open_lead(entry, leads[name], accounts.get(name), owners.get(name), bundle, price)
+        _open_lead(entry, leads[name], accounts.get(name), owners.get(name), scorer)
         for name, entry in zip(names, open_entries, strict=True)
     ]
     put_open_leads(connection, rows)
-    put_advices(connection, [_shown(row) for row in rows if row.advice is not None])
-    drop_open_leads(connection, sorted({entry.score.lead_id for entry in entries} - {*names}))
+    put_advices(connection, model, [_shown(row) for row in rows if row.advice is not None])
+    drop_open_leads(connection, sorted({entry.score.lead_id for entry in entries} - {*names}), model)
 
 
 def _open_lead(
@@ -123,14 +119,14 @@ def _open_lead(
     lead: LeadRequest,
     account_id: str | None,
     owner: str | None,
-    bundle: Bundle,
-    price: SlotPrice | None,
+    scorer: Scorer,
 ) -> OpenLead:
+    bundle = scorer.bundle
     score, at = entry.score, entry.score.snapshot_at
     seen = [item for item in lead.journey.touchpoints if before(item.occurred_at, at)]
     last = max(seen, key=lambda item: item.occurred_at, default=None)
     change = next(iter(entry.changes.values()), None)
-    decisions = {language: decision_of(score, bundle, language, price) for language in LANGUAGES}
+    decisions = {language: decision_of(score, bundle, language, scorer.price) for language in LANGUAGES}
     decision = decision_json(decisions["en"])
     details: dict[str, Any] = {
         "reasons": {language: [_reason(item) for item in reasons] for language, reasons in entry.reasons.items()},
@@ -141,6 +137,9 @@ def _open_lead(
         "warnings": [warning.code for warning in score.warnings],
         "last_touchpoint": None if last is None else {"channel": last.channel, "asset": last.asset},
     }
+    if bundle.metadata.get("risk_set") == CUSTOMERS:
+        bought = order_summary(lead.orders, at)
+        details["orders"] = None if bought is None else asdict(bought)
     return OpenLead(
         lead_id=score.lead_id,
         account_id=account_id,
@@ -159,6 +158,7 @@ def _open_lead(
         last_touchpoint=None if last is None else last.kind,
         snapshot_at=at,
         details=details,
+        model=scorer.served_as,
     )
 
 

@@ -66,7 +66,7 @@ def _looked_back(connection: Any, scorer: Scorer, lead: LeadRequest, now: int) -
         if then is not None:
             moments.append((float(age), then))
     seen = profiles(scorer.bundle, moments) if moments else ()
-    return QualifiedLead(lead_id, scorer.model_key, end if begin is None else begin, end, seen)
+    return QualifiedLead(lead_id, scorer.served_as, scorer.model_key, end if begin is None else begin, end, seen)
 
 
 def update_qualified(
@@ -87,5 +87,7 @@ def update_qualified(
     """
     put_qualified(connection, qualified)
     drop_qualified(
-        connection, sorted({entry.score.lead_id for entry in entries} - {lead.lead_id for lead in qualified})
+        connection,
+        scorer.served_as,
+        sorted({entry.score.lead_id for entry in entries} - {lead.lead_id for lead in qualified}),
     )

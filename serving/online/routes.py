@@ -19,6 +19,7 @@ from models.answers.slot_price import PRICE_FILE
 from models.audit_log.vocabulary import Action
 from models.audit_log.writer import AuditLogWriter
 from models.data_protection.pseudonyms import id_pseudonyms, served_ids
+from serving.access.guard import models_allowed
 from serving.contract.errors import RequestError
 from serving.contract.event_kinds import EVENT_KINDS
 from serving.contract.routes import MATCH
@@ -35,8 +36,7 @@ from serving.online.store_score import score_lead
 from serving.online.store_state import StoreState
 from serving.online.suppressed import Suppressed, check_list
 from serving.online.webhooks import WebhookSettings, sweep_minutes
-from serving.scoring.registry_watch import ChampionNotice
-from serving.scoring.scorer import Scorer
+from serving.scoring.served_scorers import ServedScorers
 from serving.store.connect import Store, StoreUnavailableError, store_url
 
 __all__ = ["HANDLERS", "Online", "connect", "is_erased", "marked", "online", "prepare", "start", "stop", "store_state"]
@@ -54,8 +54,7 @@ class Online:
 
     store: Store
     state: StoreState
-    scorer: Callable[[], Scorer]
-    notice: Callable[[], ChampionNotice]
+    models: ServedScorers
     writes: anyio.CapacityLimiter
     scores: anyio.CapacityLimiter
     pages: anyio.CapacityLimiter
@@ -109,33 +108,32 @@ def prepare(root: Path) -> None:
             _log.warning("%s; serving without it.", error)
 
 
-def connect(
-    root: Path,
-    scorer: Callable[[], Scorer],
-    notice: Callable[[], ChampionNotice],
-    audit: AuditLogWriter | None = None,
-) -> None:
-    """Open the store, and set the scorer, for the handlers of this process.
+def connect(root: Path, models: ServedScorers, audit: AuditLogWriter | None = None) -> None:
+    """Open the store, and set the models, for the handlers of this process.
 
     Parameters
     ----------
     root : Path
         The folder that holds the packages.
-    scorer : callable
-        Gives the scorer of the moment.
-    notice : callable
-        Gives what the service's first process said last of champion and registry.
+    models : ServedScorers
+        The scorers of the moment.
     audit : AuditLogWriter or None
         Where it is said who did what; None: nowhere.
     """
-    _shared.store, _shared.scorer, _shared.audit = Store(store_url(root)), scorer, audit
-    _shared.notice = notice
+    _shared.store, _shared.models, _shared.audit = Store(store_url(root)), models, audit
     use_lead_ids(edge_of(_shared.store, root))
     _shared.state = StoreState(_shared.store)
     _shared.suppressed, _shared.root = Suppressed(_shared.store, root, _now), root
     settings = WebhookSettings.from_environ(os.environ)
     _shared.dispatcher = Dispatcher(
-        _shared.store, scorer, settings, sweep_minutes(os.environ), _now, audit, root / "data" / PRICE_FILE
+        _shared.store,
+        models.now,
+        settings,
+        sweep_minutes(os.environ),
+        _now,
+        audit,
+        root / "data" / PRICE_FILE,
+        models.names[0],
     )
 
 
@@ -172,7 +170,7 @@ def is_erased(lead_id: str) -> bool:
 async def _write(kind: str, scope: Scope, receive: Receive) -> Answer:
     async def answer() -> Any:
         async with read_body(Request(scope, receive)) as body:
-            scorer = _shared.scorer()
+            catalogs = [scorer.bundle.catalog for scorer in _shared.models.now()]
             accepted = await _in_thread(
                 _shared.writes,
                 accept,
@@ -180,10 +178,10 @@ async def _write(kind: str, scope: Scope, receive: Receive) -> Answer:
                 kind,
                 body,
                 _now(),
-                scorer.bundle.catalog,
+                catalogs,
                 scope[MATCH].lead_id,
                 _shared.suppressed.is_erased,
-                scorer.redactor(),
+                _shared.models.redactor(),
             )
             if kind in ("objections", "merged_leads"):  # obeyed here before it is answered, elsewhere within a second
                 await _in_thread(_shared.writes, _shared.suppressed.look)
@@ -209,8 +207,8 @@ async def _score(scope: Scope, receive: Receive) -> Answer:
         query = dict(items)
         if len(query) != len(items):
             raise RequestError(400, "duplicate_key", "a parameter stands twice in the address.", hint="Send each once.")
-        lead_id = scope[MATCH].lead_id
-        return await _in_thread(_shared.scores, score_lead, _shared.store, _shared.scorer(), lead_id, query, _now())
+        lead_id, scorer = scope[MATCH].lead_id, _shared.models.choose(query.get("model"), models_allowed(scope))
+        return await _in_thread(_shared.scores, score_lead, _shared.store, scorer, lead_id, query, _now())
 
     return await _answered(answer)
 

@@ -16,11 +16,12 @@ _log = logging.getLogger("bentoml.lead_qualification.slot_prices")
 
 
 class SlotPrices:
-    """The newest price.
+    """The newest price of a model's queue.
 
     Parameters
     ----------
     store : Store
+    model : str
     file : Path or None
         As `models.answers.slot_price.write_price` writes it; None: there is none.
 
@@ -30,14 +31,14 @@ class SlotPrices:
         As it was read last; None: no run has made one.
     """
 
-    def __init__(self, store: Store, file: Path | None) -> None:
-        self.store, self.file = store, file
+    def __init__(self, store: Store, model: str, file: Path | None) -> None:
+        self.store, self.model, self.file = store, model, file
         self.newest: SlotPrice | None = None
         self._refused: str | None = None
 
     def refresh(self, connection: Any) -> None:
         """Read the newest price, of store and file."""
-        prices = [price for price in (newest_price(connection), self._of_file()) if price is not None]
+        prices = [price for price in (newest_price(connection, self.model), self._of_file()) if price is not None]
         self.newest = max(prices, key=lambda price: price.at, default=None)
 
     def make_anew(self, bundle: Bundle, now: int, every_us: int) -> None:
@@ -45,14 +46,14 @@ class SlotPrices:
         if bundle.timing is None:
             return
         with self.store.read() as connection:
-            if not price_is_due(connection, now, every_us):
+            if not price_is_due(connection, self.model, now, every_us):
                 return
-            queue = read_queue(connection)
+            queue = read_queue(connection, self.model)
         price = price_of_queue(queue.now, queue.held, bundle, now)
         if price is None:
             return
         with self.store.write() as connection:
-            put_price(connection, price)
+            put_price(connection, self.model, price)
             self.refresh(connection)
 
     def _of_file(self) -> SlotPrice | None:

@@ -29,7 +29,7 @@ def score_lead(store: Store, scorer: Scorer, lead_id: str, query: Mapping[str, s
     lead_id : str
         The lead.
     query : mapping of str to str
-        ``language``, ``reasons`` and ``snapshot_at``, as in ``POST /score``.
+        ``language``, ``reasons`` and ``snapshot_at``, as in ``POST /score``; ``model`` was read by the caller.
     now : int
         UTC microseconds; the snapshot where none is asked for.
 

@@ -18,13 +18,15 @@ __all__ = ["openapi_document"]
 REF = "#/components/schemas/{model}"
 ERRORS = {
     "400": "The body is not JSON, or JSON that takes liberties: a key twice, NaN, no request's structure.",
-    "403": "The key lacks the scope; or `debug`, which needs `admin`, or no key where none is needed on the same machine.",
+    "403": "The key lacks the scope, or may not use the model; or `debug`, which needs `admin`, or no key where none is needed "
+    "on the same machine.",
     "408": "The body took too long to arrive.",
     "413": "The body is too large.",
     "415": "The content type is not application/json.",
     "422": "A field is missing, unknown, of the wrong type or out of range; `field` names it.",
     "500": "The service failed; its log says why.",
-    "503": "The service has too much to do, or holds too many bytes. Send it again after `Retry-After` seconds.",
+    "503": "The service has too much to do, holds too many bytes, or can't serve the model at the moment. Send it again after "
+    "`Retry-After` seconds.",
 }
 DESCRIPTION = """Scores leads from their journeys: how likely is each to become sales-qualified, and why.
 
@@ -44,7 +46,7 @@ _STATES = {
     }
     for name, summary, answer in (
         ("health", "Whether the process lives.", "It does."),
-        ("ready", "Whether it can score.", "It can; with the model, and whether the store is up, read_only or down."),
+        ("ready", "Whether it can score.", "It can; with its models, and whether the store is up, read_only or down."),
     )
 }
 

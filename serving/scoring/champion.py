@@ -1,4 +1,4 @@
-"""Which bundle to serve: the one in `LEAD_BUNDLE_DIR`, the registry's champion, or the bundle packed with the code.
+"""Which bundle of a model to serve: the one in its folder, the registry's champion, or the bundle packed with the code.
 
 None is loaded here: a child process checks each one first (`serving.scoring.model_check`).
 """
@@ -17,15 +17,12 @@ from models.bundle_files import parse_object, read_text
 from serving.scoring.model_check import ModelRefusedError, check_model
 from serving.scoring.refused_models import RefusedModel, RefusedModels, reader
 from serving.scoring.registry import Champion, Registered, champion_version, fetch, registry_address
+from serving.scoring.served_models import BUNDLE_DIR, PACKED, ServedModel, default_model
 
 __all__ = [
-    "BUNDLE_DIR",
-    "DEFAULT_MODEL_NAME",
-    "MODEL_NAME",
     "champion_in_folder",
     "fetch_checked",
     "find_champion",
-    "last_good_folder",
     "refused_models",
     "save_last_good",
     "watched_registry",
@@ -33,12 +30,6 @@ __all__ = [
 
 Check = Callable[[Path], None]
 
-BUNDLE_DIR = "LEAD_BUNDLE_DIR"
-MODEL_NAME = "LEAD_MODEL_NAME"
-DEFAULT_MODEL_NAME = "lead-qualification"
-PACKED = Path("data", "champion")
-LAST_GOOD_DIR = "LEAD_LAST_GOOD_DIR"
-LAST_GOOD = Path("data", "last_champion")
 REFUSED = "LEAD_REFUSED_MODELS"
 REFUSED_FILE = "refused_models.json"
 UNREGISTERED = "unregistered"
@@ -46,14 +37,20 @@ UNREGISTERED = "unregistered"
 _log = logging.getLogger("bentoml.lead_qualification.champion")
 
 
-def find_champion(root: Path, download_to: Path, environ: Mapping[str, str], check: Check = check_model) -> Champion:
-    """Find the bundle to serve.
+def find_champion(
+    root: Path,
+    download_to: Path,
+    environ: Mapping[str, str],
+    check: Check = check_model,
+    served: ServedModel | None = None,
+) -> Champion:
+    """Find the bundle of a model to serve.
 
-    In this order: the folder in ``LEAD_BUNDLE_DIR``; in a Bento the bundle that it carries, so that one Bento always serves
+    In this order: its folder; in a Bento the bundle that it carries, so that one Bento always serves
     one version; ``models:/<name>@champion`` of the registry, copied to a local folder. Where there is no registry, it does not
     answer, it has no champion or a damaged one: the last that was fetched (``LEAD_LAST_GOOD_DIR``, else
-    ``data/last_champion``), else ``data/champion`` beside the code. The registry is ``MLFLOW_TRACKING_URI``, else the SQLite
-    file beside the git common directory.
+    ``data/last_champion``), else ``data/champion`` beside the code, where that is this model's. The registry is
+    ``MLFLOW_TRACKING_URI``, else the SQLite file beside the git common directory.
 
     Parameters
     ----------
@@ -65,6 +62,8 @@ def find_champion(root: Path, download_to: Path, environ: Mapping[str, str], che
         The environment variables.
     check : callable
         Lets a child process check the bundle in a folder; this one loads none.
+    served : ServedModel, optional
+        The model; None: the one that a request without a model means.
 
     Returns
     -------
@@ -73,24 +72,26 @@ def find_champion(root: Path, download_to: Path, environ: Mapping[str, str], che
     Raises
     ------
     BundleError
-        There is none that can be served, or ``LEAD_BUNDLE_DIR`` is not a folder; says how to get one.
+        There is none that can be served, or the model's folder is not there; says how to get one.
+    ParameterError
+        ``LEAD_MODELS`` can't be understood.
     """
-    name = environ.get(MODEL_NAME) or DEFAULT_MODEL_NAME
-    by_hand = environ.get(BUNDLE_DIR)
-    if by_hand:
-        folder = Path(by_hand).expanduser()
+    served = served or default_model(root, environ)
+    name, folder = served.registered, served.folder
+    if folder is not None:
         if not folder.is_dir():
+            said = f"{served.setting} is" if served.setting == BUNDLE_DIR else f"{served.setting}: {served.name} is"
             raise BundleError(
-                f"{BUNDLE_DIR} is {by_hand!r}, which is not a folder. Name a bundle's folder, such as data/bundle, or unset "
+                f"{said} {str(folder)!r}, which is not a folder. Name a bundle's folder, such as data/bundle, or unset "
                 "it to serve the registry's champion."
             )
         check(folder)
         return champion_in_folder(folder.resolve(), name)
-    packed, kept = root / PACKED, last_good_folder(root, environ)
-    if _is_bento(root):
+    packed, kept = served.packed, served.last_good
+    if packed is not None and _is_bento(root):
         check(packed)
         return champion_in_folder(packed, name)
-    address = watched_registry(root, environ)
+    address = watched_registry(root, environ, served)
     problem = "there is no registry (no mlflow.db beside the repository, and MLFLOW_TRACKING_URI is not set)"
     if address is not None:
         try:
@@ -102,7 +103,7 @@ def find_champion(root: Path, download_to: Path, environ: Mapping[str, str], che
         except BundleError as error:
             problem = str(error)
     for folder in (kept, packed):
-        if not folder.is_dir():
+        if folder is None or not folder.is_dir():
             continue
         try:
             check(folder)
@@ -114,8 +115,8 @@ def find_champion(root: Path, download_to: Path, environ: Mapping[str, str], che
             _log.warning("%s; serving the bundle in %s instead.", problem, folder)
         return champion
     raise BundleError(
-        f"no champion to serve: {problem}, and there is no other bundle in {packed}. {NO_CHAMPION}; "
-        f"or set {BUNDLE_DIR} to a bundle's folder."
+        f"no champion to serve: {problem}, and there is no other bundle in {packed or kept}. {NO_CHAMPION}; "
+        f"or set {served.setting} to a bundle's folder."
     )
 
 
@@ -173,29 +174,23 @@ def _refusal(refusal: RefusedModel) -> ModelRefusedError:
     )
 
 
-def watched_registry(root: Path, environ: Mapping[str, str]) -> str | None:
+def watched_registry(root: Path, environ: Mapping[str, str], served: ServedModel) -> str | None:
     """Name the registry that is watched for a new champion; None where a folder or a Bento pins the bundle, or there is none.
 
     Parameters
     ----------
-    root, environ
+    root, environ, served
         As for `find_champion`.
     """
-    return None if environ.get(BUNDLE_DIR) or _is_bento(root) else registry_address(root, environ)
-
-
-def last_good_folder(root: Path, environ: Mapping[str, str]) -> Path:
-    """Give the folder of the last champion that was fetched."""
-    by_hand = environ.get(LAST_GOOD_DIR)
-    return Path(by_hand).expanduser() if by_hand else root / LAST_GOOD
+    is_pinned = served.folder is not None or (served.packed is not None and _is_bento(root))
+    return None if is_pinned else registry_address(root, environ)
 
 
 def refused_models(root: Path, environ: Mapping[str, str]) -> RefusedModels:
-    """Open the list of refused models: ``LEAD_REFUSED_MODELS``, else a file beside the last champion."""
+    """Open the list of refused models, one for all: ``LEAD_REFUSED_MODELS``, else a file beside the last champions."""
     by_hand = environ.get(REFUSED)
-    return RefusedModels(
-        Path(by_hand).expanduser() if by_hand else last_good_folder(root, environ).with_name(REFUSED_FILE)
-    )
+    beside = default_model(root, environ).last_good
+    return RefusedModels(Path(by_hand).expanduser() if by_hand else beside.with_name(REFUSED_FILE))
 
 
 def save_last_good(champion: Champion, folder: Path) -> None:

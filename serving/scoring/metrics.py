@@ -1,9 +1,9 @@
 """The metrics of the service, for Prometheus: requests, scores, inputs, the model, and the registry watch.
 
-No label is ever taken from a request: labels are routes, codes, tiers and versions. The server collects the figures
-of all workers through files that `prometheus_client` finds by ``PROMETHEUS_MULTIPROC_DIR``; in the
-process that starts them there is none, and nothing is counted. Series whose names are known stand there from a worker's first
-answer on, at 0: a rate over a series that appears with its first failure misses that failure.
+No label is ever taken from a request: labels are routes, codes, tiers, versions, and the models that this service serves.
+The server collects the figures of all workers through files that `prometheus_client` finds by ``PROMETHEUS_MULTIPROC_DIR``;
+in the process that starts them there is none, and nothing is counted. Series whose names are known stand there from a worker's
+first answer on, at 0: a rate over a series that appears with its first failure misses that failure.
 """
 
 import os
@@ -23,6 +23,7 @@ from serving.scoring.registry_watch import REGISTRY_CHECK_RESULTS, ChampionNotic
 
 __all__ = [
     "CONTENT_TYPE_LATEST",
+    "begin_at_zero",
     "exposition",
     "observe_notice",
     "observe_request",
@@ -37,21 +38,27 @@ _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
 
 _requests = Counter("lead_requests", "Requests by address and status.", ("path", "status"))
 _seconds = Histogram("lead_request_seconds", "From a request's first byte to its answer.", ("path",), buckets=_SECONDS)
-_probability = Histogram("lead_probability", "Calibrated probabilities given.", buckets=_SHARES)
-_tiers = Counter("lead_tier", "Leads by tier.", ("tier",))
-_not_scored = Counter("lead_not_scored", "Leads without a probability, by why.", ("why",))
+_probability = Histogram("lead_probability", "Calibrated probabilities given.", ("model",), buckets=_SHARES)
+_tiers = Counter("lead_tier", "Leads by tier.", ("model", "tier"))
+_not_scored = Counter("lead_not_scored", "Leads without a probability, by why.", ("model", "why"))
 _warnings = Counter(
-    "lead_warnings", "Warnings by code: unknown kinds, channels, categories, late touchpoints.", ("code",)
+    "lead_warnings", "Warnings by code: unknown kinds, channels, categories, late touchpoints.", ("model", "code")
 )
 _touchpoints = Histogram(
-    "lead_touchpoints", "Touchpoints per lead.", buckets=(0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 10_000)
+    "lead_touchpoints",
+    "Touchpoints per lead.",
+    ("model",),
+    buckets=(0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 10_000),
 )
 _quiet = Histogram(
     "lead_quiet_days",
     "Days from a lead's latest touchpoint to its snapshot.",
+    ("model",),
     buckets=(0, 1, 2, 7, 14, 30, 60, 90, 180, 365),
 )
-_attributes = Histogram("lead_attributes", "Attributes given per lead.", buckets=(0, 1, 2, 5, 10, 20, 50, 100, 500))
+_attributes = Histogram(
+    "lead_attributes", "Attributes given per lead.", ("model",), buckets=(0, 1, 2, 5, 10, 20, 50, 100, 500)
+)
 _waiting = Gauge(
     "lead_rescore_waiting", "Leads that wait to be scored again for webhooks.", multiprocess_mode="livemostrecent"
 )
@@ -60,15 +67,20 @@ _given_up = Gauge(
     "Leads that could not be scored again, until a write or a sweep takes them up.",
     multiprocess_mode="livemostrecent",
 )
-_models = Gauge("lead_model_workers", "Workers that serve a version.", ("name", "version"), multiprocess_mode="livesum")
-_loads = Counter("lead_model_loads", "Bundles that workers loaded, or refused.", ("outcome",))
+_models = Gauge(
+    "lead_model_workers", "Workers that serve a version.", ("model", "name", "version"), multiprocess_mode="livesum"
+)
+_loads = Counter("lead_model_loads", "Bundles that workers loaded, or refused.", ("model", "outcome"))
 _looks = Gauge(
-    "lead_registry_looks", "Looks at the registry, by what came of it.", ("outcome",), multiprocess_mode="max"
+    "lead_registry_looks", "Looks at the registry, by what came of it.", ("model", "outcome"), multiprocess_mode="max"
 )
 _reached = Gauge(
-    "lead_registry_reached_timestamp_seconds", "When the registry last answered; 0: never.", multiprocess_mode="max"
+    "lead_registry_reached_timestamp_seconds",
+    "When the registry last answered; 0: never.",
+    ("model",),
+    multiprocess_mode="max",
 )
-_serving: list[tuple[str, str]] = []
+_serving: dict[str, tuple[str, str, str]] = {}
 
 
 def observe_request(path: str, status: int, seconds: float) -> None:
@@ -87,22 +99,24 @@ def observe_request(path: str, status: int, seconds: float) -> None:
     _seconds.labels(path).observe(seconds)
 
 
-def observe_scores(leads: Sequence[LeadRequest], scores: Sequence[Score]) -> None:
-    """Count what came in and what went out, one lead at a time."""
+def observe_scores(model: str, leads: Sequence[LeadRequest], scores: Sequence[Score]) -> None:
+    """Count what came in and what went out of a model, one lead at a time."""
+    touchpoints_seen, attributes_seen = _touchpoints.labels(model), _attributes.labels(model)
+    quiet_seen, given = _quiet.labels(model), _probability.labels(model)
     for lead, score in zip(leads, scores, strict=True):
         touchpoints = lead.journey.touchpoints
-        _touchpoints.observe(len(touchpoints))
+        touchpoints_seen.observe(len(touchpoints))
         visible = [item.occurred_at for item in touchpoints if before(item.occurred_at, lead.snapshot_at)]
         if visible:
-            _quiet.observe((lead.snapshot_at - max(visible)) / DAY_US)
-        _attributes.observe(len(lead.attributes) + len(lead.account_attributes))
+            quiet_seen.observe((lead.snapshot_at - max(visible)) / DAY_US)
+        attributes_seen.observe(len(lead.attributes) + len(lead.account_attributes))
         if score.probability is not None:
-            _probability.observe(score.probability)
-            _tiers.labels(score.tier).inc()
+            given.observe(score.probability)
+            _tiers.labels(model, score.tier).inc()
         else:
-            _not_scored.labels(score.not_scored).inc()
+            _not_scored.labels(model, score.not_scored).inc()
         for code, count in Count(warning.code for warning in score.warnings).items():
-            _warnings.labels(code).inc(count)
+            _warnings.labels(model, code).inc(count)
 
 
 def observe_rescoring(waiting: int, given_up: int) -> None:
@@ -111,27 +125,29 @@ def observe_rescoring(waiting: int, given_up: int) -> None:
     _given_up.set(given_up)
 
 
-def serving_model(name: str, version: str) -> None:
-    """Say which model this worker serves from now on."""
-    if not _serving:
-        _begin_at_zero()
-    for earlier in _serving:
-        _models.labels(*earlier).set(0)
-    _serving[:] = [(name, version)]
-    _models.labels(name, version).set(1)
-    _loads.labels("loaded").inc()
+def serving_model(model: str, name: str, version: str) -> None:
+    """Say which version of a model this worker serves from now on."""
+    begin_at_zero(model)
+    if model in _serving:
+        _models.labels(*_serving[model]).set(0)
+    _serving[model] = (model, name, version)
+    _models.labels(*_serving[model]).set(1)
+    _loads.labels(model, "loaded").inc()
 
 
-def _begin_at_zero() -> None:
+def begin_at_zero(model: str) -> None:
+    """Let the series of a model stand there before anything is counted."""
     label_values = ((_tiers, TIERS), (_not_scored, NOT_SCORED), (_warnings, CODES), (_loads, ("loaded", "refused")))
     for metric, names in label_values:
         for name in names:
-            metric.labels(name)
+            metric.labels(model, name)
+    for alone in (_probability, _touchpoints, _quiet, _attributes):
+        alone.labels(model)
 
 
-def refused_model() -> None:
+def refused_model(model: str) -> None:
     """Say that this worker could not load a bundle, and kept the old one."""
-    _loads.labels("refused").inc()
+    _loads.labels(model, "refused").inc()
 
 
 def exposition() -> bytes:
@@ -177,8 +193,11 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def observe_notice(notice: ChampionNotice) -> None:
-    """Pass on how the checks of the registry went."""
+def observe_notice(model: str, notice: ChampionNotice) -> None:
+    """Pass on how the checks of the registry went, and whether there is anything to serve."""
+    if notice.champion is None:
+        begin_at_zero(model)
+        _models.labels(model, "", "").set(0)
     for outcome in REGISTRY_CHECK_RESULTS:
-        _looks.labels(outcome).set(notice.looks.get(outcome, 0))
-    _reached.set(notice.reached_at)
+        _looks.labels(model, outcome).set(notice.looks.get(outcome, 0))
+    _reached.labels(model).set(notice.reached_at)

@@ -1,4 +1,4 @@
-"""The registry watch: a champion that was promoted or rolled back is taken over while the service runs.
+"""The registry watch of a model: a champion that was promoted or rolled back is taken over while the service runs.
 
 The process that starts the workers checks the alias, fetches the bundle, lets a child process check it, and writes a notice.
 The workers read that file, load the bundle while they go on answering, and swap it in between two requests. So only one process
@@ -47,8 +47,8 @@ class ChampionNotice:
 
     Attributes
     ----------
-    champion : Champion
-        What to serve.
+    champion : Champion or None
+        What to serve; None: nothing could be found or loaded, and the log says why.
     looks : mapping of str to int
         How often the registry was checked, by result, one of `REGISTRY_CHECK_RESULTS`; empty before the first check.
     reached_at : float
@@ -57,17 +57,16 @@ class ChampionNotice:
         As `serving.scoring.registry.describe_versions` gives them; empty before the first check.
     """
 
-    champion: Champion
+    champion: Champion | None
     looks: Mapping[str, int] = field(default_factory=dict)
     reached_at: float = 0.0
     versions: Sequence[Mapping[str, Any]] = ()
 
     def write(self, path: Path) -> None:
         """Replace the file at once: nobody reads half a notice."""
+        champion = self.champion
         content = {
-            "folder": str(self.champion.folder),
-            "name": self.champion.name,
-            "version": self.champion.version,
+            "champion": champion and [str(champion.folder), champion.name, champion.version],
             "looks": dict(self.looks),
             "reached_at": self.reached_at,
             "versions": list(self.versions),
@@ -80,7 +79,8 @@ class ChampionNotice:
     def read(cls, path: Path) -> "ChampionNotice":
         """Read what was written last."""
         content = json.loads(path.read_text(encoding="utf-8"))
-        champion = Champion(Path(content["folder"]), content["name"], content["version"])
+        known = content["champion"]
+        champion = None if known is None else Champion(Path(known[0]), known[1], known[2])
         return cls(champion, content["looks"], content["reached_at"], content["versions"])
 
 
@@ -92,15 +92,17 @@ class RegistryWatch:
     address : str
         The registry.
     place : Path
-        Folder of this service alone, for what is fetched.
+        Folder of this service and model alone, for what is fetched.
     notice : Path
         The file that the workers read.
-    champion : Champion
-        What is served now.
+    champion : Champion or None
+        What is served now; None: nothing yet.
     last_good : Path
         Where a copy of what was fetched is kept for a start without the registry.
     refused : RefusedModels
         Versions that were refused, and are not fetched again.
+    name : str
+        What the model is registered as.
     clock : callable
         Seconds since 1970.
     """
@@ -110,13 +112,14 @@ class RegistryWatch:
         address: str,
         place: Path,
         notice: Path,
-        champion: Champion,
+        champion: Champion | None,
         last_good: Path,
         refused: RefusedModels,
+        name: str,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.address, self.place, self.notice, self.last_good, self.clock = address, place, notice, last_good, clock
-        self.refused = refused
+        self.refused, self.name = refused, name
         self.champion = champion
         self.looks = dict.fromkeys(REGISTRY_CHECK_RESULTS, 0)
         self.reached_at = 0.0
@@ -131,10 +134,15 @@ class RegistryWatch:
         Whatever goes wrong, the version served stays, and the log says so once, not at every check.
         """
         try:
-            registered = champion_version(self.address, self.champion.name)
+            registered = champion_version(self.address, self.name)
             self.reached_at = self.clock()
-            self.versions = describe_versions(self.address, self.champion.name)
-            outcome = "unchanged" if registered.version == self.champion.version else self._take(registered)
+            self.versions = describe_versions(self.address, self.name)
+            champion = self.champion
+            is_served = champion is not None and (registered.name, registered.version) == (
+                champion.name,
+                champion.version,
+            )
+            outcome = "unchanged" if is_served else self._take(registered)
         except RegistryError as error:
             outcome = self._warn_once("unreachable", error)
         except (BundleError, OSError) as error:
@@ -162,20 +170,20 @@ class RegistryWatch:
             self._failures += 1
             raise
         before, self.champion = self.champion, champion
-        _log.info("%s: version %s takes the place of version %s", champion.name, version, before.version)
+        _log.info("%s: version %s takes the place of %s", champion.name, version, _named(before))
         save_last_good(champion, self.last_good)
         fetched = sorted(
             (path for path in self.place.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime
         )
         for old in fetched[:-KEPT]:
-            if old not in (before.folder, champion.folder):
+            if old not in (before and before.folder, champion.folder):
                 shutil.rmtree(old, ignore_errors=True)
         return "loaded"
 
     def _warn_once(self, outcome: str, error: Exception) -> str:
         if str(error) != self._said:
             self._said = str(error)
-            _log.warning("%s; version %s stays.", error, self.champion.version)
+            _log.warning("%s; %s stays.", error, _named(self.champion))
         return outcome
 
     def start(self, seconds: float) -> None:
@@ -192,29 +200,44 @@ class RegistryWatch:
         threading.Thread(target=run, name="champion", daemon=True).start()
 
 
+def _named(champion: Champion | None) -> str:
+    return "no version" if champion is None else f"version {champion.version}"
+
+
 class CurrentScorer:
-    """The scorer of one worker, replaced when the notice names another version.
+    """The scorer of one model in one worker, replaced when the notice names another version.
 
     Parameters
     ----------
+    served_as : str
+        What the model is called here.
     notice : Path
         What the service's first process writes.
     loaded : callable
         Called with each scorer that is about to serve.
     refused : callable
         Called when one could not be loaded.
+
+    Attributes
+    ----------
+    scorer : Scorer or None
+        What scores at this moment; None: nothing can yet, and the log says why.
+    newest : ChampionNotice
+        As it was read last.
     """
 
-    def __init__(self, notice: Path, loaded: Callable[[Scorer], None], refused: Callable[[], None]) -> None:
-        self.notice, self._loaded, self._refused = notice, loaded, refused
+    def __init__(
+        self, served_as: str, notice: Path, loaded: Callable[[Scorer], None], refused: Callable[[], None]
+    ) -> None:
+        self.served_as, self.notice, self._loaded, self._refused = served_as, notice, loaded, refused
         self._champion: Champion | None = None
         self._failed: Champion | None = None
         self._stop = threading.Event()
-        self.newest = ChampionNotice.read(notice)
-        self.scorer = self._load(self.newest.champion)
+        self.scorer: Scorer | None = None
+        self.refresh()
 
     def _load(self, champion: Champion) -> Scorer:
-        scorer = Scorer.load(champion.folder, champion.name, champion.version)
+        scorer = Scorer.load(champion.folder, champion.name, champion.version, self.served_as)
         scorer.warm_up()
         self._champion = champion
         self._loaded(scorer)
@@ -224,7 +247,7 @@ class CurrentScorer:
         """Read the notice, and swap the scorer if it names another version; a request keeps the scorer that it began with."""
         self.newest = ChampionNotice.read(self.notice)
         champion = self.newest.champion
-        if champion in (self._champion, self._failed):
+        if champion is None or champion in (self._champion, self._failed):
             return
         try:
             self.scorer = self._load(champion)
@@ -235,7 +258,11 @@ class CurrentScorer:
             self._refused()
             reason = str(error) if isinstance(error, LeadQualificationError) else type(error).__name__
             _log.warning(
-                "version %s can't be loaded: %s; version %s stays.", champion.version, reason, self.scorer.version
+                "%s: version %s can't be loaded: %s; %s stays.",
+                champion.name,
+                champion.version,
+                reason,
+                _named(self._champion),
             )
 
     def start(self, seen: Callable[[ChampionNotice], None]) -> None:

@@ -30,6 +30,7 @@ from models.monitoring.score_log_writer import ScoreLogWriter
 from serving.contract import examples
 from serving.contract.errors import RequestError
 from serving.contract.limits import CLOCK_TOLERANCE_US
+from serving.contract.model_names import DEFAULT_MODEL
 from serving.contract.strict_json import parse_json
 from serving.contract.validation import read_options, refused
 from serving.http.actor import ACTOR
@@ -64,6 +65,8 @@ class Scorer:
         The model.
     name, version : str
         What to call it in answers.
+    served_as : str
+        What requests, metrics and the store call it.
     analyses : mapping of str to Content, optional
         Those that were published beside the bundle, by name.
 
@@ -85,8 +88,15 @@ class Scorer:
         Where it is said who asked for whose score; None: nowhere.
     """
 
-    def __init__(self, bundle: Bundle, name: str, version: str, analyses: Mapping[str, Content] | None = None) -> None:
-        self.bundle, self.name, self.version = bundle, name, version
+    def __init__(
+        self,
+        bundle: Bundle,
+        name: str,
+        version: str,
+        analyses: Mapping[str, Content] | None = None,
+        served_as: str = DEFAULT_MODEL,
+    ) -> None:
+        self.bundle, self.name, self.version, self.served_as = bundle, name, version, served_as
         self.analyses: Mapping[str, Content] = analyses or {}
         self.observe: Observe = _observe_nothing
         self.log: ScoreLogWriter | None = None
@@ -97,6 +107,7 @@ class Scorer:
         self.audit: AuditLogWriter | None = None
         self.needs_confirmation = False
         self.model = {
+            "served_as": served_as,
             "name": name,
             "version": version,
             "fingerprint": bundle.catalog.fingerprint,
@@ -110,7 +121,7 @@ class Scorer:
         return f"{self.name} {self.version} {self.model['fingerprint']} {self.model['base_value']!r}"
 
     @classmethod
-    def load(cls, folder: Path, name: str, version: str) -> "Scorer":
+    def load(cls, folder: Path, name: str, version: str, served_as: str = DEFAULT_MODEL) -> "Scorer":
         """Load and verify a bundle, and the analyses beside it; one that can't be read is left out, and the log says so.
 
         Raises
@@ -124,7 +135,7 @@ class Scorer:
         analyses, problems = read_all(folder / FOLDER, ANALYSES.values())
         for problem in problems:
             _log.warning("not shown: %s", problem)
-        return cls(bundle, name, version, analyses)
+        return cls(bundle, name, version, analyses, served_as)
 
     def warm_up(self) -> None:
         """Compile or load what the first request would otherwise wait for."""
@@ -242,7 +253,7 @@ class Scorer:
             )
         if self.audit is not None:
             ids = [score.lead_id for score in scores if score.not_scored != "objected"]
-            self.audit.add(now, ACTOR.get(), "scored", ids, model_version=self.version)
+            self.audit.add(now, ACTOR.get(), "scored", ids, model=self.served_as, model_version=self.version)
         self.observe(leads, scores)
 
 

@@ -40,20 +40,22 @@ class ShownAdvice(NamedTuple):
     propensity: float | None
 
 
-def put_advices(connection: sa.Connection, shown: Sequence[ShownAdvice]) -> None:
-    """Store advice that is another one than was shown of the lead before; the rest is known already.
+def put_advices(connection: sa.Connection, model: str, shown: Sequence[ShownAdvice]) -> None:
+    """Store a model's advice that is another one than was shown of the lead before; the rest is known already.
 
     Parameters
     ----------
     connection : Connection
         In a transaction of `Store.write`.
+    model : str
+        That advised.
     shown : sequence of ShownAdvice
         Each lead once.
     """
     for chunk in chunks(sorted(shown)):
-        former = _newest(connection, [item.lead_id for item in chunk])
+        former = _newest(connection, model, [item.lead_id for item in chunk])
         news = [
-            item._asdict()
+            {"model": model, **item._asdict()}
             for item in chunk
             if former.get(item.lead_id, (None, None))[0] != item.advice
             and former.get(item.lead_id, (None, 0))[1] <= item.advised_at
@@ -62,15 +64,16 @@ def put_advices(connection: sa.Connection, shown: Sequence[ShownAdvice]) -> None
             connection.execute(insert(connection, _TABLE).on_conflict_do_nothing(), news)
 
 
-def _newest(connection: sa.Connection, lead_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+def _newest(connection: sa.Connection, model: str, lead_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
     """Give each lead's newest advice and its moment."""
     last = (
         sa.select(_TABLE.c.lead_id, sa.func.max(_TABLE.c.advised_at).label("advised_at"))
-        .where(_TABLE.c.lead_id.in_(lead_ids))
+        .where(_TABLE.c.lead_id.in_(lead_ids), _TABLE.c.model == model)
         .group_by(_TABLE.c.lead_id)
         .subquery()
     )
     query = sa.select(_TABLE.c.lead_id, _TABLE.c.advice, _TABLE.c.advised_at).join(
         last, sa.and_(last.c.lead_id == _TABLE.c.lead_id, last.c.advised_at == _TABLE.c.advised_at)
     )
+    query = query.where(_TABLE.c.model == model)
     return {row.lead_id: (row.advice, int(row.advised_at)) for row in connection.execute(query)}

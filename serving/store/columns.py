@@ -2,7 +2,9 @@
 
 import sqlalchemy as sa
 
-__all__ = ["metadata", "text", "whole"]
+from serving.contract.model_names import DEFAULT_MODEL
+
+__all__ = ["metadata", "model", "text", "whole"]
 
 metadata = sa.MetaData(
     naming_convention={
@@ -21,3 +23,8 @@ def text(name: str, *, key: bool = False, null: bool = False, index: bool = Fals
 def whole(name: str, *, null: bool = False, default: str | None = None) -> sa.Column[int]:
     """Make a column of whole numbers, moments among them."""
     return sa.Column(name, sa.BigInteger, nullable=null, server_default=default)
+
+
+def model() -> sa.Column[str]:
+    """Make the key column of a table with rows per model of the service; rows of earlier versions are of the default one."""
+    return sa.Column("model", sa.Text, primary_key=True, nullable=False, server_default=DEFAULT_MODEL)

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from serving.contract.model_names import DEFAULT_MODEL
 from serving.store import schema
 from serving.store.merging import is_merged
 
@@ -14,7 +15,7 @@ __all__ = ["account_ids", "columns_of", "plain_tables", "rows_of"]
 ROWS_AT_ONCE = 50_000
 
 
-def rows_of(connection: sa.Connection, table: str) -> Iterator[Sequence[Any]]:
+def rows_of(connection: sa.Connection, table: str, model: str = DEFAULT_MODEL) -> Iterator[Sequence[Any]]:
     """Give the rows of a table in batches, sorted by its key: what was sent, but for what is known to have been a mistake.
 
     Parameters
@@ -23,12 +24,16 @@ def rows_of(connection: sa.Connection, table: str) -> Iterator[Sequence[Any]]:
         In a transaction of `Store`.
     table : str
         Its name in `serving.store.schema`.
+    model : str
+        Whose rows, of a table with rows per model.
     """
     selected_table = schema.metadata.tables[table]
     query = sa.select(selected_table).order_by(*selected_table.primary_key.columns)
     for name in ("retracted_at", "merged_from"):  # a mistake; a copy of what is exported where it was sent
         if name in selected_table.c:
             query = query.where(selected_table.c[name].is_(None))
+    if "model" in selected_table.c:
+        query = query.where(selected_table.c.model == model)
     if selected_table is schema.touchpoints:  # a copy of a visit
         query = query.where(selected_table.c.visitor_id.is_(None))
     if selected_table is schema.leads:

@@ -1,4 +1,4 @@
-"""The list of open leads: one row per lead, kept up to date with each score, and read by pages."""
+"""The lists of open leads, one per model: a row per lead, kept up to date with each score, and read by pages."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import sqlalchemy as sa
 
+from serving.contract.model_names import DEFAULT_MODEL
 from serving.store import schema
 from serving.store.writing import chunks, insert
 
@@ -68,7 +69,9 @@ class OpenLead(NamedTuple):
     snapshot_at : int
         UTC microseconds.
     details : mapping
-        JSON values: ``reasons``, ``change``, ``decision``, ``warnings``.
+        JSON values: ``reasons``, ``change``, ``decision``, ``warnings``, and of a model of customers ``orders``.
+    model : str
+        That scored it.
     """
 
     lead_id: str
@@ -88,6 +91,7 @@ class OpenLead(NamedTuple):
     last_touchpoint: str | None
     snapshot_at: int
     details: Mapping[str, Any]
+    model: str = DEFAULT_MODEL
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,8 @@ class ListFilter:
         In lead, account or owner, whatever the case; empty: no search.
     order : str
         One of `ORDERS`.
+    model : str
+        Whose list.
     """
 
     shown: Shown = "to_call"
@@ -112,6 +118,7 @@ class ListFilter:
     owner: str | None = None
     search: str = ""
     order: str = "probability"
+    model: str = DEFAULT_MODEL
 
 
 class ListPage(NamedTuple):
@@ -134,7 +141,12 @@ def put_open_leads(connection: sa.Connection, leads: Sequence[OpenLead]) -> None
     for chunk in chunks(sorted(leads, key=lambda lead: lead.lead_id)):
         _put(connection, _TABLE, [_row(lead) for lead in chunk])
         details = [
-            {"lead_id": lead.lead_id, "snapshot_at": lead.snapshot_at, "details": json.dumps(lead.details)}
+            {
+                "lead_id": lead.lead_id,
+                "model": lead.model,
+                "snapshot_at": lead.snapshot_at,
+                "details": json.dumps(lead.details),
+            }
             for lead in chunk
         ]
         _put(connection, schema.open_lead_details, details)
@@ -144,19 +156,22 @@ def _put(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]])
     statement = insert(connection, table)
     news = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
     is_newer = statement.excluded.snapshot_at >= table.c.snapshot_at
-    connection.execute(statement.on_conflict_do_update(index_elements=["lead_id"], set_=news, where=is_newer), rows)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["lead_id", "model"], set_=news, where=is_newer), rows
+    )
 
 
 def listed_ids(connection: sa.Connection) -> list[str]:
-    """List the ids of all open leads."""
-    return list(connection.execute(sa.select(_TABLE.c.lead_id)).scalars())
+    """List the ids of all open leads, of all models."""
+    return list(connection.execute(sa.select(_TABLE.c.lead_id).distinct()).scalars())
 
 
-def drop_open_leads(connection: sa.Connection, lead_ids: Sequence[str]) -> None:
-    """Take leads off the list: they are closed, or outside the model's population."""
+def drop_open_leads(connection: sa.Connection, lead_ids: Sequence[str], model: str | None = None) -> None:
+    """Take leads off a model's list: they are closed, or outside its population. None: off all lists."""
     for chunk in chunks(sorted(lead_ids)):
         for table in (_TABLE, schema.open_lead_details):
-            connection.execute(sa.delete(table).where(table.c.lead_id.in_(chunk)))
+            statement = sa.delete(table).where(table.c.lead_id.in_(chunk))
+            connection.execute(statement if model is None else statement.where(table.c.model == model))
 
 
 def _row(lead: OpenLead) -> dict[str, Any]:
@@ -186,19 +201,19 @@ def list_open_leads(connection: sa.Connection, wanted: ListFilter, first: int, m
     [total] = _counted(connection, wanted)
     keys = sa.select(_TABLE.c.lead_id).where(*_where(wanted)).order_by(*ORDERS[wanted.order]).offset(first).limit(most)
     lead_ids = list(connection.execute(keys).scalars())
-    rows = {lead.lead_id: lead for chunk in chunks(lead_ids) for lead in _read(connection, chunk)}
+    rows = {lead.lead_id: lead for chunk in chunks(lead_ids) for lead in _read(connection, wanted.model, chunk)}
     return ListPage([rows[lead_id] for lead_id in lead_ids], total)
 
 
-def open_lead(connection: sa.Connection, lead_id: str) -> OpenLead | None:
-    """Read one lead of the list; None: it is not on it."""
-    return next(iter(_read(connection, [lead_id])), None)
+def open_lead(connection: sa.Connection, lead_id: str, model: str = DEFAULT_MODEL) -> OpenLead | None:
+    """Read one lead of a model's list; None: it is not on it."""
+    return next(iter(_read(connection, model, [lead_id])), None)
 
 
-def count_open_leads(connection: sa.Connection) -> dict[str, int]:
-    """Count the list by what is shown of it."""
+def count_open_leads(connection: sa.Connection, model: str = DEFAULT_MODEL) -> dict[str, int]:
+    """Count a model's list by what is shown of it."""
     shown: tuple[Shown, ...] = get_args(Shown)
-    return dict(zip(shown, _counted(connection, *map(ListFilter, shown)), strict=True))
+    return dict(zip(shown, _counted(connection, *(ListFilter(name, model=model) for name in shown)), strict=True))
 
 
 def _counted(connection: sa.Connection, *filters: ListFilter) -> list[int]:
@@ -207,9 +222,14 @@ def _counted(connection: sa.Connection, *filters: ListFilter) -> list[int]:
     return [int(count) for count in connection.execute(sa.select(*counts).select_from(_TABLE)).one()]
 
 
-def owners(connection: sa.Connection) -> list[str]:
-    """List who owns open leads, at most so many that a person can choose from; in alphabetical order."""
-    query = sa.select(_TABLE.c.owner).where(_TABLE.c.owner.is_not(None)).distinct().limit(MOST_OWNERS)
+def owners(connection: sa.Connection, model: str = DEFAULT_MODEL) -> list[str]:
+    """List who owns open leads of a model's list, at most so many that a person can choose from; in alphabetical order."""
+    query = (
+        sa.select(_TABLE.c.owner)
+        .where(_TABLE.c.owner.is_not(None), _TABLE.c.model == model)
+        .distinct()
+        .limit(MOST_OWNERS)
+    )
     return sorted(connection.execute(query).scalars(), key=str.casefold)
 
 
@@ -236,7 +256,7 @@ def accounts_of(connection: sa.Connection, lead_ids: Sequence[str]) -> dict[str,
 
 
 def _where(wanted: ListFilter) -> list[sa.ColumnElement[bool]]:
-    conditions: list[sa.ColumnElement[bool]] = []
+    conditions: list[sa.ColumnElement[bool]] = [_TABLE.c.model == wanted.model]
     if wanted.shown == "to_call":
         # What a filter leaves out by capacity lies behind the cut-off, so the index by rank finds the first ones at once
         by_capacity = sa.and_(
@@ -261,9 +281,10 @@ def _folded(text: str) -> str:
     return text.casefold()
 
 
-def _read(connection: sa.Connection, lead_ids: Sequence[str]) -> list[OpenLead]:
+def _read(connection: sa.Connection, model: str, lead_ids: Sequence[str]) -> list[OpenLead]:
     details = schema.open_lead_details
-    query = sa.select(_TABLE, details.c.details).join(details, details.c.lead_id == _TABLE.c.lead_id)
+    is_same = sa.and_(details.c.lead_id == _TABLE.c.lead_id, details.c.model == _TABLE.c.model)
+    query = sa.select(_TABLE, details.c.details).join(details, is_same).where(_TABLE.c.model == model)
     leads = []
     for row in connection.execute(query.where(_TABLE.c.lead_id.in_(lead_ids))).mappings():
         values: dict[str, Any] = {name: row.get(name) for name in OpenLead._fields}

@@ -1,4 +1,4 @@
-"""The last decision of each lead, and the outbox of webhooks about changed decisions."""
+"""The last decision of each lead by each model, and the outbox of webhooks about changed decisions."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -57,11 +57,11 @@ class Event(NamedTuple):
 
 
 def stored_decisions(
-    connection: sa.Connection, lead_ids: Sequence[str], *, lock: bool = False
+    connection: sa.Connection, model: str, lead_ids: Sequence[str], *, lock: bool = False
 ) -> dict[str, StoredDecision]:
-    """Read the last decisions of those leads that have one; `lock` keeps other transactions from changing them."""
+    """Read a model's last decisions of those leads that have one; `lock` keeps other transactions from changing them."""
     table = schema.decisions
-    query = sa.select(table).where(table.c.lead_id.in_(lead_ids)).order_by(table.c.lead_id)
+    query = sa.select(table).where(table.c.lead_id.in_(lead_ids), table.c.model == model).order_by(table.c.lead_id)
     rows = connection.execute(query.with_for_update() if lock else query).mappings()
     return {
         row["lead_id"]: StoredDecision(
@@ -75,6 +75,7 @@ def stored_decisions(
 
 def apply_decision(
     connection: sa.Connection,
+    model: str,
     new: NewDecision,
     stored: StoredDecision | None,
     now: int,
@@ -86,6 +87,8 @@ def apply_decision(
     ----------
     connection : Connection
         In a transaction of `Store.write`.
+    model : str
+        That decided.
     new : NewDecision
         The decision; one that was made for an earlier moment than the stored one changes nothing.
     stored : StoredDecision or None
@@ -108,14 +111,15 @@ def apply_decision(
     }
     table = schema.decisions
     if stored is None:
-        connection.execute(sa.insert(table).values(lead_id=new.lead_id, changed_at=now, **values))
+        connection.execute(sa.insert(table).values(lead_id=new.lead_id, model=model, changed_at=now, **values))
     else:
         values |= {"changed_at": now} if changed else {}
-        connection.execute(sa.update(table).where(table.c.lead_id == new.lead_id).values(**values))
+        is_same = sa.and_(table.c.lead_id == new.lead_id, table.c.model == model)
+        connection.execute(sa.update(table).where(is_same).values(**values))
     if changed and event is not None:
         event_id, body = event(sequence)
-        row = {"event_id": event_id, "lead_id": new.lead_id, "sequence": sequence, "created_at": now, "body": body}
-        connection.execute(sa.insert(schema.outbox).values(**row, state="pending", next_at=now))
+        row = {"event_id": event_id, "lead_id": new.lead_id, "model": model, "sequence": sequence, "body": body}
+        connection.execute(sa.insert(schema.outbox).values(**row, created_at=now, state="pending", next_at=now))
 
 
 def events_wait(connection: sa.Connection, now: int) -> bool:
@@ -124,7 +128,7 @@ def events_wait(connection: sa.Connection, now: int) -> bool:
 
 
 def claim_events(connection: sa.Connection, now: int, lease_us: int, most: int) -> list[Event]:
-    """Take events that are due, of each lead the oldest one; nobody else gets them until the lease ends.
+    """Take events that are due, of each lead and model the oldest one; nobody else gets them until the lease ends.
 
     Parameters
     ----------
@@ -146,7 +150,10 @@ def claim_events(connection: sa.Connection, now: int, lease_us: int, most: int) 
 def _due(now: int) -> sa.Select[Any]:
     table, earlier = schema.outbox, schema.outbox.alias("earlier")
     first = ~sa.exists().where(
-        earlier.c.lead_id == table.c.lead_id, earlier.c.state == "pending", earlier.c.sequence < table.c.sequence
+        earlier.c.lead_id == table.c.lead_id,
+        earlier.c.model == table.c.model,
+        earlier.c.state == "pending",
+        earlier.c.sequence < table.c.sequence,
     )
     return sa.select(table).where(table.c.state == "pending", table.c.next_at <= now, first)
 

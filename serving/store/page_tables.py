@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from serving.store.columns import metadata, text, whole
+from serving.store.columns import metadata, model, text, whole
 
 __all__ = ["open_lead_details", "open_leads", "qualified_leads", "sessions"]
 
@@ -10,6 +10,7 @@ open_leads = sa.Table(
     "open_leads",
     metadata,
     text("lead_id", key=True),
+    model(),
     text("account_id", null=True),
     text("owner", null=True),
     text("stage", null=True),
@@ -27,20 +28,21 @@ open_leads = sa.Table(
     text("last_touchpoint", null=True),
     whole("snapshot_at"),
     text("searched"),
-    sa.Index(None, "rank", "lead_id"),
-    sa.Index(None, "owner", "rank"),
-    sa.Index(None, "difference", "lead_id"),
-    sa.Index(None, "last_touchpoint_at", "lead_id"),
+    sa.Index(None, "model", "rank", "lead_id"),
+    sa.Index(None, "model", "owner", "rank"),
+    sa.Index(None, "model", "difference", "lead_id"),
+    sa.Index(None, "model", "last_touchpoint_at", "lead_id"),
 )
-"""One row per open lead, as it was scored last: what a list is filtered, ranked and searched by, and nothing else, so that
-reading all of them is cheap. `rank` is less the probability, so the best come first, and 1 where there is none; `difference` is
-what the probability changed by in a week, 0 where that is not known; `chance_now` is that of a first contact
+"""One row per open lead and model, as it was scored last: what a list is filtered, ranked and searched by, and nothing else, so
+that reading all of them is cheap. `rank` is less the probability, so the best come first, and 1 where there is none;
+`difference` is what the probability changed by in a week, 0 where that is not known; `chance_now` is that of a first contact
 now; `last_touchpoint_at` is 0 where there is none. `searched` holds what a search looks in, case-folded."""
 
 open_lead_details = sa.Table(
     "open_lead_details",
     metadata,
     text("lead_id", key=True),
+    model(),
     whole("snapshot_at"),
     text("details"),
 )
@@ -50,13 +52,15 @@ qualified_leads = sa.Table(
     "qualified_leads",
     metadata,
     text("lead_id", key=True),
-    text("model"),
+    model(),
+    text("model_key"),
     whole("handed_over_at"),
     whole("qualified_at"),
     text("profiles"),
-    sa.Index(None, "model", "qualified_at"),
+    sa.Index(None, "model_key", "qualified_at"),
 )
-"""One row per lead that became qualified, with what `model` thought of it at several ages before, from what was known then."""
+"""One row per model and lead that became qualified, with what `model_key` thought of it at several ages before, from what was
+known then."""
 
 sessions = sa.Table(
     "sessions",

@@ -36,6 +36,7 @@ class QualifiedLead(NamedTuple):
 
     lead_id: str
     model: str
+    model_key: str
     handed_over_at: int
     qualified_at: int
     profiles: tuple[Profile, ...]
@@ -55,17 +56,17 @@ def put_qualified(connection: sa.Connection, leads: Sequence[QualifiedLead]) -> 
         rows = [{**lead._asdict(), "profiles": json.dumps(list(map(_values, lead.profiles)))} for lead in chunk]
         statement = insert(connection, _TABLE)
         news = {column.name: statement.excluded[column.name] for column in _TABLE.columns if not column.primary_key}
-        connection.execute(statement.on_conflict_do_update(index_elements=["lead_id"], set_=news), rows)
+        connection.execute(statement.on_conflict_do_update(index_elements=["lead_id", "model"], set_=news), rows)
 
 
-def drop_qualified(connection: sa.Connection, lead_ids: Sequence[str]) -> None:
-    """Take leads out: their verdict was a mistake, or they are open again."""
+def drop_qualified(connection: sa.Connection, model: str, lead_ids: Sequence[str]) -> None:
+    """Take leads out of a model's rows: their verdict was a mistake, or they are open again."""
     for chunk in chunks(sorted(lead_ids)):
-        connection.execute(sa.delete(_TABLE).where(_TABLE.c.lead_id.in_(chunk)))
+        connection.execute(sa.delete(_TABLE).where(_TABLE.c.lead_id.in_(chunk), _TABLE.c.model == model))
 
 
 def newest_qualified(
-    connection: sa.Connection, model: str, age_days: float = math.inf, most: int = MOST
+    connection: sa.Connection, model_key: str, age_days: float = math.inf, most: int = MOST
 ) -> dict[str, QualifiedLead]:
     """Read those that became qualified last, as this model sees them; by lead_id.
 
@@ -73,14 +74,14 @@ def newest_qualified(
     ----------
     connection : Connection
         In a transaction of `Store.read`.
-    model : str
+    model_key : str
         As `serving.scoring.scorer.Scorer.model_key` names it.
     age_days : float
         Of a lead, of its profiles the last that is not beyond it is read; infinite: all are.
     most : int
         At most so many.
     """
-    query = sa.select(_TABLE).where(_TABLE.c.model == model).order_by(_TABLE.c.qualified_at.desc()).limit(most)
+    query = sa.select(_TABLE).where(_TABLE.c.model_key == model_key).order_by(_TABLE.c.qualified_at.desc()).limit(most)
     leads = {}
     for row in connection.execute(query).mappings():
         stored = [values for values in json.loads(row["profiles"]) if values[0] <= age_days]
@@ -94,24 +95,24 @@ def as_past(leads: dict[str, QualifiedLead]) -> list[PastLead]:
     return [PastLead(lead.lead_id, lead.profiles) for lead in leads.values()]
 
 
-def queue_qualified(connection: sa.Connection, model: str, now: int) -> None:
+def queue_qualified(connection: sa.Connection, model: str, model_key: str, now: int) -> None:
     """Queue those that became qualified last for scoring, as far as this model has not seen them.
 
     Parameters
     ----------
     connection : Connection
         In a transaction of `Store.write`.
-    model : str
-        That serves.
+    model, model_key : str
+        That serves, and its version.
     now : int
         UTC microseconds.
     """
     decisions, queue = schema.decisions, schema.rescore
-    newest = sa.select(decisions.c.lead_id).where(decisions.c.not_scored == QUALIFIED)
+    newest = sa.select(decisions.c.lead_id).where(decisions.c.not_scored == QUALIFIED, decisions.c.model == model)
     newest = newest.order_by(decisions.c.changed_at.desc(), decisions.c.lead_id).limit(MOST)
     lead_ids = list(connection.execute(newest).scalars())
     for chunk in chunks(lead_ids):
-        query = sa.select(_TABLE.c.lead_id).where(_TABLE.c.lead_id.in_(chunk), _TABLE.c.model == model)
+        query = sa.select(_TABLE.c.lead_id).where(_TABLE.c.lead_id.in_(chunk), _TABLE.c.model_key == model_key)
         known = {*connection.execute(query).scalars()}
         rows = [{"lead_id": lead_id, "asked": 1, "due_at": now} for lead_id in sorted({*chunk} - known)]
         if rows:

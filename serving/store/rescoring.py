@@ -115,15 +115,18 @@ def sweep_is_due(connection: sa.Connection, now: int) -> bool:
     return next_at is None or next_at <= now
 
 
-def sweep(connection: sa.Connection, now: int, every_us: int) -> int | None:
+def sweep(connection: sa.Connection, models: Sequence[str], now: int, every_us: int) -> int | None:
     """Queue all open leads, if it is time to: decisions change as time passes in silence, too.
 
-    A lead that was given up gets one more attempt, at first with each sweep, then ever more seldom.
+    Open is what one of the models scores, or has never seen, as after it was added to the service. A lead that was given up
+    gets one more attempt, at first with each sweep, then ever more seldom.
 
     Parameters
     ----------
     connection : Connection
         In a transaction of `Store.write`; of several processes one sweeps.
+    models : sequence of str
+        Those that are served.
     now, every_us : int
         UTC microseconds, and how many lie between two sweeps.
 
@@ -139,7 +142,13 @@ def sweep(connection: sa.Connection, now: int, every_us: int) -> int | None:
         return None
     decisions, queue = schema.decisions, schema.rescore
     # A lead that is not scored any more opens again only by a write, which queues it itself
-    rows = sa.select(decisions.c.lead_id, sa.literal(1), sa.literal(now)).where(decisions.c.not_scored.is_(None))
+    is_served = decisions.c.model.in_(models)
+    unseen = sa.select(decisions.c.lead_id).where(is_served).group_by(decisions.c.lead_id)
+    is_open = sa.or_(
+        sa.and_(is_served, decisions.c.not_scored.is_(None)),
+        decisions.c.lead_id.in_(unseen.having(sa.func.count() < len(models))),
+    )
+    rows = sa.select(decisions.c.lead_id, sa.literal(1), sa.literal(now)).where(is_open).distinct()
     statement = insert(connection, queue).from_select(["lead_id", "asked", "due_at"], rows).on_conflict_do_nothing()
     connection.execute(statement)
     lost = sa.select(queue.c.lead_id, queue.c.given_up).where(_is_given_up(now), queue.c.retry_at <= now)

@@ -12,7 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from features.vocabulary import TOUCHPOINT_FIELDS, TouchpointField
-from serving.store.columns import metadata, text, whole
+from serving.contract.model_names import DEFAULT_MODEL
+from serving.store.columns import metadata, model, text, whole
 from serving.store.page_tables import open_lead_details, open_leads, qualified_leads, sessions
 
 __all__ = [
@@ -229,19 +230,21 @@ decisions = sa.Table(
     "decisions",
     metadata,
     text("lead_id", key=True),
+    model(),
     whole("sequence"),
     text("decision", null=True),
     text("not_scored", null=True),
     whole("decided_at"),
     whole("changed_at"),
 )
-"""The last known decision per lead, as JSON, whatever `models.answers.decision` puts into one; `sequence` counts its
+"""The last known decision per lead and model, as JSON, whatever `models.answers.decision` puts into one; `sequence` counts its
 changes."""
 
 advices = sa.Table(
     "advices",
     metadata,
     text("lead_id", key=True),
+    model(),
     sa.Column("advised_at", sa.BigInteger, primary_key=True, nullable=False),
     text("advice"),
     text("tier"),
@@ -255,12 +258,13 @@ advices = sa.Table(
 slot_prices = sa.Table(
     "slot_prices",
     metadata,
+    model(),
     sa.Column("priced_at", sa.BigInteger, primary_key=True, nullable=False, autoincrement=False),
     sa.Column("price", sa.Double, nullable=False),
     whole("slots"),
     whole("waiting"),
 )
-"""What the last slot of a week goes for: one row per run over the whole queue."""
+"""What the last slot of a week goes for: one row per run over the whole queue of a model."""
 
 rescore = sa.Table(
     "rescore",
@@ -285,6 +289,7 @@ outbox = sa.Table(
     metadata,
     text("event_id", key=True),
     text("lead_id"),
+    sa.Column("model", sa.Text, nullable=False, server_default=DEFAULT_MODEL),
     whole("sequence"),
     whole("created_at"),
     text("body"),

@@ -30,37 +30,41 @@ class Queue(NamedTuple):
     held: list[bool]
 
 
-def read_queue(connection: sa.Connection) -> Queue:
-    """Read who waits for a first contact, of those of whom it can be told when to call."""
+def read_queue(connection: sa.Connection, model: str) -> Queue:
+    """Read who of a model's list waits for a first contact, of those of whom it can be told when to call."""
     table = schema.open_leads
     query = sa.select(table.c.chance_now, table.c.advice).where(
-        table.c.advice.in_(("hand_over_now", "later", "wait_until")), table.c.chance_now.is_not(None)
+        table.c.model == model,
+        table.c.advice.in_(("hand_over_now", "later", "wait_until")),
+        table.c.chance_now.is_not(None),
     )
     rows = connection.execute(query).all()
     return Queue([float(row.chance_now) for row in rows], [row.advice == "wait_until" for row in rows])
 
 
-def newest_price(connection: sa.Connection) -> SlotPrice | None:
-    """Read the price of the newest run; None: there was none."""
-    row = connection.execute(sa.select(_TABLE).order_by(_TABLE.c.priced_at.desc()).limit(1)).first()
+def newest_price(connection: sa.Connection, model: str) -> SlotPrice | None:
+    """Read the price of a model's newest run; None: there was none."""
+    newest = sa.select(_TABLE).where(_TABLE.c.model == model).order_by(_TABLE.c.priced_at.desc()).limit(1)
+    row = connection.execute(newest).first()
     return None if row is None else SlotPrice(float(row.price), int(row.priced_at), int(row.slots), int(row.waiting))
 
 
-def price_is_due(connection: sa.Connection, now: int, every_us: int) -> bool:
-    """Tell whether the newest price is as old as the time between two sweeps."""
-    newest = connection.execute(sa.select(sa.func.max(_TABLE.c.priced_at))).scalar()
+def price_is_due(connection: sa.Connection, model: str, now: int, every_us: int) -> bool:
+    """Tell whether a model's newest price is as old as the time between two sweeps."""
+    newest = connection.execute(sa.select(sa.func.max(_TABLE.c.priced_at)).where(_TABLE.c.model == model)).scalar()
     return newest is None or newest <= now - every_us
 
 
-def put_price(connection: sa.Connection, price: SlotPrice) -> None:
-    """Store a price; those older than a year go.
+def put_price(connection: sa.Connection, model: str, price: SlotPrice) -> None:
+    """Store a price of a model's queue; those older than a year go.
 
     Parameters
     ----------
     connection : Connection
         In a transaction of `Store.write`.
+    model : str
     price : SlotPrice
     """
-    row = {"priced_at": price.at, "price": price.value, "slots": price.slots, "waiting": price.waiting}
+    row = {"model": model, "priced_at": price.at, "price": price.value, "slots": price.slots, "waiting": price.waiting}
     connection.execute(insert(connection, _TABLE).on_conflict_do_nothing(), [row])
     connection.execute(sa.delete(_TABLE).where(_TABLE.c.priced_at < price.at - KEEP_US))

@@ -25,6 +25,9 @@ USES = {
     "build_features": ("numba",),
     "evaluate": (),
     "segments": (),
+    "funnel": ("numba",),
+    "points": ("numba", "scipy.stats", "sklearn"),
+    "personas": ("numba", "scipy.stats", "sklearn"),
     "report": ("vl_convert",),
 }
 

@@ -21,15 +21,15 @@ from serving.store.outbox import stored_decisions
 from tests.serving.running import Client
 
 Lead = dict[str, Any]
-MODEL = 'lead_model_workers{name="lead-qualification",version="7"}'
+MODEL = 'lead_model_workers{model="leads",name="lead-qualification",version="7"}'
 KNOWN_AT_ONCE = (
-    *(f'lead_tier_total{{tier="{tier}"}}' for tier in TIERS),
-    *(f'lead_warnings_total{{code="{code}"}}' for code in CODES),
-    *(f'lead_registry_looks{{outcome="{outcome}"}}' for outcome in REGISTRY_CHECK_RESULTS),
-    'lead_not_scored_total{why="already_qualified"}',
-    'lead_model_loads_total{outcome="refused"}',
-    "lead_probability_count",
-    "lead_registry_reached_timestamp_seconds",
+    *(f'lead_tier_total{{model="leads",tier="{tier}"}}' for tier in TIERS),
+    *(f'lead_warnings_total{{code="{code}",model="leads"}}' for code in CODES),
+    *(f'lead_registry_looks{{model="leads",outcome="{outcome}"}}' for outcome in REGISTRY_CHECK_RESULTS),
+    'lead_not_scored_total{model="leads",why="already_qualified"}',
+    'lead_model_loads_total{model="leads",outcome="refused"}',
+    'lead_probability_count{model="leads"}',
+    'lead_registry_reached_timestamp_seconds{model="leads"}',
 )
 
 
@@ -69,6 +69,7 @@ def test_health_and_readiness_name_the_model_and_the_store(online: Client) -> No
     assert json.loads(body) == {
         "status": "ready",
         "model": {"name": "lead-qualification", "version": "7"},
+        "models": {"leads": {"status": "serving", "name": "lead-qualification", "version": "7"}},
         "store": "up",
     }
 
@@ -116,19 +117,23 @@ def test_scores_are_counted_over_all_workers_alike_at_both_addresses(quiet: Clie
     change = grown(quiet, before)
     probabilities = [item["probability"] for item in answers if item["probability"] is not None]
     assert len(answers) == len(leads) + 9
-    assert change["lead_probability_count"] == len(probabilities)
-    assert change["lead_probability_sum"] == pytest.approx(sum(probabilities))
+    assert change['lead_probability_count{model="leads"}'] == len(probabilities)
+    assert change['lead_probability_sum{model="leads"}'] == pytest.approx(sum(probabilities))
     for end in (0.05, 0.2, 0.5):
-        assert change.get(f'lead_probability_bucket{{le="{end}"}}', 0) == sum(p <= end for p in probabilities)
+        assert change.get(f'lead_probability_bucket{{le="{end}",model="leads"}}', 0) == sum(
+            p <= end for p in probabilities
+        )
     for tier in TIERS:
-        assert change.get(f'lead_tier_total{{tier="{tier}"}}', 0) == sum(item["tier"] == tier for item in answers)
-    for name in ("lead_touchpoints_count", "lead_attributes_count"):
+        assert change.get(f'lead_tier_total{{model="leads",tier="{tier}"}}', 0) == sum(
+            item["tier"] == tier for item in answers
+        )
+    for name in ('lead_touchpoints_count{model="leads"}', 'lead_attributes_count{model="leads"}'):
         assert change[name] == len(answers)
-    assert change["lead_touchpoints_sum"] == sum(len(lead["touchpoints"]) for lead in leads) + 9
+    assert change['lead_touchpoints_sum{model="leads"}'] == sum(len(lead["touchpoints"]) for lead in leads) + 9
     assert change['lead_requests_total{path="/score",status="200"}'] == 1 + len(leads[30:])
     assert change['lead_request_seconds_count{path="/leads/{lead_id}/score"}'] == 9
     warned = [warning["code"] for item in answers for warning in item["warnings"]]
-    assert {code: change.get(f'lead_warnings_total{{code="{code}"}}', 0) for code in CODES} == {
+    assert {code: change.get(f'lead_warnings_total{{code="{code}",model="leads"}}', 0) for code in CODES} == {
         code: warned.count(code) for code in CODES
     }
 
@@ -141,11 +146,11 @@ def test_unknown_kinds_and_unanswered_leads_are_counted(quiet: Client) -> None:
     quiet.scores([{"lead_id": "L-1", **at, "touchpoints": [strange]}, {"lead_id": "L-2", **at, "stage_changes": [won]}])
     assert quiet.post({"leads": [{"lead_id": ""}]})[0] == 422
     change = grown(quiet, before)
-    assert change['lead_warnings_total{code="unknown_kind"}'] == 1
-    assert change['lead_warnings_total{code="unknown_channel"}'] == 1
-    assert change['lead_not_scored_total{why="already_qualified"}'] == 1
+    assert change['lead_warnings_total{code="unknown_kind",model="leads"}'] == 1
+    assert change['lead_warnings_total{code="unknown_channel",model="leads"}'] == 1
+    assert change['lead_not_scored_total{model="leads",why="already_qualified"}'] == 1
     assert change['lead_requests_total{path="/score",status="422"}'] == 1
-    assert change["lead_quiet_days_sum"] == pytest.approx(10.0)
+    assert change['lead_quiet_days_sum{model="leads"}'] == pytest.approx(10.0)
 
 
 def test_decisions_made_unasked_are_no_scores_given(new_url: Callable[[str], str], serve_store: Any) -> None:
@@ -155,14 +160,14 @@ def test_decisions_made_unasked_are_no_scores_given(new_url: Callable[[str], str
         told = [{"lead_id": "L-1", "kind": "webinar", "occurred_at": "2026-01-05T10:00:00Z"}]
         assert client.post({"touchpoints": told}, path="/touchpoints")[0] == 200
         _until(lambda: "L-1" in _decided(url))
-        assert figures(client)["lead_probability_count"] == 0.0
+        assert figures(client)['lead_probability_count{model="leads"}'] == 0.0
 
 
 def _decided(url: str) -> set[str]:
     store = Store(url)
     try:
         with store.read() as connection:
-            return set(stored_decisions(connection, ["L-1"]))
+            return set(stored_decisions(connection, "leads", ["L-1"]))
     finally:
         store.close()
 
@@ -179,10 +184,10 @@ def test_a_file_that_a_starting_worker_has_only_just_made_breaks_no_scrape(quiet
 def test_a_worker_that_died_is_not_counted_as_serving(quiet: Client) -> None:
     _until(lambda: figures(quiet)[MODEL] == 2.0)
     quiet.scores([{"lead_id": "L-1"}])
-    counted = figures(quiet)["lead_probability_count"]
+    counted = figures(quiet)['lead_probability_count{model="leads"}']
     worker = psutil.Process(quiet.pid).children()[0]
     worker.send_signal(signal.SIGKILL)
     worker.wait(30)
     assert figures(quiet)[MODEL] == 1.0
     _until(lambda: figures(quiet)[MODEL] == 2.0)  # its successor
-    assert figures(quiet)["lead_probability_count"] == counted  # what it had counted stays
+    assert figures(quiet)['lead_probability_count{model="leads"}'] == counted  # what it had counted stays

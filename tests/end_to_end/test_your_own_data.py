@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.vocabulary import STAGES
+from models.data_protection.crm_ids import crm_ids
 from pipeline import ingest, init, labels, snapshots
 from pipeline.params import dump_yaml, read_yaml
 from pipeline.tables.contract import CANONICAL
@@ -37,6 +38,8 @@ def company(guide: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
             path.write_text(text, encoding="utf-8")
     params = overlay(read_yaml(root / "params.yaml"), read_yaml(tmp_path / "params.yaml"))
     (tmp_path / "params.yaml").write_text(dump_yaml(params), encoding="utf-8")
+    monkeypatch.setenv("LEAD_PRIVACY_DIR", str(tmp_path / "privacy"))
+    monkeypatch.delenv("LEAD_PRIVACY_KEYS", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -73,7 +76,8 @@ def test_two_commands_from_an_export(
     for table, rows, kept, aside in rows_of("first", guide):
         assert (counts[table]["rows"], counts[table]["kept"]) == (int(rows), int(kept))
         assert ", ".join(f"{n} {reason}" for reason, n in sorted(counts[table]["quarantined"].items())) == aside
-    leads = pq.read_table(company / "data" / "canonical" / "leads.parquet").to_pandas().set_index("lead_id")
+    leads = pq.read_table(company / "data" / "canonical" / "leads.parquet").to_pandas()
+    leads = leads.assign(lead_id=leads["lead_id"].map(crm_ids(company, "pseudonyms").outward)).set_index("lead_id")
     assert leads["mitarbeiter"].fillna(-1).to_dict() == {"K1": 1200, "K2": -1, "K3": 80, "K5": -1}
     assert str(leads.loc["K5", "created_at"]) == "2024-03-21 07:00:00+00:00"
 

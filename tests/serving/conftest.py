@@ -8,6 +8,8 @@ from tests.serving.running import leads as leads
 from tests.serving.running import offline as offline
 from tests.serving.running import service as service
 from tests.serving.running import serving_at as serving_at
+from tests.serving.running import upsell_bundle as upsell_bundle
+from tests.serving.running import upsell_folder as upsell_folder
 from tests.serving.stores import new_url as new_url
 from tests.serving.stores import online as online
 from tests.serving.stores import postgres as postgres

@@ -32,7 +32,7 @@ from features.params import ContentParams, FeaturesParams, SelectorParams
 from features.timeline import to_micros
 from models.analyses import ANALYSES, FOLDER
 from models.bundle import Bundle
-from models.fitting.recipe import fit_product
+from models.fitting.recipe import Product, fit_product
 from models.params import CalibrationParams, SplitParams, TiersParams, TrainParams
 from serving.http.logs import ACCESS_LOG
 from tests.analyses_examples import examples
@@ -163,40 +163,17 @@ def _profile(kinds: tuple[str, ...], channels: tuple[str, ...]) -> BuyerProfile:
     return BuyerProfile(states, drawn(size), drawn(size + 1, size), drawn(len(GAP_BOUNDS) + 1), milestones)
 
 
-@pytest.fixture(scope="session")
-def bundle() -> Bundle:
-    """Train a small model."""
-    selectors = {
-        "pricing": SelectorParams(kind=("page_view",), asset=("pricing*",)),
-        "webinar": SelectorParams(kind=("webinar",)),
-    }
-    params = FeaturesParams(
-        observation_days=50,
-        windows_days=(7, 28),
-        half_lives_days=(7,),
-        groups=GROUPS,
-        selectors=selectors,
-        time_zone="Europe/Berlin",
-        content=ContentParams(consideration=("webinar",), decision=("pricing",)),
-        sequences=(("pricing", "webinar"),),
-        role_attribute="role",
-    )
-    specs = [
-        AttributeSpec("account", "employees", "number", "creation"),
-        AttributeSpec("account", "industry", "category", "creation", ("energy", "retail")),
-        AttributeSpec("lead", "newsletter", "boolean", "creation"),
-    ]
-    kinds, channels = ("mail_click", "page_view", "webinar"), ("mail", "web")
-    learned = Learned(kinds, channels, common_kinds=("mail_click",), roles=("head of it", "purchasing"))
-    catalog = build_catalog(params, specs, learned).with_buyer_profile(_profile(kinds, channels))
+def _fitted(
+    params: FeaturesParams, specs: list[AttributeSpec], learned: Learned, weights: dict[str, float], seed: int
+) -> tuple[Product, Catalog, dict[str, Any]]:
+    """Fit a small model on drawn leads, whose labels follow features by weights; return it, its catalog and metadata."""
+    catalog = build_catalog(params, specs, learned)
+    if "buyer_profile" in params.groups:
+        catalog = catalog.with_buyer_profile(_profile(learned.kinds, learned.channels))
     leads = make_leads(LEADS, seed=1)
     matrix = offline_matrix(leads, catalog)
-    random = np.random.default_rng(2)
-    drive = (
-        matrix[:, catalog.positions["count__pricing__28d"]]
-        - 0.5
-        + 0.3 * matrix[:, catalog.positions["count__webinar__28d"]]
-    )
+    random = np.random.default_rng(seed)
+    drive = sum(weight * np.nan_to_num(matrix[:, catalog.positions[name]]) for name, weight in weights.items()) - 0.5
     labels = (random.random(LEADS) < 1.0 / (1.0 + np.exp(-drive))).astype(np.int8)
     at = [pd.Timestamp(lead["snapshot_at"]) for lead in leads]
     frame = pd.DataFrame(
@@ -222,12 +199,16 @@ def bundle() -> Bundle:
         "clock": "real",
         "label_days": 60,
         "recording_delay_days": 2,
-        "observation_days": 50,
+        "observation_days": params.observation_days,
         "base_rate": float(labels.mean()),
         "data_used_from": min(at).isoformat(),
         "data_used_until": max(at).isoformat(),
         "rounds": product.rounds,
     }
+    return product, catalog, metadata
+
+
+def _bundled(product: Product, catalog: Catalog, metadata: dict[str, Any]) -> Bundle:
     return Bundle(
         classifier=product.classifier,
         uncertainty=product.uncertainty,
@@ -236,6 +217,61 @@ def bundle() -> Bundle:
         catalog=catalog,
         metadata=metadata,
     )
+
+
+KINDS, CHANNELS = ("mail_click", "page_view", "webinar"), ("mail", "web")
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Bundle:
+    """Train a small model."""
+    selectors = {
+        "pricing": SelectorParams(kind=("page_view",), asset=("pricing*",)),
+        "webinar": SelectorParams(kind=("webinar",)),
+    }
+    params = FeaturesParams(
+        observation_days=50,
+        windows_days=(7, 28),
+        half_lives_days=(7,),
+        groups=GROUPS,
+        selectors=selectors,
+        time_zone="Europe/Berlin",
+        content=ContentParams(consideration=("webinar",), decision=("pricing",)),
+        sequences=(("pricing", "webinar"),),
+        role_attribute="role",
+    )
+    specs = [
+        AttributeSpec("account", "employees", "number", "creation"),
+        AttributeSpec("account", "industry", "category", "creation", ("energy", "retail")),
+        AttributeSpec("lead", "newsletter", "boolean", "creation"),
+    ]
+    learned = Learned(KINDS, CHANNELS, common_kinds=("mail_click",), roles=("head of it", "purchasing"))
+    weights = {"count__pricing__28d": 1.0, "count__webinar__28d": 0.3}
+    return _bundled(*_fitted(params, specs, learned, weights, 2))
+
+
+@pytest.fixture(scope="session")
+def upsell_bundle() -> Bundle:
+    """Train a small model of existing customers, which looks at orders and has a catalog of its own."""
+    params = FeaturesParams(
+        observation_days=90,
+        windows_days=(28,),
+        half_lives_days=(30,),
+        groups=("rhythm", "orders"),
+        selectors={},
+        time_zone="Europe/Berlin",
+    )
+    product, catalog, metadata = _fitted(params, [], Learned(KINDS, CHANNELS), {"count__orders__28d": 0.8}, 3)
+    return _bundled(product, catalog, {**metadata, "risk_set": "customers", "purchase": "again"})
+
+
+@pytest.fixture(scope="session")
+def upsell_folder(upsell_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Save the model of existing customers as publishing does."""
+    folder = tmp_path_factory.mktemp("upsell") / "champion"
+    upsell_bundle.save(folder)
+    (folder / "provenance.json").write_text(json.dumps({"name": "acme-upsell", "version": "3"}), encoding="utf-8")
+    return folder
 
 
 @pytest.fixture(scope="session")

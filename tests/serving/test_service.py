@@ -276,6 +276,7 @@ def test_logs_hold_no_ids_bodies_or_addresses(service: Any, leads: list[Lead]) -
         "bytes",
         "ms",
         "leads",
+        "model",
         "model_version",
         "request_id",
     }

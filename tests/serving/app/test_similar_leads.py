@@ -30,7 +30,7 @@ class _Parts:
     def __init__(self, store: Store, bundle: Bundle) -> None:
         self.store, self.scorer = store, Scorer(bundle, "lead-qualification", "7")
         self.now = to_micros(dt.datetime.now(dt.UTC))
-        self.dispatcher = Dispatcher(store, lambda: self.scorer, None, 60.0, lambda: self.now)
+        self.dispatcher = Dispatcher(store, lambda: [self.scorer], None, 60.0, lambda: self.now)
 
     def tell(self, kind: str, *items: dict[str, Any]) -> None:
         accept_parsed(self.store, kind, {kind: list(items)}, self.now)
@@ -104,5 +104,5 @@ def test_a_sweep_shows_them_to_another_model(parts: _Parts) -> None:
     for model, wanted in ((parts.scorer.model_key, []), ("another one", [PAST])):
         with parts.store.write() as connection:
             forget_leads(connection, [OPEN, PAST])
-            queue_qualified(connection, model, parts.now)
+            queue_qualified(connection, "leads", model, parts.now)
             assert list(connection.execute(queued).scalars()) == wanted

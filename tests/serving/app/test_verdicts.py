@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from features.timeline import to_micros
 from models.bundle import Bundle
+from models.data_protection.redactor import Redactor
 from serving.app.verdicts import address_after, decide, notice
 from serving.contract.errors import RequestError
 from serving.online.dispatcher import Dispatcher
@@ -29,9 +30,11 @@ def parts(store: Store, bundle: Bundle) -> Any:
     clock = [to_micros(dt.datetime.now(dt.UTC))]
     for kind, items in open_lead_events().items():
         accept(store, kind, json.dumps({kind: items}).encode(), clock[0])
-    dispatcher = Dispatcher(store, lambda: scorer, None, 0.0, lambda: clock[0])
+    dispatcher = Dispatcher(store, lambda: [scorer], None, 0.0, lambda: clock[0])
     dispatcher.score_now(ODD)
-    return SimpleNamespace(store=store, scorer=lambda: scorer, dispatcher=dispatcher, clock=clock)
+    return SimpleNamespace(
+        store=store, models=SimpleNamespace(now=lambda: [scorer], redactor=Redactor), dispatcher=dispatcher, clock=clock
+    )
 
 
 def _decide(parts: Any, name: str = "Zoë <b>", **fields: str) -> Any:

@@ -37,7 +37,7 @@ def _dispatcher(store: Store, bundle: Bundle, clock: list[int], *, confirm: bool
     scorer = Scorer(bundle, "lead-qualification", "7")
     scorer.needs_confirmation = confirm
     settings = WebhookSettings("http://127.0.0.1:9/nowhere", KEYS, attempts=1)
-    return Dispatcher(store, lambda: scorer, settings, 60.0, lambda: clock[0])
+    return Dispatcher(store, lambda: [scorer], settings, 60.0, lambda: clock[0])
 
 
 def _rows(store: Store, table: sa.Table) -> list[dict[str, Any]]:

@@ -57,7 +57,7 @@ def clock() -> _Clock:
 @pytest.fixture
 def dispatcher(store: Store, scorer: Scorer, clock: _Clock) -> Iterator[Dispatcher]:
     """Work without webhooks, one step at a time."""
-    return Dispatcher(store, lambda: scorer, None, 60.0, clock)
+    return Dispatcher(store, lambda: [scorer], None, 60.0, clock)
 
 
 def _tell(store: Store, kind: str, items: list[Any], now: int) -> None:

@@ -31,7 +31,7 @@ def moment(micros: int) -> str:
 
 
 def tell(store: Store, bundle: Bundle, kind: str, *items: dict[str, Any], now: int = NOW) -> dict[str, Any]:
-    return accept(store, kind, json.dumps({kind: items}).encode(), now, bundle.catalog)
+    return accept(store, kind, json.dumps({kind: items}).encode(), now, [bundle.catalog])
 
 
 def ask(store: Store, bundle: Bundle, lead_id: str, now: int = NOW + 10, **query: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from features.journeys import StageChangeRecord, TouchpointRecord
 from features.timeline import DAY_US
 from models.bundle import Bundle
 from serving.contract.event_rows import ChangeRow, LeadRow, TouchpointRow
-from serving.online import open_leads
+from serving.online import open_leads, scored_leads
 from serving.online.dispatcher import Dispatcher
 from serving.online.webhooks import WebhookSettings, sweep_minutes
 from serving.scoring.scorer import Scorer
@@ -78,7 +78,7 @@ def _dispatcher(
 ) -> Dispatcher:
     wanted = WebhookSettings(crm.url, KEYS, attempts=3)
     scorer = Scorer(bundle, "lead-qualification", "7")
-    return Dispatcher(store, lambda: scorer, wanted, sweep_minutes, clock)
+    return Dispatcher(store, lambda: [scorer], wanted, sweep_minutes, clock)
 
 
 def _visit(store: Store, lead_id: str, now: int, count: int = 1, asset: str = "pricing") -> None:
@@ -227,15 +227,15 @@ def test_a_write_while_a_lead_is_scored_is_not_forgotten(
 ) -> None:
     _visit(store, "L-1", clock.now)
     clock.now += SECOND
-    read = dispatcher._read
+    read = scored_leads._read
 
     def slow(*arguments: Any) -> Any:
         found = read(*arguments)
-        monkeypatch.setattr(dispatcher, "_read", read)
+        monkeypatch.setattr(scored_leads, "_read", read)
         _visit(store, "L-1", clock.now, asset="home")
         return found
 
-    monkeypatch.setattr(dispatcher, "_read", slow)
+    monkeypatch.setattr(scored_leads, "_read", slow)
     assert dispatcher.rescore()
     assert len(_rows(store, schema.rescore)) == 1
     assert dispatcher.rescore()

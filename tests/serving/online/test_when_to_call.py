@@ -51,7 +51,7 @@ def scorer(bundle: Bundle) -> Scorer:
 
 @pytest.fixture
 def dispatcher(store: Store, scorer: Scorer, clock: _Clock, tmp_path: Path) -> Iterator[Dispatcher]:
-    return Dispatcher(store, lambda: scorer, None, 60.0, clock, price_file=tmp_path / "slot_price.json")
+    return Dispatcher(store, lambda: [scorer], None, 60.0, clock, price_file=tmp_path / "slot_price.json")
 
 
 def _tell(store: Store, kind: str, items: list[Any], now: int) -> None:
@@ -217,7 +217,7 @@ def test_some_leads_near_the_boundary_get_their_day_by_lot_and_the_odds_are_kept
 ) -> None:
     # So wide a threshold that held leads are near it
     scorer = Scorer(timed(bundle, AT, explore_share=0.5, hold=2.0), "lead-qualification", "7")
-    dispatcher = Dispatcher(store, lambda: scorer, None, 60.0, clock)
+    dispatcher = Dispatcher(store, lambda: [scorer], None, 60.0, clock)
     _fill(store)
     _work(dispatcher, clock)
     trials = [lead.details["decision"]["trial"] for lead in _list(store, shown="all").values()]

@@ -22,6 +22,7 @@ from serving.scoring.model_check import ModelRefusedError, ModelUncheckedError
 from serving.scoring.refused_models import RefusedModels
 from serving.scoring.registry import Champion
 from serving.scoring.registry_watch import ChampionNotice, RegistryWatch
+from serving.scoring.worker import Worker
 from tests import altered_bundles
 from tests.serving.running import access_lines
 
@@ -40,15 +41,15 @@ class Store:
 
         return mlflow.MlflowClient(tracking_uri=self.address, registry_uri=self.address)
 
-    def register(self, bundle: Bundle) -> str:
+    def register(self, bundle: Bundle, name: str = NAME) -> str:
         """Register a bundle as publishing does; return its version."""
         client = self.client()
-        if not client.search_registered_models():
-            client.create_registered_model(NAME)
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name)
         folder = self.place / f"logged-{len(client.search_model_versions('')) + 1}"
         bundle.save(folder / "artifacts" / "bundle")
         tags = {"bundle_sha256": bundle_hash(folder / "artifacts" / "bundle")}
-        return str(client.create_model_version(NAME, folder.as_uri(), tags=tags).version)
+        return str(client.create_model_version(name, folder.as_uri(), tags=tags).version)
 
     def register_altered(self, good: str, changed: dict[str, bytes]) -> str:
         """Register a copy of a version with changed files, and checksums and tags that fit; return its version."""
@@ -59,8 +60,8 @@ class Store:
         tags = {"bundle_sha256": bundle_hash(bundle)}
         return str(client.create_model_version(NAME, folder.as_uri(), tags=tags).version)
 
-    def promote(self, version: str) -> None:
-        self.client().set_registered_model_alias(NAME, "champion", version)
+    def promote(self, version: str, name: str = NAME) -> None:
+        self.client().set_registered_model_alias(name, "champion", version)
 
     def logged(self, version: str) -> Path:
         return self.place / f"logged-{version}" / "artifacts" / "bundle"
@@ -169,7 +170,7 @@ def _metrics(client: Any) -> str:
 
 def _refused(client: Any) -> float:
     lines = _metrics(client).splitlines()
-    begin = 'lead_registry_looks{outcome="refused"}'
+    begin = 'lead_registry_looks{model="leads",outcome="refused"}'
     return float(next((line.split()[-1] for line in lines if line.startswith(begin)), 0))
 
 
@@ -182,7 +183,7 @@ def test_without_the_registry_the_last_good_champion_serves(
     gone = {**settings, "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}  # nobody listens there
     with serving_at(target, root, tmp_path / "second.txt", gone) as client:
         status, answer = client.post({"leads": leads[:1]})
-        _until(lambda: 'lead_registry_looks{outcome="unreachable"}' in _metrics(client))
+        _until(lambda: 'lead_registry_looks{model="leads",outcome="unreachable"}' in _metrics(client))
     assert (status, answer["model"]["version"]) == (200, "1")
     assert f"serving the bundle in {tmp_path / 'last_good'} instead" in (tmp_path / "second.txt").read_text("utf-8")
 
@@ -195,7 +196,7 @@ def watch(store: Store, bundle_folder: Path, tmp_path: Path) -> RegistryWatch:
     champion = Champion(bundle_folder, NAME, "1")
     refused = RefusedModels(tmp_path / "refused.json")
     return RegistryWatch(
-        store.address, place, place / "notice.json", champion, tmp_path / "kept", refused, clock=lambda: 5.0
+        store.address, place, place / "notice.json", champion, tmp_path / "kept", refused, NAME, lambda: 5.0
     )
 
 
@@ -317,3 +318,44 @@ def _models(root: Path, settings: dict[str, str], *arguments: str) -> str:
         command, cwd=root, env={**os.environ, **settings}, capture_output=True, text=True, check=True, timeout=120
     )
     return done.stdout
+
+
+def test_promoting_one_model_leaves_the_other_untouched(
+    store: Store, bundle: Bundle, upsell_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.scoring.registry_watch.check_model", lambda folder: None)
+    store.register(upsell_bundle, "acme-upsell")
+    store.register(replace(upsell_bundle, cutoffs={"A": 0.0, "B": 0.0, "C": 0.0}), "acme-upsell")
+    refused = RefusedModels(tmp_path / "refused.json")
+    watches = {
+        model: RegistryWatch(
+            store.address, tmp_path / model, tmp_path / f"{model}.json", None, tmp_path / f"kept-{model}", refused, name
+        )
+        for model, name in (("leads", NAME), ("upsell", "acme-upsell"))
+    }
+    assert watches["leads"].check() == "loaded"
+    assert watches["upsell"].check() == "unreachable"  # no version of it is a champion yet
+    worker = Worker({model: watch.notice for model, watch in watches.items()}, 1)
+    try:
+        models = worker.models
+
+        def serving() -> dict[str, str | None]:
+            for current in models.current.values():
+                current.refresh()
+            return {name: None if (now := models.find(name)) is None else now.version for name in models.names}
+
+        assert serving() == {"leads": "1", "upsell": None}
+        leads_before = models.choose("leads")
+        for version in ("1", "2", "1"):
+            store.promote(version, "acme-upsell")
+            assert [watches[name].check() for name in ("leads", "upsell")] == ["unchanged", "loaded"]
+            assert serving() == {"leads": "1", "upsell": version}
+        assert models.choose("leads") is leads_before
+        upsell_before = models.choose("upsell")
+        store.promote("2")
+        assert [watches[name].check() for name in ("leads", "upsell")] == ["loaded", "unchanged"]
+        assert serving() == {"leads": "2", "upsell": "1"}
+        assert models.choose("upsell") is upsell_before
+        assert {path.name for path in tmp_path.glob("kept-*")} == {"kept-leads", "kept-upsell"}
+    finally:
+        worker.close()

@@ -59,14 +59,14 @@ CASES = {
 def worker(bundle_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     notice = tmp_path_factory.mktemp("notice") / "champion.json"
     ChampionNotice(Champion(bundle_folder, "m", "1")).write(notice)
-    worker = Worker(notice, 1)
+    worker = Worker({"leads": notice}, 1)
     yield worker
     worker.close()
 
 
 def ask(worker: Worker, body: bytes) -> tuple[int, list[bool]]:
     """Post a body; return the status, and for each time that was scored whether it was on the event loop."""
-    scorer, seen = worker.scorer, []
+    scorer, seen = worker.models.choose(None), []
     was = type(scorer).answer_parsed
 
     def looked_at(*arguments: Any) -> Any:
