@@ -170,7 +170,12 @@ Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT)]
 Loose = Annotated[str, Field(max_length=MAX_TEXT)]
 """Text that may be empty, which counts as missing: files can't tell the two apart."""
 
-Consent = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_consent)]
+Consent = Annotated[
+    str,
+    Field(max_length=MAX_TEXT),
+    AfterValidator(_consent),
+    WithJsonSchema({"enum": [*CONSENT_GIVEN, *CONSENT_REFUSED, ""], "type": "string"}),
+]
 """One of the words that exports may use, in any case; empty counts as missing."""
 
 Value = Annotated[float, Field(allow_inf_nan=False, ge=-MAX_VALUE, le=MAX_VALUE)]
