@@ -12,7 +12,8 @@ __all__ = ["RetentionDays", "clear_expired", "keep_all", "leave_out_expired"]
 RetentionDays = Callable[[str, str], int | None]
 """Takes a section of the purpose registry (`attributes`, `touchpoint_kinds`, `tables`) and a name; gives days, or None: kept.
 
-Rows and values of a history are as old as what they tell; a lead, and its attributes without a history, as its creation."""
+Rows and values of a lead's history are as old as what they tell; a lead, and its attributes without a history, as its creation.
+What holds of an account is no old value, however long it has held: its values are as old as what replaced them."""
 
 MOMENTS = {
     "stage_changes": "occurred_at",
@@ -69,7 +70,8 @@ def leave_out_expired(
             kept = retention("attributes", f"{'lead' if is_lead else 'account'}.{attribute}")
             if kept is not None:
                 whose = f"attribute = {text_literal(attribute)} AND lead_id IS {'NOT ' if is_lead else ''}NULL"
-                rows += delete_rows(connection, name, f"{whose} AND {_older('occurred_at', kept, exported_at)}")
+                too_old = _older("occurred_at", kept, exported_at) if is_lead else _replaced(kept, exported_at)
+                rows += delete_rows(connection, name, f"{whose} AND {too_old}")
     elif name in MOMENTS:
         kept_days = retention("tables", name)
         if kept_days is not None:
@@ -111,6 +113,12 @@ def clear_expired(
 
 def _older(moment: str, days: int, exported_at: str) -> str:
     return f"{moment} < {exported_at} - INTERVAL {days} DAY"
+
+
+def _replaced(days: int, exported_at: str) -> str:
+    next_at = "lead(occurred_at) OVER (PARTITION BY account_id, attribute ORDER BY occurred_at, _row)"
+    changes = f"SELECT _row, {next_at} AS replaced_at FROM checked_attribute_changes WHERE account_id IS NOT NULL"
+    return f"_row IN (SELECT _row FROM ({changes}) WHERE {_older('replaced_at', days, exported_at)})"
 
 
 def _out_with_their_leads(connection: Connection, name: str, retention: RetentionDays, exported_at: str) -> int:

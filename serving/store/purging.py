@@ -26,6 +26,14 @@ TABLES: Mapping[str, tuple[tuple[sa.Table, str], ...]] = {
 }
 
 
+def _replaced_at() -> sa.ScalarSelect[int]:
+    """Select when the next value of the same attribute came; NULL: it holds. What holds of an account is no old value."""
+    changes, later = schema.attribute_changes, schema.attribute_changes.alias("later")
+    same = [later.c[name] == changes.c[name] for name in ("entity", "entity_id", "attribute")]
+    found = sa.select(sa.func.min(later.c.occurred_at)).where(*same, later.c.occurred_at > changes.c.occurred_at)
+    return found.correlate(changes).scalar_subquery()
+
+
 def purge(connection: sa.Connection, retention: RetentionDays, now: int) -> dict[str, int]:
     """Delete rows that are older than their retention, and all rows of leads that were created too long ago.
 
@@ -61,7 +69,8 @@ def purge(connection: sa.Connection, retention: RetentionDays, now: int) -> dict
         days = retention("attributes", f"{entity}.{attribute}")
         if days is not None:
             is_it = (changes.c.entity == entity) & (changes.c.attribute == attribute)
-            delete(changes, is_it, changes.c.occurred_at < now - days * DAY_US)
+            age = changes.c.occurred_at if entity == "lead" else _replaced_at()
+            delete(changes, is_it, age < now - days * DAY_US)
     days = retention("tables", "leads")
     if days is not None:
         too_old = schema.leads.c.created_at < now - days * DAY_US

@@ -30,6 +30,7 @@ CREATE VIEW touchpoints AS SELECT * FROM (VALUES ('a', '1', NULL, '2026-01-02T00
   ('b', NULL, 'V1', '2026-01-02T00:00:00Z', 'visit'), ('c', '2', NULL, '2024-02-02T00:00:00Z', 'visit') {touchpoint})
   t (touchpoint_id, lead_id, visitor_id, occurred_at, kind);
 CREATE VIEW attribute_changes AS SELECT * FROM (VALUES ('2', NULL, 'role', 'head', '2025-12-01T00:00:00Z'),
+  (NULL, 'A', 'size', '5', '2024-06-01T00:00:00Z'),
   (NULL, 'A', 'size', '6', '2025-12-01T00:00:00Z') {change}) t (lead_id, account_id, attribute, value, occurred_at);
 """
 NEVER = dict.fromkeys(("lead", "merged", "stage", "identity", "touchpoint", "change"), "") | {"role": "NULL"}

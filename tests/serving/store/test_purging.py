@@ -66,6 +66,25 @@ def test_attributes_go_by_their_own_age_and_leads_by_their_creation(store: Store
         assert set(connection.execute(sa.select(schema.leads.c.lead_id)).scalars()) == {"L-1", "L-2"}
 
 
+def test_what_holds_of_an_account_stays_however_long_it_has(store: Store) -> None:
+    leads = [
+        {
+            "lead_id": "L-1",
+            "created_at": at(40),
+            "occurred_at": at(days),
+            "account": {"account_id": "A-1", "attributes": {"industry": value}},
+        }
+        for value, days in (("food", 40), ("retail", 20), ("tools", 5))
+    ]
+    accept_parsed(store, "leads", {"leads": leads}, NOW)
+    with store.write() as connection:
+        rows = purge(connection, lambda section, name: {"account.industry": 10}.get(name), NOW)
+    assert rows == {"attribute_changes": 1}  # replaced 20 days ago; the second was, 5 days ago, and the third holds
+    with store.read() as connection:
+        kept = connection.execute(sa.select(schema.attribute_changes.c.value)).scalars()
+        assert sorted(map(json.loads, kept)) == ["retail", "tools"]
+
+
 def test_a_row_as_old_as_its_retention_stays(store: Store) -> None:
     fill(store)
     with store.write() as connection:
