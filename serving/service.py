@@ -82,18 +82,19 @@ def _resolve() -> tuple[dict[str, Champion | None], Path]:
     place = Path(tempfile.mkdtemp(prefix="lead-qualification-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
     champions: dict[str, Champion | None] = {}
-    problems = []
+    problems: dict[str, str] = {}
     for served in served_models(ROOT, os.environ):
         try:
             champions[served.name] = find_champion(ROOT, place / served.name, os.environ, served=served)
         except BundleError as error:
             champions[served.name] = None
-            problems.append(f"{served.name}: {error}")
+            problems[served.name] = str(error)
         ChampionNotice(champions[served.name]).write(_notice(place, served.name))
     if not any(champions.values()):
-        raise BundleError("; ".join(problems))
-    for problem in problems:
-        _log.error("The model %s; the other models are served without it.", problem)
+        one = len(problems) == 1
+        raise BundleError("; ".join(said if one else f"{name}: {said}" for name, said in problems.items()))
+    for name, said in problems.items():
+        _log.error("The model %s: %s; the other models are served without it.", name, said)
     return champions, place
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["DEFAULT_MODEL", "MODEL_PATTERN", "MOST_MODELS", "is_model_name"]
+__all__ = ["DEFAULT_MODEL", "LONGEST_NAME", "MODEL_PATTERN", "MOST_MODELS", "is_model_name"]
 
 DEFAULT_MODEL = "leads"
 """The one model of a service that names none, and what stored rows of earlier versions belong to."""
@@ -10,7 +10,8 @@ DEFAULT_MODEL = "leads"
 MOST_MODELS = 8
 """Each takes memory in each worker, and a series of each metric."""
 
-MODEL_PATTERN = r"[a-z][a-z0-9_]{0,30}"
+LONGEST_NAME = 31
+MODEL_PATTERN = rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}"
 
 
 def is_model_name(text: str) -> bool:

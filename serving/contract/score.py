@@ -8,6 +8,7 @@ from models.answers.advice import Advice
 from models.answers.population import Outside
 from models.answers.requests.schemas import Lead, Strict
 from serving.contract.limits import MAX_LEADS, MAX_REASONS
+from serving.contract.model_names import LONGEST_NAME
 
 __all__ = ["ErrorAnswer", "InputWarning", "Model", "Options", "ScoreAnswer", "ScoreRequest", "ScoredLead"]
 
@@ -17,7 +18,9 @@ class Options(Strict):
 
     leads: list[Any] = Field(min_length=1, max_length=MAX_LEADS)
     model: str | None = Field(
-        None, description="Which of the service's models answers, as `/ready` lists them; absent: the first one."
+        None,
+        max_length=LONGEST_NAME,
+        description="Which of the service's models answers, as `/ready` lists them; absent: the first one.",
     )
     language: Literal["en", "de"] = Field("en", description="Of reasons and warnings.")
     reasons: int = Field(3, ge=0, le=MAX_REASONS, description="How many reasons to give per lead.")

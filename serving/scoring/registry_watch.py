@@ -232,7 +232,7 @@ class CurrentScorer:
         self.served_as, self.notice, self._loaded, self._refused = served_as, notice, loaded, refused
         self._champion: Champion | None = None
         self._failed: Champion | None = None
-        self._stop = threading.Event()
+        self._stop, self._refreshing = threading.Event(), threading.Lock()
         self.scorer: Scorer | None = None
         self.refresh()
 
@@ -245,6 +245,10 @@ class CurrentScorer:
 
     def refresh(self) -> None:
         """Read the notice, and swap the scorer if it names another version; a request keeps the scorer that it began with."""
+        with self._refreshing:
+            self._refresh()
+
+    def _refresh(self) -> None:
         self.newest = ChampionNotice.read(self.notice)
         champion = self.newest.champion
         if champion is None or champion in (self._champion, self._failed):

@@ -247,7 +247,7 @@ def test_the_examples_of_the_document_are_accepted(online: Any) -> None:
     shown = get["responses"]["200"]["content"]["application/json"]["examples"]["typical"]["value"]
     assert (status, set(answer), set(answer["lead"])) == (200, set(shown), set(shown["lead"]))
     assert set(answer["lead"]["decision"]) == set(shown["lead"]["decision"])
-    assert [item["name"] for item in get["parameters"]] == ["lead_id", "language", "reasons", "snapshot_at"]
+    assert [item["name"] for item in get["parameters"]] == ["lead_id", "model", "language", "reasons", "snapshot_at"]
     used = {part.split('"')[0] for part in json.dumps(document).split("#/components/schemas/")[1:]}
     assert used <= set(document["components"]["schemas"])
 
