@@ -215,7 +215,7 @@ def _headerless(path: Path, inside: str, where: str, charset: str, layout: Layou
 
 def _json(path: Path, inside: str, where: str, charset: str) -> list[InputTable]:
     with _text(path, charset) as file:
-        sample = file.read(JSON_SAMPLE)
+        sample, goes_on = file.read(JSON_SAMPLE), bool(file.read(1))
     return [
         InputTable(
             f"{inside}, {found.name}" if found.name else inside,
@@ -226,7 +226,7 @@ def _json(path: Path, inside: str, where: str, charset: str) -> list[InputTable]
             known_shape=found.known_shape,
             inner=bool(found.name),
         )
-        for found in json_tables(path, where, charset, sample)
+        for found in json_tables(path, where, charset, sample, goes_on=goes_on)
     ]
 
 

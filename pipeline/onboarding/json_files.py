@@ -38,7 +38,7 @@ class JsonTable(NamedTuple):
     known_shape: str | None = None
 
 
-def json_tables(path: Path, where: str, charset: str, sample: str) -> list[JsonTable]:
+def json_tables(path: Path, where: str, charset: str, sample: str, *, goes_on: bool) -> list[JsonTable]:
     """Say what tables a file holds, if it is JSON.
 
     Parameters
@@ -50,6 +50,8 @@ def json_tables(path: Path, where: str, charset: str, sample: str) -> list[JsonT
         The file's encoding.
     sample : str
         Its first characters.
+    goes_on : bool
+        There are more.
 
     Returns
     -------
@@ -64,7 +66,7 @@ def json_tables(path: Path, where: str, charset: str, sample: str) -> list[JsonT
     text = sample.lstrip()
     if text[:1] not in ("{", "["):
         return []
-    first = _first_object(text)
+    first = _first_object(text, goes_on)
     if first is None:
         return []
     if charset != "utf-8":
@@ -75,7 +77,7 @@ def json_tables(path: Path, where: str, charset: str, sample: str) -> list[JsonT
     return list(_tables(path, where))
 
 
-def _first_object(text: str) -> dict[str, Any] | None:
+def _first_object(text: str, goes_on: bool) -> dict[str, Any] | None:
     """Decode the first object of a text; one that goes on beyond it is looked at by DuckDB, and is an empty one here."""
     start = text.lstrip("[").lstrip()
     if not start.startswith("{"):
@@ -83,7 +85,7 @@ def _first_object(text: str) -> dict[str, Any] | None:
     try:
         value, _ = json.JSONDecoder().raw_decode(start)
     except ValueError:
-        return {} if len(text) > 1 and '"' in text[:200] else None
+        return {} if goes_on else None
     return value if isinstance(value, dict) else None
 
 
@@ -92,8 +94,11 @@ def _tables(path: Path, where: str) -> Iterator[JsonTable]:
     most = f", maximum_object_size = {ROOM_TO_GROW * size}" if size > DEFAULT_OBJECT_BYTES // ROOM_TO_GROW else ""
     with connect() as connection:
 
+        def ask(sql: str) -> Any:
+            return connection.sql(sql.replace(where, text_literal(path)))
+
         def columns_of(source: str) -> dict[str, Any]:
-            found = connection.sql(f"SELECT * FROM {source.replace(where, text_literal(path))}")
+            found = ask(f"SELECT * FROM {source}")
             return dict(zip(found.columns, found.types, strict=True))
 
         rows = f"read_json({where}, sample_size = -1{most})"
@@ -103,10 +108,10 @@ def _tables(path: Path, where: str) -> Iterator[JsonTable]:
             yield JsonTable("", f"(SELECT COLUMNS(*)::VARCHAR FROM {rows})", "JSON")
             return
         lists = [name for name, kind in columns.items() if _is_list_of_objects(kind)]
-        if lists and not _has_rows(connection, rows.replace(where, text_literal(path))):
-            longest = ", ".join(f"sum(len({quoted(name)}))" for name in lists)
-            [sizes] = connection.sql(f"SELECT {longest} FROM {rows.replace(where, text_literal(path))}").fetchall()
-            around = lists[max(range(len(lists)), key=lambda i: sizes[i] or 0)]
+        is_one = bool(lists) and len(ask(f"SELECT 1 FROM {rows} LIMIT 2").fetchall()) == 1
+        if is_one:
+            [sizes] = ask(f"SELECT {', '.join(f'len({quoted(name)})' for name in lists)} FROM {rows}").fetchall()
+            around = max(zip(sizes, lists, strict=True), key=lambda pair: pair[0] or 0)[1]
             rows = f"(SELECT r.* FROM (SELECT unnest({quoted(around)}) AS r FROM {rows}))"
             note, columns = f"JSON, the list {around} of one object", columns_of(rows)
         else:
@@ -119,11 +124,6 @@ def _tables(path: Path, where: str) -> Iterator[JsonTable]:
             if _is_list_of_objects(kind):
                 inner = f"(SELECT {quoted(key)} AS _row, unnest({quoted(name)}) AS _item FROM {rows})"
                 yield JsonTable(name, _children(kind.child, inner), f"the list {name} of each row")
-
-
-def _has_rows(connection: Any, rows: str) -> bool:
-    """Whether the file itself holds rows: more than one object."""
-    return len(connection.sql(f"SELECT 1 FROM {rows} LIMIT 2").fetchall()) > 1
 
 
 def _is_list_of_objects(kind: Any) -> bool:

@@ -15,7 +15,7 @@ import pytest
 
 from serving.online.webhooks import sign
 from tests.serving.running import Client
-from tests.serving.webhook_receiver import WebhookReceiver
+from tests.serving.webhook_receiver import WebhookReceiver, received
 
 EXAMPLE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVICE = "http://127.0.0.1:3000"
@@ -24,11 +24,8 @@ SECRET = "whsec_" + base64.b64encode(b"a secret of 32 bytes, or so it is").decod
 
 @pytest.fixture(scope="module")
 def crm() -> Iterator[WebhookReceiver]:
-    receiver = WebhookReceiver()
-    threading.Thread(target=receiver.server.serve_forever, daemon=True).start()
-    yield receiver
-    receiver.server.shutdown()
-    receiver.server.server_close()
+    with received() as receiver:
+        yield receiver
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,9 @@
 """A receiver of webhooks on a loopback port."""
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -33,3 +36,13 @@ class WebhookReceiver:
     @property
     def data(self) -> list[dict[str, Any]]:
         return [json.loads(body)["data"] for _, body in self.got]
+
+
+@contextmanager
+def received() -> Iterator[WebhookReceiver]:
+    """Run a receiver until the end of the block."""
+    receiver = WebhookReceiver()
+    threading.Thread(target=receiver.server.serve_forever, daemon=True).start()
+    yield receiver
+    receiver.server.shutdown()
+    receiver.server.server_close()

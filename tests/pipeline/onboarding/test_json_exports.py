@@ -88,3 +88,11 @@ def test_a_stream_of_events_alone_lists_no_people(look: Any, tmp_path: Path) -> 
     )
     assert "userId as a column" in str(said.value)
     assert look(people, file).plan.activities[0].table.name == "events.jsonl"  # the advice works
+
+
+def test_braces_around_ids_make_no_json(look: Any, read: Any, tmp_path: Path) -> None:
+    """Dynamics writes ids so; and a header may have them."""
+    lines = ['{id},"created",mql', *(f'{{A-{n}}},"{_day(n)}",{_day(n)}' for n in range(LEADS))]
+    (tmp_path / "leads.csv").write_text("\n".join(lines), encoding="utf-8")
+    counts, _ = read(look(tmp_path / "leads.csv"))
+    assert counts["leads"].kept == LEADS

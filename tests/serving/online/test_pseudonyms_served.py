@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import sqlite3
-import threading
 import time
 import urllib.parse
 import urllib.request
@@ -28,7 +27,7 @@ from serving.store.connect import Store
 from serving.store.migrate import migrate
 from serving.store.names import add_names
 from tests.serving.running import log_lines
-from tests.serving.webhook_receiver import WebhookReceiver
+from tests.serving.webhook_receiver import WebhookReceiver, received
 
 NOW = dt.datetime.now(dt.UTC)
 AT = (NOW - dt.timedelta(days=3)).isoformat()
@@ -47,11 +46,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def receiver() -> Iterator[WebhookReceiver]:
-    opened = WebhookReceiver()
-    threading.Thread(target=opened.server.serve_forever, daemon=True).start()
-    yield opened
-    opened.server.shutdown()
-    opened.server.server_close()
+    with received() as opened:
+        yield opened
 
 
 def told(client: Any, kind: str, /, **item: Any) -> Any:

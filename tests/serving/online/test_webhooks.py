@@ -6,7 +6,6 @@ import hmac
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,7 +32,7 @@ from serving.store.rescoring import claim_leads, finish_leads, list_given_up
 from serving.store.writing import add_stage_changes, add_touchpoints
 from serving.store.writing_leads import put_leads
 from tests.serving.store_events import NOW
-from tests.serving.webhook_receiver import WebhookReceiver
+from tests.serving.webhook_receiver import WebhookReceiver, received
 
 KEYS = (b"k" * 24, b"q" * 32)
 SECRETS = " ".join("whsec_" + base64.b64encode(key).decode() for key in KEYS)
@@ -42,12 +41,8 @@ SECOND = 1_000_000
 
 @pytest.fixture
 def crm() -> Iterator[WebhookReceiver]:
-    receiver = WebhookReceiver()
-    thread = threading.Thread(target=receiver.server.serve_forever, daemon=True)
-    thread.start()
-    yield receiver
-    receiver.server.shutdown()
-    receiver.server.server_close()
+    with received() as receiver:
+        yield receiver
 
 
 class Clock:
