@@ -10,7 +10,7 @@ from typing import Any
 
 from features.catalog import Catalog
 from features.errors import BundleError
-from models.answers.risk_set import RiskSet
+from models.answers.risk_set import CUSTOMERS, RiskSet
 from models.bundle_files import is_number, parse_object, read_text
 from models.calibration.apply import Calibration
 from models.calibration.tiers import TIERS
@@ -110,6 +110,11 @@ class Bundle:
         """How far forward the label looks, in days."""
         days: int = self.metadata.get("label_days", 0)
         return days
+
+    @property
+    def of_customers(self) -> bool:
+        """Whether its population are existing customers, and not leads."""
+        return bool(self.metadata.get("risk_set") == CUSTOMERS)
 
     @property
     def identifiers(self) -> tuple[str, ...]:
@@ -240,6 +245,6 @@ def target_of(metadata: Mapping[str, Any]) -> str:
     >>> target_of({"risk_set": "mql", "purchase": "again"}), target_of({"risk_set": "customers", "purchase": "more"})
     ('sales_qualified', 'more')
     """
-    if metadata.get("risk_set") != "customers":
+    if metadata.get("risk_set") != CUSTOMERS:
         return "sales_qualified"
     return str(metadata.get("purchase", "again"))

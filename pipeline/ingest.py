@@ -9,6 +9,7 @@ from rich.table import Table
 from models.data_protection.key_ring import pseudonym_key
 from models.data_protection.names import read_names, write_names
 from models.data_protection.pseudonyms import id_pseudonyms
+from models.data_protection.redactor import Redactor
 from models.data_protection.suppression import remember, suppression_list
 from pipeline.console import console, progress, run_main
 from pipeline.data_protection.registry_check import check_purposes, retention_of
@@ -63,7 +64,9 @@ def main() -> None:
             lambda done, total: bar.update(task, completed=done, total=total),
             params.ingest.exported_at,
             suppression,
-            Redaction(pseudonym_key(Path.cwd()), [c for c in params.privacy.identifiers if not ids.replaces(c)]),
+            Redaction(
+                Redactor(pseudonym_key(Path.cwd()), [c for c in params.privacy.identifiers if not ids.replaces(c)])
+            ),
             retention_of(params.ingest.source),
             ids,
         )

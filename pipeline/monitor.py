@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from features.errors import DataError
-from models.answers.risk_set import CUSTOMERS, RiskSet
+from models.answers.risk_set import RiskSet
 from models.bundle import Bundle
 from models.monitoring.retrain_verdict import RETRAIN
 from models.monitoring.score_log import FOLDER, KEY, LogSettings, Model
@@ -85,7 +85,7 @@ def monitor(
     promise = promise_of(bundle_dir, params.paths.metrics_dir, params.paths.data_dir)
     with console.status("comparing with the training"):
         result = judge(bundle, model, log_folder, canonical, promise, params, key)
-    if bundle.metadata.get("risk_set") != CUSTOMERS:
+    if not bundle.of_customers:
         periods = risk_periods(canonical, RiskSet.of(bundle.metadata))
         result["own_influence"] = own_influence(canonical, periods)
     write_json(out.with_suffix(".json"), {**result, "summary": monitor_summary(result)})

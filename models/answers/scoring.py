@@ -17,7 +17,6 @@ from models.answers.contact import Contact, contacts
 from models.answers.population_warnings import population_warnings
 from models.answers.reasons import Reason, fit_and_engagement, top_reasons
 from models.answers.requests import LeadRequest, attribute_error, build_inputs
-from models.answers.risk_set import CUSTOMERS
 from models.answers.warnings import (
     InputWarning,
     journey_warnings,
@@ -161,8 +160,7 @@ def score(
     matrix = compute_features(journeys, snapshots, catalog, attributes)
     probability, low, high = probabilities(bundle, matrix)
     tiers = tier(probability, bundle.cutoffs)
-    customers = bundle.metadata.get("risk_set") == CUSTOMERS
-    not_scored = [""] * len(snapshots) if customers else _not_scored(journeys, snapshots)
+    not_scored = [""] * len(snapshots) if bundle.of_customers else _not_scored(journeys, snapshots)
     population = population_warnings(bundle, journeys, snapshots, language)
     unlike = [
         () if why else outside_warnings for why, outside_warnings in zip(not_scored, population, strict=True)

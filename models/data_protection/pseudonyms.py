@@ -18,6 +18,7 @@ __all__ = [
     "Ids",
     "Pseudonyms",
     "any_looks_like_one",
+    "id_kind",
     "id_pseudonyms",
     "is_owner",
     "looks_like_one",
@@ -103,6 +104,21 @@ def looks_like_one(text: str) -> bool:
 def any_looks_like_one(texts: Iterable[object]) -> bool:
     """Tell whether one of some values has the form of a pseudonym."""
     return any(isinstance(text, str) and looks_like_one(text) for text in texts)
+
+
+def id_kind(column: str) -> IdKind | None:
+    """Say whom a column or field names; None: nobody.
+
+    Examples
+    --------
+    >>> [id_kind(name) for name in ("lead_id", "merged_into", "visitor_id", "Contact owner", "account_id")]
+    ['lead', 'lead', 'visitor', 'owner', None]
+    """
+    if column in ("lead_id", "merged_into"):
+        return "lead"
+    if column == "visitor_id":
+        return "visitor"
+    return "owner" if is_owner(column) else None
 
 
 def is_owner(column: str) -> bool:

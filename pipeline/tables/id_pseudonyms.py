@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from models.data_protection.identifiers import holds_identifiers
-from models.data_protection.pseudonyms import OWNER_COLUMN, IdKind, Pseudonyms, is_owner
+from models.data_protection.pseudonyms import OWNER_COLUMN, IdKind, Pseudonyms, id_kind, is_owner
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection, text_literal
 
 __all__ = ["AS_GIVEN", "IdPseudonyms"]
 
-LEADS = ("lead_id", "merged_into")
 VISITOR = "visitor_id"
 
 
@@ -55,7 +54,7 @@ class IdPseudonyms:
         """Replace the ids in `raw_<name>`; give the columns that hold them, which are text then."""
         if self.pseudonyms is None:
             return {}
-        columns = [column for column in described if column in LEADS or is_owner(column) or column == VISITOR]
+        columns = [column for column in described if id_kind(column) is not None]
         for column in columns:
             self._replace(connection, f"raw_{name}", column, described[column])
         if name == "attribute_changes" and described.get("value") == "VARCHAR":
@@ -84,9 +83,10 @@ class IdPseudonyms:
 
     def _of_column(self, column: str, text: str) -> str | None:
         """Give what takes an id's place; None: it stays."""
-        if column == VISITOR:
-            return self._named("visitor", text) if VISITOR in self.identifiers or holds_identifiers(text) else None
-        return self._named("lead" if column in LEADS else "owner", text)
+        kind = id_kind(column) or "owner"  # values of an attribute's history that names owners
+        if kind == "visitor" and VISITOR not in self.identifiers and not holds_identifiers(text):
+            return None
+        return self._named(kind, text)
 
     def _named(self, kind: IdKind, text: str) -> str:
         if self.pseudonyms is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from features.errors import DataError
+from models.data_protection.redactor import Redactor
 from models.data_protection.suppression import SuppressionList
 from pipeline.tables.contract import CANONICAL, ENTITIES, KNOWN_AT
 from pipeline.tables.contract_sql import Typed, quoted, relations, typed_columns
@@ -131,7 +132,7 @@ def ingest(
         folder.mkdir(parents=True, exist_ok=True)
     counts: dict[str, Counts] = {}
     suppression = suppression or Suppression(SuppressionList(None, {}), ids)
-    protection = Protection(suppression, redaction or Redaction(), retention, ids)
+    protection = Protection(suppression, redaction or Redaction(Redactor()), retention, ids)
     with connect() as connection:
         views, files = run_source(connection, sql_file, raw_dir)
         _check_views(views, sql_file)

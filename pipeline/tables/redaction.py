@@ -1,11 +1,8 @@
 """Direct identifiers leave the rows before anything is written: tables, quarantine, and values that were not taken."""
 
-from collections.abc import Sequence
-
 import pyarrow as pa
 
 from models.data_protection.identifiers import MAY_HOLD
-from models.data_protection.key_ring import Key
 from models.data_protection.redactor import IDS, Redactor
 from pipeline.tables.contract_sql import POSITION, quoted
 from pipeline.tables.duckdb import Connection, text_literal
@@ -18,14 +15,12 @@ class Redaction:
 
     Parameters
     ----------
-    key : Key or None
-        Of the purpose `pseudonyms`; None: identifiers are replaced by the name of their kind.
-    identifiers : sequence of str
-        Columns that hold direct identifiers, beside those that are called like one: all of their values are replaced.
+    redactor : Redactor
+        The rules, and columns that hold direct identifiers.
     """
 
-    def __init__(self, key: Key | None = None, identifiers: Sequence[str] = ()) -> None:
-        self.redactor = Redactor(key, identifiers)
+    def __init__(self, redactor: Redactor) -> None:
+        self.redactor = redactor
 
     def begin(self, connection: Connection) -> None:
         """Define `redacted(text)` and `told_apart(text)`, which quarantine is written with."""

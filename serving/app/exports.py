@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 from features.timeline import from_micros
 from features.wording.units import LANGUAGES
-from models.answers.risk_set import CUSTOMERS
 from models.presentation.list_file import ListedLead, change_words, list_frame, list_words, write_list
 from serving.app.lead_list import filter_of, for_marketing, orders_of
 from serving.app.web import Visit
@@ -56,7 +55,6 @@ def export_answer(visit: Visit, store: Store, scorer: Scorer, link: str | None) 
         leads = list_open_leads(connection, wanted, 0, MOST_ROWS).leads
     file = io.BytesIO()
     names, ids = list_words(language), lead_ids()
-    of_customers = scorer.bundle.metadata.get("risk_set") == CUSTOMERS
     listed = [_listed(lead, language, names, zone) for lead in leads]
     if ids is not None:
         known = ids.names_of(text for lead in leads for text in (lead.lead_id, lead.owner or ""))
@@ -64,7 +62,7 @@ def export_answer(visit: Visit, store: Store, scorer: Scorer, link: str | None) 
             one._replace(lead_id=known.get(one.lead_id, one.lead_id), owner=known.get(one.owner, one.owner))
             for one in listed
         ]
-    write_list(list_frame(listed, language, link, of_customers=of_customers), file, form)
+    write_list(list_frame(listed, language, link, of_customers=scorer.bundle.of_customers), file, form)
     name = f'attachment; filename="{scorer.served_as}.{ending}"'.encode("ascii")
     headers = ((b"content-disposition", name), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
     return Answer(file.getvalue(), headers=headers, media_type=media_type), [lead.lead_id for lead in leads]

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from features.timeline import from_micros
 from models.answers.open_questions import OPEN_QUESTIONS
-from models.answers.risk_set import CUSTOMERS
 from models.data_protection.pseudonyms import looks_like_one
 from models.presentation.catalogues import n_, words
 from models.presentation.journey_words import kind_name
@@ -207,9 +206,9 @@ def row_of(
 
 def question_of(scorer: Scorer) -> dict[str, Any]:
     """Say what the model of a page predicts: of customers an order (``purchase`` as the label has it), else a qualification."""
-    metadata = scorer.bundle.metadata
-    of_customers = metadata.get("risk_set") == CUSTOMERS
-    return {"of_customers": of_customers, "purchase": metadata.get("purchase", "again") if of_customers else None}
+    bundle = scorer.bundle
+    purchase = bundle.metadata.get("purchase", "again") if bundle.of_customers else None
+    return {"of_customers": bundle.of_customers, "purchase": purchase}
 
 
 def orders_of(lead: OpenLead, zone: ZoneInfo) -> dict[str, Any] | None:

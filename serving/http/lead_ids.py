@@ -19,7 +19,7 @@ import anyio.to_thread
 
 from models.answers.limits import MAX_TEXT
 from models.data_protection.identifiers import holds_identifiers
-from models.data_protection.pseudonyms import PSEUDONYM, IdKind, Pseudonyms, is_owner, looks_like_one
+from models.data_protection.pseudonyms import PSEUDONYM, IdKind, Pseudonyms, id_kind, looks_like_one
 from models.data_protection.sealing import Seal
 from serving.http.answers import Answer
 
@@ -28,7 +28,8 @@ __all__ = ["IN_ADDRESS", "LeadIds", "lead_ids", "pseudonyms_in", "use_lead_ids",
 IN_ADDRESS = "@"
 """Before a pseudonym in a page: what it stands for belongs into an address of the CRM."""
 
-LEADS, OWNERS, VISITOR = ("lead_id", "merged_into"), ("decided_by",), "visitor_id"
+DECIDED_BY = "decided_by"
+"""An owner, too, in requests."""
 
 _BYTES = re.compile(PSEUDONYM.pattern.encode())
 # In attributes of a page a pseudonym stays: it is part of an address, or what a form sends
@@ -134,11 +135,7 @@ class LeadIds:
 @lru_cache(1024)
 def _kind_of(key: str) -> IdKind | None:
     """Say whom a field names; None: nobody."""
-    if key in LEADS:
-        return "lead"
-    if key == VISITOR:
-        return "visitor"
-    return "owner" if key in OWNERS or is_owner(key) else None
+    return "owner" if key == DECIDED_BY else id_kind(key)
 
 
 def pseudonyms_in(body: bytes) -> set[str]:

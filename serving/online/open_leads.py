@@ -12,7 +12,7 @@ from models.answers.lead_list import ListEntry, list_entries
 from models.answers.order_summary import order_summary
 from models.answers.reasons import Reason
 from models.answers.requests import LeadRequest
-from models.answers.risk_set import CUSTOMERS, ENDS
+from models.answers.risk_set import ENDS
 from models.answers.score_changes import Change
 from models.bundle import Bundle
 from serving.scoring.scorer import Scorer
@@ -71,7 +71,7 @@ def is_open(entry: ListEntry, lead: LeadRequest, bundle: Bundle) -> bool:
     if any(warning.code == "outside_population" for warning in entry.score.warnings):
         return False
     # Older models don't say who is outside of their population
-    return bundle.metadata.get("risk_set") == CUSTOMERS or _stage(lead, entry.score.snapshot_at) in WITH_SALES
+    return bundle.of_customers or _stage(lead, entry.score.snapshot_at) in WITH_SALES
 
 
 def _stage(lead: LeadRequest, at: int) -> str | None:
@@ -137,7 +137,7 @@ def _open_lead(
         "warnings": [warning.code for warning in score.warnings],
         "last_touchpoint": None if last is None else {"channel": last.channel, "asset": last.asset},
     }
-    if bundle.metadata.get("risk_set") == CUSTOMERS:
+    if bundle.of_customers:
         bought = order_summary(lead.orders, at)
         details["orders"] = None if bought is None else asdict(bought)
     return OpenLead(

@@ -8,6 +8,7 @@ import pytest
 
 from models.data_protection.identifiers import redacted
 from models.data_protection.key_ring import new_key
+from models.data_protection.redactor import Redactor
 from pipeline.tables.ingested import ingest
 from pipeline.tables.redaction import Redaction
 
@@ -53,7 +54,7 @@ def read(folder: Path, **options) -> dict[str, str]:
 
 @pytest.mark.parametrize("key", [None, new_key(dt.datetime(2026, 1, 1, tzinfo=dt.UTC))])
 def test_no_identifier_reaches_a_file(tmp_path, key) -> None:
-    files = read(tmp_path, redaction=Redaction(key, ["guest"]))
+    files = read(tmp_path, redaction=Redaction(Redactor(key, ["guest"])))
     for name, text in files.items():
         for canary in (*CANARIES, *NAMES):
             assert canary not in text, (name, canary)
