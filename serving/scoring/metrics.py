@@ -11,6 +11,7 @@ from collections import Counter as Count
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
@@ -187,10 +188,9 @@ def _size(path: Path) -> int:
 
 def _is_alive(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # dead, and not yet waited for by the server
+    except psutil.NoSuchProcess:
         return False
-    return True
 
 
 def observe_notice(model: str, notice: ChampionNotice) -> None:
