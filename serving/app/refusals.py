@@ -26,7 +26,9 @@ def refused_page(visit: Visit, error: RequestError) -> Answer:
         "invalid_path": nothing_here,
         "internal_error": (
             say.gettext("That did not work"),
-            say.gettext("The service failed. Try again; if it persists, tell whoever runs this service: its log says why."),
+            say.gettext(
+                "The service failed. Try again; if it persists, tell whoever runs this service: its log says why."
+            ),
         ),
         "too_large": (
             say.gettext("That was too much"),
