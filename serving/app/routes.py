@@ -79,9 +79,8 @@ class _Call:
             visitor=self.visitor,
             may_decide=may_decide,
             models=self.models() if self.visitor is not None else [],
-            of_customers=self.visitor is not None and self.scorer.bundle.of_customers,
             chosen=f"?{urlencode(chosen)}" if chosen else "",
-            **values,
+            **{"of_customers": self.visitor is not None and self.scorer.bundle.of_customers, **values},
         )
 
     @property
