@@ -27,7 +27,19 @@ from models.monitoring.score_log import LogSettings, Model
 from models.monitoring.score_log_reader import read_log
 from models.params import MonitorParams
 from models.presentation.numbers import month as month_words
-from pipeline import audit, baselines, build_features, ingest, labels, monitor, simulate, snapshots, split, timing, train
+from pipeline import (
+    audit,
+    baselines,
+    build_features,
+    ingest,
+    labels,
+    monitor,
+    simulate,
+    snapshots,
+    split,
+    timing,
+    train,
+)
 from pipeline.console import RECOMMENDED
 from pipeline.monitoring.rows import monitored_rows
 from pipeline.pages.monitor_page import monitor_page
