@@ -68,7 +68,9 @@ def _sentences(
     if not given_up:
         return text
     gains = ", ".join(say.say(WHAT[name]) for name in gained)
-    if not gained and "mode" in given_up:
+    if not gained and params.test_from is not None:
+        more = say.gettext("More days would give no more as long as split.test_from stays.")
+    elif not gained and "mode" in given_up:
         more = say.gettext("A longer history would give no more: the same accounts come back.")
     elif not gained:
         more = say.gettext("Two more years like these would give no more.")
