@@ -10,7 +10,7 @@ from models.presentation.numbers import number
 __all__ = ["split_sentences"]
 
 WHAT = {
-    "mode": n_("accounts that are never on both sides"),
+    "mode": n_("leads and accounts that are never on both sides"),
     "test_share": n_("a test of a quarter of the leads"),
     "label_purge": n_("a test that no training label reaches into"),
     "cross_fit_folds": n_("five folds"),
@@ -55,8 +55,8 @@ def _sentences(
     }
     pattern = (
         n_(
-            "The split is grouped by account, with {train_leads} leads ({train_positives} positive) to train on and "
-            "{test_leads} ({test_positives}) to test; {purge}, and {folds}."
+            "The split is grouped (no lead and no account is on both sides), with {train_leads} leads ({train_positives} "
+            "positive) to train on and {test_leads} ({test_positives}) to test; {purge}, and {folds}."
         )
         if params.mode == "grouped"
         else n_(
@@ -68,7 +68,9 @@ def _sentences(
     if not given_up:
         return text
     gains = ", ".join(say.say(WHAT[name]) for name in gained)
-    if not gained and "mode" in given_up:
+    if not gained and params.test_from is not None:
+        more = say.gettext("More days would give no more as long as split.test_from stays.")
+    elif not gained and "mode" in given_up:
         more = say.gettext("A longer history would give no more: the same accounts come back.")
     elif not gained:
         more = say.gettext("Two more years like these would give no more.")

@@ -218,6 +218,11 @@ def test_two_sentences_say_what_was_chosen_and_what_more_would_give() -> None:
     assert "About 120 more days like these would give" in said["en"]
     assert "Etwa 120 weitere solche Tage" in said["de"]
     assert split_sentences(found.params, found.considered[-1], [], [], None)["en"].count(". ") == 0
+    fixed = plan(frame, test_from=dt.date(2026, 7, 15))
+    assert given_up(fixed)
+    assert longer_history(frame, section(test_from=dt.date(2026, 7, 15)), given_up(fixed), 60, 2, "real") == (None, ())
+    said = split_sentences(fixed.params, fixed.considered[-1], given_up(fixed), [], None)
+    assert said["en"].endswith("More days would give no more as long as split.test_from stays.")
 
 
 def test_without_the_purge_no_account_is_on_both_sides_and_the_sentences_say_what_training_knows() -> None:
