@@ -10,7 +10,7 @@ from rich.text import Text
 from features.errors import ParameterError
 from models.data_protection.key_ring import keys_file
 from pipeline.console import console, run_main
-from pipeline.data_protection.keys import make_keys
+from pipeline.data_protection.keys import keys_where_none
 from pipeline.data_protection.registry import registry_file
 from pipeline.data_protection.registry_drafts import add_drafts
 from pipeline.onboarding.names import plain_word
@@ -49,15 +49,6 @@ def _write(path: Path, body: str) -> bool:
     return False
 
 
-def _make_keys(path: Path) -> None:
-    """Make the keys that the preset's pseudonyms need, where there are none."""
-    if not path.exists():
-        make_keys(path, dt.datetime.now(dt.UTC))
-        console.print(
-            f"written: {path}: the keys of pseudonyms; keep a backup apart from that of the data", markup=False
-        )
-
-
 def main() -> None:
     """Parse the command line, print what was concluded, and write the two files unless a person edited them."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.init", description=__doc__)
@@ -86,7 +77,7 @@ def main() -> None:
             "python -m pipeline.privacy purposes --draft, after the first ingest, writes what each field is used for"
         )
         console.print(after, markup=False)
-    _make_keys(keys_file(Path.cwd()))
+    keys_where_none(keys_file(Path.cwd()), dt.datetime.now(dt.UTC))
     console.print(f"Next: make demo SOURCE={name}", markup=False)
 
 

@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from features.errors import ParameterError
+from models.data_protection.key_ring import keys_file
+from models.data_protection.pseudonyms import id_pseudonyms
 from pipeline.console import console, progress, run_main
 from pipeline.crm.connect import CRMS, Crm, connect
 from pipeline.crm.paging import Pull
 from pipeline.crm.raw_files import LAYOUT, write_raw_tables
+from pipeline.data_protection.keys import keys_where_none
 from pipeline.data_protection.registry import registry_file
 from pipeline.data_protection.registry_drafts import add_drafts
 from pipeline.params import load_params
@@ -105,7 +108,9 @@ def main() -> None:
     arguments = parser.parse_args()
     params = load_params(SECTIONS).crm
     since = since_moment(arguments.since, arguments.out / f"{arguments.crm}.json", params.overlap_minutes)
-    rows = pull_crm(connect(arguments.crm, params), arguments.out, datetime.now(UTC).isoformat(), since)
+    keys_where_none(keys_file(Path.cwd()), datetime.now(UTC))
+    crm = connect(arguments.crm, params, id_pseudonyms(Path.cwd(), "pseudonyms"))
+    rows = pull_crm(crm, arguments.out, datetime.now(UTC).isoformat(), since)
     console.print(f"pull_crm: {arguments.out} has " + ", ".join(f"{n:,} {table}" for table, n in rows.items()))
     purposes = registry_file(arguments.crm)
     added = add_drafts(purposes, personal_fields(arguments.out))

@@ -1,20 +1,18 @@
-"""Stage `train`: fit the product and its baselines on the same rows, pack the bundle, predict every labelled row."""
+"""Stage `train`: fit the product, pack the bundle, predict every labelled row."""
 
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from models.fitting.packing import pack, training_facts
-from models.fitting.random_folds import headline_fold_probabilities
-from models.fitting.recipe import Product, bin_before_test, fit_baselines, fit_product
-from models.fitting.side_by_side import on_one_blas_thread, together
+from models.fitting.recipe import fit_product
 from models.fitting.splits import FITTED
 from models.params import SplitParams
 from models.timing.model import read_timing
 from pipeline.console import console, run_main
 from pipeline.leakage.finding import read_findings, refuse_leaks
+from pipeline.matrix.baseline_rows import with_baselines
 from pipeline.matrix.labelled_rows import LabelledRows, read_labelled_rows
 from pipeline.matrix.listed_rows import read_listed_rows
 from pipeline.params import load_params
@@ -27,13 +25,15 @@ __all__ = ["SECTIONS", "main"]
 SECTIONS = (
     "calibration",
     "capacity",
-    "features",
-    "ingest",
-    "labels",
+    "features.observation_days",
+    "ingest.source",
+    "labels.label_days",
+    "labels.purchase",
+    "labels.recording_delay_days",
     "paths",
-    "points",
     "privacy.identifiers",
-    "snapshots",
+    "snapshots.expire_days",
+    "snapshots.risk_set",
     "tiers",
     "train",
 )
@@ -63,53 +63,6 @@ def _question(params: Any, split: SplitParams, rows: LabelledRows) -> dict[str, 
     }
 
 
-@on_one_blas_thread
-def _fitted(
-    params: Any, split: SplitParams, rows: LabelledRows, listed: np.ndarray | None
-) -> tuple[Product, dict[str, np.ndarray], np.ndarray]:
-    """Fit the product, the baselines and the folds at random: together where no fit of the product has more than one thread."""
-    frame, matrix, catalog, train = rows.frame, rows.matrix, rows.catalog, params.train
-    binned = bin_before_test(matrix, frame, catalog) if split.cross_fit_folds else None
-
-    def product() -> Product:
-        return fit_product(
-            matrix,
-            frame,
-            catalog,
-            train=train,
-            split=split,
-            calibration=params.calibration,
-            tiers=params.tiers,
-            label_days=params.labels.label_days,
-            recording_delay_days=params.labels.recording_delay_days,
-            ordinal=rows.export.ordinal,
-            capacity=params.capacity,
-            listed=listed,
-            binned=binned,
-        )
-
-    def baselines() -> dict[str, np.ndarray]:
-        return fit_baselines(
-            matrix,
-            frame,
-            catalog,
-            points=params.points,
-            observation_days=params.features.observation_days,
-            predict=np.arange(len(frame)),
-            population_rate=train.population_rate,
-            workers=train.num_threads,
-            binned=binned,
-        )
-
-    def promised() -> np.ndarray:
-        return headline_fold_probabilities(frame, matrix, catalog.categorical, train.seed, train.num_threads)
-
-    if split.cross_fit_folds:
-        fitted, measured, told = together(product, baselines, promised)
-        return fitted, measured, told
-    return product(), baselines(), promised()
-
-
 def main() -> None:
     """Read features, labels and slices; write `bundle/` and `predictions.parquet`."""
     params = load_params(SECTIONS)
@@ -122,7 +75,20 @@ def main() -> None:
     console.print(
         f"train: {learned:,} rows to learn from and {len(frame) - learned:,} of the test, {matrix.shape[1]} features"
     )
-    product, baselines, promised = _fitted(params, split, rows, read_listed_rows(data))
+    product = fit_product(
+        matrix,
+        frame,
+        catalog,
+        train=params.train,
+        split=split,
+        calibration=params.calibration,
+        tiers=params.tiers,
+        label_days=params.labels.label_days,
+        recording_delay_days=params.labels.recording_delay_days,
+        ordinal=rows.export.ordinal,
+        capacity=params.capacity,
+        listed=read_listed_rows(data),
+    )
     bundle, predicted = pack(
         product, matrix, frame, catalog, {**_question(params, split, rows), **training_facts(frame, product)}
     )
@@ -131,7 +97,7 @@ def main() -> None:
     facts = {"no_timing": told["missing"], "never_contacted": told.get("own_influence")}
     bundle = replace(bundle, timing=timing, metadata={**bundle.metadata, **facts})
     bundle.save(data / "bundle")
-    predictions = frame.drop(columns="risk_period").assign(**predicted, random_folds=promised, **baselines)
+    predictions = with_baselines(frame.drop(columns="risk_period").assign(**predicted), data)
     table = pa.Table.from_pandas(predictions, preserve_index=False)
     write_table(data / "predictions.parquet", "predictions", table)
     console.print(f"train: {product.rounds} rounds, calibration {product.calibration.method}")

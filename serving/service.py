@@ -24,6 +24,7 @@ from serving.access import gate
 from serving.access.bind_address import listening_on
 from serving.access.user_header import user_header
 from serving.app import routes as pages
+from serving.app.refusals import error_page
 from serving.contract.score import ScoreAnswer, ScoreRequest
 from serving.http import logs, timeouts
 from serving.http.answers import Answer, Receive, Scope
@@ -212,7 +213,7 @@ class _Service(bentoml.Service):  # type: ignore[misc, type-arg, unused-ignore]
         handlers = {"score": _score, **routes.HANDLERS, **of_infrastructure, **of_pages}
         inside = super().to_asgi(is_main)
         return shutdown.around(
-            Middleware(inside, handlers, metrics.observe_request, guard, lambda: shutdown.is_shutting_down)
+            Middleware(inside, handlers, metrics.observe_request, guard, lambda: shutdown.is_shutting_down, error_page)
         )
 
 

@@ -76,6 +76,17 @@ class Pseudonyms:
         digits = self._mac(f"{kind}\0{text}")[:DIGITS]
         return f"{kind}_{digits}{self._check(f'{kind}_{digits}')}"
 
+    def company(self, name: str) -> str:
+        """Give the id of an account that is known by its name alone; no mapping table turns it back.
+
+        Parameters
+        ----------
+        name : str
+            In any case, with any space around it.
+        """
+        mac = self._mac(f"company\0{name.strip().casefold()}")
+        return f"company_{mac[: DIGITS + CHECK_DIGITS]}"
+
     def is_own(self, text: str) -> bool:
         """Tell whether a text is a pseudonym that this key made."""
         if not looks_like_one(text):

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from models.fitting.baseline import checked_labels
-from models.fitting.binned_rows import BinnedRows, bin_rows
+from models.fitting.binned_rows import bin_rows
 from models.fitting.boosting import train_untuned
 
 __all__ = ["BaseRate", "LogisticRegressionBaseline", "UntunedLightGBM"]
@@ -95,16 +95,7 @@ def _log1p(amounts: np.ndarray) -> np.ndarray:
 
 
 class UntunedLightGBM:
-    """LightGBM with 200 trees and its defaults otherwise: what tuning and calibration have to beat.
-
-    Parameters
-    ----------
-    binned : BinnedRows, optional
-        The rows that `fit` will be given, where they are binned already.
-    """
-
-    def __init__(self, binned: BinnedRows | None = None) -> None:
-        self._binned = binned
+    """LightGBM with 200 trees and its defaults otherwise: what tuning and calibration have to beat."""
 
     def fit(
         self,
@@ -116,7 +107,7 @@ class UntunedLightGBM:
     ) -> Self:
         """Train on the same rows as the other baselines."""
         y = checked_labels(matrix, names, labels, weights)
-        rows = self._binned or bin_rows(matrix, y, np.asarray(weights, dtype=np.float64), names, categorical)
+        rows = bin_rows(matrix, y, np.asarray(weights, dtype=np.float64), names, categorical)
         self._model = train_untuned(rows)
         return self
 

@@ -38,7 +38,7 @@ def random_fold_probabilities(
     seed : int
         Of the folds.
     workers : int
-        How many fits run at once, each on one thread; those of the product go first.
+        How many fits run at once, each on one thread.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def random_fold_probabilities(
     def held_out(k: int) -> np.ndarray:
         return train_untuned(rows, np.flatnonzero(fold != k), ROUNDS).predict_probability(rows.matrix[fold == k])
 
-    answers = side_by_side([partial(held_out, k) for k in range(FOLDS)], workers, later=True)
+    answers = side_by_side([partial(held_out, k) for k in range(FOLDS)], workers)
     for k, answer in enumerate(answers):
         probabilities[drawn[fold == k]] = answer
     return probabilities

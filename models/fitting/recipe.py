@@ -34,7 +34,6 @@ from models.params import CalibrationParams, CapacityParams, PointsParams, Split
 
 __all__ = [
     "Product",
-    "bin_before_test",
     "fit_baselines",
     "fit_product",
 ]
@@ -72,7 +71,6 @@ def fit_product(
     capacity: CapacityParams | None = None,
     listed: np.ndarray | None = None,
     look_below: int = LOOK_BELOW,
-    binned: BinnedRows | None = None,
 ) -> Product:
     """Fit the classifier, its calibration and its tiers on rows that lie before the test.
 
@@ -102,8 +100,6 @@ def fit_product(
         are no lists (times are only an order), and the rows that calibration is fitted on stand for them.
     look_below : int
         With so many positive accounts no simpler model than the trees is looked at; see `models.fitting.ladder`.
-    binned : BinnedRows, optional
-        The rows of the slice `train`, from `bin_before_test`, where the baselines are fitted on the same.
     """
     labels = frame["label"].to_numpy(dtype=np.float64)
     weights = snapshot_weights(frame)
@@ -119,7 +115,7 @@ def fit_product(
 
     fit_rows = rows("train")
     fitted = taken(fit_rows)
-    binned = binned or bin_rows(*fitted, names, categorical)
+    binned = bin_rows(*fitted, names, categorical)
     halves = draw_halves(groups[fit_rows], calibration.halves, train.seed, labels[fit_rows])
 
     def judged_by_halves(rounds: int, fit: Fit) -> list[Callable[[], Any]]:
@@ -173,21 +169,6 @@ def fit_product(
     return Product(classifier, calibrated, uncertainty, cutoffs, reached, rounds, ladder)
 
 
-def bin_before_test(matrix: np.ndarray, frame: pd.DataFrame, catalog: Catalog) -> BinnedRows:
-    """Bin the rows of all slices before the test, once for the product and for the baselines.
-
-    With cross-fitting (`split.cross_fit_folds`) these are the rows of the slice `train`.
-
-    Parameters
-    ----------
-    matrix, frame, catalog
-        As for `fit_product`.
-    """
-    rows = np.flatnonzero(frame["slice"].isin(FITTED).to_numpy())
-    labels = frame["label"].to_numpy(dtype=np.float64)[rows]
-    return bin_rows(matrix[rows], labels, snapshot_weights(frame)[rows], catalog.names, catalog.categorical)
-
-
 @on_one_blas_thread
 def fit_baselines(
     matrix: np.ndarray,
@@ -199,7 +180,6 @@ def fit_baselines(
     predict: np.ndarray,
     population_rate: float | None = None,
     workers: int = 1,
-    binned: BinnedRows | None = None,
 ) -> dict[str, np.ndarray]:
     """Fit what the product is measured against on the rows of all slices before the test; predict `predict`.
 
@@ -219,9 +199,7 @@ def fit_baselines(
     population_rate : float, optional
         As in the section `train`; moves the baselines' probabilities like the product's.
     workers : int
-        How many fits run at once, each on one thread; those of `fit_product` go first.
-    binned : BinnedRows, optional
-        From `bin_before_test`.
+        How many fits run at once, each on one thread.
 
     Returns
     -------
@@ -235,7 +213,7 @@ def fit_baselines(
     categorical = catalog.categorical
     models: dict[str, Baseline] = {
         "logistic_regression": LogisticRegressionBaseline(),
-        "untuned_lightgbm": UntunedLightGBM(binned),
+        "untuned_lightgbm": UntunedLightGBM(),
         "base_rate": BaseRate(),
         "odoo_formula": OdooFormula(),
     }
@@ -250,7 +228,7 @@ def fit_baselines(
         return model.fit(fitted, names, categorical, labels, weights).predict(asked)
 
     tasks = [partial(values_of, model) for model in models.values()]
-    predicted = dict(zip(models, side_by_side(tasks, workers, later=True), strict=True))
+    predicted = dict(zip(models, side_by_side(tasks, workers), strict=True))
     # A constant must not look bad for rows of another kind: moments that the headline figures look at have a rate of their own
     is_headline = frame["is_headline"].to_numpy(dtype=bool)
     for kind in (True, False):

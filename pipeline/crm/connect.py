@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from models.data_protection.pseudonyms import Pseudonyms
 from pipeline.crm.paging import Pull
 from pipeline.crm.records import Rows
 from pipeline.crm.write import Receiver
@@ -37,8 +38,17 @@ class Crm(Receiver, Protocol):
         """Create fields; returns what an administrator must do by hand."""
 
 
-def connect(crm: str, params: CrmParams) -> Crm:
+def connect(crm: str, params: CrmParams, pseudonyms: Pseudonyms | None = None) -> Crm:
     """Connect with the credentials in the environment.
+
+    Parameters
+    ----------
+    crm : str
+        Of `CRMS`.
+    params : CrmParams
+        The `crm` section.
+    pseudonyms : Pseudonyms, optional
+        What a pull needs where accounts are known by names of companies alone.
 
     Raises
     ------
@@ -53,4 +63,4 @@ def connect(crm: str, params: CrmParams) -> Crm:
         return HubSpot(params)
     from pipeline.crm.salesforce import Salesforce  # a dependency group
 
-    return Salesforce(params)
+    return Salesforce(params, pseudonyms)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.crm.hubspot_history import corrected, entered
 from pipeline.crm.hubspot_records import ENTITIES, MERGED_IDS, Record, old_ids
-from pipeline.crm.records import RETIRED_IDS, RETIRED_ROWS, Rows, pseudonym, value_text
+from pipeline.crm.records import RETIRED_IDS, RETIRED_ROWS, Rows, value_text
 from pipeline.crm.retired import OF_A_DEAL
 from pipeline.params import CrmAttribute, HubSpotParams
 
@@ -163,7 +163,7 @@ def _contact(record: Record, params: HubSpotParams, add: Any) -> None:
         for value, moment in entered(entries):
             if value in stages:
                 change = {"lead_id": lead_id, "stage": stages[value], "occurred_at": moment}
-                owner = pseudonym(values.get(OWNER))
+                owner = values.get(OWNER) or None
                 add("stage_changes", {"id": f"{lead_id}-{source}-{moment}-{value}", "owner": owner, **change})
         for value, moment in mistakes:
             add(RETIRED_ROWS, {"table": "stage_changes", "id": f"{lead_id}-{source}-{moment}-{value}"})
@@ -180,7 +180,7 @@ def _owner_changes(record: Record, params: HubSpotParams, add: Any) -> None:
     lead_id = record["id"]
     entries, mistakes = corrected(record["history"].get(OWNER, []), params.mistake_minutes, clearing_counts=True)
     for value, moment in entries:
-        assigned = {"assigned": str(bool(value)).lower(), "owner": pseudonym(value)}
+        assigned = {"assigned": str(bool(value)).lower(), "owner": value or None}
         add(
             "owner_changes",
             {"id": f"{lead_id}-{OWNER}-{moment}", "lead_id": lead_id, "occurred_at": moment, **assigned},

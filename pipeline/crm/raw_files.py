@@ -14,7 +14,7 @@ from pipeline.params import CrmAttribute
 
 __all__ = ["LAYOUT", "leads_retired", "read_retired", "write_raw_tables"]
 
-LAYOUT = 2  # of the raw files; an incremental pull can't go on from those of another one
+LAYOUT = 3  # of the raw files; an incremental pull can't go on from those of another one
 LATEST = "9999"
 ENTITY_OF = {"leads": "lead", "accounts": "account"}
 RETIRED_COLUMNS = ("entity", "id", "into", "now", "retired_at")  # now: what `into` stands for today

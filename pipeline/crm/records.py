@@ -1,8 +1,5 @@
-"""The rows of a pull: one raw table per canonical table, all text; no direct identifiers."""
+"""The rows of a pull: one raw table per canonical table, all text; no direct identifiers, ids as the CRM has them."""
 
-import hashlib
-import hmac
-import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -14,19 +11,16 @@ from pipeline.params import CrmAttribute
 __all__ = [
     "COLUMNS",
     "KEY",
-    "KEY_VARIABLE",
     "RETIRED_IDS",
     "RETIRED_ROWS",
     "Rows",
     "add_rows",
     "clean_asset",
     "declared_attributes",
-    "pseudonym",
     "refuse_identifiers",
     "value_text",
 ]
 
-KEY_VARIABLE = "LEAD_PSEUDONYM_KEY"
 Rows = dict[str, list[dict[str, str | None]]]
 
 # `id` names the record of the CRM that a row comes from; one record may say something of several leads. Leads and accounts
@@ -76,14 +70,6 @@ def refuse_identifiers(attributes: Mapping[str, CrmAttribute], where: str) -> No
                 f"{where}.attributes.{name}: the field {attribute.field!r} looks like a direct identifier or free text "
                 f"({found[0]}); such fields are never pulled. Remove it, or derive a category of it in the CRM."
             )
-
-
-def pseudonym(text: str | None) -> str | None:
-    """Replace text by a keyed hash (HMAC-SHA256, 128 bits, hex); None without a text, or without the key in the environment."""
-    key = os.environ.get(KEY_VARIABLE)
-    if not text or not key:
-        return None
-    return hmac.new(key.encode(), text.strip().casefold().encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def clean_asset(url: str | None) -> str | None:

@@ -6,12 +6,13 @@ from functools import partial
 from typing import Any
 
 from features.errors import CrmError, ParameterError
+from models.data_protection.pseudonyms import Pseudonyms
 from pipeline.crm.paging import Page, Pull
 from pipeline.crm.rates import Caller
-from pipeline.crm.records import KEY_VARIABLE, Rows, pseudonym, refuse_identifiers
+from pipeline.crm.records import Rows, refuse_identifiers
 from pipeline.crm.salesforce_errors import AGAIN, explain
 from pipeline.crm.salesforce_queries import DELETED, FIRST_CHANGE, QUERIES, among, changed_since, deleted, fields_of
-from pipeline.crm.salesforce_rows import before_history, retired_rows, rows
+from pipeline.crm.salesforce_rows import before_history, is_owner_by_name, retired_rows, rows
 from pipeline.crm.write import Answer, Current, Refusal, Update
 from pipeline.params import CrmParams
 
@@ -68,6 +69,8 @@ class Salesforce:
     ----------
     params : CrmParams
         The `crm` section.
+    pseudonyms : Pseudonyms, optional
+        Make the ids of accounts out of companies' names; None: leads have no account, as where scores are only pushed.
     client : dict, optional
         Arguments of `simple_salesforce.Salesforce`; default: the environment's credentials.
     caller : dict
@@ -77,8 +80,14 @@ class Salesforce:
     name = "salesforce"
     batch_size = BATCH
 
-    def __init__(self, params: CrmParams, client: dict[str, Any] | None = None, **caller: Any) -> None:
-        self.params = params.salesforce
+    def __init__(
+        self,
+        params: CrmParams,
+        pseudonyms: Pseudonyms | None = None,
+        client: dict[str, Any] | None = None,
+        **caller: Any,
+    ) -> None:
+        self.params, self._pseudonyms = params.salesforce, pseudonyms
         self.attributes, self.fields = self.params.attributes, self.params.fields
         refuse_identifiers(self.attributes, "crm.salesforce")
         if any(item.entity == "account" for item in self.attributes.values()):
@@ -93,10 +102,7 @@ class Salesforce:
 
         self._caller = Caller((SalesforceError, requests.RequestException), meaning, params.attempts, **caller)
         self.pause = self._caller.pause
-        self._with_company = bool(os.environ.get(KEY_VARIABLE))
         self.notes: list[str] = []
-        if not self._with_company:
-            self.notes.append(f"{KEY_VARIABLE} is not set: leads have no account, and owners are left out")
         arguments = client if client is not None else credentials(os.environ)
         self._client = self._caller(simple_salesforce.Salesforce, **arguments)
 
@@ -115,7 +121,7 @@ class Salesforce:
     def pull(self, pull: Pull, seen: Any) -> None:
         """Fetch the pages of every object, and what was merged and deleted (the recycle bin holds it for 15 days)."""
         for name in QUERIES:
-            soql = changed_since(name, self.params, self._with_company, pull.since)
+            soql = changed_since(name, self.params, pull.since)
             pull.fetch(name, partial(self._page, soql, name), partial(seen, name))
         pull.fetch("first-change", partial(self._page, FIRST_CHANGE, "LeadHistory"), lambda _: None)
         for name in DELETED:
@@ -143,7 +149,9 @@ class Salesforce:
                 if "INVALID_FIELD" in str(error):
                     self._name_absent(name, error)
                 raise
-        return Page([_kept(item) for item in result["records"]], None if result["done"] else result["nextRecordsUrl"])
+        return Page(
+            [self._kept(item) for item in result["records"]], None if result["done"] else result["nextRecordsUrl"]
+        )
 
     def _query(self, soql: str) -> Any:
         """Ask by queryAll: a plain query leaves out tasks and events that Salesforce has archived, after a year."""
@@ -153,7 +161,7 @@ class Salesforce:
         """Say which fields of a query there are not; Salesforce's own words are not repeated."""
         described = self._call(self._client.restful, f"sobjects/{name}/describe")
         there = {item["name"] for item in described["fields"]}
-        asked = fields_of(name, self.params, self._with_company)
+        asked = fields_of(name, self.params)
         absent = [field for field in asked if "." not in field and field not in there]
         if absent:
             raise CrmError(
@@ -174,9 +182,9 @@ class Salesforce:
         part = ids[start : start + BATCH]
         if not part:
             return Page([], None)
-        lead_fields = ", ".join(fields_of("Lead", self.params, self._with_company))
+        lead_fields = ", ".join(fields_of("Lead", self.params))
         leads = self._all(f"SELECT {lead_fields} FROM Lead WHERE IsDeleted = false AND Id IN {among(part)}")
-        history_fields = ", ".join(fields_of("LeadHistory", self.params, False))
+        history_fields = ", ".join(fields_of("LeadHistory", self.params))
         history = self._all(
             f"SELECT {history_fields} FROM LeadHistory WHERE IsDeleted = false AND LeadId IN {among(part)} "
             "ORDER BY CreatedDate, Id"
@@ -190,7 +198,19 @@ class Salesforce:
         while not result["done"]:
             result = self._call(self._client.query_more, result["nextRecordsUrl"], identifier_is_url=True)
             records += result["records"]
-        return [_kept(item) for item in records]
+        return [self._kept(item) for item in records]
+
+    def _kept(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Leave out what describes the record, and names of companies and owners: before anything is on disk."""
+        kept = {name: value for name, value in item.items() if name != "attributes"}
+        if "Company" in kept:
+            company = kept["Company"]
+            kept["Company"] = self._pseudonyms.company(company) if company and self._pseudonyms is not None else None
+        if isinstance(kept.get("Campaign"), dict):
+            kept["Campaign"] = {"Type": kept["Campaign"].get("Type")}
+        if is_owner_by_name(kept):
+            kept["OldValue"] = kept["NewValue"] = None
+        return kept
 
     def rows(self, pull: Pull) -> Rows:
         """Turn the fetched pages into rows."""
@@ -263,13 +283,3 @@ class Salesforce:
             del answer.refused[lead_id]
             answer.retired[lead_id] = into
         return answer
-
-
-def _kept(item: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what describes the record, and a company's name: a pseudonym takes its place before anything is on disk."""
-    kept = {name: value for name, value in item.items() if name != "attributes"}
-    if "Company" in kept:
-        kept["Company"] = pseudonym(kept["Company"])
-    if isinstance(kept.get("Campaign"), dict):
-        kept["Campaign"] = {"Type": kept["Campaign"].get("Type")}
-    return kept

@@ -10,7 +10,7 @@ from pipeline.params import SalesforceParams
 __all__ = ["DELETED", "FIRST_CHANGE", "QUERIES", "Deleted", "among", "changed_since", "deleted", "fields_of"]
 
 # object -> (fields, the field by which it is incremental, further condition). Nothing else is asked for: no names, addresses,
-# numbers, subjects or descriptions. `Company` leaves only as a pseudonym; without the key it is not asked for.
+# numbers, subjects or descriptions. `Company` leaves only as a pseudonym.
 QUERIES: dict[str, tuple[tuple[str, ...], str, str]] = {
     "Lead": (
         ("Id", "CreatedDate", "Status", "IsConverted", "ConvertedDate", "ConvertedContactId", "ConvertedOpportunityId",
@@ -52,19 +52,19 @@ FIRST_CHANGE = (
 )
 
 
-def fields_of(name: str, params: SalesforceParams, with_company: bool) -> list[str]:
+def fields_of(name: str, params: SalesforceParams) -> list[str]:
     """List the fields to ask for of one object."""
     own = list(QUERIES[name][0])
     if name == "Lead":
-        own += [item.field for item in params.attributes.values()] + (["Company"] if with_company else [])
+        own += [*(item.field for item in params.attributes.values()), "Company"]
     return list(dict.fromkeys(own))
 
 
-def changed_since(name: str, params: SalesforceParams, with_company: bool, since: str | None) -> str:
+def changed_since(name: str, params: SalesforceParams, since: str | None) -> str:
     """Ask for the records of one object that changed at or after a moment; None: for all of them."""
     _, modified, condition = QUERIES[name]
     where = ["IsDeleted = false", *([condition] if condition else []), *_since(modified, since)]
-    fields = ", ".join(fields_of(name, params, with_company))
+    fields = ", ".join(fields_of(name, params))
     return f"SELECT {fields} FROM {name} WHERE {' AND '.join(where)} ORDER BY {modified}, Id"
 
 

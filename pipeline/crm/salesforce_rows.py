@@ -11,11 +11,11 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pipeline.crm.records import RETIRED_IDS, RETIRED_ROWS, Rows, pseudonym, value_text
+from pipeline.crm.records import RETIRED_IDS, RETIRED_ROWS, Rows, value_text
 from pipeline.crm.salesforce_queries import DELETED
 from pipeline.params import CrmAttribute, SalesforceParams
 
-__all__ = ["Record", "before_history", "retired_rows", "rows"]
+__all__ = ["Record", "before_history", "is_owner_by_name", "retired_rows", "rows"]
 
 Record = dict[str, Any]
 
@@ -144,7 +144,7 @@ def _lead(
             row = {"id": f"{lead_id}-{name}-{moment}", "value": _attribute(value, item, params), **change}
             tables["attribute_changes"].append(row)
     tables["owner_changes"] += _owners(lead_id, changes)
-    owner = pseudonym(lead["OwnerId"])
+    owner = lead["OwnerId"] or None
     for value, moment in _statuses(lead, changes, params, history_since):
         stage = params.statuses.get(str(value))
         if stage is not None:
@@ -152,13 +152,18 @@ def _lead(
             tables["stage_changes"].append({"id": f"{lead_id}-{moment}-{value}", **change})
 
 
+def is_owner_by_name(item: Record) -> bool:
+    """Tell whether a record of history says a change of the owner by names."""
+    return item.get("Field") == OWNER and re.fullmatch(OWNER_ID, str(item.get("NewValue") or "")) is None
+
+
 def _owners(lead_id: str, changes: list[Record]) -> Iterator[dict[str, str | None]]:
     """Give since when a lead has which owner; history says each change twice, by names and by ids, and only ids are read."""
     for item in changes:
-        new = str(item["NewValue"] or "")
-        if item["Field"] == OWNER and re.fullmatch(OWNER_ID, new):
+        if item["Field"] == OWNER and not is_owner_by_name(item):
+            new = str(item["NewValue"])
             moment = _moment(item["CreatedDate"])
-            assigned = {"assigned": str(new.startswith(USER)).lower(), "owner": pseudonym(new)}
+            assigned = {"assigned": str(new.startswith(USER)).lower(), "owner": new}
             yield {"id": f"{lead_id}-owner-{moment}", "lead_id": lead_id, "occurred_at": moment, **assigned}
 
 

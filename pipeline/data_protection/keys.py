@@ -9,7 +9,7 @@ from rich.table import Table
 from models.data_protection.key_ring import PURPOSES, KeyRing, changing_keys, keys_file, new_key
 from pipeline.console import console
 
-__all__ = ["HELP", "add_arguments", "make_keys", "run"]
+__all__ = ["HELP", "add_arguments", "keys_where_none", "make_keys", "run"]
 
 HELP = "make the keys of pseudonyms, objections and logs; rotate one"
 
@@ -42,6 +42,15 @@ def make_keys(path: Path, now: dt.datetime, rotate: str | None = None) -> dict[s
             elif purpose == rotate:
                 rings[purpose] = KeyRing(purpose, (new_key(now), *rings[purpose].keys))
         return dict(rings)
+
+
+def keys_where_none(path: Path, now: dt.datetime) -> None:
+    """Make the keys that pseudonyms need before the first import, and say where they are; those that are there stay."""
+    if not path.exists():
+        make_keys(path, now)
+        console.print(
+            f"written: {path}: the keys of pseudonyms; keep a backup apart from that of the data", markup=False
+        )
 
 
 def run(arguments: argparse.Namespace) -> None:

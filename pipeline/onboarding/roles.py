@@ -101,6 +101,8 @@ def assign_roles(connection: Connection, tables: list[Table], ask: Ask) -> Roles
             activities.append((table, refers))
         elif refers is None and (of_account := _order_account(connection, people, table)) is not None:
             orders.append((table, of_account))
+            why = "orders of accounts, which a source of leads does without; docs/upsell.md reads them for customers"
+            unused.append((table, why))
         elif not table.moments():
             unused.append((table, "no column of it holds moments"))
         else:

@@ -198,6 +198,7 @@ BETWEEN: dict[str, TableSchema] = {
     ),
     "slices": TableSchema((*SNAPSHOT, Column("slice", TEXT), Column("reason", TEXT)), SNAPSHOT_KEY),
     "matrix": TableSchema(SNAPSHOT, SNAPSHOT_KEY, open=True),
+    "baselines": TableSchema((*SNAPSHOT, Column("random_folds", NUMBER, required=False)), SNAPSHOT_KEY, open=True),
     "predictions": TableSchema(
         (
             *SNAPSHOT,

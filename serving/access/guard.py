@@ -14,6 +14,7 @@ from serving.access.rate_limits import RateLimits
 from serving.contract.errors import RequestError
 from serving.contract.routes import MATCH, Match
 from serving.http.answers import Answer, Scope, error_answer
+from serving.http.reader import wants_page
 
 __all__ = ["KEY", "Guard", "may_debug", "models_allowed"]
 
@@ -54,9 +55,12 @@ class Guard:
         """Give the answer to a request that is refused, by the route in its scope; None: it is admitted.
 
         The scope of an admitted request holds its key. A path that matches no route needs a key, too: without one, nobody
-        learns which routes there are.
+        learns which routes there are. Pages ask for themselves who looks at them, so a browser learns below ``/app`` that there
+        is no such page.
         """
         matched: Match | None = scope[MATCH]
+        if matched is None and wants_page(scope):
+            return None
         needed = "any" if matched is None else matched.route.needs
         if needed == "open" or (matched is not None and matched.route.is_page):
             return None

@@ -3,15 +3,53 @@
 from models.presentation.catalogues import words
 from serving.app.web import Visit, page
 from serving.contract.errors import RequestError
-from serving.http.answers import Answer
+from serving.http.answers import Answer, Scope
 
-__all__ = ["refused_page"]
+__all__ = ["error_page", "refused_page"]
+
+
+def error_page(scope: Scope, status: int, code: str) -> Answer:
+    """Say on a page what went wrong before, or outside, the handlers of pages; for the middleware."""
+    return refused_page(Visit(scope), RequestError(status, code, ""))
 
 
 def refused_page(visit: Visit, error: RequestError) -> Answer:
     """Say on a page what was refused, and what to do now."""
     say = words(visit.language)
+    nothing_here = (
+        say.gettext("There is no such page"),
+        say.gettext("The address may be mistyped, or it was only for sending a form."),
+    )
     texts: dict[str, tuple[str, str]] = {
+        "not_found": nothing_here,
+        "method_not_allowed": nothing_here,
+        "invalid_path": nothing_here,
+        "internal_error": (
+            say.gettext("That did not work"),
+            say.gettext(
+                "The service failed. Try again; if it persists, tell whoever runs this service: its log says why."
+            ),
+        ),
+        "too_large": (
+            say.gettext("That was too much"),
+            say.gettext("Nothing was changed. Go back, shorten what you wrote, and try again."),
+        ),
+        "too_busy": (
+            say.gettext("Too many at once"),
+            say.gettext("Nothing was changed. Wait a little, and try again."),
+        ),
+        "unknown_model": (
+            say.gettext("There is no such model"),
+            say.gettext("The model that the address names is not one of this service."),
+        ),
+        "model_not_allowed": (
+            say.gettext("Your key may not see this model"),
+            say.gettext("Ask whoever runs this service for a key of this model."),
+        ),
+        "model_unavailable": (
+            say.gettext("This model can’t be served at the moment"),
+            say.gettext("Try again in a minute; if it persists, tell whoever runs this service."),
+        ),
         "not_local": (
             say.gettext("Not from here"),
             say.gettext(
@@ -62,5 +100,5 @@ def refused_page(visit: Visit, error: RequestError) -> Answer:
     heading, text = texts.get(error.code, other)
     return page(
         visit, "message.html", status=error.status, code=error.code, heading=heading, text=text, area="",
-        next_address="/app", next_text=say.gettext("To today’s leads"),
+        next_address="/app", next_text=say.gettext("To today’s list"),
     )  # fmt: skip

@@ -9,6 +9,7 @@ from serving.contract.errors import RequestError, error_body
 __all__ = [
     "CODE_HEADER",
     "ID_HEADER",
+    "JSON",
     "Answer",
     "App",
     "Handler",
@@ -28,6 +29,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CODE_HEADER = b"x-error-code"
 ID_HEADER = b"x-request-id"
+JSON = b"application/json"
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -59,7 +61,7 @@ class Answer:
     leads: int | None = None
     version: str | None = None
     headers: Headers = ()
-    media_type: bytes = b"application/json"
+    media_type: bytes = JSON
     model: str | None = None
 
     def all_headers(self, request_id: bytes) -> list[tuple[bytes, bytes]]:

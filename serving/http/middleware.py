@@ -1,6 +1,7 @@
 """The outermost middleware: matches each path once, asks who may come in, lets the route's handler answer, and logs.
 
-Every error has one shape, whoever made it; the access log holds no personal data.
+Every error has one shape, whoever made it: JSON for programs, and below ``/app`` a page for browsers. The access log holds no
+personal data.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from serving.contract.errors import RequestError
@@ -18,6 +20,7 @@ from serving.http.actor import ACTOR, LOCAL
 from serving.http.answers import (
     CODE_HEADER,
     ID_HEADER,
+    JSON,
     Answer,
     App,
     Handler,
@@ -32,6 +35,7 @@ from serving.http.bodies import skip_body
 from serving.http.lead_ids import lead_ids
 from serving.http.logs import ACCESS_LOG
 from serving.http.priority import answering
+from serving.http.reader import wants_page
 
 __all__ = ["CODE_HEADER", "Answer", "App", "Gate", "Message", "Middleware", "Receive", "Scope", "Send"]
 
@@ -75,6 +79,8 @@ class Middleware:
         Asked before anything else; None: everyone may come in.
     is_shutting_down : callable, optional
         Whether the service shuts down.
+    error_page : callable, optional
+        Makes the page of an error that a browser gets below ``/app``, of its scope, status and code; None: JSON for everyone.
 
     Raises
     ------
@@ -89,12 +95,14 @@ class Middleware:
         observe: Callable[[str, int, float], None] = lambda path, status, seconds: None,
         gate: Gate | None = None,
         is_shutting_down: Callable[[], bool] = lambda: False,
+        error_page: Callable[[Scope, int, str], Answer] | None = None,
     ) -> None:
         expected = {route.name for route in ROUTES if not route.is_upstream}
         if expected != set(handlers):
             raise ValueError(f"routes and handlers differ: {sorted(expected ^ set(handlers))}")
         self.app, self.handlers = app, handlers
         self.observe, self.gate, self.is_shutting_down = observe, gate, is_shutting_down
+        self.error_page = error_page
         self.log = logging.getLogger(ACCESS_LOG)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,7 +130,7 @@ class Middleware:
                 return
             if answer is None and matched is not None:
                 answer = await self._handled(matched, scope, receive)
-            await self._send(answer or _nothing_here(), scope, send, seen, request_id)
+            await self._send(self._readable(answer or _nothing_here(), scope), scope, send, seen, request_id)
         finally:
             if is_refused or matched is None or not matched.route.is_quiet or seen.status >= 400:
                 self._write(scope, matched, seen, request_id, time.perf_counter() - begin)
@@ -162,6 +170,14 @@ class Middleware:
             _log.exception("%s failed", matched.route.template)
             hint = "Try again; if it persists, tell the operator."
             return error_answer(RequestError(500, "internal_error", "the service failed; its log says why.", hint=hint))
+
+    def _readable(self, answer: Answer, scope: Scope) -> Answer:
+        """Give a browser the page of an error that was written for programs."""
+        is_json_error = answer.code is not None and answer.media_type == JSON
+        if self.error_page is None or not is_json_error or not wants_page(scope):
+            return answer
+        page = self.error_page(scope, answer.status, answer.code or "")
+        return replace(page, headers=(*answer.headers, *page.headers))
 
     async def _send(self, answer: Answer, scope: Scope, send: Send, seen: ResponseRecord, request_id: bytes) -> None:
         seen.status, seen.code, seen.bytes = answer.status, answer.code, len(answer.body)

@@ -23,6 +23,7 @@ from serving.store.connect import Store
 from serving.store.merging import begin_write, carry_over
 from serving.store.names import add_names
 from serving.store.records import ConflictError, UnknownOutcomeError
+from serving.store.withdrawn import holders, withdraw
 from serving.store.writers import writer_of
 
 __all__ = ["accept", "accept_parsed"]
@@ -132,19 +133,22 @@ def accept_parsed(
     refused_consent = {position for position, item in enumerate(items) if is_refused(getattr(item, "consent", None))}
     erased = {position for position, item in enumerate(items) if _names_erased(item, is_erased)}
     kept = [position for position in range(sent) if position not in erased | refused_consent]
+    without_consent = [rows[position] for position in sorted(refused_consent - erased)]
     items, rows = [items[position] for position in kept], [rows[position] for position in kept]
     written, account_ids, visitor_ids = _written(items)
 
-    def write(connection: Any) -> tuple[int, int]:
-        moment = begin_write(connection, written, account_ids, visitor_ids, now)
+    def write(connection: Any) -> tuple[int, int, int]:
+        reached = sorted({*written, *holders(connection, without_consent)})
+        moment = begin_write(connection, reached, account_ids, visitor_ids, now)
         new = writer_of(kind)(connection, rows, moment)
+        withdrawn = withdraw(connection, without_consent, moment) if without_consent else 0
         carry_over(connection, written, moment)
         if ids is not None:
             add_names(connection, ids.learned([*written, *visitor_ids]))
-        return new, moment
+        return new, withdrawn, moment
 
     try:
-        new, recorded_at = store.run(write)
+        new, withdrawn, recorded_at = store.run(write)
     except ConflictError as error:
         field = f"{kind}[{kept[error.position]}].{error.name}"
         message = f"{field}: the same was accepted with other content before; nothing of this body was written."
@@ -165,6 +169,7 @@ def accept_parsed(
             warnings.append(warning)
     if refused_consent:
         message = f"{len(refused_consent)} of {sent} touchpoints are without consent; nothing of them is stored."
+        message += f" {withdrawn} of them were stored before, and are deleted." if withdrawn else ""
         warnings = [
             *warnings,
             {"code": "without_consent", "message": message, "field": f"{kind}[{min(refused_consent)}].consent"},

@@ -188,9 +188,10 @@ def _size(path: Path) -> int:
 
 def _is_alive(pid: int) -> bool:
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE  # dead, and not yet waited for by the server
+        status = psutil.Process(pid).status()
     except psutil.NoSuchProcess:
         return False
+    return bool(status != psutil.STATUS_ZOMBIE)  # dead, and not yet waited for by the server
 
 
 def observe_notice(model: str, notice: ChampionNotice) -> None:

@@ -27,6 +27,7 @@ STAGES = [
     "audit",
     "features",
     "timing",
+    "baselines",
     "train",
     "evaluate",
     "segments",

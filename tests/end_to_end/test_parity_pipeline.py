@@ -13,7 +13,7 @@ import pytest
 
 from features.operations import GROUPS
 from models.bundle import Bundle
-from pipeline import audit, build_features, ingest, labels, simulate, snapshots, split, timing, train
+from pipeline import audit, baselines, build_features, ingest, labels, simulate, snapshots, split, timing, train
 from pipeline.params import dump_yaml, read_yaml
 from pipeline.scoring.requests import lead_requests
 
@@ -35,7 +35,7 @@ def run(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     before = Path.cwd()
     os.chdir(folder)
     try:
-        for stage in (simulate, ingest, snapshots, labels, split, audit, build_features, timing, train):
+        for stage in (simulate, ingest, snapshots, labels, split, audit, build_features, timing, baselines, train):
             stage.main()
         yield folder / "data"
     finally:

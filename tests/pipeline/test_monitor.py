@@ -27,7 +27,19 @@ from models.monitoring.score_log import LogSettings, Model
 from models.monitoring.score_log_reader import read_log
 from models.params import MonitorParams
 from models.presentation.numbers import month as month_words
-from pipeline import audit, build_features, ingest, labels, monitor, simulate, snapshots, split, timing, train
+from pipeline import (
+    audit,
+    baselines,
+    build_features,
+    ingest,
+    labels,
+    monitor,
+    simulate,
+    snapshots,
+    split,
+    timing,
+    train,
+)
 from pipeline.console import RECOMMENDED
 from pipeline.monitoring.rows import monitored_rows
 from pipeline.pages.monitor_page import monitor_page
@@ -54,7 +66,7 @@ def run(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     before = Path.cwd()
     os.chdir(folder)
     try:
-        for stage in (simulate, ingest, snapshots, labels, split, audit, build_features, timing, train):
+        for stage in (simulate, ingest, snapshots, labels, split, audit, build_features, timing, baselines, train):
             stage.main()
         bundle = Bundle.load("data/bundle")
         table = read_table(Path("data/snapshots.parquet"), "snapshots").to_pandas()

@@ -1,5 +1,6 @@
 """A running fake of each CRM, the adapters before it, and a small model for whole journeys."""
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.data_protection.key_ring import Key, KeyRing
+from models.data_protection.pseudonyms import Pseudonyms
 from models.params import CalibrationParams, SplitParams, TiersParams, TrainParams
 from pipeline.crm.hubspot import HubSpot
 from pipeline.crm.salesforce import Salesforce
@@ -16,6 +19,8 @@ from pipeline.params import load_params
 from tests.pipeline.crm.fake_hubspot import TOKEN, FakeHubSpot
 from tests.pipeline.crm.fake_salesforce import SESSION, FakeSalesforce, session
 from tests.pipeline.crm.server import serving
+
+RING = KeyRing("pseudonyms", (Key("00" * 4, b"k" * 32, dt.datetime(2026, 1, 1, tzinfo=dt.UTC)),))
 
 
 @pytest.fixture(scope="session")
@@ -44,17 +49,17 @@ def hubspot(params: Any, pauses: list[float]) -> Iterator[Any]:
 
 
 @pytest.fixture
-def salesforce(params: Any, pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def salesforce(params: Any, pauses: list[float]) -> Iterator[Any]:
     """The fake, and a function that makes an adapter for it."""
-    monkeypatch.setenv("LEAD_PSEUDONYM_KEY", "k")
     fake = FakeSalesforce()
     with serving(fake) as address:
 
         def make(**changes: Any) -> Salesforce:
+            pseudonyms = changes.pop("pseudonyms", Pseudonyms(RING))
             client = {"session": session(), "session_id": changes.pop("session_id", SESSION), "instance_url": address}
             section = params.crm.salesforce.model_copy(update=changes)
             quiet = {"sleep": pauses.append, "jitter": lambda low, high: high}
-            return Salesforce(params.crm.model_copy(update={"salesforce": section}), client, **quiet)
+            return Salesforce(params.crm.model_copy(update={"salesforce": section}), pseudonyms, client, **quiet)
 
         yield SimpleNamespace(fake=fake, make=make)
 

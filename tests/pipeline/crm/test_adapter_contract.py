@@ -6,9 +6,13 @@ import pandas as pd
 import pytest
 
 from models.answers.risk_set import MQL, RiskSet
+from models.data_protection.pseudonyms import Pseudonyms
 from pipeline.population.risk_set import risk_periods
+from pipeline.tables.id_pseudonyms import IdPseudonyms
+from pipeline.tables.ingested import ingest
 from pipeline.tables.merged_leads import merged_ids
-from tests.pipeline.crm.worlds import NUMBER, REFUSED, CsvWorld, HubSpotWorld, Read, SalesforceWorld, World
+from tests.pipeline.crm.conftest import RING
+from tests.pipeline.crm.worlds import NUMBER, REFUSED, SOURCES, CsvWorld, HubSpotWorld, Read, SalesforceWorld, World
 
 TABLES = ("leads", "touchpoints", "stage_changes", "attribute_changes")
 
@@ -224,3 +228,18 @@ def test_whose_a_lead_was_before_it_was_queued_has_it_from_then_on(world: World)
     world.call(1, lead_id, 7)
     (row,) = world.read(90).table("handovers").itertuples()
     assert row.handed_over_at == row.queued_at < row.first_contact_at
+
+
+def test_an_owner_comes_as_the_crm_has_them_and_ingest_makes_the_pseudonym(world: World, tmp_path: Path) -> None:
+    """One place makes pseudonyms, so that owners can be named again."""
+    if not isinstance(world, HubSpotWorld | SalesforceWorld):
+        pytest.skip("whoever writes the files names the owners")
+    lead_id = world.lead(1, 1, mql=3)
+    world.give(lead_id, 8)
+    world.call(1, lead_id, 9)
+    world.pull(90)
+    pseudonyms = IdPseudonyms(Pseudonyms(RING))
+    ingest(SOURCES / f"{world.source}.sql", world.raw, tmp_path / "tables", tmp_path / "bad", 0.0, ids=pseudonyms)
+    (owner,) = pd.read_parquet(tmp_path / "tables" / "handovers.parquet")["owner"]
+    assert pseudonyms.names[owner] in ("77", "005000000000001AAA")
+    assert owner == Pseudonyms(RING).of("owner", pseudonyms.names[owner])

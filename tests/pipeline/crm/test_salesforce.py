@@ -1,5 +1,6 @@
 """Salesforce's real client against a local server that follows the published API: pull, limits, errors, push."""
 
+import datetime as dt
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.errors import CrmError, ParameterError
+from models.data_protection.key_ring import KeyRing, new_key
+from models.data_protection.pseudonyms import Pseudonyms, looks_like_one
 from pipeline.crm.ledger import Ledger
 from pipeline.crm.raw_files import leads_retired
 from pipeline.crm.salesforce import credentials
 from pipeline.crm.write import Update
 from pipeline.pull_crm import pull_crm
 from pipeline.push_crm import push_crm
+from tests.pipeline.crm.conftest import RING
 from tests.pipeline.crm.fake_hubspot import iso
 from tests.pipeline.crm.fake_salesforce import FakeSalesforce, at, failure
 from tests.pipeline.crm.server import Reply
@@ -49,16 +53,21 @@ def test_every_page_comes_and_no_identifier_does(salesforce: Any, tmp_path: Path
     assert sorted(accounts.values()) == [1, 1] + [2] * 49  # the pseudonym of the company, two leads each
 
 
-def test_without_a_key_there_is_no_account_and_the_company_is_not_asked_for(
-    salesforce: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("LEAD_PSEUDONYM_KEY")
+def test_accounts_keep_their_ids_when_a_key_is_rotated(salesforce: Any, tmp_path: Path) -> None:
+    """An incremental pull must not give a company a second account."""
     people(salesforce.fake, 1)
-    adapter = salesforce.make()
-    pull_crm(adapter, tmp_path, NOW, None)
+    pull_crm(salesforce.make(), tmp_path / "one", NOW, None)
+    ring = KeyRing("pseudonyms", (new_key(dt.datetime(2026, 2, 1, tzinfo=dt.UTC)), *RING.keys))
+    pull_crm(salesforce.make(pseudonyms=Pseudonyms(ring)), tmp_path / "two", NOW, None)
+    first, second = (table(tmp_path / name, "leads")[0]["account_id"] for name in ("one", "two"))
+    assert first == second == Pseudonyms(RING).company(" NORD 0 GmbH ")
+    assert not looks_like_one(first)
+
+
+def test_where_scores_are_only_pushed_no_name_of_a_company_is_kept(salesforce: Any, tmp_path: Path) -> None:
+    people(salesforce.fake, 1)
+    pull_crm(salesforce.make(pseudonyms=None), tmp_path, NOW, None)
     assert table(tmp_path, "leads")[0]["account_id"] is None
-    assert "Company" not in salesforce.fake.requests[0][2]["q"][0]
-    assert "leads have no account" in adapter.notes[0]
 
 
 def test_history_becomes_stages_and_activities_touchpoints(salesforce: Any, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from features.errors import LeadQualificationError
 from models.analyses import ANALYSES
 from serving.access.user_header import user_header
 from tests.serving.app.pages import Browser, open_lead_events
-from tests.serving.keyed import Keyed, Keys
+from tests.serving.keyed import Keyed, Keys, error_of
 from tests.serving.running import Client
 from tests.serving.stores import Serve
 
@@ -131,6 +131,58 @@ def test_a_lead_nobody_knows_gets_no_verdict(served: Keyed) -> None:
     form = {"token": browser.token("/app"), "lead_id": "nobody", "do": "sal", "to": "/app"}
     assert browser.ask("/app/decide", form)[0] == 404
     assert browser.ask("/app/leads/nobody")[0] == 404
+
+
+HTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "says"),
+    [
+        ("/app/", 404, "not_found", "Diese Seite gibt es nicht"),
+        ("/app/nothing/<b>", 404, "not_found", "Diese Seite gibt es nicht"),
+        ("/app/decide", 405, "method_not_allowed", "Diese Seite gibt es nicht"),
+        ("/app/a%0Ab", 400, "invalid_path", "Diese Seite gibt es nicht"),
+    ],
+)
+def test_where_there_is_no_page_a_browser_reads_so_and_a_program_gets_json(
+    served: Keyed, path: str, status: int, code: str, says: str
+) -> None:
+    address = urllib.parse.quote(path, safe="/%")
+    for browser in (Browser(served.client.address), Browser(served.client.address)):
+        got, headers, text = browser.ask(address, Accept=HTML, Accept_Language="de")
+        assert (got, headers["x-error-code"]) == (status, code)
+        assert headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert says in text
+        assert '<a href="/app">' in text
+        assert "<b>" not in text
+        assert headers.get("allow") == ("POST" if status == 405 else None)
+        browser.log_in(served.admin)
+    for accept in ("*/*", "application/json"):
+        got, headers, answer = served.ask(address, key=served.admin, headers={"Accept": accept})
+        assert (got, headers["content-type"]) == (status, "application/json")
+        assert error_of(answer)["code"] == code
+    if status == 404:
+        assert served.error(address) == (401, "no_key")
+
+
+def test_a_browser_reads_what_is_wrong_with_a_model_or_a_form(served: Keyed) -> None:
+    browser = Browser(served.client.address)
+    browser.log_in(served.admin)
+    status, _, text = browser.ask("/app?model=nothing", Accept=HTML)
+    assert status == 422
+    assert "There is no such model" in text
+    form = {"token": browser.token("/app"), "lead_id": "L-1", "do": "verdict", "note": "x" * 17_000_000}
+    status, _, text = browser.ask("/app/decide", form, Accept=HTML)
+    assert status == 413
+    assert "shorten what you wrote" in text
+
+
+def test_beyond_the_pages_a_browser_gets_json_as_anyone(served: Keyed) -> None:
+    status, headers, answer = served.ask("/nothing", key=served.admin, headers={"Accept": HTML})
+    assert (status, headers["content-type"]) == (404, "application/json")
+    assert error_of(answer)["code"] == "not_found"
 
 
 def test_a_form_of_another_visit_changes_nothing(served: Keyed) -> None:

@@ -47,6 +47,67 @@ def test_what_is_refused_is_acknowledged_and_left_out(store: Store) -> None:
     assert stored == len(CONSENT_GIVEN) + 2
 
 
+def send(store: Store, kind: str, *entries: dict[str, object], at: int = NOW) -> dict[str, object]:
+    return accept(store, kind, json.dumps({kind: entries}).encode(), at)
+
+
+def assets(store: Store, table: sa.Table) -> list[tuple[str, str]]:
+    """Whose which touchpoint is."""
+    whose = table.c.lead_id if "lead_id" in table.c else table.c.visitor_id
+    with store.read() as connection:
+        return sorted((row[0], row[1]) for row in connection.execute(sa.select(whose, table.c.asset)))
+
+
+@pytest.mark.parametrize("named", [{}, {"touchpoint_id": "T-1"}])
+def test_what_was_stored_goes_when_its_consent_is_withdrawn(store: Store, named: dict[str, str]) -> None:
+    """And its lead is scored again."""
+    first = {"lead_id": "L-1", **touchpoint("granted"), **named}
+    send(store, "touchpoints", first, {"lead_id": "L-1", **touchpoint(None, 1)}, {"lead_id": "L-2", **touchpoint(None)})
+    with store.write() as connection:
+        connection.execute(sa.delete(schema.rescore))
+    for said in ("1 of 1 touchpoints are without consent; nothing of them is stored. 1 of them", "is stored."):
+        answer = send(store, "touchpoints", {**first, "consent": "Withdrawn"}, at=NOW + 1)
+        assert answer["new"] == 0
+        assert said in answer["warnings"][0]["message"]
+        assert assets(store, schema.touchpoints) == [("L-1", "page 1"), ("L-2", "page 0")]
+    assert "deleted" not in answer["warnings"][0]["message"]
+    with store.read() as connection:
+        assert connection.execute(sa.select(schema.rescore.c.lead_id, schema.rescore.c.asked)).all() == [("L-1", 1)]
+    assert send(store, "touchpoints", first, at=NOW + 2)["new"] == 1  # consent given anew
+
+
+def test_copies_go_with_it(store: Store) -> None:
+    """Of the leads that it was merged into, and of the lead that a visitor turned out to be."""
+    identity = {"lead_id": "L-1", "visitor_id": "V-1", "identified_at": AT}
+    visit = {"visitor_id": "V-1", **touchpoint("granted", 7)}
+    send(store, "touchpoints", {"lead_id": "L-1", **touchpoint("granted")}, visit)
+    send(store, "identities", identity)
+    merge = json.dumps({"lead_id": "L-9"}).encode()
+    accept(store, "merged_leads", merge, NOW, lead_id="L-1")
+    held = [(lead, asset) for lead in ("L-1", "L-9") for asset in ("page 0", "page 7")]
+    assert assets(store, schema.touchpoints) == held
+    answer = send(store, "touchpoints", {"lead_id": "L-9", **touchpoint("denied")}, at=NOW + 1)
+    assert "1 of them were stored before" in answer["warnings"][0]["message"]
+    assert assets(store, schema.touchpoints) == held[1::2]
+    answer = send(store, "touchpoints", {**visit, "consent": "opt_out"}, at=NOW + 2)
+    assert "1 of them were stored before" in answer["warnings"][0]["message"]
+    assert assets(store, schema.touchpoints) == assets(store, schema.visits) == []
+    with store.read() as connection:
+        assert connection.execute(sa.select(schema.rescore.c.lead_id)).scalars().all() == ["L-9"]
+
+
+def test_of_somebody_unknown_nothing_is_kept_not_even_that_there_is_such_a_lead(store: Store) -> None:
+    send(store, "touchpoints", {"lead_id": "L-5", **touchpoint("withdrawn")})
+    with store.read() as connection:
+        assert connection.execute(sa.select(schema.leads.c.lead_id)).all() == []
+
+
+def test_of_two_words_in_one_body_the_refusal_holds(store: Store) -> None:
+    for order in (("granted", "withdrawn"), ("withdrawn", "granted")):
+        send(store, "touchpoints", *({"lead_id": "L-1", **touchpoint(word)} for word in order))
+        assert assets(store, schema.touchpoints) == []
+
+
 def test_another_word_is_asked_about(store: Store) -> None:
     body = json.dumps({"touchpoints": [{"lead_id": "L-1", **touchpoint("perhaps")}]}).encode()
     with pytest.raises(RequestError, match=r"touchpoints\[0\].consent is 'perhaps'. Send one of granted") as caught:
