@@ -77,6 +77,19 @@ def test_moments_counted_and_written_may_be_mixed_in_one_column(look, read, tmp_
     assert bad == {"unparsable occurred_at": 1, "MQL whose outcome cannot be placed": 1}
 
 
+def test_dates_without_separators_and_dates_that_are_none(look, read, tmp_path: Path) -> None:
+    """As SAP and MySQL write them."""
+    rows: list[list[object]] = [["lead_id", "created", "sql_date", "lost_date", "Zip"]]
+    for n in range(N):
+        won = f"{at(n, 9):%Y%m%d}" if n in WON else "00000000"
+        lost = f"{at(n, 9):%F %T}" if n in LOST else "0000-00-00 00:00:00"
+        rows.append([f"L{n}", f"{at(n):%Y%m%d%H%M%S}", won, lost, 20010000 + 17 * n])
+    counts, tables = read(look(write_csv(tmp_path / "leads.csv", rows)))
+    assert not {name: c.quarantined for name, c in counts.items() if c.quarantined}
+    assert tables["leads"].set_index("lead_id").loc["L3", "created_at"] == at(3)
+    assert stages(tables) == {"mql": N, "sales_qualified": len(WON), "disqualified": len(LOST)}
+
+
 def test_what_a_word_denies_is_no_stage_and_what_is_the_outcome_no_attribute(look, read, tmp_path: Path) -> None:
     people: list[list[object]] = [["Kontakt-Nr.", "Angelegt am", "Lead-Status", "Aktiv", "Branche"]]
     changes: list[list[object]] = [["Kontakt-Nr.", "Alter Status", "Neuer Status", "Zeitpunkt"]]
