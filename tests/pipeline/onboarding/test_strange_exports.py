@@ -162,6 +162,37 @@ def test_changes_of_a_stage_among_activities_are_told_apart(look, read, tmp_path
     assert set(tables["touchpoints"]["kind"]) == {"call", "Note"}
 
 
+def test_a_log_of_fields_holds_no_touchpoints(look, read, tmp_path: Path) -> None:
+    """As Salesforce keeps it: a row without a new value is the creation, or the conversion, and nothing that a lead did."""
+    rows: list[list[object]] = [["Id", "LeadId", "CreatedDate", "Field", "OldValue", "NewValue"]]
+    for n in range(N):
+        rows.append([f"H{n}a", f"L{n}", f"{at(n):%FT%T}.000+0000", "created", "", ""])
+        if n in WON:
+            done = f"{at(n, 9):%FT%T}.000+0000"
+            rows.append([f"H{n}b", f"L{n}", done, "Status", "Open - Not Contacted", "Closed - Converted"])
+            rows.append([f"H{n}c", f"L{n}", done, "leadConverted", "", ""])
+        elif n in LOST:
+            rows.append(
+                [f"H{n}b", f"L{n}", f"{at(n, 9):%FT%T}.000+0000", "Status", "Working", "Closed - Not Converted"]
+            )
+    people: list[list[object]] = [["Id", "CreatedDate"], *([f"L{n}", f"{at(n):%FT%T}.000+0000"] for n in range(N))]
+    files = write_csv(tmp_path / "Lead.csv", people), write_csv(tmp_path / "LeadHistory.csv", rows)
+    counts, tables = read(look(*files))
+    assert stages(tables) == {"mql": N, "sales_qualified": len(WON), "disqualified": len(LOST)}
+    assert "touchpoints" not in counts
+
+
+def test_the_stage_of_today_is_dated_by_since_when_it_is(look, read, tmp_path: Path) -> None:
+    rows: list[list[object]] = [["Int.-Nr", "Erfasst am", "Stufe", "Stufe seit"]]
+    for n in range(N):
+        stage = "3 - SQL" if n in WON else "9 - Absage" if n in LOST else "2 - MQL"
+        rows.append([f"I{n}", f"{at(n):%d.%m.%y %H:%M}", stage, f"{at(n, 9):%d.%m.%y %H:%M}"])
+    _, tables = read(look(write_csv(tmp_path / "leads.csv", rows, "|", "cp1252"), zone="UTC"))
+    won = tables["stage_changes"].query("stage == 'sales_qualified'").set_index("lead_id")["occurred_at"]
+    assert won["I3"] == at(3, 9)
+    assert len(won) == len(WON)
+
+
 def test_objects_and_lists_in_parquet_are_columns_and_tables(look, read, tmp_path: Path) -> None:
     rows = [
         {
