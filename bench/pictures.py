@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench.models.learning_curve import SIMULATED
+from bench.models.short_histories_table import picture_of_sets_png
 from bench.models.short_histories_table import picture_png as short_histories_png
 from bench.peers.picture import picture_png as peers_png
 from bench.results import FILE
@@ -24,9 +26,12 @@ def drawn(results: dict[str, Any]) -> dict[str, bytes]:
     """
     setting = results["peers_setting"]
     peers = {name: {**setting, "summary": summary} for name, summary in results["peers"].items()}
+    histories = results["short_histories"]
+    of_sets = [row for name, rows in sorted(histories.items()) if name != SIMULATED for row in rows]
     return {
         "feature_peers.png": peers_png({"settings": peers}),
-        "short_histories.png": short_histories_png(results["short_histories"]),
+        "short_histories.png": short_histories_png(histories[SIMULATED]),
+        "short_histories_of_sets.png": picture_of_sets_png(of_sets),
         "spark_scaling.png": spark_png(results["spark"]),
     }
 

@@ -45,7 +45,7 @@ def record(section: str, figures: dict[str, Any]) -> None:
     Parameters
     ----------
     section : str
-        "worth", "contenders", "groups" or "peers".
+        "worth", "contenders", "groups", "peers" or "short_histories".
     figures : dict
         Of rows, sets or sources that were measured; others stay as they are.
     """

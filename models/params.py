@@ -190,14 +190,14 @@ class TimingParams(Frozen):
     """
 
     horizon_days: int = Field(default=60, ge=1, le=3_660)
-    hold: float = Field(default=0.05, ge=0.0, le=10.0)
+    hold: float = Field(default=0.02, ge=0.0, le=10.0)
     hold_days: int = Field(default=28, ge=0, le=3_660)
     min_calls: int = Field(default=300, ge=1)
     min_pairs: int = Field(default=300, ge=1)
     price_days: int = Field(default=8, ge=1, le=3_660)
     queue_days: int = Field(default=70, ge=14, le=3_660)
     folds: int = Field(default=4, ge=2, le=20)
-    within_week: Literal["weights", "at_call"] = "at_call"
+    within_week: Literal["weights", "at_call"] = "weights"
     trees: TreeParams = TreeParams()
 
 

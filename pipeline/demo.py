@@ -87,9 +87,10 @@ def _run_stages(workspace: Path, targets: list[str]) -> None:
 
 def _filling_store(workspace: Path, data: Path, risk_set: str) -> contextlib.AbstractContextManager[Callable[[], int]]:
     """Give the service's pages something to show; a store that is there already is somebody's, and is left alone."""
-    if os.environ.get("LEAD_STORE_URL") or (workspace / "store.db").exists() or risk_set == CUSTOMERS:
+    if os.environ.get("LEAD_STORE_URL") or (workspace / "store.db").exists():
         return contextlib.nullcontext(lambda: 0)
-    options = ("--until-now", "--only-open")  # the data of a demonstration ends in the past
+    # the data of a demonstration ends in the past
+    options = ("--until-now", "--only-customers" if risk_set == CUSTOMERS else "--only-open")
     canonical = data / "canonical"
     if any_looks_like_one(read_table(canonical / "leads.parquet", "leads")["lead_id"].slice(0, 1).to_pylist()):
         os.environ[SERVED_IDS] = "pseudonyms"  # for this demonstration's service, too
@@ -175,6 +176,7 @@ def demo(repository: Path, source: str | None, leads: int | None) -> None:
         _run(workspace, python, "-m", "bench.published_split")
     console.print()
     for line in ending(
+        "customers" if sections.snapshots.risk_set == CUSTOMERS else "leads",
         repository,
         workspace,
         sections.paths.reports_dir / "report.html",

@@ -51,11 +51,16 @@ def main() -> None:
         periods = read_table(data / "risk_periods.parquet", "risk_periods").to_pandas()
         outcome_at = period_outcomes(snapshots, periods)
     labels = label_snapshots(snapshots, outcome_at, params.labels, export.exported_at, ordinal=export.ordinal)
+    young = ~labels["matured"] & snapshots["is_headline"]
     labels, uncalled = without_uncalled(labels, snapshots, data, params.labels)
     write_table(data / "labels.parquet", "labels", pa.Table.from_pandas(labels, preserve_index=False))
     matured = labels["matured"]
     rate = labels.loc[matured, "label"].mean() if matured.any() else float("nan")
     console.print(f"labels: {int(matured.sum()):,} of {len(labels):,} snapshots matured, {rate:.1%} of them positive")
+    if came := int((young & outcome_at.notna()).sum()):
+        console.print(
+            f"labels: of {int(young.sum()):,} risk periods too young for a label, {came:,} have the outcome already"
+        )
     if uncalled:
         console.print(f"labels: {uncalled:,} snapshots at which nobody called because of our advice are left out")
 

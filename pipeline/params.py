@@ -40,6 +40,7 @@ __all__ = [
     "HubSpotParams",
     "IngestParams",
     "LabelsParams",
+    "MemorisationParams",
     "Params",
     "PathsParams",
     "PersonasParams",
@@ -312,6 +313,33 @@ class SalesforceParams(Frozen):
     daily_share: float = Field(default=0.8, gt=0.0, le=1.0)
 
 
+class MemorisationParams(Frozen):
+    """The `memorisation` section: what `python -m bench.memorisation --record` measured of one training, for the model card.
+
+    `of` names the training (`pipeline.pages.memorisation.training_id`); None: nothing was measured. `accounts` are those that
+    the attacked trees learned from. Of both attacks, a threshold on the loss and the likelihood ratio: the advantage, and its
+    upper 95 % bound. `log_loss` is that of the attacked trees on the test. The `safest_` ones are of the tried setting with the
+    lowest bound.
+    """
+
+    of: str | None = None
+    accounts: int = Field(default=0, ge=0)
+    loss: float = 0.0
+    loss_bound: float = 0.0
+    ratio: float = 0.0
+    ratio_bound: float = 0.0
+    log_loss: float = 0.0
+    safest_num_leaves: int = Field(default=0, ge=0)
+    safest_min_data_in_leaf: int = Field(default=0, ge=0)
+    safest_bound: float = 0.0
+    safest_log_loss: float = 0.0
+
+    @property
+    def bound(self) -> float:
+        """The higher one of both bounds."""
+        return max(self.loss_bound, self.ratio_bound)
+
+
 class CrmParams(Frozen):
     """The `crm` section: what is read from and written to HubSpot and Salesforce; `language` is that of its users."""
 
@@ -349,6 +377,7 @@ class Params(Frozen):
     segments: SegmentsParams
     personas: PersonasParams
     monitor: MonitorParams
+    memorisation: MemorisationParams
     publish: PublishParams
     crm: CrmParams
 

@@ -8,6 +8,7 @@ from pipeline.data_protection import (
     erasing,
     exporting,
     keys,
+    naming,
     objecting,
     purging,
     purposes,
@@ -41,6 +42,7 @@ SUBCOMMANDS: dict[str, Subcommand] = {
     "purposes": purposes,
     "replay": replaying,
     "verify-log": verify_log,
+    "who": naming,
 }
 """By name; one module each."""
 

@@ -16,7 +16,7 @@ from pipeline.tables.json_files import read_json
 
 __all__ = ["SECTIONS", "main"]
 
-SECTIONS = ("paths", "snapshots")
+SECTIONS = ("memorisation", "paths", "snapshots", "train")
 
 
 def main() -> None:
@@ -41,6 +41,8 @@ def main() -> None:
         hashes=data_hashes(Path("dvc.lock")),
         segments=read_json(paths.data_dir / "segments.json", "segments"),
         findings=read_findings(paths.data_dir / "audit" / "findings.json"),
+        train=params.train,
+        memorisation=params.memorisation,
     )
     paths.reports_dir.mkdir(parents=True, exist_ok=True)
     pages = {"model_card": model_card(trained), "report": report_page(trained), "figures": figures_page(trained)}

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import pyarrow as pa
 from rich.table import Table
 
-from models.fitting.split_plan import STRICTEST, days_until_strictest, plan_split
+from models.fitting.split_plan import STRICTEST, longer_history, plan_split
 from models.fitting.splits import describe_slices
 from pipeline.console import console, run_main
 from pipeline.pages.split_words import split_sentences
@@ -36,13 +36,14 @@ def main() -> None:
     table = frame[["lead_id", "snapshot_at"]].assign(slice=slices.slice, reason=slices.reason)
     write_table(data / "slices.parquet", "slices", pa.Table.from_pandas(table, preserve_index=False))
     given_up = [n for n, value in STRICTEST.items() if getattr(params.split, n) is None and getattr(chosen, n) != value]
-    more_days = days_until_strictest(frame, params.split, *known) if given_up else None
+    more_days, gained = longer_history(frame, params.split, given_up, *known) if given_up else (None, ())
     description = {
         **describe_slices(frame, slices),
         "settings": chosen.model_dump(mode="json"),
         "given_up": given_up,
         "more_days": more_days,
-        "sentences": split_sentences(chosen, plan.considered[-1], given_up, more_days),
+        "more_days_give": list(gained),
+        "sentences": split_sentences(chosen, plan.considered[-1], given_up, gained, more_days),
         "considered": [asdict(counts) for counts in plan.considered],
     }
     write_json(params.paths.metrics_dir / "split.json", description)

@@ -1,7 +1,7 @@
 """Behaviour against the size of training, on sets of today's size (`curve`) and on short histories (as a command).
 
-    python -m bench.models.learning_curve [--quick]
-    python -m bench.models.learning_curve --sets saas_logins olist ... [--as-is]
+    python -m bench.models.learning_curve [--quick] [--record]
+    python -m bench.models.learning_curve --sets saas_logins olist ... [--as-is] [--record]
 
 The command draws 50 to 6,400 leads of a simulated company; 200, 800 and all leads of real sets; or 50 to 400 and all of
 companies that come as an export (`bench.models.short_histories`, `bench.models.exports`). It writes a table and picture, names
@@ -26,6 +26,7 @@ from rich.table import Table
 
 from bench.models.contenders import predict_baselines, predict_product
 from bench.models.sets import SETS, ModelSet, load_set
+from bench.results import record
 from features.errors import DataError
 from models.fitting.row_weights import row_groups
 from models.fitting.splits import FITTED
@@ -191,12 +192,13 @@ def main() -> None:
         simulated_company,
         summary,
     )
-    from bench.models.short_histories_table import markdown, missed, picture_png
+    from bench.models.short_histories_table import markdown, missed, picture_of_sets_png, picture_png, recorded
 
     parser = argparse.ArgumentParser(prog="python -m bench.models.learning_curve")
     parser.add_argument("--quick", action="store_true", help="few draws, at most 20 minutes")
     parser.add_argument("--sets", nargs="+", choices=[*SETS, *EXPORTS], default=[], help="draws of real sets instead")
     parser.add_argument("--as-is", action="store_true", help="of sets: take the features that are there; run no stage")
+    parser.add_argument("--record", action="store_true", help="write the figures into docs/results.json")
     arguments = parser.parse_args()
     begin = time.monotonic()
     name = "learning_curve" + ("_sets" if arguments.sets else "") + ("_quick" if arguments.quick else "")
@@ -230,7 +232,9 @@ def main() -> None:
     rows = summary(done)
     text = "\n".join([markdown(rows), "", *missed(rows)])
     file.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
-    file.with_suffix(".png").write_bytes(picture_png([row for row in rows if row["set"] == rows[0]["set"]]))
+    file.with_suffix(".png").write_bytes(picture_of_sets_png(rows) if arguments.sets else picture_png(rows))
+    if arguments.record:
+        record("short_histories", recorded(rows))
     console.print(text, markup=False, soft_wrap=True)
     console.print(
         f"{sum(row['seconds'] for row in rows) / 3600:.2f} hours of draws; written: {file}, .md and .png beside it"

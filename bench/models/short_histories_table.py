@@ -8,7 +8,7 @@ from models.presentation.chart import Chart, Panel, Series
 from models.presentation.drawing import png
 from pipeline.pages.charts import COLOURS
 
-__all__ = ["WORDS", "markdown", "missed", "picture_png"]
+__all__ = ["WORDS", "markdown", "missed", "picture_of_sets_png", "picture_png", "recorded"]
 
 WORDS = {
     "product": "product",
@@ -75,26 +75,49 @@ def missed(rows: list[dict[str, Any]]) -> list[str]:
 
 def picture_png(rows: list[dict[str, Any]]) -> bytes:
     """Draw log loss and AUC against the number of leads; the same figures give the same bytes."""
-    leads = [float(row["leads"]) for row in rows]
-    panels = []
-    for metric, title in (("log_loss", "log loss (less is better)"), ("auc", "AUC (more is better)")):
-        series = [
-            Series(
-                "points",
-                leads,
-                [row[name][metric] for row in rows],
-                WORDS[name],
-                COLOURS.get(name, "#9aa3ad"),
-                joined=True,
-            )
-            for name in reversed(CONTENDERS)
-        ]
-        ends = None
-        if metric == "log_loss":  # naive Bayes would flatten the rest
-            lowest = min(row[name]["log_loss"] for row in rows for name in CONTENDERS)
-            ends = (0.95 * lowest, 1.5 * max(row["base_rate"]["log_loss"] for row in rows))
-        panels.append(Panel(series, "leads in training", title=title, x_log=True, y_format="number", y_range=ends))
+    panels = [
+        _panel(rows, metric, title)
+        for metric, title in (("log_loss", "log loss (less is better)"), ("auc", "AUC (more is better)"))
+    ]
     return png(Chart("Short histories", panels), "en")
+
+
+def picture_of_sets_png(rows: list[dict[str, Any]]) -> bytes:
+    """Draw log loss against the number of leads, one panel per set in the order of `rows`."""
+    sets = dict.fromkeys(row["set"] for row in rows)
+    panels = [_panel([row for row in rows if row["set"] == name], "log_loss", name.replace("_", " ")) for name in sets]
+    return png(Chart("Log loss (less is better) of sets at the sizes they have", panels), "en")
+
+
+def recorded(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Give what pictures are drawn of, by set: leads, and log loss and AUC of every contender."""
+    of_sets: dict[str, list[dict[str, Any]]] = {row["set"]: [] for row in rows}
+    for row in rows:
+        figures = {
+            name: {metric: round(row[name][metric], digits) for metric, digits in (("log_loss", 4), ("auc", 3))}
+            for name in CONTENDERS
+        }
+        of_sets[row["set"]].append({"set": row["set"], "leads": row["leads"], **figures})
+    return of_sets
+
+
+def _panel(rows: list[dict[str, Any]], metric: str, title: str) -> Panel:
+    series = [
+        Series(
+            "points",
+            [float(row["leads"]) for row in rows],
+            [row[name][metric] for row in rows],
+            WORDS[name],
+            COLOURS.get(name, "#9aa3ad"),
+            joined=True,
+        )
+        for name in reversed(CONTENDERS)
+    ]
+    ends = None
+    if metric == "log_loss":  # naive Bayes would flatten the rest
+        lowest = min(row[name]["log_loss"] for row in rows for name in CONTENDERS)
+        ends = (0.95 * lowest, 1.5 * max(row["base_rate"]["log_loss"] for row in rows))
+    return Panel(series, "leads in training", title=title, x_log=True, y_format="number", y_range=ends)
 
 
 def _best(row: dict[str, Any]) -> str:

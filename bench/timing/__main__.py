@@ -38,7 +38,7 @@ def measure(run: Run, params: Any) -> dict[str, Any]:
     begin = time.monotonic()
     past = practice(params, run.leads, run.seed, SETTINGS[run.setting])
     trees = params.timing.trees
-    policies = {BASE: highest_probability_first(past, trees), **contenders(past, trees)}
+    policies = {BASE: highest_probability_first(past, trees), **contenders(past, params.timing)}
     policies |= {**oracle(past, trees), "latent oracle": latent_oracle}
     wins: dict[str, list[list[float]]] = {name: [] for name in policies}
     for seed in companies_of(run):

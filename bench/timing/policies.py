@@ -10,16 +10,24 @@ from bench.timing.replay import HOLD_DAYS, Policy
 from bench.timing.table import ORACLE
 from models.fitting.timing import Censoring, fit_timing
 from models.fitting.timing_boosting import cross_fit, folds_of, probability
-from models.params import TreeParams
+from models.params import TimingParams, TreeParams
 from models.timing.policy import hold_back
 from models.timing.rows import Calls
 
-__all__ = ["DELAYS", "HOLD", "ORACLE_VARIANTS", "contenders", "highest_probability_first", "latent_oracle", "oracle"]
+__all__ = [
+    "DELAYS",
+    "ONE_THRESHOLD",
+    "ORACLE_VARIANTS",
+    "contenders",
+    "highest_probability_first",
+    "latent_oracle",
+    "oracle",
+]
 
-HOLD = 0.05
+ONE_THRESHOLD = 0.05
+"""Of policies whose threshold does not grow with the weeks waited."""
 FOLDS = 4
 DELAYS = (0.0, 7.0, 14.0)
-LATENT_HOLD = 0.05
 ORACLE_VARIANTS: tuple[tuple[Censoring, float], ...] = (
     ("weights", 0.0),
     ("weights", 0.02),
@@ -49,7 +57,7 @@ def _held(now: np.ndarray, later: list[np.ndarray], hold: float) -> np.ndarray:
 def latent_oracle(company: Replayed) -> Policy:
     """Hold whoever is truly better off within four weeks; else call by the true probability."""
     now = company.ahead[:, 0]
-    return Policy(now, _held(now, [company.ahead[:, 1:].max(axis=1)], LATENT_HOLD))
+    return Policy(now, _held(now, [company.ahead[:, 1:].max(axis=1)], ONE_THRESHOLD))
 
 
 def _iterated(past: Practice, calls: Calls, censoring: Censoring, trees: TreeParams) -> Predict:
@@ -74,10 +82,9 @@ def _holding(predict: Predict, hold: float, company: Replayed) -> Policy:
     return Policy(now, hold_back(now, np.stack(later), company.age_days, hold, HOLD_DAYS + 1.0))
 
 
-def _holding_alike(predict: Predict, hold: float, company: Replayed) -> Policy:
-    """Hold by a threshold that does not grow with the weeks waited."""
+def _holding_alike(predict: Predict, company: Replayed) -> Policy:
     now, later = predict(company.matrix)
-    return Policy(now, _held(now, later, hold))
+    return Policy(now, _held(now, later, ONE_THRESHOLD))
 
 
 def oracle(past: Practice, trees: TreeParams) -> dict[str, Contender]:
@@ -118,8 +125,9 @@ def highest_probability_first(past: Practice, trees: TreeParams) -> Contender:
     return lambda company: Policy(model(company.matrix), _nobody(company))
 
 
-def contenders(past: Practice, trees: TreeParams) -> dict[str, Contender]:
-    """Fit every contender on one company's past practice."""
+def contenders(past: Practice, timing: TimingParams) -> dict[str, Contender]:
+    """Fit every contender on one company's past practice; what the product does is said by `timing`."""
+    trees = timing.trees
     calls, queue = past.rows.calls, past.rows.queue
     found: dict[str, Contender] = {
         "first come, first served": lambda company: Policy(company.age_days, _nobody(company)),
@@ -129,8 +137,8 @@ def contenders(past: Practice, trees: TreeParams) -> dict[str, Contender]:
         if censoring == "weights":
             found["rank by f"] = partial(_by_f, predict)
 
-        found[f"iterated regression, {censoring}"] = partial(_holding, predict, HOLD)
-        found[f"iterated regression, {censoring}, one threshold"] = partial(_holding_alike, predict, HOLD)
+        found[f"iterated regression, {censoring}"] = partial(_holding, predict, timing.hold)
+        found[f"iterated regression, {censoring}, one threshold"] = partial(_holding_alike, predict)
 
     first = _next_call(queue.next_week, queue.call)
     with_call = np.flatnonzero(first >= 0)
@@ -145,7 +153,7 @@ def contenders(past: Practice, trees: TreeParams) -> dict[str, Contender]:
             by_delay(np.column_stack((company.matrix, np.full(len(company.matrix), days, np.float32))))
             for days in DELAYS
         )
-        return Policy(now, _held(now, later, HOLD))
+        return Policy(now, _held(now, later, ONE_THRESHOLD))
 
     found["delay as a feature"] = delayed
     models = []
@@ -157,7 +165,7 @@ def contenders(past: Practice, trees: TreeParams) -> dict[str, Contender]:
 
         def separate(company: Replayed) -> Policy:
             now, *later = (model(company.matrix) for model in models)
-            return Policy(now, _held(now, later, HOLD))
+            return Policy(now, _held(now, later, ONE_THRESHOLD))
 
         found["a model per delay"] = separate
     found["LinUCB"] = _lin_ucb(calls)

@@ -11,6 +11,7 @@ Action = Literal[
     "sent",  # to a CRM or to the receiver of webhooks
     "decided",
     "exported",
+    "named",  # whom a pseudonym stands for
     "objected",
     "erased",
     "purged",

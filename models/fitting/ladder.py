@@ -61,7 +61,8 @@ class Climb:
         The trees of the stack are the strongly regularised ones.
     facts : dict
         For the verdict: positives, which rule decided, loss of every rung, and the stack's gain with its interval:
-        over the base rate where leads are few, else over LightGBM as it is set.
+        over the base rate by entry where leads are few, else over LightGBM as it is set. Most rows are later looks at a lead,
+        whose rate falls: to know that alone is no signal about leads.
     """
 
     log_odds: np.ndarray
@@ -140,7 +141,7 @@ def climb(
     steps = np.vstack([segments - base, linear - entry, trees - entry])
     weighed = weigh_freely(steps, entry, y, w) if is_few else np.append(0.0, weigh_mean(steps[1:], entry, y, w))
     stack = entry + weighed @ steps
-    gain, error = paired_gain(base if is_few else trees, stack, y, w, accounts)
+    gain, error = paired_gain(entry if is_few else trees, stack, y, w, accounts)
     stays = not is_few and gain + Z * error < 0.0
     rungs = {
         "base_rate": base,

@@ -127,6 +127,13 @@ def refusal(frame: pd.DataFrame, section: SplitSection, considered: list[Counts]
         f"the best setting leaves {best.train_leads:,} ({best.train_positives:,} positive) and {best.test_leads:,} "
         f"({best.test_positives:,} positive); each side needs at least {FEWEST} positives and {FEWEST} negatives. "
     )
+    if positives in (0, matured):
+        kind = "None of them is" if positives == 0 else "All of them are"
+        return text + (
+            f"{kind} positive, so there is nothing to learn. See whether the source's SQL reads every stage, whether "
+            "labels.label_days is long enough for an outcome, and what the stage `labels` said of leads that are too young for "
+            "a label; else wait until there are both kinds"
+        )
     given = [name for name in DECIDED if getattr(section, name) is not None]
     if not more_leads and not more_positives:
         return text + (

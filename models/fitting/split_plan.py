@@ -7,7 +7,7 @@ within folds.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from models.fitting.split_counts import FEWEST, Counts, count_leads, enough, ref
 from models.fitting.splits import Slices, cut_slices, describe_slices
 from models.params import SplitParams, SplitSection
 
-__all__ = ["STRICTEST", "SplitPlan", "choose_folds", "days_until_strictest", "plan_split"]
+__all__ = ["STRICTEST", "SplitPlan", "choose_folds", "longer_history", "plan_split"]
 
 MODES = ("grouped", "time")
 TEST_SHARES = (0.25, 0.2, 0.15, 0.1, 0.35)
@@ -110,44 +110,67 @@ def plan_split(
     raise DataError(refusal(frame, section, considered, label_days + recording_delay_days))
 
 
-def days_until_strictest(
-    frame: pd.DataFrame, section: SplitSection, label_days: int, recording_delay_days: int, clock: str
-) -> int | None:
-    """Tell after how many more days, were they like those so far, nothing would have to be given up.
+def longer_history(
+    frame: pd.DataFrame,
+    section: SplitSection,
+    given_up: Sequence[str],
+    label_days: int,
+    recording_delay_days: int,
+    clock: str,
+) -> tuple[int | None, tuple[str, ...]]:
+    """Tell what more days like those so far would give back, and how many it takes.
+
+    The history goes on as it did, with new leads and accounts; those that come back through half of it or more still do.
+
+    Parameters
+    ----------
+    frame, section, label_days, recording_delay_days, clock
+        As for `plan_split`.
+    given_up : sequence of str
+        Of `STRICTEST`.
 
     Returns
     -------
-    int or None
-        One of some round numbers; None: not within two years, or without a clock.
+    tuple of int or None, and tuple of str
+        The fewest of some round numbers of days that give the most of `given_up`, and what they give. None and all of it:
+        without a clock nobody can tell; None and nothing: not even two years give any of it.
     """
     matured = frame[frame["label"].notna()]
     moments = matured["snapshot_at"]
     span = moments.max() - moments.min()
     if clock == "ordinal" or span <= pd.Timedelta(0):
-        return None
+        return None, tuple(given_up)
+    is_new = {key: ~_comes_back(matured, key, span / 2) for key in ("lead_id", "account_id")}
+    best: tuple[int | None, tuple[str, ...]] = (None, ())
     for days in EXTRA_DAYS:
         copies = [matured]
         for number in range(1, int(pd.Timedelta(days=days) / span) + 2):
             later = matured["snapshot_at"] + number * span
-            shifted = matured.assign(
-                snapshot_at=later,
-                lead_id=matured["lead_id"].astype(str) + f"+{number}",
-                account_id=matured["account_id"].where(
-                    matured["account_id"].isna(), matured["account_id"].astype(str) + f"+{number}"
-                ),
-            )
+            names = {
+                key: matured[key].astype(object).mask(new, matured[key].astype(str) + f"+{number}")
+                for key, new in is_new.items()
+            }
+            shifted = matured.assign(snapshot_at=later, **names)
             copies.append(shifted[later <= moments.max() + pd.Timedelta(days=days)])
         longer = pd.concat(copies, ignore_index=True)
         try:
             plan = plan_split(longer, section, label_days, recording_delay_days, clock)
         except DataError:
             continue
-        if all(
-            getattr(plan.params, name) == value or getattr(section, name) is not None
-            for name, value in STRICTEST.items()
-        ):
-            return days
-    return None
+        given = tuple(name for name in given_up if getattr(plan.params, name) == STRICTEST[name])
+        if len(given) > len(best[1]):
+            best = days, given
+        if len(given) == len(given_up):
+            break
+    return best
+
+
+def _comes_back(rows: pd.DataFrame, key: str, half: pd.Timedelta) -> np.ndarray:
+    """Tell of each row whether its lead's or account's headline rows span half of the history; True where it has none."""
+    names = rows[key].astype(object)
+    of_headline = rows["snapshot_at"].where(rows["is_headline"]).groupby(names)
+    spans = of_headline.transform("max") - of_headline.transform("min")
+    return np.asarray((spans >= half) | names.isna())
 
 
 def _outer(section: SplitSection) -> Iterator[SplitParams]:

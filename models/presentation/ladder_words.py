@@ -58,13 +58,13 @@ def _ladder(facts: Mapping[str, Any], rule: str, language: str) -> str:
     if rule == "few":
         text = (
             n_(
-                "A mix of simple models and small trees ({mix}), as {count} positive accounts are few: gain over the base rate "
-                "{gain} in log loss."
+                "A mix of simple models and small trees ({mix}), as {count} positive accounts are few: on rows that no model "
+                "had seen, gain over the base rate by time since entry {gain} in log loss."
             )
             if small
             else n_(
-                "A mix of simple models and trees ({mix}), as {count} positive accounts are few: gain over the base rate "
-                "{gain} in log loss."
+                "A mix of simple models and trees ({mix}), as {count} positive accounts are few: on rows that no model "
+                "had seen, gain over the base rate by time since entry {gain} in log loss."
             )
         )
     else:

@@ -99,12 +99,12 @@ def _sentence(
 
 
 def too_little_sentence(positives: int, rows: int, needed: int, losses: tuple[float, float] | None) -> dict[str, str]:
-    """Say that rows are too few for a verdict, and how the model does beside the base rate on them; by language.
+    """Say that rows of one kind are too few for a verdict, and how the model does beside the base rate; by language.
 
     Parameters
     ----------
     positives, rows, needed : int
-        Positives and rows there are, and positives that a verdict needs.
+        Positives and rows there are, and how many positives, and negatives, a verdict needs.
     losses : pair of float or None
         Log loss of the model and of the base rate; None: there are no rows.
     """
@@ -112,12 +112,19 @@ def too_little_sentence(positives: int, rows: int, needed: int, losses: tuple[fl
 
 
 def _too_little(positives: int, rows: int, needed: int, losses: tuple[float, float] | None, language: str) -> str:
-    text = words(language).gettext(
-        "Too little data to tell: {positives} positives in {rows} later rows; {needed} are needed.",
-        positives=number(positives, 0, language),
-        rows=number(rows, 0, language),
-        needed=number(needed, 0, language),
-    )
+    figures = {"rows": number(rows, 0, language), "needed": number(needed, 0, language)}
+    if positives < needed:
+        text = words(language).gettext(
+            "Too little data to tell: {positives} positives in {rows} later rows; {needed} are needed.",
+            positives=number(positives, 0, language),
+            **figures,
+        )
+    else:
+        text = words(language).gettext(
+            "Too little data to tell: {negatives} negatives in {rows} later rows; {needed} are needed.",
+            negatives=number(rows - positives, 0, language),
+            **figures,
+        )
     return text if losses is None else f"{text} {log_loss_sentence(*losses, language)}"
 
 

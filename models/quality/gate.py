@@ -74,13 +74,12 @@ def decide_promotion(
 ) -> GateDecision:
     """Decide whether a challenger replaces the champion.
 
-    It must (1) be judged on at least `publish.min_positives` positives; (2) not be worse than the champion by more than
-    `publish.margin`: the lower 95 % bound of its paired log-loss gain is above ``-margin``; (3) be significantly better
-    than the base rate: the lower bound of the gain is above 0; (4) not be significantly worse than any baseline: no upper
-    bound is below 0; (5) carry a signal that holds later in time, as `models.quality.signal.forward_signal` judges. A
-    baseline that is
-    a score without a probability is compared by AUC. Without a champion, (2) is left out. A comparison without an interval
-    fails.
+    It must (1) be judged on at least `publish.min_positives` positives, and as many negatives; (2) not be worse than the
+    champion by more than `publish.margin`: the lower 95 % bound of its paired log-loss gain is above ``-margin``; (3) be
+    significantly better than the base rate: the lower bound of the gain is above 0; (4) not be significantly worse than any
+    baseline: no upper bound is below 0; (5) carry a signal that holds later in time, as `models.quality.signal.forward_signal`
+    judges. A baseline that is a score without a probability is compared by AUC. Without a champion, (2) is left out. A
+    comparison without an interval fails.
 
     Parameters
     ----------
@@ -110,9 +109,11 @@ def decide_promotion(
         )
     positives = int((np.asarray(labels) == 1).sum())
     negatives = len(np.asarray(labels)) - positives
-    enough = positives >= publish.min_positives and negatives > 0
+    enough = min(positives, negatives) >= publish.min_positives
     figures: Figures = {"positives": positives, "rows": positives + negatives, "min_positives": publish.min_positives}
-    relation = "enough" if enough else "too few" if positives < publish.min_positives else "no negative beside them"
+    relation = (
+        "enough" if enough else "too few" if positives < publish.min_positives else f"only {negatives:,} negatives"
+    )
     checks = [
         Check(
             "positives",

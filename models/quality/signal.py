@@ -78,7 +78,8 @@ def forward_signal(
     There is a signal only if all of these hold: the lower 95 % bound of the log-loss gain over the base rate is above 0; the
     lower 95 % bound of AUC is at least `publish.min_auc`; and labels permuted within month do as well with p <= 0.01, so that
     a base rate that moves from month to month is not taken for a signal about leads. With a signal, a simpler model is
-    advised when the best of them is at least as good on these rows.
+    advised when the best of them is at least as good on these rows. With fewer positives than `publish.min_positives`, or
+    fewer negatives, nothing is judged.
 
     Parameters
     ----------
@@ -102,7 +103,7 @@ def forward_signal(
     nothing: Interval = {"value": None, "low": None, "high": None}
     w = np.ones(rows) if weights is None else weights
     base = others["base_rate"][0]
-    if positives < publish.min_positives or positives == rows:
+    if min(positives, rows - positives) < publish.min_positives:
         losses = (_log_loss(y, probabilities, w), _log_loss(y, base, w)) if rows else None
         sentence = too_little_sentence(positives, rows, publish.min_positives, losses)
         return Signal("too_little_data", positives, rows, nothing, nothing, nothing, None, None, None, sentence)

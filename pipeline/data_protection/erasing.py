@@ -24,9 +24,11 @@ from models.data_protection.suppression import Entry, remember, suppression_list
 from pipeline.console import REFUSED, console, progress
 from pipeline.data_protection.journal import Journal
 from pipeline.data_protection.objecting import obey_list
+from pipeline.data_protection.person import Person
 from pipeline.data_protection.person_ids import find_person
 from pipeline.data_protection.places import Places, places_of
-from pipeline.data_protection.traces import PARTIAL, Person, rows_about, take_out
+from pipeline.data_protection.traces import PARTIAL, rows_about, take_out
+from pipeline.data_protection.traces_in_sqlite import rows_by_table
 from pipeline.data_protection.trained_models import certificates, models_trained_on
 from pipeline.mlflow_runs.trainings import trainings
 from pipeline.params import load_params
@@ -235,13 +237,25 @@ def _search(person: Person, places: Places, bar: Progress) -> dict[str, Any]:
     for path in files:
         rows = _rows(path, person)
         if rows:
-            found.append({"path": str(path), "rows": rows})
+            tables = rows_by_table(path, person) if path in places.mlflow else {}
+            found.append({"path": str(path), "rows": rows} | ({"tables": tables} if tables else {}))
         bar.advance(task)
     return {"files": len(files), "found": found}
 
 
 def _shown(path: Path, workspace: Path) -> str:
     return str(path.relative_to(workspace.resolve())) if path.is_relative_to(workspace.resolve()) else str(path)
+
+
+def _by_hand(item: dict[str, Any]) -> str:
+    """Say how to remove what is still there."""
+    if "tables" not in item:
+        return "Remove it by hand, and run this again."
+    where = ", ".join(f"{table} ({rows:,})" for table, rows in item["tables"].items())
+    return (
+        f"It is MLflow's store, in the tables {where}: somebody noted the person there. Delete the tag, the note or the traces "
+        "in `make ui`; a run or data set that names them: delete the run, then `mlflow gc` with this store. Run this again."
+    )
 
 
 def _show_found(search: dict[str, Any], workspace: Path) -> None:
@@ -261,7 +275,7 @@ def _show(certificate: dict[str, Any], workspace: Path) -> None:
     )
     for item in search["found"]:
         console.print(
-            f"STILL THERE: {item['path']}: {item['rows']:,} row(s). Remove it by hand, and run this again.", style="red"
+            f"STILL THERE: {item['path']}: {item['rows']:,} row(s). {_by_hand(item)}", style="red", markup=False
         )
     if not search["found"]:
         console.print(

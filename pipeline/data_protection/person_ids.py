@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from models.data_protection.crm_ids import AS_GIVEN, CrmIds
 from models.monitoring.score_log import KEY, pseudonym
-from pipeline.data_protection.traces import Person
+from pipeline.data_protection.person import Person
 
 __all__ = ["find_person"]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from models.data_protection.folder import privacy_folder
 from models.monitoring.score_log import FOLDER
 from pipeline.mlflow_runs.provenance import store_addresses
+from pipeline.mlflow_runs.store import artifact_places
 from pipeline.params import read_yaml
 
 __all__ = ["Places", "places_of"]
@@ -61,7 +62,7 @@ def _files(place: Path) -> Iterator[Path]:
 
 
 def places_of(workspace: Path, also: Sequence[Path] = ()) -> Places:
-    """Find the places of a workspace; nothing is read but `params.yaml` and DVC's configuration.
+    """Find the places of a workspace by `params.yaml`, DVC's configuration, and the experiments of MLflow's store.
 
     Parameters
     ----------
@@ -84,9 +85,12 @@ def places_of(workspace: Path, also: Sequence[Path] = ()) -> Places:
     folders.append(workspace / ".dvc" / "tmp" / "exps")
     address, artifacts = store_addresses(workspace)
     folders += [Path(artifacts)] if artifacts is not None else []
+    artifact_folders, elsewhere = _artifacts(workspace)
+    folders += artifact_folders
     mlflow = [Path(address.removeprefix("sqlite:///"))] if address.startswith("sqlite:///") else []
     beyond = [
         *_remotes(workspace),
+        *elsewhere,
         "backups of this machine, of the store and of the keys' folder: let them expire, or erase again after one is restored",
         "files that were downloaded or mailed: tell those who have them (GDPR Art. 19)",
     ]
@@ -97,6 +101,18 @@ def places_of(workspace: Path, also: Sequence[Path] = ()) -> Places:
     kept = {folder.resolve() for folder in folders if folder.exists()} - {privacy_folder(workspace).resolve()}
     caches = [cache for cache in dict.fromkeys(caches) if cache.is_dir()]
     return Places(tuple(sorted(kept)), tuple(caches), tuple(mlflow), tuple(beyond))
+
+
+def _artifacts(workspace: Path) -> tuple[list[Path], list[str]]:
+    """Give the folders with artifacts of MLflow's store on this machine, and what to do about those elsewhere."""
+    places = artifact_places(workspace)
+    folders = [Path(place) for place in places if "://" not in place and not place.startswith("mlflow-artifacts:")]
+    elsewhere = [
+        f"MLflow's artifacts at {place}: no run of this product names a lead in them; look for files that people added"
+        for place in places
+        if "://" in place
+    ]
+    return folders, elsewhere
 
 
 def _cache_of(place: Path) -> Path:

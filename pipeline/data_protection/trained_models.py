@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from features.errors import DataError
 from models.data_protection.folder import privacy_folder
 from models.fitting.splits import FITTED
-from pipeline.data_protection.traces import Person
+from pipeline.data_protection.person import Person
 from pipeline.mlflow_runs.provenance import bundle_hash
 from pipeline.mlflow_runs.trainings import Training
 

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from features.errors import DataError
 from pipeline.tables.duckdb import SqlError, connect, text_literal
 
-__all__ = ["count_touchpoints", "first_touchpoint", "read_delimited", "visible_touchpoints"]
+__all__ = ["NEVER", "count_touchpoints", "first_touchpoints", "read_delimited", "visible_touchpoints"]
+
+NEVER = np.iinfo(np.int64).max
+"""The first touchpoint of a lead that has none."""
 
 FIELDS = ("kind", "channel")
 JUST_BEFORE_DAYS = 1
@@ -80,12 +84,24 @@ def count_touchpoints(canonical: Path) -> pd.DataFrame:
     return counts
 
 
-def first_touchpoint(canonical: Path) -> int | None:
-    """Give the moment of the first touchpoint of all, in microseconds UTC; None without any."""
+def first_touchpoints(canonical: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Give when each lead was created, and the moment of its first touchpoint.
+
+    Returns
+    -------
+    tuple of ndarray of int64 [leads]
+        Both in microseconds UTC; `NEVER` where a lead has no touchpoint.
+    """
+    query = """
+        SELECT epoch_us(l.created_at) AS created, coalesce(f.first, {never}) AS first
+        FROM read_parquet({leads}) AS l
+        LEFT JOIN (SELECT lead_id, epoch_us(min(occurred_at)) AS first FROM read_parquet({touchpoints}) GROUP BY lead_id) AS f
+        USING (lead_id)
+    """
+    files = {name: text_literal(canonical / f"{name}.parquet") for name in ("leads", "touchpoints")}
     with connect() as connection:
-        path = text_literal(canonical / "touchpoints.parquet")
-        found = connection.execute(f"SELECT epoch_us(min(occurred_at)) FROM read_parquet({path})").fetchone()
-    return None if found is None else found[0]
+        columns = connection.sql(query.format(never=NEVER, **files)).fetchnumpy()
+    return columns["created"].astype(np.int64), columns["first"].astype(np.int64)
 
 
 def visible_touchpoints(canonical: Path, snapshots: pd.DataFrame, observation_days: int) -> pd.DataFrame:

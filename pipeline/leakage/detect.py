@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.leakage.audit_table import Profile
 from pipeline.leakage.columns import audit_columns
-from pipeline.leakage.counts import count_touchpoints, first_touchpoint
+from pipeline.leakage.counts import count_touchpoints, first_touchpoints
 from pipeline.leakage.duplicates import repeated_rows, straddling
 from pipeline.leakage.finding import Finding
 from pipeline.leakage.histories import read_at_export, set_after_outcome
@@ -83,8 +83,7 @@ def _with_a_clock(stage: StageRows, canonical: Path, thresholds: AuditParams, la
     if stage.changes is not None:
         findings += set_after_outcome(stage.changes, stage.ended_at, thresholds)
     if (canonical / "touchpoints.parquet").exists():
-        created = stage.created_at.astype("datetime64[us, UTC]").astype("int64").to_numpy()
-        findings += touchpoints_begin_late(created, first_touchpoint(canonical), thresholds)
+        findings += touchpoints_begin_late(*first_touchpoints(canonical), thresholds)
         findings += telling_touchpoints(stage.visible, stage.table.label, thresholds)
         findings += repeated_journeys(stage, thresholds)
         if (canonical / "stage_changes.parquet").exists():

@@ -49,8 +49,6 @@ class StageRows:
         `attribute_changes`.
     ended_at : Series
         First end of a risk period, by lead_id.
-    created_at : Series
-        Of all leads.
     """
 
     table: AuditTable
@@ -61,7 +59,6 @@ class StageRows:
     snapshots: pd.DataFrame
     changes: pd.DataFrame | None
     ended_at: pd.Series
-    created_at: pd.Series
 
 
 def _sampled(frame: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -162,7 +159,6 @@ def stage_rows(
         snapshots=everything,
         changes=changes,
         ended_at=ended_at,
-        created_at=leads["created_at"],
     )
 
 

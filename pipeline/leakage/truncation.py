@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.stats import chi2
 
 from features.timeline import DAY_US
+from pipeline.leakage.counts import NEVER
 from pipeline.leakage.finding import Finding
 from pipeline.leakage.stated import stated
 from pipeline.params import AuditParams
@@ -247,15 +248,28 @@ def empty_ends(order: np.ndarray, label: np.ndarray, names: np.ndarray, params: 
     ]
 
 
-def touchpoints_begin_late(created_at: np.ndarray, first_touchpoint: int | None, params: AuditParams) -> list[Finding]:
-    """Find leads from before any touchpoint was recorded: their journeys are empty, or begin in the middle."""
-    if first_touchpoint is None:
-        return []
-    early = created_at < first_touchpoint
+def touchpoints_begin_late(created_at: np.ndarray, first_at: np.ndarray, params: AuditParams) -> list[Finding]:
+    """Find leads from before any touchpoint was recorded: their journeys are empty, or begin in the middle.
+
+    In every history somebody waits for the first touchpoint of all. Such leads say nothing unless they would all have waited so
+    long with a probability below `AuditParams.rarity`, going by how long later leads wait for theirs.
+
+    Parameters
+    ----------
+    created_at, first_at : ndarray of int64 [leads]
+        As `pipeline.leakage.counts.first_touchpoints` returns them.
+    """
+    first_of_all = int(first_at.min(initial=NEVER))
+    early = created_at < first_of_all
     share = float(early.mean()) if len(early) else 0.0
-    if share < params.future_share:
+    if first_of_all == NEVER or share < params.future_share:
         return []
-    day = str(np.datetime64(first_touchpoint, "us").astype("datetime64[D]"))
+    if not early.all():
+        waits = np.sort(np.where(first_at == NEVER, NEVER, first_at - created_at)[~early])
+        as_long = len(waits) - np.searchsorted(waits, first_of_all - created_at[early])
+        if np.log((1 + as_long) / (1 + len(waits))).sum() >= np.log(params.rarity):
+            return []
+    day = str(np.datetime64(first_of_all, "us").astype("datetime64[D]"))
     return [
         Finding(
             "table:touchpoints",

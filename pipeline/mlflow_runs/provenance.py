@@ -62,11 +62,10 @@ def store_addresses(folder: Path) -> tuple[str, str | None]:
     artifacts : str or None
         Folder for a new experiment's artifacts; None where the server named by `MLFLOW_TRACKING_URI` decides.
     """
-    address = os.environ.get("MLFLOW_TRACKING_URI")
-    if address:
-        return address, None
     home = find_repository(folder) or folder.resolve()
-    return f"sqlite:///{home / 'mlflow.db'}", str(home / "mlartifacts")
+    own, named = f"sqlite:///{home / 'mlflow.db'}", os.environ.get("MLFLOW_TRACKING_URI")
+    # MLflow itself sets the variable to the store that a process has opened
+    return (named, None) if named and named != own else (own, str(home / "mlartifacts"))
 
 
 def git_state(folder: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ from models.presentation.metric_names import COMPARED
 from pipeline.console import console
 from pipeline.mlflow_runs.provenance import store_addresses
 
-__all__ = ["open_store", "save_view", "show_pages", "view_address"]
+__all__ = ["artifact_places", "open_store", "save_view", "show_pages", "view_address"]
 
 EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",  # opens the pages on training runs
@@ -70,6 +70,25 @@ def open_store(workspace: Path, model_name: str) -> tuple[Any, str]:
     if experiment.lifecycle_stage == "deleted":
         mlflow.MlflowClient().restore_experiment(experiment.experiment_id)
     return mlflow, str(experiment.experiment_id)
+
+
+def artifact_places(workspace: Path) -> list[str]:
+    """List where the experiments of a store on this machine keep artifacts, deleted experiments too; empty without a store.
+
+    Returns
+    -------
+    list of str
+        Paths, or addresses such as ``s3://...``, as MLflow has them.
+    """
+    address, _ = store_addresses(workspace)
+    if not address.startswith("sqlite:///") or not Path(address.removeprefix("sqlite:///")).exists():
+        return []
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    from mlflow.entities import ViewType
+    from mlflow.tracking import MlflowClient
+
+    experiments = MlflowClient(address, address).search_experiments(view_type=ViewType.ALL)
+    return sorted({experiment.artifact_location.removeprefix("file://") for experiment in experiments})
 
 
 def save_view(mlflow: Any, experiment: str) -> None:

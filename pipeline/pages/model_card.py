@@ -3,6 +3,7 @@
 from models.presentation.catalogues import n_, words
 from models.presentation.rendering import file_page, render
 from pipeline.pages.audit_page import findings_values
+from pipeline.pages.memorisation import memorisation_values
 from pipeline.pages.page_places import TEMPLATES, links_beside
 from pipeline.pages.page_values import model_values
 from pipeline.pages.trained import Trained
@@ -49,6 +50,7 @@ def model_card(trained: Trained) -> str:
             language,
             **model_values(trained, language),
             **findings_values(trained.findings, language),
+            **memorisation_values(trained.metadata, trained.train, trained.memorisation),
             slices=SLICES,
             dropped=DROPPED,
             top=TOP,

@@ -10,7 +10,7 @@ from models.presentation.numbers import number
 __all__ = ["split_sentences"]
 
 WHAT = {
-    "mode": n_("accounts that are never on both sides"),
+    "mode": n_("leads and accounts that are never on both sides"),
     "test_share": n_("a test of a quarter of the leads"),
     "label_purge": n_("a test that no training label reaches into"),
     "cross_fit_folds": n_("five folds"),
@@ -20,7 +20,7 @@ WHAT = {
 
 
 def split_sentences(
-    params: SplitParams, counts: Counts, given_up: Sequence[str], more_days: int | None
+    params: SplitParams, counts: Counts, given_up: Sequence[str], gained: Sequence[str], more_days: int | None
 ) -> dict[str, str]:
     """Say what was chosen and why, by language.
 
@@ -31,15 +31,22 @@ def split_sentences(
     counts : Counts
         What they leave.
     given_up : sequence of str
-        Settings left open that a longer history would set otherwise.
+        Settings left open that the longest history would set otherwise.
+    gained : sequence of str
+        Those of them that a longer history would give back, as `models.fitting.split_plan.longer_history` tells.
     more_days : int or None
-        As `models.fitting.split_plan.days_until_strictest` tells; None: unknown. Not used where nothing was given up.
+        After how many more days, as it tells; None: unknown. Not used where nothing was given up.
     """
-    return {language: _sentences(params, counts, given_up, more_days, language) for language in LANGUAGES}
+    return {language: _sentences(params, counts, given_up, gained, more_days, language) for language in LANGUAGES}
 
 
 def _sentences(
-    params: SplitParams, counts: Counts, given_up: Sequence[str], more_days: int | None, language: str
+    params: SplitParams,
+    counts: Counts,
+    given_up: Sequence[str],
+    gained: Sequence[str],
+    more_days: int | None,
+    language: str,
 ) -> str:
     say = words(language)
     figures = {
@@ -48,8 +55,8 @@ def _sentences(
     }
     pattern = (
         n_(
-            "The split is grouped by account, with {train_leads} leads ({train_positives} positive) to train on and "
-            "{test_leads} ({test_positives}) to test; {purge}, and {folds}."
+            "The split is grouped (no lead and no account is on both sides), with {train_leads} leads ({train_positives} "
+            "positive) to train on and {test_leads} ({test_positives}) to test; {purge}, and {folds}."
         )
         if params.mode == "grouped"
         else n_(
@@ -60,8 +67,14 @@ def _sentences(
     text = say.filled(pattern, **figures, purge=_purge(params, language), folds=_folds(params, language))
     if not given_up:
         return text
-    gains = ", ".join(say.say(WHAT[name]) for name in given_up)
-    if more_days is None:
+    gains = ", ".join(say.say(WHAT[name]) for name in gained)
+    if not gained and params.test_from is not None:
+        more = say.gettext("More days would give no more as long as split.test_from stays.")
+    elif not gained and "mode" in given_up:
+        more = say.gettext("A longer history would give no more: the same accounts come back.")
+    elif not gained:
+        more = say.gettext("Two more years like these would give no more.")
+    elif more_days is None:
         more = say.gettext("A longer history would give {gains}.", gains=gains)
     else:
         days = number(more_days, 0, language)

@@ -6,10 +6,12 @@ from typing import Any
 
 from features.feature import Feature as CatalogFeature
 from models.bundle import Bundle, target_of
+from models.params import TrainParams
 from models.presentation.catalogues import LANGUAGES
 from pipeline.leakage.finding import Finding
 from pipeline.pages.pictures import Picture, draw
 from pipeline.pages.target_words import WORDS, TargetWords
+from pipeline.params import MemorisationParams
 
 __all__ = ["TOP_FEATURES", "Feature", "Trained", "top_features", "verdict_sentence", "with_words"]
 
@@ -66,6 +68,10 @@ class Trained:
         `segments.json`; None: the test was not cut.
     findings : sequence of Finding
         Of the leakage audit.
+    train : TrainParams or None
+        The trees' parameters.
+    memorisation : MemorisationParams or None
+        What was measured of some training; None: nothing.
     drawn : dict
         Name and language to a figure, once it is drawn: several pages show it.
     """
@@ -85,6 +91,8 @@ class Trained:
     hashes: Mapping[str, str] = field(default_factory=dict)
     segments: Mapping[str, Any] | None = None
     findings: Sequence[Finding] = ()
+    train: TrainParams | None = None
+    memorisation: MemorisationParams | None = None
     drawn: dict[tuple[str, str], Picture] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property

@@ -17,8 +17,8 @@ from features.errors import ParameterError
 __all__ = ["add_entries", "edit_section", "write_section"]
 
 
-def edit_section(text: str, section: str, values: Mapping[str, float]) -> str:
-    r"""Set numbers of one section; a name that the section lacks becomes its last.
+def edit_section(text: str, section: str, values: Mapping[str, float | str]) -> str:
+    r"""Set numbers and words of one section; a name that the section lacks becomes its last.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ def edit_section(text: str, section: str, values: Mapping[str, float]) -> str:
         Content of `params.yaml`.
     section : str
         Its name.
-    values : mapping of str to number
-        New values.
+    values : mapping of str to number or str
+        New values; a word holds no quotes.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def edit_section(text: str, section: str, values: Mapping[str, float]) -> str:
     points: null
     """
     block = _section(text, section, "params.yaml")
-    changes, rest = [], {name: f"{value:.6g}" for name, value in values.items()}
+    changes, rest = [], {name: _written(value) for name, value in values.items()}
     for key, value in block.value:
         if key.value in rest and not isinstance(value, ScalarNode):
             raise ParameterError(f"params.yaml: {section}.{key.value} is not one `name: value`. Write it by hand.")
@@ -123,6 +123,10 @@ def _section(text: str, section: str, file: str) -> MappingNode:
     return block
 
 
+def _written(value: float | str) -> str:
+    return f'"{value}"' if isinstance(value, str) else f"{value:.6g}"
+
+
 def _addition(text: str, block: MappingNode, added: Sequence[str]) -> tuple[int, int, str]:
     """Give what is added at the end of a mapping, and where: within its braces, or below its last line."""
     if block.flow_style:
@@ -137,13 +141,13 @@ def _addition(text: str, block: MappingNode, added: Sequence[str]) -> tuple[int,
     return at, at, "".join(f"\n{indent}{pair}" for pair in added)
 
 
-def write_section(path: Path, section: str, values: Mapping[str, float]) -> None:
-    """Write numbers into a section of a YAML file, and only there; where that can't be done nothing is written.
+def write_section(path: Path, section: str, values: Mapping[str, float | str]) -> None:
+    """Write numbers and words into a section of a YAML file, and only there; where that can't be done nothing is written.
 
     Raises
     ------
     ParameterError
-        The file is no YAML, has no such section, or the section holds more than a number under one of the names.
+        The file is no YAML, has no such section, or the section holds more than one value under one of the names.
     """
     text = edit_section(path.read_text(encoding="utf-8"), section, values)
     trial = path.with_name(f".{path.name}.new")

@@ -11,10 +11,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from features.errors import DataError, LeadQualificationError, ParameterError
+from models.audit_log.settings import audit_log
+from models.audit_log.verification import read_entries
 from models.data_protection.crm_ids import crm_ids
-from models.data_protection.key_ring import keys_file
+from models.data_protection.key_ring import keys_file, read_keys
 from models.data_protection.names import names_folder
-from models.data_protection.pseudonyms import PSEUDONYM
+from models.data_protection.pseudonyms import PSEUDONYM, Pseudonyms
 from models.data_protection.suppression import suppression_list
 from pipeline import ingest, labels, privacy, score, snapshots
 from pipeline.data_protection import exporting
@@ -147,6 +150,35 @@ def test_no_file_between_the_crm_and_the_lists_names_anybody(
     run(monkeypatch, ingest)
     assert {path.name: path.read_bytes() for path in Path("data/canonical").iterdir()} == before
     assert {crm_ids(company, "pseudonyms").outward(one) for one in leads["lead_id"]} == everybody
+
+
+def test_a_pseudonym_is_named_to_whoever_has_the_key_and_the_audit_log_keeps_it(
+    company: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_keys(keys_file(company), dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    run(monkeypatch, ingest)
+    pseudonyms = Pseudonyms(read_keys(keys_file(company))["pseudonyms"])
+    lead, owner = pseudonyms.of("lead", "Erika.Mustermann-1"), pseudonyms.of("owner", "Max Weber")
+    nobody = pseudonyms.of("lead", "Erika.Mustermann-99")
+    capsys.readouterr()
+    run(monkeypatch, privacy, "who", lead, owner)
+    assert capsys.readouterr().out.splitlines() == [f"{lead}  Erika.Mustermann-1", f"{owner}  Max Weber"]
+    with pytest.raises(DataError, match="1 of 2 stand in no mapping table"):
+        run(monkeypatch, privacy, "who", nobody, lead)
+    assert "Erika.Mustermann-1" in capsys.readouterr().out
+    with pytest.raises(ParameterError, match="is no pseudonym"):
+        run(monkeypatch, privacy, "who", "Erika.Mustermann-1")
+    log = audit_log(company)
+    assert log is not None
+    entries = read_entries(log, lead)
+    assert [(entry["action"], entry["details"]) for entry in entries] == [("named", {"asked": 2})] * 2
+    assert len(list(read_entries(log, owner))) == 1
+    assert b"Mustermann" not in b"".join(path.read_bytes() for path in log.folder.rglob("*") if path.is_file())
+    # another file of keys names nobody
+    monkeypatch.setenv("LEAD_PRIVACY_KEYS", str(company / "other.json"))
+    make_keys(company / "other.json", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    with pytest.raises(LeadQualificationError, match="is not among those of the purpose pseudonyms"):
+        run(monkeypatch, privacy, "who", lead)
 
 
 def test_people_name_leads_by_the_crm_s_ids(

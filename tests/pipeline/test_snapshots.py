@@ -64,6 +64,16 @@ def test_labels_come_of_the_written_periods(folder: Path) -> None:
         labels.main()
 
 
+def test_outcomes_of_leads_that_are_too_young_for_a_label_are_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write("stage_changes", stage_changes(*CHANGES, ("c", "mql", 90), ("c", "sales_qualified", 95)))
+    snapshots.main()
+    labels.main()
+    assert read_table(folder / "labels.parquet", "labels").to_pandas()["label"].isna().sum() == 1
+    assert "of 1 risk periods too young for a label, 1 have the outcome already" in capsys.readouterr().out
+
+
 def test_a_lead_newer_than_the_written_periods_is_at_risk(folder: Path) -> None:
     params = SnapshotsParams(expire_days=120)
     assert leads_at_risk(folder / "canonical", params)["lead_id"].tolist() == ["b"]

@@ -199,6 +199,7 @@ def test_few_leads_tell_their_first_moment_from_later_ones() -> None:
     weights, groups = np.ones(240), np.repeat(np.arange(60), 4).astype(str)
     decided = climb((matrix, labels, weights), groups, thirds(240), PARAMS, names, [])
     binned = bin_rows(matrix, labels, weights, names, [])
+    assert decided.facts["low"] < 0.0, "to know a look's time alone is no gain"
     stack = fit_stack(binned, np.arange(240), weights, groups, decided, PARAMS, []).stack
     told = expit(stack.predict_log_odds(matrix))
     rates = labels[first].mean(), labels[~first].mean()

@@ -11,7 +11,7 @@ import pytest
 from features.errors import DataError
 from models.fitting.folds import training_folds
 from models.fitting.split_counts import FEWEST, JUDGED
-from models.fitting.split_plan import STRICTEST, SplitPlan, days_until_strictest, plan_split
+from models.fitting.split_plan import STRICTEST, SplitPlan, longer_history, plan_split
 from models.fitting.splits import assign_slices
 from models.params import SplitParams, SplitSection
 from pipeline.pages.split_words import split_sentences
@@ -164,6 +164,15 @@ def test_with_as_many_more_leads_as_are_missing_it_works() -> None:
     check_trainable(longer, plan(longer))
 
 
+@pytest.mark.parametrize(("rate", "words"), [(0.0, "None of them is positive"), (1.0, "All of them are positive")])
+def test_a_history_of_one_kind_is_refused_with_where_to_look(rate: float, words: str) -> None:
+    with pytest.raises(
+        DataError, match=f"{words}, so there is nothing to learn. See whether the source's SQL"
+    ) as error:
+        plan(history(400, 300, rate=rate))
+    assert "Missing" not in str(error.value), "no number of leads can be told from a rate of 0"
+
+
 def test_given_settings_that_do_not_fit_are_named_and_auto_works() -> None:
     frame = history(1151, 153)
     with pytest.raises(DataError, match=r"Set split.mode, .*split.cross_fit_by to auto"):
@@ -171,23 +180,49 @@ def test_given_settings_that_do_not_fit_are_named_and_auto_works() -> None:
     check_trainable(frame, plan(frame))
 
 
+def given_up(found: SplitPlan) -> list[str]:
+    return [name for name, value in STRICTEST.items() if getattr(found.params, name) != value]
+
+
 def test_the_days_that_a_longer_history_needs_are_enough() -> None:
     frame = history(1151, 153)
-    days = days_until_strictest(frame, section(), 60, 2, "real")
-    assert days is not None
+    asked = given_up(plan(frame))
+    days, gained = longer_history(frame, section(), asked, 60, 2, "real")
+    assert (days is not None, list(gained)) == (True, asked)
     longer = history(round(1151 * (153 + days) / 153), 153 + days + 14)
     assert {name: getattr(plan(longer).params, name) for name in STRICTEST} == STRICTEST
+
+
+def test_no_history_keeps_accounts_apart_that_come_back_all_the_time() -> None:
+    def recurring(days: int) -> pd.DataFrame:
+        frame = history(4 * days, days, rate=0.3)
+        account = np.random.default_rng(6).integers(0, 80, 4 * days)
+        return frame.assign(account_id=[f"A-{account[int(lead[2:])]}" for lead in frame["lead_id"]])
+
+    frame = recurring(300)
+    found = plan(frame)
+    assert "mode" in given_up(found)
+    assert "mode" not in longer_history(frame, section(), given_up(found), 60, 2, "real")[1]
+    assert longer_history(frame, section(), ["mode"], 60, 2, "real") == (None, ())
+    assert plan(recurring(600)).params.mode == "time", "and none does"
+    said = split_sentences(found.params, found.considered[-1], ["mode"], [], None)
+    assert said["en"].endswith("A longer history would give no more: the same accounts come back.")
+    assert said["de"].endswith("Eine längere Historie brächte nicht mehr: Dieselben Unternehmen kommen wieder.")
 
 
 def test_two_sentences_say_what_was_chosen_and_what_more_would_give() -> None:
     frame = history(1151, 153)
     found = plan(frame)
-    given_up = [name for name, value in STRICTEST.items() if getattr(found.params, name) != value]
-    said = split_sentences(found.params, found.considered[-1], given_up, 120)
+    said = split_sentences(found.params, found.considered[-1], given_up(found), given_up(found), 120)
     assert said["en"].count(". ") == 1
     assert "About 120 more days like these would give" in said["en"]
     assert "Etwa 120 weitere solche Tage" in said["de"]
-    assert split_sentences(found.params, found.considered[-1], [], None)["en"].count(". ") == 0
+    assert split_sentences(found.params, found.considered[-1], [], [], None)["en"].count(". ") == 0
+    fixed = plan(frame, test_from=dt.date(2026, 7, 15))
+    assert given_up(fixed)
+    assert longer_history(frame, section(test_from=dt.date(2026, 7, 15)), given_up(fixed), 60, 2, "real") == (None, ())
+    said = split_sentences(fixed.params, fixed.considered[-1], given_up(fixed), [], None)
+    assert said["en"].endswith("More days would give no more as long as split.test_from stays.")
 
 
 def test_without_the_purge_no_account_is_on_both_sides_and_the_sentences_say_what_training_knows() -> None:
@@ -199,8 +234,8 @@ def test_without_the_purge_no_account_is_on_both_sides_and_the_sentences_say_wha
     assert not accounts[0] & accounts[1]
     last = frame["snapshot_at"][sides == "train"].max() + pd.Timedelta(days=60)
     assert last > frame["snapshot_at"][sides == "test"].min()  # labels do reach into the test
-    said = split_sentences(found.params, found.considered[-1], [], None)
+    said = split_sentences(found.params, found.considered[-1], [], [], None)
     assert "labels of other accounts reach into the test" in said["en"]
     assert "anderer Unternehmen reichen in den Testzeitraum" in said["de"]
-    by_time = split_sentences(plan(frame, mode="time", label_purge=False).params, found.considered[-1], [], None)
+    by_time = split_sentences(plan(frame, mode="time", label_purge=False).params, found.considered[-1], [], [], None)
     assert "reach into the test, whose figures are too good" in by_time["en"]

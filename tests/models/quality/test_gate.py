@@ -93,6 +93,24 @@ def test_too_few_positives_stop_everything() -> None:
     assert "at least 50" in decision.verdict
 
 
+def test_too_few_negatives_stop_everything() -> None:
+    few = int(LABELS[:200].sum())
+    decision = decide_promotion(
+        1.0 - LABELS[:200],
+        GROUPS[:200],
+        1.0 - TRUTH[:200],
+        None,
+        {"base_rate": (np.full(200, 1.0 - few / 200), True)},
+        PublishParams(min_positives=few + 1, permutations=99),
+        EvaluateParams(bootstrap=100),
+        np.arange(200) // 50,
+    )
+    assert not decision.promote
+    assert (
+        f"{200 - few} positives in 200 rows that no model has seen: only {few} negatives (at least " in decision.verdict
+    )
+
+
 def test_with_few_positives_worse_than_the_base_rate_is_said() -> None:
     decision = gate(1.0 - TRUTH, NOISE, rows=100)
     assert not decision.promote

@@ -122,3 +122,13 @@ def test_few_positives_are_said() -> None:
     assert found.p_value is None
     assert "50 are needed" in found.sentence["en"]
     assert "Zu wenig Daten" in found.sentence["de"]
+
+
+def test_few_negatives_are_said_as_few_positives_are() -> None:
+    asked = PublishParams(permutations=99, min_positives=int(LABELS[:60].sum()) + 1)
+    found = verdict(1.0 - TRUTH, 1.0 - LABELS[:60], publish=asked)
+    assert found.code == "too_little_data"
+    assert found.sentence["en"].startswith(
+        f"Too little data to tell: {int(LABELS[:60].sum())} negatives in 60 later rows; "
+    )
+    assert f"{int(LABELS[:60].sum())} negative unter 60" in found.sentence["de"]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.data_protection.traces import Person, rows_about, take_out
+from pipeline.data_protection.person import Person
+from pipeline.data_protection.traces import rows_about, take_out
 
 PERSON = Person(("L-0017", "V-9"))
 NUMBER = Person(("17",))

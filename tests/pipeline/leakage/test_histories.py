@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.leakage.counts import NEVER
 from pipeline.leakage.duplicates import repeated_rows, straddling
 from pipeline.leakage.histories import read_at_export, set_after_outcome
 from pipeline.leakage.touchpoints import after_outcome, future_touchpoints, rushing_touchpoints, telling_touchpoints
@@ -148,9 +149,21 @@ def test_periods_without_any_outcome_at_either_end() -> None:
 
 def test_touchpoints_that_begin_after_the_leads() -> None:
     created = START + np.arange(100) * DAY
-    assert touchpoints_begin_late(created, START + 20 * DAY, PARAMS)[0].evidence["leads_before"] == 20
-    assert touchpoints_begin_late(created, START, PARAMS) == []
-    assert touchpoints_begin_late(created, None, PARAMS) == []
+    recorded = np.maximum(created + DAY, START + 20 * DAY)
+    assert touchpoints_begin_late(created, recorded, PARAMS)[0].evidence["leads_before"] == 20
+    assert touchpoints_begin_late(created, np.full(100, START + 200 * DAY), PARAMS)[0].evidence["share"] == 1.0
+    assert touchpoints_begin_late(created, created, PARAMS) == []
+    assert touchpoints_begin_late(created, np.full(100, NEVER), PARAMS) == []
+
+
+def test_the_first_leads_of_a_young_company_wait_for_their_touchpoints_like_all_others() -> None:
+    created = START + np.arange(100) * DAY // 2
+    assert touchpoints_begin_late(created, created + 2 * DAY, PARAMS) == [], "4 of 100 are older than any touchpoint"
+    half = np.where(np.arange(100) % 2, NEVER, created + DAY)
+    half[:4] = NEVER
+    assert touchpoints_begin_late(created, half, PARAMS) == [], "half never come back: four in a row are chance"
+    half[:20] = NEVER
+    assert touchpoints_begin_late(created, half, PARAMS)[0].evidence["leads_before"] == 22, "twenty in a row are not"
 
 
 def test_test_rows_that_repeat_training_rows() -> None:

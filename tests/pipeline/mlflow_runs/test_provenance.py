@@ -56,6 +56,10 @@ def test_the_store_is_where_the_environment_says_or_in_the_working_directory(
     assert store_addresses(tmp_path) == (f"sqlite:///{tmp_path / 'mlflow.db'}", str(tmp_path / "mlartifacts"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5001")
     assert store_addresses(tmp_path) == ("http://127.0.0.1:5001", None)
+    # MLflow sets the variable to the store that was opened; that changes nothing
+    own = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", own)
+    assert store_addresses(tmp_path) == (own, str(tmp_path / "mlartifacts"))
 
 
 def test_dirty_means_changed_code_or_parameters_not_new_results(repository: Path) -> None:

@@ -350,7 +350,7 @@ def test_who_visitors_are_is_no_touchpoint_and_a_change_of_stage_may_be_dated_by
     assert not any("unknown people" in line for line in proposal.plan.unsure)
     _, tables = read(proposal)
     assert len(tables["touchpoints"]) == 180
-    assert set(tables["touchpoints"]["kind"]) == {"page"}
+    assert set(tables["touchpoints"]["kind"]) == {"page_view"}
     assert len(tables["identities"]) == 60
     assert tables["stage_changes"]["stage"].value_counts()["sales_qualified"] == 30
 
@@ -375,3 +375,14 @@ def test_kinds_may_be_numbers(look, read, tmp_path: Path) -> None:
     log = write(tmp_path / "activities.csv", "marketoGUID,leadId,activityDate,activityTypeId", rows)
     _, tables = read(look(people, log))
     assert set(tables["touchpoints"]["kind"]) == {"1", "2", "10"}
+
+
+def test_orders_are_known_for_what_they_are_and_it_is_said_who_reads_them(look, tmp_path: Path) -> None:
+    people, orders = tmp_path / "contacts.csv", tmp_path / "orders.csv"
+    rows = [f"P{i},C{i % 20:02},2024-01-{1 + i % 28:02d},2024-02-01,{'2024-02-09' if i % 3 else ''}" for i in range(60)]
+    people.write_text("\n".join(["Record ID,Company ID,Create Date,MQL Date,SQL Date", *rows, ""]), encoding="utf-8")
+    bought = [f"C{i % 20:02},2024-0{1 + i % 9}-15 10:0{i % 10}:00,{100 + i}.50,A" for i in range(90)]
+    orders.write_text("\n".join(["Company ID,Order Date,Amount,Product", *bought, ""]), encoding="utf-8")
+    assert [(table.name, why.partition(",")[0]) for table, why in look(people, orders).plan.unused] == [
+        ("orders.csv", "orders of accounts")
+    ]
