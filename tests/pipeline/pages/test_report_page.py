@@ -9,16 +9,19 @@ from typing import Any
 import pytest
 
 from models.analyses import ANALYSES
+from models.params import TrainParams
 from models.presentation.drawing import panel_svg, png
 from models.presentation.terminal import calibration_note
 from models.quality.evaluation import CLASS_NAMES
 from pipeline.mlflow_runs.summary import run_description
 from pipeline.pages import pictures
 from pipeline.pages.charts import FIGURES, chart, read_plots
+from pipeline.pages.memorisation import training_id
 from pipeline.pages.model_card import model_card
 from pipeline.pages.report_page import figures_page, report_page
 from pipeline.pages.target_words import WORDS
 from pipeline.pages.trained import Feature, Trained
+from pipeline.params import MemorisationParams
 
 METADATA = {
     "source": "simulated",
@@ -279,7 +282,7 @@ def test_segments_fairness_and_population_are_on_the_card_in_both_languages(trai
         "Too few to measure (fewer than 30 positives or negatives; positives of rows): trade fair (17 of 87).",
         "-21.0 (-30.0 to -9.0)",
         "views count__pricing__7d 0.310 0.003 changed",
-        "no log of erasures is read",
+        "training refuses rows of anybody who did so since",
     ):
         assert words in text["en"], words
     for words in (
@@ -287,9 +290,30 @@ def test_segments_fairness_and_population_are_on_the_card_in_both_languages(trai
         "Kanal unbekannt : vorhergesagt 31,0 %, beobachtet 30,0 %",
         "-21,0 (-30,0 bis -9,0)",
         "verändert",
-        "Löschprotokoll",
+        "das Training verweigert Zeilen von allen, bei denen das seither geschah",
     ):
         assert words in text["de"], words
+
+
+def test_the_card_says_what_the_model_remembers_or_that_nobody_measured_it(trained: Trained) -> None:
+    train = TrainParams(num_leaves=15, min_data_in_leaf=40)
+    of = training_id(METADATA["data_sha256"], train)
+    figures = {"loss": 0.029, "loss_bound": 0.056, "ratio": 0.244, "ratio_bound": 0.275, "log_loss": 0.3168}
+    safest = {"safest_num_leaves": 4, "safest_min_data_in_leaf": 640, "safest_bound": 0.091, "safest_log_loss": 0.3151}
+    measured = MemorisationParams(of=of, accounts=2060, **figures, **safest)
+    card = model_card(dataclasses.replace(trained, train=train, memorisation=measured))
+    text = {code: " ".join(words.split()) for code, words in read(card).text.items()}
+    assert "an advantage of 0.03 (upper 95% bound 0.06) by a threshold on the loss, and 0.24 (0.28)" in text["en"]
+    assert "It is not kept." in text["en"]
+    assert (
+        "num_leaves 4 with min_data_in_leaf 640 remembers least: a bound of 0.09 at a log loss of 0.3151." in text["en"]
+    )
+    assert "einem Vorteil von 0,03 (obere 95-%-Schranke 0,06)" in text["de"]
+    other = dataclasses.replace(trained, train=TrainParams(num_leaves=4), memorisation=measured)
+    for unmeasured in (trained, other):
+        text = {code: " ".join(words.split()) for code, words in read(model_card(unmeasured)).text.items()}
+        assert "Not measured for this training. To measure it: python -m bench.memorisation --record" in text["en"]
+        assert "Für dieses Training nicht gemessen." in text["de"]
 
 
 def test_the_report_lays_out_every_segment(trained: Trained) -> None:
