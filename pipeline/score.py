@@ -47,7 +47,7 @@ def _score_folder(bundle: Bundle, canonical: Path, leads: pd.DataFrame, language
 
         return score_leads(bundle, canonical, leads, language)
     with progress() as bar:
-        task = bar.add_task("open leads", total=len(leads))
+        task = bar.add_task("scoring", total=len(leads))
         return score_open_leads(bundle, canonical, leads, language, lambda rows: bar.advance(task, rows))
 
 

@@ -1,8 +1,9 @@
 """Command `import_store`: fill the online store from canonical tables, so that the service knows what has happened so far.
 
 What is there already changes nothing, so it can be run again after an interruption, or with a newer export. Attributes that
-are known only after the outcome are left out. Leads that sales may still work are queued for scoring; a running service puts
-them on its list. So are those that became qualified last, which open leads are compared with on their pages.
+are known only after the outcome are left out. Leads that sales may still work are queued for scoring, and those of accounts
+that ordered, whom a model of existing customers ranks; a running service puts them on its lists. So are those that became
+qualified last, which open leads are compared with on their pages.
 """
 
 import argparse
@@ -75,7 +76,13 @@ class _Tables(NamedTuple):
 
 
 def import_store(
-    store: Store, canonical: Path, now: int, *, until_now: bool = False, only_open: bool = False
+    store: Store,
+    canonical: Path,
+    now: int,
+    *,
+    until_now: bool = False,
+    only_open: bool = False,
+    only_customers: bool = False,
 ) -> Imported:
     """Write canonical tables into the store.
 
@@ -88,9 +95,10 @@ def import_store(
         UTC microseconds.
     until_now : bool
         Move all moments by whole days, so that the export ends within the last day: for demonstrations with data of the past.
-
     only_open : bool
         Leave out accounts none of whose leads sales may still work, but for those of the leads that became qualified last.
+    only_customers : bool
+        Leave out accounts that never ordered. With `only_open`: what either would keep.
 
     Raises
     ------
@@ -113,8 +121,11 @@ def import_store(
     read = _Tables(tables, {(name, key): _positions(tables[name], key) for name, key in placed})
     counts = [0, 0, 0]
     all_changes = [_change(row, days * DAY_US) for row in tables["stage_changes"].to_pylist()]
-    needed = _with_sales(all_changes) | _last_qualified(all_changes)
-    wanted = _with_colleagues(tables["leads"], needed) if only_open else None
+    open_leads = _with_sales(all_changes) | _last_qualified(all_changes)
+    customers = _customers(tables["leads"], tables["orders"])
+    needed = open_leads | customers
+    kept = (open_leads if only_open else set()) | (customers if only_customers else set())
+    wanted = _with_colleagues(tables["leads"], kept) if only_open or only_customers else None
     for part in _parts(tables["leads"], wanted):
         accounts = sorted({lead["account_id"] for lead in part if lead.get("account_id") is not None})
         of_part = _Part(read, [lead["lead_id"] for lead in part], accounts)
@@ -246,6 +257,15 @@ def _with_sales(changes: Sequence[ChangeRow]) -> set[str]:
     return {lead_id for lead_id, (_, stage) in newest.items() if stage in WITH_SALES}
 
 
+def _customers(leads: pa.Table, orders: pa.Table) -> set[str]:
+    """List the leads of accounts that ordered."""
+    if not orders.num_rows or "account_id" not in leads.column_names:
+        return set()
+    ordered = set(pc.cast(orders["account_id"], pa.string()).to_pylist())
+    people = zip(*(pc.cast(leads[name], pa.string()).to_pylist() for name in ("lead_id", "account_id")), strict=True)
+    return {lead_id for lead_id, account_id in people if account_id is not None and account_id in ordered}
+
+
 def _last_qualified(changes: Sequence[ChangeRow]) -> set[str]:
     """List the leads that became qualified last."""
     won: dict[str, int] = {}
@@ -291,6 +311,7 @@ def main() -> None:
         action="store_true",
         help="leave out accounts none of whose leads sales may still work, but for the last that became qualified",
     )
+    parser.add_argument("--only-customers", action="store_true", help="leave out accounts that never ordered")
     parser.add_argument(
         "--until-now",
         action="store_true",
@@ -302,7 +323,7 @@ def main() -> None:
         if store.is_sqlite:
             migrate(store_url(ROOT))
         now = to_micros(dt.datetime.now(dt.UTC))
-        options = {"until_now": arguments.until_now, "only_open": arguments.only_open}
+        options = {name: getattr(arguments, name) for name in ("until_now", "only_open", "only_customers")}
         names = names_for(store, arguments.canonical)
         imported = import_store(store, arguments.canonical, now, **options)
         if names:

@@ -12,6 +12,7 @@ from typing import Any
 from features.timeline import from_micros
 from models.answers.advice import Advice
 from models.answers.contact import Contact, Trial
+from models.answers.risk_set import CUSTOMERS
 from models.answers.scoring import Score
 from models.answers.slot_price import SlotPrice, price_that_counts
 from models.answers.warnings import OLD_SLOT_PRICE, InputWarning, input_warning
@@ -30,6 +31,7 @@ _SILENT = {
     "outside": n_("When to call can't be told: the lead is not waiting for a first contact."),
     "contacted": n_("Sales speaks with this lead already."),
     "waited_long": n_("When to call can't be told: hardly any lead was called after so long a wait."),
+    CUSTOMERS: n_("This model says who is likely to order, not when to call."),
 }
 
 
@@ -111,6 +113,7 @@ def decide(
     within = None if cutoff is None else bool(score.probability >= cutoff)
     if score.contact.silence is not None or price is None:
         why = score.contact.silence if score.contact.silence in _SILENT else metadata.get("no_timing")
+        why = CUSTOMERS if metadata.get("risk_set") == CUSTOMERS else why
         text = words(language).gettext(_SILENT.get(str(why), _SILENT["no_handovers"]))
         return Decision(score.tier, within, "unknown", None, None, None, None, None, None, text)
     contact = score.contact

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import fsum
 from statistics import median
 
 from features.records import OrderRecord
@@ -24,7 +25,7 @@ class OrderSummary:
     rhythm_days : float or None
         Median of the days from one order to the next; orders within the same day (UTC) are one. None: there was one such day.
     value : float or None
-        Sum of the amounts, credit notes taken off; None: no amount is known.
+        Sum of the amounts to a hundredth, credit notes taken off, whatever their order; None: no amount is known.
     """
 
     count: int
@@ -51,6 +52,8 @@ def order_summary(orders: Sequence[OrderRecord], at: int) -> OrderSummary | None
     OrderSummary(count=3, last_at=2592000000000, rhythm_days=30.0, value=15.0)
     >>> order_summary(placed, 40 * day + 1).rhythm_days, order_summary(placed, 0)
     (20.0, None)
+    >>> order_summary([OrderRecord(0, 2624.19), OrderRecord(1, 1098.59), OrderRecord(2, -0.1)], 3).value
+    3722.68
     """
     seen = [order for order in orders if before(order.ordered_at, at)]
     if not seen:
@@ -62,5 +65,5 @@ def order_summary(orders: Sequence[OrderRecord], at: int) -> OrderSummary | None
         len(seen),
         max(order.ordered_at for order in seen),
         float(median(gaps)) if gaps else None,
-        sum(amounts) if amounts else None,
+        round(fsum(amounts), 2) if amounts else None,
     )

@@ -22,7 +22,7 @@ REASONS = 3
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 BLANKS = " \u00a0\u2009\u202f\ufeff"
 WORDS: Mapping[str | bool | None, str] = {
-    "lead": n_("Lead"), "account": n_("Account"), "owner": n_("Owner"), "link": n_("Link"),
+    "lead": n_("Lead"), "customer": n_("Customer"), "account": n_("Account"), "owner": n_("Owner"), "link": n_("Link"),
     "probability": n_("Probability (%)"), "low": n_("from (%)"), "high": n_("to (%)"), "tier": n_("Tier"),
     "decision": n_("Decision"), "advice": n_("When to call"), "questions": n_("Likely questions"),
     "next": n_("Leads like it looked at next"), "reason": n_("Reason"), "touchpoint": n_("Last touchpoint"),
@@ -115,7 +115,7 @@ def list_frame(
     note : str, optional
         Of every row, one of the keys of `WORDS`: ``unpromoted``.
     of_customers : bool
-        Of existing customers: the list says what they ordered.
+        Of existing customers: the list says what they ordered, and not when to call, of which such a model knows nothing.
     """
     names, rows = list_words(language), []
     for lead in leads:
@@ -124,7 +124,7 @@ def list_frame(
         decision = "" if lead.within_capacity is None else names[lead.within_capacity]
         rows.append(
             {
-                names["lead"]: lead.lead_id,
+                names["customer" if of_customers else "lead"]: lead.lead_id,
                 **({} if note is None else {names["note"]: names[note]}),
                 names["account"]: lead.account_id,
                 names["owner"]: lead.owner,
@@ -134,13 +134,14 @@ def list_frame(
                 names["high"]: percent(lead.high),
                 names["tier"]: lead.tier,
                 names["decision"]: decision if scored else f"{names[None]}: {lead.not_scored}",
-                names["advice"]: lead.advice,
-                names["questions"]: lead.questions,
-                names["next"]: lead.next_content,
                 **(
                     {names["ordered"]: lead.ordered, names["rhythm"]: lead.rhythm_days, names["value"]: lead.value}
                     if of_customers
-                    else {}
+                    else {
+                        names["advice"]: lead.advice,
+                        names["questions"]: lead.questions,
+                        names["next"]: lead.next_content,
+                    }
                 ),
                 **{f"{names['reason']} {n}": reason for n, reason in enumerate(reasons, start=1)},
                 names["touchpoint"]: lead.touchpoint,
@@ -149,7 +150,7 @@ def list_frame(
                 names["warnings"]: lead.warnings,
             }
         )
-    return pd.DataFrame(rows, columns=list(rows[0]) if rows else [names["lead"]])
+    return pd.DataFrame(rows, columns=list(rows[0]) if rows else [names["customer" if of_customers else "lead"]])
 
 
 def percent(share: float | None) -> int | None:

@@ -9,11 +9,15 @@ __all__ = ["PAGES", "ending"]
 PAGES = "http://127.0.0.1:3000/app"
 
 
-def ending(repository: Path, workspace: Path, report: Path, leads: tuple[Path, Path], seconds: float) -> list[str]:
+def ending(
+    who: str, repository: Path, workspace: Path, report: Path, leads: tuple[Path, Path], seconds: float
+) -> list[str]:
     """Say where the report and the leads are, three commands to go on with, and where people see today's leads.
 
     Parameters
     ----------
+    who : str
+        Whom the lists are of: leads, customers.
     repository, workspace : Path
         The repository's root, and where the pipeline ran: there, or in ``runs/<name>``.
     report : Path
@@ -32,14 +36,14 @@ def ending(repository: Path, workspace: Path, report: Path, leads: tuple[Path, P
     --------
     >>> root = Path("/srv/lead qualification")
     >>> lists = (Path("data/leads.xlsx"), Path("data/scores.csv"))
-    >>> for line in ending(root, root, Path("reports/report.html"), lists, 61.2)[:4]:
+    >>> for line in ending("leads", root, root, Path("reports/report.html"), lists, 61.2)[:4]:
     ...     print(line)
     Done in 61 s. Look at:
       the report          file:///srv/lead%20qualification/reports/report.html
       today's leads       file:///srv/lead%20qualification/data/leads.xlsx
       for programs        file:///srv/lead%20qualification/data/scores.csv
     """
-    looked_at = (("the report", report), ("today's leads", leads[0]), ("for programs", leads[1]))
+    looked_at = (("the report", report), (f"today's {who}", leads[0]), ("for programs", leads[1]))
     if workspace == repository:
         commands = (
             ("make serve", "the scoring service; README.md has a request"),
@@ -61,5 +65,5 @@ def ending(repository: Path, workspace: Path, report: Path, leads: tuple[Path, P
         *(f"  {name:<19} {(workspace / file).as_uri()}" for name, file in looked_at),
         "Go on with:",
         *(line for command, meaning in commands for line in (f"  {command}", f"      {meaning}")),
-        f"Today's leads, with a page for each: {commands[0][0]}, then open {PAGES}",
+        f"Today's {who}, with a page for each: {commands[0][0]}, then open {PAGES}",
     ]

@@ -1,23 +1,31 @@
 """How a table of activities becomes touchpoints: kind, page, campaign, who did it."""
 
+import re
+from dataclasses import replace
+
 from pipeline.onboarding.cells import value_sql
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.joins import JOINS, overlap
-from pipeline.onboarding.names import concepts, word_of
+from pipeline.onboarding.names import concepts, kind_of_file, normal, word_of, words
 from pipeline.onboarding.plan import Activity, Plan, Reference
 from pipeline.onboarding.roles import Roles, time_columns
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection
 
-__all__ = ["PLANNED_KINDS", "SALES_KINDS", "SYSTEM_KINDS", "URL", "find_activities"]
+__all__ = ["FILES_OF_SALES", "PLANNED_KINDS", "SALES_KINDS", "SYSTEM_KINDS", "URL", "find_activities"]
 
 URL = "https?://"
 # What sales or a system does: not the lead's behaviour.
 SALES_KINDS = ("call", "meeting", "task", "mail")
-SYSTEM_KINDS = ("mail_sent", "mail_delivered", "page_ping")
+FILES_OF_SALES = ("call", "meeting", "task")  # of a file of mails nobody can tell who wrote them
+SYSTEM_KINDS = ("mail_sent", "mail_delivered", "page_ping", "identify")
 # What can stand in a calendar before it happens.
 PLANNED_KINDS = ("call", "meeting", "task", "webinar", "webinar_registration", "trade_fair", "demo_request")
 MOST_KINDS = 100
+ALL_HAVE = 0.98  # of a table's rows have a kind; the rest are bad
+WEB_CALLS = {"page": "page_view", "screen": "page_view", "identify": "identify"}  # of customer data platforms
+MAIL_KINDS = ("mail_sent", "mail_delivered", "mail_open", "mail_click")
+MAIL = re.compile("mail|newsletter", re.IGNORECASE)
 
 
 def find_activities(connection: Connection, plan: Plan, roles: Roles) -> None:
@@ -26,6 +34,8 @@ def find_activities(connection: Connection, plan: Plan, roles: Roles) -> None:
         if "user_id" in table.columns and table.known_shape:
             refers = Reference("user_id", plan.lead_id.name, 1.0)
         found = _activity(connection, plan, table, refers)
+        changes = next((status.name for other, _, status in roles.histories if other is table), None)
+        found = replace(found, unless=changes)
         (plan.identifications if _only_identifies(found) else plan.activities).append(found)
 
 
@@ -38,13 +48,17 @@ def _activity(connection: Connection, plan: Plan, table: Table, refers: Referenc
     taken |= {kind or ""}
     asset = _asset(table, taken)
     visitor = _visitor(connection, plan, table, taken | {asset or ""}, refers)
-    values = [] if kind is None else list(table.column(kind).values)
+    else_kind = _else_kind(table, kind, taken)
+    values = [value for name in (kind, else_kind) if name is not None for value in table.column(name).values]
     kinds = {value: word for value in values if (word := word_of(value, "kinds")) is not None and word != value}
+    kinds |= {value: WEB_CALLS[value.lower()] for value in values if value.lower() in WEB_CALLS}
+    if visitor is not None:  # of a web site's events a click is one on a page
+        kinds = {value: word for value, word in kinds.items() if word not in MAIL_KINDS or MAIL.search(value)}
     campaign = _named(table, "campaign", taken)
     channel = _named(table, "channel", taken)
-    constant = "page_view" if asset else "mail" if campaign else "activity"
+    constant = "page_view" if asset else "mail" if campaign else kind_of_file(table.name) or "activity"
     return Activity(
-        table, refers, moment, kind, kinds, constant, recorded, channel, asset, campaign, identifier, visitor
+        table, refers, moment, kind, kinds, constant, else_kind, recorded, channel, asset, campaign, identifier, visitor
     )
 
 
@@ -99,6 +113,12 @@ def _identifier(table: Table, taken: set[str]) -> str | None:
     return None
 
 
+def _is_status(column: Column) -> bool:
+    """Whether a column is of stages by its name, old ones among them: "Open" is a stage there, and no mail."""
+    named = "status" in concepts(column.name) and "kind" not in concepts(column.name)
+    return named or bool(words("before") & set(normal(column.name).split()))
+
+
 def _kind(table: Table, taken: set[str]) -> str | None:
     categories = [
         c
@@ -107,6 +127,10 @@ def _kind(table: Table, taken: set[str]) -> str | None:
         and c.name not in taken
         and c.distinct <= MOST_KINDS
         and c.personal is None
+        and not (
+            words("before") & set(normal(c.name).split())
+            or ("status" in concepts(c.name) and "kind" not in concepts(c.name))
+        )
     ]
     if not categories:
         return None
@@ -118,6 +142,22 @@ def _kind(table: Table, taken: set[str]) -> str | None:
 
     best = max(categories, key=rank)
     return best.name if rank(best)[0] or rank(best)[1] > 0.2 else None
+
+
+def _else_kind(table: Table, kind: str | None, taken: set[str]) -> str | None:
+    """Find what rows without a kind are, where many have none: events of page views carry no name, but a type."""
+    if kind is None or table.column(kind).filled >= ALL_HAVE * table.rows:
+        return None
+    full = [
+        column
+        for column in table.columns.values()
+        if column.type == "category"
+        and "kind" in concepts(column.name)
+        and column.name not in taken
+        and column.filled >= ALL_HAVE * table.rows
+        and column.distinct <= MOST_KINDS
+    ]
+    return full[0].name if full else None
 
 
 def _asset(table: Table, taken: set[str]) -> str | None:

@@ -3,21 +3,29 @@
 import re
 from collections.abc import Iterable
 
-from pipeline.onboarding.cells import filled_sql
+from pipeline.onboarding.cells import filled_sql, value_sql
 from pipeline.onboarding.column_moments import UNREAD_DATES
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.names import concepts, in_section, normal, plain_word
-from pipeline.onboarding.plan import Attribute, Plan
+from pipeline.onboarding.plan import Attribute, Plan, StageColumn
 from pipeline.onboarding.roles import Roles, status_columns
+from pipeline.onboarding.source_parts import listed_sql
 from pipeline.tables.contract import CANONICAL
 from pipeline.tables.contract_sql import POSITION, quoted
-from pipeline.tables.duckdb import Connection, text_literal
+from pipeline.tables.duckdb import Connection
 
 __all__ = ["find_attributes"]
 
 FEW = 20  # fewer filled rows say nothing about when a column is filled
 AFTER_SHARE = 0.98  # of the filled rows belong to leads with an outcome
+# Marks of a table's rows, by the stages of their leads.
+ENDS = {
+    "after": ("sales_qualified", "disqualified", "customer"),
+    "won": ("sales_qualified", "customer"),
+    "lost": ("disqualified",),
+}
 OWNER = "who works on it: known to sales only"
+SAME_SHARE = 0.95  # of the leads with a value, and of those with an outcome
 MOST_SHARE = 0.8  # of all leads; where more have an outcome, being filled with one says nothing
 RESERVED = {c.name for schema in CANONICAL.values() for c in schema.columns} | set(POSITION)
 
@@ -34,7 +42,12 @@ def find_attributes(connection: Connection, plan: Plan, roles: Roles) -> None:
 
 
 def _account(people: Table) -> Column | None:
-    columns = [c for c in people.columns.values() if c.filled and c.type in ("number", "text", "category")]
+    # One value in all rows is the company that owns the CRM: its leads are not of one account
+    columns = [
+        c
+        for c in people.columns.values()
+        if c.filled and c.type in ("number", "text", "category") and (c.distinct > 1 or c.filled < FEW)
+    ]
     for concept in ("account_id", "account_name"):
         found = [column for column in columns if concept in concepts(column.name)]
         if found:
@@ -50,7 +63,7 @@ def _of_table(connection: Connection, plan: Plan, table: Table, entity: str, nam
         why = skipped.get(column.name)
         if why is None and "owner" in concepts(column.name):
             why = OWNER
-        is_address = column.personal == "email" and entity == "lead"
+        is_address = column.personal == "email" and entity == "lead" and why != OWNER
         if is_address and (why is None or column is plan.lead_id):
             taken = any(attribute.is_free_mail for attribute in plan.attributes)
             if not taken:
@@ -131,20 +144,33 @@ def _mark_groups(connection: Connection, plan: Plan, table: Table) -> tuple[str,
     """Mark, once for all columns, who had an outcome and who became an MQL, by a table's own rows; returns the marks' names."""
 
     def any_of(stages: Iterable[str]) -> str:
-        columns = [filled_sql(i.column.name) for i in plan.stage_columns if i.table is table and i.stage in stages]
+        columns = [_dated_sql(i) for i in plan.stage_columns if i.table is table and i.stage in stages]
+        for history in plan.histories:
+            values = [value for value, stage in history.stages.items() if stage in stages]
+            if values and table is plan.people and history.reference.of_people == plan.lead_id.name:
+                columns.append(
+                    f"{value_sql(plan.lead_id.name)} IN (SELECT {value_sql(history.reference.column)} "
+                    f"FROM {history.table.loaded} WHERE tidied({quoted(history.column)}) IN ({listed_sql(values)}))"
+                )
         for status in plan.statuses:
             if status.table is table and status.stage in stages:
-                listed = ", ".join(text_literal(value) for value in status.values)
-                columns.append(f"coalesce(tidied({quoted(status.column)}) IN ({listed}), false)")
+                columns.append(f"coalesce(tidied({quoted(status.column)}) IN ({listed_sql(status.values)}), false)")
         return " OR ".join(columns)
 
-    groups = {"after": any_of(("sales_qualified", "disqualified", "customer"))}
+    groups = {name: any_of(stages) for name, stages in ENDS.items()}
     if not plan.starts_at_creation:
         groups["mql"] = any_of(("mql", "sales_qualified", "disqualified", "customer"))
     known = {name: condition for name, condition in groups.items() if condition}
+    if not known:
+        return ()
     marks = ", ".join(["rowid AS row_number", *(f"{condition} AS {name}" for name, condition in known.items())])
     connection.execute(f"CREATE OR REPLACE TEMP TABLE marks AS SELECT {marks} FROM {table.sample}")
     return tuple(known)
+
+
+def _dated_sql(item: StageColumn) -> str:
+    only = f" AND tidied({quoted(item.only[0])}) IN ({listed_sql(item.only[1])})" if item.only else ""
+    return f"coalesce({filled_sql(item.column.name)}{only}, false)"
 
 
 def _known_at(connection: Connection, table: Table, column: Column, groups: tuple[str, ...]) -> tuple[str, str]:
@@ -154,6 +180,9 @@ def _known_at(connection: Connection, table: Table, column: Column, groups: tupl
         return ("after", "by its name") if "after" in known else ("export", "by its name: a count or rating that grows")
     if concepts(column.name) & {"reason"}:
         return "after", "by its name"
+    if (told := _tells_outcome(connection, table, column, groups)) is not None:
+        return "after", told
+    groups = tuple(name for name in groups if name in ("after", "mql"))
     if not groups or column.filled > MOST_SHARE / AFTER_SHARE * table.rows:
         return "creation", "filled with and without an outcome"
     counts = ", ".join(f"count(*) FILTER (filled AND {name}), avg({name}::INTEGER)" for name in groups)
@@ -166,3 +195,20 @@ def _known_at(connection: Connection, table: Table, column: Column, groups: tupl
             who = "an outcome" if known_at == "after" else "an MQL"
             return known_at, f"{inside:,} of {filled:,} filled rows have {who}, but only {share:.0%} of all rows"
     return "creation", "filled with and without an outcome"
+
+
+def _tells_outcome(connection: Connection, table: Table, column: Column, groups: tuple[str, ...]) -> str | None:
+    """Say that a value is the outcome by another name: nearly all leads with it ended so, and nearly no others."""
+    ends = [name for name in groups if name in ("won", "lost")]
+    if not column.values or not ends:
+        return None
+    counts = ", ".join(f"count(*) FILTER ({name}), sum(count(*) FILTER ({name})) OVER ()" for name in ends)
+    rows = connection.execute(
+        f"SELECT value, count(*) AS n, sum(n) OVER (), {counts} FROM (SELECT rowid AS row_number, "
+        f"tidied({quoted(column.name)}) AS value FROM {table.sample}) JOIN marks USING (row_number) GROUP BY 1"
+    ).fetchall()
+    for value, n, total, *figures in rows:
+        for both, ended in zip(figures[::2], figures[1::2], strict=True):
+            if value is not None and ended >= FEW and both >= SAME_SHARE * max(n, ended) and ended < MOST_SHARE * total:
+                return f"{both:,} of {ended:,} leads that ended in one way have the same value, and {n - both:,} others"
+    return None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pipeline.onboarding.cells import filled_sql, value_sql
 from pipeline.onboarding.columns import Column
-from pipeline.onboarding.moments import MomentFormat, Moments, format_of_shape, looks_dated, settle_order
+from pipeline.onboarding.moments import EPOCHS, MomentFormat, Moments, format_of_shape, looks_dated, settle_order
 from pipeline.onboarding.names import concepts, normal, word_of
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection, text_literal
@@ -17,7 +17,6 @@ UNREAD_DATES = "dates written in a way that can't be read"
 MOSTLY = 0.6  # of the values in the sample are of a type
 SHAPES, EXPECTED_SHAPES = 1_000, 6
 DIGITS = "'0123456789', '9999999999'"
-EPOCH_DIGITS = {10: "epoch_s", 13: "epoch_ms", 16: "epoch_us"}
 EPOCH_RANGE = (946_684_800, 2_145_916_800)  # of seconds: 2000 to 2037; ids of as many digits lie elsewhere, mostly
 SERIAL_RANGE = (30_000, 60_000)  # of a spreadsheet's days: 1982 to 2064
 TIME_WORDS = re.compile(
@@ -63,14 +62,15 @@ def find_moments(connection: Connection, loaded: str, sample: str, column: Colum
         Values in the sample.
     """
     shapes = _shapes(connection, sample, column.name)
-    ways = {shape: format_of_shape(shape) for shape in shapes}
-    if sum(n for shape, n in shapes.items() if ways[shape] is not None) < MOSTLY * few:
-        return _counted_time(connection, loaded, column, shapes, few)
+    counted = _counted_formats(connection, loaded, column.name, shapes, few)
+    read = sum(n for shape, n in shapes.items() if shape in counted or format_of_shape(shape) is not None)
+    if read < MOSTLY * few:
+        return _serial_days(connection, loaded, column, shapes, few)
     shapes = _shapes(connection, loaded, column.name, list(shapes) if sample != loaded else None)
     by_format: Counter[MomentFormat] = Counter()
     of_format: dict[MomentFormat, list[str]] = {}
     for shape, n in shapes.items():
-        way = format_of_shape(shape)
+        way = counted.get(shape) or format_of_shape(shape)
         if way is not None:
             by_format[way] += n
             of_format.setdefault(way, []).append(shape)
@@ -102,23 +102,33 @@ def _order(connection: Connection, loaded: str, name: str, shapes: list[str]) ->
     return bool(first), f"{first or second:,} value(s) with {'first' if first else 'second'} part above 12"
 
 
-def _counted_time(
+def _counted_formats(
+    connection: Connection, loaded: str, name: str, shapes: dict[str, int], few: int
+) -> dict[str, MomentFormat]:
+    """Recognise seconds since 1970 and their fractions, in columns named so or beside moments of other kinds, by shape."""
+    is_time = _is_time(name) or word_of(name, "stages") is not None
+    beside = any(format_of_shape(shape) is not None for shape in shapes)
+    found: dict[str, MomentFormat] = {}
+    for called, (digits, _) in EPOCHS.items():
+        whole = "9" * digits
+        own = [shape for shape in shapes if re.fullmatch(rf"{whole}(\.9+)?", shape)]
+        # Milliseconds and finer lie where few other numbers do; ten digits may be a telephone's
+        all_so = digits > 10 and not ID.search(normal(name)) and sum(shapes[shape] for shape in own) == few
+        low, high = (bound * 10 ** (digits - 10) for bound in EPOCH_RANGE)
+        if own and (is_time or beside or all_so) and _lies_between(connection, loaded, name, low, high, digits):
+            found |= dict.fromkeys(own, MomentFormat(called, True, True))
+    return found
+
+
+def _is_time(name: str) -> bool:
+    return TIME_WORDS.search(normal(name)) is not None or bool(concepts(name) & TIME_CONCEPTS)
+
+
+def _serial_days(
     connection: Connection, loaded: str, column: Column, shapes: dict[str, int], few: int
 ) -> Column | None:
-    """Recognise seconds and their fractions since 1970, and days as a spreadsheet counts them, in columns named so."""
-    is_time = TIME_WORDS.search(normal(column.name)) is not None or bool(concepts(column.name) & TIME_CONCEPTS)
-    for digits, called in EPOCH_DIGITS.items():
-        # Milliseconds and finer lie where few other numbers do; ten digits may be a telephone's
-        named = (
-            is_time
-            or word_of(column.name, "stages") is not None
-            or (digits > 10 and not ID.search(normal(column.name)))
-        )
-        if named and shapes.get("9" * digits, 0) + shapes.get("9" * digits + ".9", 0) == few:
-            scale = 10 ** (digits - 10)
-            if _lies_between(connection, loaded, column.name, *(bound * scale for bound in EPOCH_RANGE)):
-                way = MomentFormat(called, True, True)
-                return replace(column, type="moment", moments=Moments((way,), (column.filled,)))
+    """Recognise days as a spreadsheet counts them, in columns named so; and dates that nobody can read."""
+    is_time = _is_time(column.name)
     is_serial = is_time and sum(n for shape, n in shapes.items() if re.fullmatch(r"[9]{5}(\.9+)?", shape)) == few
     if is_serial and _lies_between(connection, loaded, column.name, *SERIAL_RANGE):
         way = MomentFormat("excel", any("." in shape for shape in shapes))
@@ -128,10 +138,14 @@ def _counted_time(
     return None
 
 
-def _lies_between(connection: Connection, loaded: str, name: str, least: int, most: int) -> bool:
+def _lies_between(
+    connection: Connection, loaded: str, name: str, least: int, most: int, digits: int | None = None
+) -> bool:
+    """Whether a column's numbers lie within bounds: all of them, or those of so many digits."""
     number = f"try_cast({value_sql(name)} AS DOUBLE)"
+    only = f" AND regexp_full_match({value_sql(name)}, '[0-9]{{{digits}}}(\\.[0-9]+)?')" if digits else ""
     [(low, high)] = connection.execute(
-        f"SELECT min({number}), max({number}) FROM {loaded} WHERE {filled_sql(name)}"
+        f"SELECT min({number}), max({number}) FROM {loaded} WHERE {filled_sql(name)}{only}"
     ).fetchall()
     return low is not None and low >= least and high <= most
 

@@ -25,7 +25,7 @@ class Column:
     filled, distinct : int
         Values that are not missing, and different ones (approximate in large files).
     values : dict of str to int
-        Of a category or boolean: its values and how often each occurs.
+        Of a category, a boolean, or numbers so few that they may be codes: its values and how often each occurs.
     moments : Moments or None
         Of a moment.
     style : str

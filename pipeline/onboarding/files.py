@@ -6,12 +6,13 @@ The same SQL is run here and written into the source, so what was looked at is w
 import io
 import zipfile
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
 from features.errors import DataError
-from pipeline.onboarding.json_files import json_tables
+from pipeline.onboarding.json_files import JsonTable, json_tables, parquet_tables
 from pipeline.onboarding.layout import FOOTER_LINES, Layout, detect_layout, first_lines, footer_lines, is_header
 from pipeline.onboarding.web import is_snowplow
 from pipeline.tables.charsets import SAMPLE, bad_byte, likely_charset, open_bytes
@@ -91,8 +92,7 @@ def recognise(path: Path, inside: str) -> list[InputTable]:
         raise empty_file(path)
     where = f"getvariable('raw_dir') || {text_literal('/' + inside)}"
     if magic == PARQUET_MAGIC:
-        relation = f"(SELECT COLUMNS(*)::VARCHAR FROM read_parquet({where}))"
-        return [InputTable(inside, path, relation, relation, notes=("Parquet",))]
+        return _inputs(path, inside, parquet_tables(path, where))
     if magic == PDF_MAGIC:
         raise DataError(f"{path}: a PDF, which holds no table that can be read. Export the list as .csv or .xlsx.")
     if magic == ZIP_MAGIC and not path.name.lower().endswith(SUFFIXES["workbook"]) and not _is_workbook(path):
@@ -216,6 +216,10 @@ def _headerless(path: Path, inside: str, where: str, charset: str, layout: Layou
 def _json(path: Path, inside: str, where: str, charset: str) -> list[InputTable]:
     with _text(path, charset) as file:
         sample, goes_on = file.read(JSON_SAMPLE), bool(file.read(1))
+    return _inputs(path, inside, json_tables(path, where, charset, sample, goes_on=goes_on))
+
+
+def _inputs(path: Path, inside: str, tables: Iterable[JsonTable]) -> list[InputTable]:
     return [
         InputTable(
             f"{inside}, {found.name}" if found.name else inside,
@@ -226,7 +230,7 @@ def _json(path: Path, inside: str, where: str, charset: str) -> list[InputTable]
             known_shape=found.known_shape,
             inner=bool(found.name),
         )
-        for found in json_tables(path, where, charset, sample, goes_on=goes_on)
+        for found in tables
     ]
 
 

@@ -14,6 +14,9 @@ __all__ = ["keys", "overlap", "reference"]
 UNIQUE, NAMED_UNIQUE = 0.9, 0.7  # of a key's filled values are different, of one named so: exports repeat rows
 FILLED = 0.5
 JOINS = 0.5  # of the different values of a reference are among the keys
+ALL_KNOWN = 0.98
+MOST_STAGES = 10
+FEW_PEOPLE = 0.02  # of the people; a file about fewer of them must say so in a column's name
 MOST_VALUES = 20_000
 OTHER_RECORDS = re.compile(
     r"\b(deal|opportunity|company|account|organi[sz]ation|org|activity|owner|campaign|product|order|firma|firmen|"
@@ -59,6 +62,22 @@ def _key(name: str) -> str:
     return f"lower({value_sql(name)})" if "email" in concepts(name, "personal") else value_sql(name)
 
 
+def _counts_rows(table: Table, column: Column, share: float) -> bool:
+    """Whether a table's own numbers are likely those of its rows: two tables that count from 1 share numbers, and no leads.
+
+    One row per lead is still possible where every number is known and nothing else could name the lead.
+    """
+    others = [name for name in table.columns if name != column.name and re.search(r"\bid$", normal(name))]
+    return column.type == "number" and (share < ALL_KNOWN or bool(others))
+
+
+def _numbers_few(column: Column, target: Column) -> bool:
+    """Whether a column's numbers are so few that they are rather those of stages or sources than of people."""
+    return (
+        column.type == "number" and column.distinct < max(MOST_STAGES, FEW_PEOPLE * target.distinct) <= target.distinct
+    )
+
+
 def reference(connection: Connection, table: Table, people: Table, lead_id: str) -> Reference | None:
     """Find the column of a table that names its leads: by the people's key, or by their mail address.
 
@@ -99,6 +118,11 @@ def reference(connection: Connection, table: Table, people: Table, lead_id: str)
             if share >= JOINS:
                 same = normal(column.name) == normal(target)
                 is_own_id = column.name in own and not speaks and not same
+                if not speaks and (
+                    (column.name in own and _counts_rows(table, column, share))
+                    or (not same and _numbers_few(column, people.column(target)))
+                ):
+                    continue
                 rank = share + 0.3 * speaks + 0.3 * same - 0.6 * is_own_id - 0.2 * (target != lead_id)
                 found.append((rank, Reference(column.name, target, share)))
     return max(found, key=lambda item: item[0])[1] if found else None

@@ -11,7 +11,7 @@ from pipeline.onboarding.web import web_relation
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import SqlError, connect, text_literal
 
-__all__ = ["JsonTable", "json_tables"]
+__all__ = ["JsonTable", "json_tables", "parquet_tables"]
 
 DEFAULT_OBJECT_BYTES = 1 << 24  # DuckDB's own
 ROOM_TO_GROW = 4  # the next export may be larger than the one that was looked at
@@ -61,12 +61,15 @@ def json_tables(path: Path, where: str, charset: str, sample: str, *, goes_on: b
     Raises
     ------
     DataError
-        It is not UTF-8.
+        It is not UTF-8, or nested too deeply.
     """
     text = sample.lstrip()
     if text[:1] not in ("{", "["):
         return []
-    first = _first_object(text, goes_on)
+    try:
+        first = _first_object(text, goes_on)
+    except RecursionError as error:
+        raise DataError(f"{path}: JSON that is nested too deeply to be a table. Export it flat.") from error
     if first is None:
         return []
     if charset != "utf-8":
@@ -75,6 +78,21 @@ def json_tables(path: Path, where: str, charset: str, sample: str, *, goes_on: b
         shape, relation = web
         return [JsonTable("", relation, f"JSON of {shape}", shape)]
     return list(_tables(path, where))
+
+
+def parquet_tables(path: Path, where: str) -> list[JsonTable]:
+    """Say what tables a Parquet file holds: its rows, and each list of objects inside them; parameters as `json_tables`."""
+    rows = f"read_parquet({where})"
+    with connect() as connection:
+        try:
+            found = connection.sql(f"SELECT * FROM {rows.replace(where, text_literal(path))}")
+        except SqlError:  # as of JSON: the reader of the whole file says what is wrong with it
+            return [JsonTable("", f"(SELECT COLUMNS(*)::VARCHAR FROM {rows})", "Parquet")]
+        columns = dict(zip(found.columns, found.types, strict=True))
+    if (web := web_relation(columns, where, rows)) is not None:
+        shape, relation = web
+        return [JsonTable("", relation, f"Parquet of {shape}", shape)]
+    return list(_row_tables(columns, rows, "Parquet"))
 
 
 def _first_object(text: str, goes_on: bool) -> dict[str, Any] | None:
@@ -116,14 +134,21 @@ def _tables(path: Path, where: str) -> Iterator[JsonTable]:
             note, columns = f"JSON, the list {around} of one object", columns_of(rows)
         else:
             note = "JSON"
-        yield JsonTable("", _leaves(columns, rows), note)
-        key = next((name for name in columns if "lead_id" in concepts(name)), None)
-        if key is None:
-            return
-        for name, kind in columns.items():
-            if _is_list_of_objects(kind):
-                inner = f"(SELECT {quoted(key)} AS _row, unnest({quoted(name)}) AS _item FROM {rows})"
-                yield JsonTable(name, _children(kind.child, inner), f"the list {name} of each row")
+        yield from _row_tables(columns, rows, note)
+
+
+def _row_tables(columns: dict[str, Any], rows: str, note: str) -> Iterator[JsonTable]:
+    """List the table of the rows, objects inside as columns, and one for each list of objects inside them."""
+    yield JsonTable("", _leaves(columns, rows), note)
+    flat = [pair for name, kind in columns.items() for pair in _below(quoted(name), name, kind)]
+    # An object around a lead's fields is named after it: `lead` of `lead.id`
+    key = next((sql for name, sql in flat if "lead_id" in concepts(name)), None)
+    if key is None:
+        return
+    for name, kind in columns.items():
+        if _is_list_of_objects(kind):
+            inner = f"(SELECT {key} AS _row, unnest({quoted(name)}) AS _item FROM {rows})"
+            yield JsonTable(name, _children(kind.child, inner), f"the list {name} of each row")
 
 
 def _is_list_of_objects(kind: Any) -> bool:
@@ -141,7 +166,7 @@ def _below(column: str, name: str, kind: Any) -> Iterator[tuple[str, str]]:
 
 def _leaves(columns: dict[str, Any], rows: str) -> str:
     flat = {name for name, kind in columns.items() if kind.id != "struct"}
-    if flat == set(columns) and rows.startswith("read_json"):
+    if flat == set(columns) and rows.startswith(("read_json", "read_parquet")):
         return f"(SELECT COLUMNS(*)::VARCHAR FROM {rows})"
     found = [pair for name, kind in columns.items() for pair in _below(quoted(name), name, kind)]
     return f"(SELECT {', '.join(f'{sql}::VARCHAR AS {quoted(name)}' for name, sql in found)} FROM {rows})"

@@ -7,6 +7,7 @@ from pathlib import Path
 from features.errors import DataError
 from pipeline.onboarding.columns import Table
 from pipeline.onboarding.files import InputTable, recognise
+from pipeline.onboarding.names import kind_of_file
 from pipeline.onboarding.profile import profile_columns, take_sample
 from pipeline.tables.duckdb import Connection, SqlError, explain
 from pipeline.tables.text_files import TextFiles
@@ -82,7 +83,15 @@ def load(connection: Connection, files: TextFiles, paths: Sequence[Path], folder
     groups: list[tuple[tuple[str, ...], list[InputTable]]] = []
     for number, found in enumerate(inputs):
         names = _load(connection, files, found, f"input_{number}")
-        same = next((group for header, group in groups if header == names and not group[0].known_shape), None)
+        kind = kind_of_file(found.name)  # calls and meetings in one form are told apart by their files alone
+        same = next(
+            (
+                group
+                for header, group in groups
+                if header == names and not group[0].known_shape and kind_of_file(group[0].name) == kind
+            ),
+            None,
+        )
         if same is None:
             groups.append((names, [found]))
         else:

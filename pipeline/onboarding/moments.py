@@ -33,7 +33,7 @@ DATES = (
 )
 TIME = re.compile(
     r"(?P<gap>, | at | um |[ tT]\s?)(?P<hours>99?(?P<colon>[:.])99)(?P<seconds>(?P=colon)99)?(?P<fraction>[.,]9{1,9})?"
-    r"(?P<half>[ \u202f\u00a0]?[ap]\.?m\.?)?(?P<tail> uhr| h)?(?P<zone>\s?(?:z|utc|[+-]99(?::?99)?))?",
+    r"(?P<half>[ \u202f\u00a0]?[ap]\.?m\.?)?(?P<tail> uhr| h)?(?P<zone>\s?(?:z|utc|gmt|[+-]99(?::?99)?))?",
     re.IGNORECASE,
 )
 
@@ -45,8 +45,8 @@ class MomentFormat:
     Attributes
     ----------
     format : str
-        For DuckDB's strptime, with `?` for day and month whose order is open; `iso`, `epoch_s`, `epoch_ms`, `epoch_us`, `excel`
-        are no formats of it.
+        For DuckDB's strptime, with `?` for day and month whose order is open; `%z` reads what `offset_joined` gives.
+        `iso`, `epoch_s`, `epoch_ms`, `epoch_us`, `excel` are no formats of it.
     has_time, has_zone : bool
         It names a time of day, an offset.
     """
@@ -150,8 +150,8 @@ def looks_dated(shape: str) -> bool:
 
 def _with_time(date: str, time: re.Match[str]) -> MomentFormat:
     zone = time["zone"]
-    if zone is not None:
-        return MomentFormat("iso" if date == "%Y-%m-%d" and not time["half"] else date, True, True)
+    if zone is not None and date == "%Y-%m-%d" and not time["half"]:
+        return MomentFormat("iso", True, True)
     colon = time["colon"]
     text = f"{date}{time['gap']}{'%I' if time['half'] else '%H'}{colon}%M"
     text += f"{colon}%S" if time["seconds"] else ""
@@ -159,7 +159,7 @@ def _with_time(date: str, time: re.Match[str]) -> MomentFormat:
         text += time["fraction"][0] + {3: "%g", 6: "%f"}.get(len(time["fraction"]) - 1, "%n")
     if time["half"]:
         text += re.sub(r"[ap]\.?m\.?$", "", time["half"], flags=re.IGNORECASE) + "%p"
-    return MomentFormat(text + (time["tail"] or ""), True)
+    return MomentFormat(text + (time["tail"] or "") + "%z" * (zone is not None), True, zone is not None)
 
 
 def settle_order(way: MomentFormat, day_first: bool) -> MomentFormat:
@@ -180,7 +180,7 @@ def sql_list(formats: list[str]) -> str:
     return texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
 
 
-EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
+EPOCHS = {"epoch_s": (10, 1_000_000), "epoch_ms": (13, 1_000), "epoch_us": (16, 1)}  # digits, microseconds of one
 
 
 def moment_sql(moments: Moments, value: str, zone: str, *, name: str = "moment") -> str:
@@ -197,27 +197,39 @@ def moment_sql(moments: Moments, value: str, zone: str, *, name: str = "moment")
     name : str
         `moment`, or `day`: one without a time of day is the end of its day.
     """
-    known = [way for way in moments.formats if not way.is_open]
+    known = [way.format for way in moments.formats if not way.is_open]
     if not known:
         return "NULL"
-    first = known[0].format
-    if first in EPOCHS:
-        return f"make_timestamptz(try_cast({value} AS BIGINT) * {EPOCHS[first]})"
-    if first == "excel":
+    counted = [way for way in known if way in EPOCHS]
+    if counted and not moments.unread and len(known) == 1:
+        return _counted_sql(counted[0], value)
+    if known[0] == "excel":
         days = f"to_microseconds((round(try_cast({value} AS DOUBLE) * 86400) * 1000000)::BIGINT)"
         return f"((TIMESTAMP '1899-12-30' + {days}) AT TIME ZONE '{zone}')"
-    local = [way.format for way in known if not way.has_zone]
-    return f"{name}({value}, {sql_list(local)}, '{zone}')" if local else value  # what names an offset stays as it is
+    written = [way for way in known if way not in ("iso", *EPOCHS)]
+    text = f"offset_joined({value})" if any(way.endswith("%z") for way in written) else value
+    # What is ISO 8601 with an offset stays as it is
+    other = f"{name}({text}, {sql_list(written)}, '{zone}')" if written else value
+    cases = " ".join(f"WHEN {_is_counted_sql(way, value)} THEN {_counted_sql(way, value)}::VARCHAR" for way in counted)
+    return f"CASE {cases} ELSE {other} END" if cases else other
+
+
+def _counted_sql(way: str, value: str) -> str:
+    return f"make_timestamptz(try_cast({value} AS BIGINT) * {EPOCHS[way][1]})"
+
+
+def _is_counted_sql(way: str, value: str) -> str:
+    return f"regexp_full_match(trim({value}), '[0-9]{{{EPOCHS[way][0]}}}(\\.[0-9]+)?')"
 
 
 def instant_sql(moments: Moments, value: str, zone: str) -> str:
     """Write the SQL of a column's moments as TIMESTAMPTZ, missing where unread: for counting, not for the source."""
-    known = [way for way in moments.formats if not way.is_open]
+    known = [way.format for way in moments.formats if not way.is_open]
     if not known:
         return "NULL::TIMESTAMPTZ"
-    if known[0].format in EPOCHS or known[0].format == "excel":
+    if any(way in EPOCHS or way == "excel" or way.endswith("%z") for way in known):
         return f"try_cast({moment_sql(moments, value, zone)} AS TIMESTAMPTZ)"
-    local = [way.format for way in known if not way.has_zone]
+    local = [way for way in known if way != "iso"]
     parts = [f"(try_strptime({value}, {sql_list(local)}) AT TIME ZONE '{zone}')"] if local else []
-    parts += [f"try_cast({value} AS TIMESTAMPTZ)"] if any(way.has_zone for way in known) else []
+    parts += [f"try_cast(offset_joined({value}) AS TIMESTAMPTZ)"] if "iso" in known else []
     return parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"

@@ -7,13 +7,25 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-__all__ = ["concepts", "in_section", "kind_labels", "normal", "plain_word", "says_only", "stage_of", "word_of", "words"]
+__all__ = [
+    "concepts",
+    "in_section",
+    "kind_labels",
+    "kind_of_file",
+    "normal",
+    "plain_word",
+    "says_only",
+    "stage_of",
+    "word_of",
+    "words",
+]
 
 FILES = sorted(Path(__file__).parent.glob("names_*.toml"))
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
-# Pipedrive and HubSpot put the kind of record before each name: "Deal - Won time", "properties.createdate".
+# The kind of record may stand before each name: "Deal - Won time" of Pipedrive, "properties.createdate", "lead.company".
 ENTITY_PREFIX = re.compile(
-    r"^(?:(?:deal|person|lead|activity|organi[sz]ation|kontakt|organisation|aktivitaet) - |properties[ .])?(?:hs_(?!object))?"
+    r"^(?:(?:deal|person|lead|activity|organi[sz]ation|kontakt|organisation|aktivitaet) - |"
+    r"(?:lead|contact|person|kontakt|properties)\.|properties )?(?:hs_(?!object))?"
 )
 CUSTOM_SUFFIX = re.compile(r"__[cr]$")  # Salesforce's, of fields that a company added
 
@@ -101,9 +113,17 @@ def word_of(text: str, section: str) -> str | None:
     --------
     >>> word_of("Wurde SQL am", "stages"), word_of("/de/preise", "depth"), word_of("x", "kinds")
     ('sales_qualified', 'decision', None)
+    >>> word_of("noch nicht angenommen", "stages"), word_of("Not yet converted", "stages")
+    (None, None)
     """
     padded = f" {normal(text)} "
-    return next((key for phrase, key in _phrases(section) if f" {phrase} " in padded), None)
+    return next((key for phrase, key in _phrases(section) if _says(padded, phrase)), None)
+
+
+def _says(padded: str, phrase: str) -> bool:
+    """Whether a text holds a phrase that no word before it denies: "nicht kontaktiert" is not "kontaktiert"."""
+    before, found, _ = padded.partition(f" {phrase} ")
+    return bool(found) and before.split()[-1:] not in [[word] for word in words("denied")]
 
 
 def says_only(text: str, key: str, section: str, fillers: str) -> bool:
@@ -121,6 +141,21 @@ def says_only(text: str, key: str, section: str, fillers: str) -> bool:
         if other == key:
             rest = rest.replace(f" {phrase} ", " ")
     return set(rest.split()) <= words(fillers)
+
+
+@functools.cache
+def kind_of_file(name: str) -> str | None:
+    """Say what the rows of a file or a list are by its name, where that is a word for a kind and no more than that.
+
+    Examples
+    --------
+    >>> [kind_of_file(name) for name in ("export/calls.0.csv", "Anrufe.csv", "leads.json, meetings", "call_leads.csv")]
+    ['call', 'call', 'meeting', None]
+    """
+    stem = normal(re.sub(r"\..*| and \d+ more .*", "", name.split(", ")[-1].split("/")[-1]))
+    stem = re.sub(r"[\d ]+$|^[\d ]+", "", stem)
+    spellings = {stem.removesuffix(ending) for ending in ("", "s", "e", "n", "en", "i")}
+    return next((key for phrase, key in _phrases("kinds") if phrase in spellings), None)
 
 
 def stage_of(value: str) -> str | None:

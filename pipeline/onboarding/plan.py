@@ -76,7 +76,7 @@ class History:
 
 @dataclass(frozen=True)
 class Activity:
-    """A table of touchpoints."""
+    """A table of touchpoints; `else_kind` is the column of rows whose `kind` is empty, `unless` one of rows that are none."""
 
     table: Table
     reference: Reference | None
@@ -84,12 +84,23 @@ class Activity:
     kind: str | None
     kinds: Mapping[str, str]
     constant_kind: str
+    else_kind: str | None = None
     recorded: Column | None = None
     channel: str | None = None
     asset: str | None = None
     campaign: str | None = None
     identifier: str | None = None
     visitor: str | None = None
+    unless: str | None = None
+
+    def rows(self) -> int:
+        """Count its rows that are touchpoints."""
+        return self.table.rows - (self.table.column(self.unless).filled if self.unless else 0)
+
+    def kind_values(self) -> list[str]:
+        """List the values that its rows give as kinds."""
+        names = [name for name in (self.kind, self.else_kind) if name is not None]
+        return [value for name in names for value in self.table.column(name).values]
 
     def zone(self, of_company: str) -> str:
         """Give the time zone of its moments: web analytics write UTC."""

@@ -14,6 +14,7 @@ __all__ = ["profile_columns", "take_sample"]
 
 SAMPLE_ROWS = 20_000
 MOST_CATEGORIES = 200
+MOST_CODES = 30  # different numbers that may stand for words
 FEW_ROWS = 50  # of fewer rows nobody can tell a category from a text
 NUMERIC = 0.5
 EMAIL = r"[^@\s]+@[^@\s]+\.[^@\s]+"
@@ -143,7 +144,9 @@ def _number(connection: Connection, loaded: str, sample: str, column: Column, fe
         style = "en"
     elif style:
         notes = (f"{max(german, english):,} number(s) that only style {style} can mean",)
-    return replace(column, type="number", style=style, unread=column.filled - sum(counts.values()), notes=notes)
+    values = _values(connection, loaded, column.name) if column.distinct <= MOST_CODES else {}
+    unread = column.filled - sum(counts.values())
+    return replace(column, type="number", style=style, unread=unread, notes=notes, values=values)
 
 
 def _number_classes(connection: Connection, table: str, name: str) -> Counter[str]:

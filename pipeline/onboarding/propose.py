@@ -234,6 +234,7 @@ def _trial(plan: Plan, paths: Sequence[Path], sql: str, folder: Path) -> Trial:
     trial = try_source(sql, folder)
     if trial.refusal is not None:
         plan.unsure.append(f"ingest will stop: {trial.refusal}")
+    plan.unsure += trial.bad
     return trial
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from features.errors import DataError
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.joins import JOINS, keys, overlap, reference
-from pipeline.onboarding.names import concepts, normal, says_only, stage_of, word_of
+from pipeline.onboarding.names import concepts, normal, says_only, stage_of, word_of, words
 from pipeline.onboarding.plan import Question, Reference
 from pipeline.onboarding.questions import Ask
 from pipeline.tables.duckdb import Connection
@@ -82,7 +82,8 @@ def assign_roles(connection: Connection, tables: list[Table], ask: Ask) -> Roles
     """
     people = _people(connection, tables, ask)
     lead_id = _lead_id(people, ask)
-    deals, histories, activities, orders, unused = [], [], [], [], []
+    deals, histories, orders, unused = [], [], [], []
+    activities: list[tuple[Table, Reference | None]] = []
     accounts: tuple[Table, str] | None = None
     for table in tables:
         if table is people:
@@ -94,6 +95,8 @@ def assign_roles(connection: Connection, tables: list[Table], ask: Ask) -> Roles
             deals.append((table, refers))
         elif refers is not None and (status := status_column(table)) and table.moments() and _changes(table, refers):
             histories.append((table, refers, status))
+            if status.filled < MOSTLY_FILLED * table.rows:  # its other rows are no changes of a stage
+                activities.append((table, refers))
         elif table.moments() and (refers is not None or _is_web(table)):
             activities.append((table, refers))
         elif refers is None and (of_account := _order_account(connection, people, table)) is not None:
@@ -252,7 +255,7 @@ def status_columns(table: Table) -> list[Column]:
         for column in table.columns.values()
         if column.type == "category"
         and column.personal in (None, "name")
-        and not normal(column.name).startswith(("old", "alte", "from", "previous", "vorherige"))
+        and not words("before") & set(normal(column.name).split())
         and (
             (stage_share(column) >= STAGE_ROWS and len({stage_of(value) for value in column.values} - {None}) >= 2)
             or ("status" in concepts(column.name) and stage_share(column) > 0)

@@ -7,6 +7,7 @@ from pipeline.onboarding.activities import SALES_KINDS, SYSTEM_KINDS
 from pipeline.onboarding.cells import filled_sql
 from pipeline.onboarding.names import kind_labels, plain_word, word_of
 from pipeline.onboarding.plan import Activity, Plan
+from pipeline.onboarding.source_parts import given_kind_sql
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection
 
@@ -57,8 +58,8 @@ def _kinds(connection: Connection, activity: Activity) -> list[Selector]:
         rows = connection.execute(f"SELECT NULL, {_leads(activity)} FROM {activity.table.loaded}").fetchall()
     else:
         rows = connection.execute(
-            f"SELECT tidied({quoted(activity.kind)}), {_leads(activity)} AS n FROM {activity.table.loaded} "
-            f"WHERE {filled_sql(activity.kind)} GROUP BY 1 ORDER BY n DESC, 1"
+            f"SELECT tidied({given_kind_sql(activity)}) AS kind, {_leads(activity)} AS n FROM {activity.table.loaded} "
+            "WHERE kind IS NOT NULL GROUP BY 1 ORDER BY n DESC, 1"
         ).fetchall()
     found = []
     for value, leads in rows:
@@ -90,7 +91,7 @@ def _topic(page: str) -> str:
 def _pages(connection: Connection, activity: Activity) -> list[Selector]:
     if activity.asset is None:
         return []
-    kind = f"tidied({quoted(activity.kind)})" if activity.kind else "NULL"
+    kind = f"tidied({given_kind_sql(activity)})" if activity.kind else "NULL"
     rows = connection.execute(
         f"SELECT {kind}, tidied({quoted(activity.asset)}), {_leads(activity)} AS n FROM {activity.table.loaded} "
         f"WHERE {filled_sql(activity.asset)} GROUP BY 1, 2 ORDER BY n DESC, 1, 2 LIMIT 2000"

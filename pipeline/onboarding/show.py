@@ -57,7 +57,13 @@ def _table_row(plan: Plan, table: Table) -> tuple[str, str, str, str]:
         return table.name, rows, "accounts", ""
     used = [
         *(
-            (i.table, f"touchpoints ({i.table.known_shape})" if i.table.known_shape else "touchpoints", i.reference)
+            (
+                i.table,
+                "touchpoints"
+                + (f" ({i.table.known_shape})" if i.table.known_shape else "")
+                + (f", and stage changes where {i.unless} is filled" if i.unless else ""),
+                i.reference,
+            )
             for i in plan.activities
         ),
         *((i.table, "who visitors are", i.reference) for i in plan.identifications),

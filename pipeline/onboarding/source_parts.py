@@ -9,13 +9,14 @@ from collections.abc import Iterable
 
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.moments import moment_sql
-from pipeline.onboarding.plan import Plan, Reference
+from pipeline.onboarding.plan import Activity, Plan, Reference
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import text_literal
 
 __all__ = [
     "column_moment_sql",
     "comment_sql",
+    "given_kind_sql",
     "has_sql",
     "lead_sql",
     "listed_sql",
@@ -78,6 +79,12 @@ def reference_sql(plan: Plan, reference: Reference | None, view: str, views: dic
         f"FROM {views[id(plan.people)]} GROUP BY 1) AS k"
     )
     return f"coalesce(k._lead, md5({address}))", f"{view} AS t\nLEFT JOIN {known} ON k._address = {address}"
+
+
+def given_kind_sql(item: Activity) -> str:
+    """Write the SQL of an activity's kind as its rows give it."""
+    names = [quoted(name) for name in (item.kind, item.else_kind) if name is not None]
+    return names[0] if len(names) == 1 else f"coalesce({', '.join(f'tidied({name})' for name in names)})"
 
 
 def listed_sql(values: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from pipeline.onboarding.asked_stages import (
     ask_for_outcome,
     check_answers,
     stages_of,
+    tell_unexplained,
 )
 from pipeline.onboarding.cells import filled_sql, value_sql
 from pipeline.onboarding.columns import BOOLEANS, Column, Table
@@ -70,6 +71,8 @@ def find_stages(connection: Connection, plan: Plan, roles: Roles, ask: Ask, answ
         named = "sales_qualified" in stages_of(plan)
     if named:
         ask_for_other_stages(plan, roles, ask)
+    else:
+        tell_unexplained(plan, roles)
 
 
 def answered(answers: dict[str, str], column: Column) -> str | None:
@@ -97,7 +100,7 @@ def _closed(found: list[StageColumn], plan: Plan) -> list[StageColumn]:
             if any(other.stage == stage and other.table is item.table for other in kept):
                 continue
             for status in status_columns(item.table):
-                values = tuple(value for value in status.values if stage_of(value) in words)
+                values = _closing_values(status, words)
                 if values:
                     kept.append(replace(item, stage=stage, only=(status.name, values)))
                     break
@@ -109,6 +112,13 @@ def _closed(found: list[StageColumn], plan: Plan) -> list[StageColumn]:
         if not any(other.column is item.column for other in kept):
             plan.unsure.append(f"{item.table.name}: column {item.column.name} is not used: nothing says how it closed")
     return kept
+
+
+def _closing_values(status: Column, words: tuple[str, ...]) -> tuple[str, ...]:
+    """List a status's values that say how a row was closed; where one says won, "qualified" is a stage on the way."""
+    by_word = {value: stage_of(value) for value in status.values}
+    final = tuple(value for value, word in by_word.items() if word in words and word in ("won", "customer"))
+    return final or tuple(value for value, word in by_word.items() if word in words)
 
 
 def _history(table: Table, refers: Reference, status: Column) -> History:

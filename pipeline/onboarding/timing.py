@@ -12,6 +12,7 @@ from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.moments import format_of_shape, instant_sql, settle_order
 from pipeline.onboarding.names import concepts, normal, words
 from pipeline.onboarding.plan import Activity, Plan
+from pipeline.onboarding.source_parts import given_kind_sql
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection, text_literal
 
@@ -119,10 +120,9 @@ def _unplanned(plan: Plan) -> Iterable[tuple[Table, Column, str, str]]:
 def _not_planned(activity: Activity) -> str:
     if activity.kind is None:
         return "true"
-    values = activity.table.column(activity.kind).values
-    planned = [value for value in values if activity.kinds.get(value, value) in PLANNED_KINDS]
+    planned = [value for value in activity.kind_values() if activity.kinds.get(value, value) in PLANNED_KINDS]
     listed = ", ".join(text_literal(value) for value in planned)
-    return f"tidied({quoted(activity.kind)}) NOT IN ({listed})" if planned else "true"
+    return f"coalesce(tidied({given_kind_sql(activity)}) NOT IN ({listed}), true)" if planned else "true"
 
 
 def _stated(connection: Connection, zone: str, tables: list[Table]) -> str | None:
@@ -174,13 +174,16 @@ def measure_durations(connection: Connection, plan: Plan) -> Durations:
         FROM durations"""
     ).fetchall()
     span = span or 0.0
-    if won < FEW:
+    if won_days is None and won >= FEW:  # a status alone says so, and nothing when
+        label = _days(USUAL_LABEL_DAYS, span * LABEL_SHARE)
+        because = f"none of the {won:,} qualifications has a moment that can be read: nobody knows how long they take"
+    elif won < FEW:
         label = _days(longest or USUAL_LABEL_DAYS, (span - RECORDING_DAYS) if won else USUAL_LABEL_DAYS)
         because = f"only {won:,} qualification(s) in {span:.0f} days: too few to measure how long they take"
     else:
         label = _days(won_days, span * LABEL_SHARE)
         because = f"9 of 10 of the {won:,} qualifications took at most {won_days:.0f} days; {span:.0f} days of history"
-    expire = max(label, _days(any_days, span * EXPIRE_SHARE) if won + lost >= FEW else USUAL_EXPIRE_DAYS)
+    expire = max(label, _days(any_days, span * EXPIRE_SHARE) if won + lost >= FEW and any_days else USUAL_EXPIRE_DAYS)
     if (
         span <= DAYS[-1]
     ):  # of a short history nobody can say that its oldest leads are dead: the list holds every open one

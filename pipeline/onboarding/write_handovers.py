@@ -1,6 +1,6 @@
 """The view of hand-overs in a source's SQL: derived from stages and touchpoints, or why it can't be."""
 
-from pipeline.onboarding.activities import SALES_KINDS
+from pipeline.onboarding.activities import FILES_OF_SALES, SALES_KINDS
 from pipeline.onboarding.plan import Plan, StageColumn
 from pipeline.onboarding.source_parts import column_moment_sql, has_sql, reference_sql
 from pipeline.tables.contract import ENDS
@@ -73,7 +73,8 @@ def _has_stage(plan: Plan) -> bool:
 
 def _tells_of_sales(plan: Plan) -> list[bool]:
     return [
-        any(item.kinds.get(value, value) in SALES_KINDS for value in item.table.column(item.kind).values)
+        item.constant_kind in FILES_OF_SALES
+        if item.kind is None
+        else any(item.kinds.get(value, value) in SALES_KINDS for value in item.kind_values())
         for item in plan.activities
-        if item.kind is not None
     ]

@@ -1,9 +1,10 @@
 """The views of touchpoints and identities in a source's SQL."""
 
-from pipeline.onboarding.activities import SALES_KINDS, SYSTEM_KINDS
+from pipeline.onboarding.activities import FILES_OF_SALES, SALES_KINDS, SYSTEM_KINDS
 from pipeline.onboarding.plan import Activity, Plan
 from pipeline.onboarding.source_parts import (
     column_moment_sql,
+    given_kind_sql,
     has_sql,
     listed_sql,
     position_sql,
@@ -17,7 +18,7 @@ __all__ = ["identities_sql", "touchpoints_sql"]
 def touchpoints_sql(plan: Plan, views: dict[int, str]) -> str:
     """Write the view of touchpoints; `views` names each table's by the table's id()."""
     selects = [_activity(plan, item, views) for item in plan.activities]
-    rows = sum(item.table.rows for item in plan.activities)
+    rows = sum(item.rows() for item in plan.activities)
     return f"-- Touchpoints: {rows:,} rows.\nCREATE VIEW touchpoints AS\n" + "\nUNION ALL BY NAME\n".join(selects) + ";"
 
 
@@ -36,21 +37,23 @@ def _activity(plan: Plan, item: Activity, views: dict[int, str]) -> str:
     by = _by(item, kind)
     columns += [f"{by} AS by"] * bool(by)
     lines = ",\n       ".join([*columns, position_sql(item.table)])
-    return f"SELECT {lines}\nFROM {rows}"
+    where = f"\nWHERE NOT {has_sql(item.unless)}" if item.unless else ""
+    return f"SELECT {lines}\nFROM {rows}{where}"
 
 
 def _kind(item: Activity) -> str:
     if item.kind is None:
         return f"'{item.constant_kind}'"
+    given = given_kind_sql(item)
     by_kind: dict[str, list[str]] = {}
     for value, kind in item.kinds.items():
         by_kind.setdefault(kind, []).append(value)
     if not by_kind:
-        return quoted(item.kind)
+        return given
     cases = "\n           ".join(
-        f"WHEN tidied({quoted(item.kind)}) IN ({listed_sql(values)}) THEN '{kind}'" for kind, values in by_kind.items()
+        f"WHEN tidied({given}) IN ({listed_sql(values)}) THEN '{kind}'" for kind, values in by_kind.items()
     )
-    return f"CASE {cases}\n           ELSE {quoted(item.kind)} END"
+    return f"CASE {cases}\n           ELSE {given} END"
 
 
 def _page(column: str) -> str:
@@ -60,11 +63,14 @@ def _page(column: str) -> str:
 
 def _by(item: Activity, kind: str) -> str:
     """Write the SQL of who acted: what sales or a system does is not the lead's behaviour."""
-    values = {} if item.kind is None else {v: item.kinds.get(v, v) for v in item.table.column(item.kind).values}
+    if item.kind is None:
+        return "'sales'" if item.constant_kind in FILES_OF_SALES else ""
+    given = given_kind_sql(item)
+    values = {v: item.kinds.get(v, v) for v in item.kind_values()}
     cases = [
-        f"WHEN tidied({quoted(item.kind)}) IN ({listed_sql(v for v, k in values.items() if k in kinds)}) THEN '{by}'"
+        f"WHEN tidied({given}) IN ({listed_sql(v for v, k in values.items() if k in kinds)}) THEN '{by}'"
         for by, kinds in (("sales", SALES_KINDS), ("system", SYSTEM_KINDS))
-        if item.kind is not None and any(k in kinds for k in values.values())
+        if any(k in kinds for k in values.values())
     ]
     return f"CASE {' '.join(cases)} ELSE 'lead' END" if cases else ""
 

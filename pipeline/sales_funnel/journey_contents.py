@@ -18,6 +18,7 @@ FREQUENT = 0.004
 """Share of all touchpoints from which a group of pages is a content of its own."""
 MOSTLY = 0.8
 """A kind is told apart by groups of pages if frequent ones are so much of it."""
+COUNTED_AT_ONCE = 1_000_000
 MOST_NAMES = 100_000
 """Distinct names that are kept while reading; later groups of pages go under their kind."""
 
@@ -115,7 +116,9 @@ class Contents:
         names : tuple of str
         """
         names = list(self._names)
-        counts = np.bincount(codes, minlength=len(names))
+        counts = np.zeros(len(names), dtype=np.int64)
+        for begin in range(0, len(codes), COUNTED_AT_ONCE):  # it makes wider numbers of what it counts
+            counts += np.bincount(codes[begin : begin + COUNTED_AT_ONCE], minlength=len(names))
         base = np.array([self._names.get(name.split(GROUP, 1)[0], code) for code, name in enumerate(names)])
         grouped = base != np.arange(len(names))
         frequent = grouped & (counts >= FREQUENT * len(codes))

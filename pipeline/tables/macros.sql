@@ -45,7 +45,21 @@ strftime(local_time, '%Y-%m-%dT%H:%M:%S')
 );
 
 -- Whether a text says its offset from UTC: after a time of day, else the day of '2026-01-05' would pass for one.
-CREATE MACRO says_offset(text) AS regexp_matches(text, '\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s?(Z|z|[+-]\d{2}(:?\d{2})?)$');
+CREATE MACRO says_offset(text) AS
+regexp_matches(text, '(?i)\d{1,2}[:.]\d{2}([:.]\d{2}([.,]\d+)?)?( ?[ap]\.?m\.?)?\s?(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?)$');
+
+-- A moment that says its offset as a cast and %z read it: '2026-01-05t10:00:00,5 -0600' is '2026-01-05T10:00:00.5-0600', and UTC +00:00.
+CREATE MACRO offset_joined(text) AS
+regexp_replace(
+    regexp_replace(
+        regexp_replace(
+            regexp_replace(text, '(?i)(\d|m\.?)\s?(?:z|utc|gmt)$', '\1+00:00'),
+            '(?i)([:.]\d{2}|m\.?)\s+([+-]\d{2}(?::?\d{2})?)$', '\1\2'
+        ),
+        '(:\d{2}),(\d+[+-])', '\1.\2'
+    ),
+    '^(\d{4}-\d{1,2}-\d{1,2})t', '\1T'
+);
 
 -- What was parsed as text with the zone's offset; `parsed` has a zone where one of the formats has %z. A text that says its own offset
 -- keeps its moment, in the hour that comes twice, too.

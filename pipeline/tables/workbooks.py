@@ -2,9 +2,11 @@
 
 import csv
 import datetime as dt
+import re
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import IO
 
 from python_calamine import CalamineError, CalamineWorkbook
 
@@ -14,6 +16,10 @@ __all__ = ["Workbooks", "sheet_names", "sheet_rows"]
 
 # A workbook is packed; a small file may unpack to any size.
 MOST_BYTES = 2_000_000_000
+# A stray cell in a sheet's far corner makes a table of all cells before it: 17 billion at most, which no memory holds.
+MOST_CELLS = 100_000_000
+ROW, COLUMN = re.compile(rb'<row[^>]*?\br="(\d{1,7})"'), re.compile(rb'<c\b[^>]*?\br="([A-Z]{1,3})\d')
+CHUNK, LONGEST_TAG = 1 << 24, 1 << 10
 
 
 def _opened(path: Path) -> CalamineWorkbook:
@@ -28,6 +34,52 @@ def _opened(path: Path) -> CalamineWorkbook:
         raise DataError(
             f"{path}: not a workbook that can be read ({error}). Save it as .xlsx or .csv again."
         ) from error
+
+
+def _check_area(path: Path) -> None:
+    """Refuse a workbook with a sheet whose last row and column span more cells than can be read.
+
+    Raises
+    ------
+    DataError
+        Names the part of the workbook, and its last row and column.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as packed:
+        for name in packed.namelist():
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                with packed.open(name) as part:
+                    row, column = _last_cell(part)
+                if row * _number(column) > MOST_CELLS:
+                    raise DataError(
+                        f"{path}: {name} reaches to {column.decode()}{row}: more than {MOST_CELLS:,} cells. A cell far "
+                        "from the table may hold something: delete the rows and columns beyond it, or export the sheet as CSV."
+                    )
+
+
+def _last_cell(part: IO[bytes]) -> tuple[int, bytes]:
+    row, column, kept = 0, b"A", b""
+    while chunk := part.read(CHUNK):
+        text = kept + chunk
+        row = max([row, *map(int, ROW.findall(text))])
+        column = max({column, *COLUMN.findall(text)}, key=_number)
+        kept = text[-LONGEST_TAG:]  # a tag may lie across two chunks
+    return row, column
+
+
+def _number(column: bytes) -> int:
+    """Give a column's number.
+
+    Examples
+    --------
+    >>> _number(b"A"), _number(b"AA"), _number(b"XFD")
+    (1, 27, 16384)
+    """
+    number = 0
+    for letter in column:
+        number = number * 26 + letter - 64
+    return number
 
 
 def sheet_names(path: Path) -> list[str]:
@@ -57,9 +109,10 @@ def sheet_rows(path: Path, sheet: str | None = None) -> list[list[str]]:
     Raises
     ------
     DataError
-        If there is no such sheet, or the workbook can't be read.
+        If there is no such sheet, or the workbook can't be read, or a cell lies too far away.
     """
     book = _opened(path)
+    _check_area(path)
     if sheet is not None and sheet not in book.sheet_names:
         raise DataError(f"{path}: there is no sheet {sheet!r}. Allowed: {', '.join(book.sheet_names)}.")
     try:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from features.timeline import from_micros
 from features.wording.units import LANGUAGES
 from models.presentation.list_file import ListedLead, change_words, list_frame, list_words, write_list
-from serving.app.lead_list import filter_of, for_marketing, orders_of
+from serving.app.lead_list import filter_of, for_marketing, orders_of, shown_names
 from serving.app.web import Visit
 from serving.http.answers import Answer
 from serving.http.lead_ids import lead_ids
@@ -45,7 +45,7 @@ def export_answer(visit: Visit, store: Store, scorer: Scorer, link: str | None) 
     lead_ids : list of str
         Whom it names.
     """
-    wanted, _ = filter_of(visit.query, scorer.served_as)
+    wanted, _ = filter_of(visit.query, scorer.served_as, shown_names(scorer))
     zone = ZoneInfo(scorer.bundle.catalog.params.time_zone)
     ending = visit.query.get("format", "xlsx")
     ending = ending if ending in _TYPES else "xlsx"

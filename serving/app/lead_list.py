@@ -1,7 +1,7 @@
 """The page of today's leads: which part of the list is asked for, and what each row says, in one language."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
@@ -36,6 +36,7 @@ __all__ = [
     "orders_of",
     "question_of",
     "row_of",
+    "shown_names",
     "stage_name",
     "touchpoint_name",
 ]
@@ -51,6 +52,8 @@ SHOWN_NAMES: Mapping[Shown, str] = {
     "accepted": n_("Accepted"),
     "all": n_("All open leads"),
 }
+CUSTOMERS_SHOWN: Mapping[Shown, str] = {"to_call": n_("To call"), "all": n_("All customers")}
+"""Customers are neither held back for marketing nor accepted."""
 ORDER_NAMES = {
     "probability": n_("Probability, highest first"),
     "risen": n_("Risen most in a week"),
@@ -78,13 +81,22 @@ STAGES = {
 }
 
 
-def filter_of(query: Mapping[str, str], model: str = DEFAULT_MODEL) -> tuple[ListFilter, int]:
+def shown_names(scorer: Scorer) -> Mapping[Shown, str]:
+    """Give the parts that a model's list has, with their names."""
+    return CUSTOMERS_SHOWN if scorer.bundle.of_customers else SHOWN_NAMES
+
+
+def filter_of(
+    query: Mapping[str, str], model: str = DEFAULT_MODEL, parts: Collection[Shown] = get_args(Shown)
+) -> tuple[ListFilter, int]:
     """Read what part of a model's list is asked for; a value that is none of ours counts as not given.
 
     Parameters
     ----------
     query : mapping of str to str
     model : str
+    parts : collection of str
+        That the list has.
 
     Returns
     -------
@@ -101,7 +113,7 @@ def filter_of(query: Mapping[str, str], model: str = DEFAULT_MODEL) -> tuple[Lis
     shown: Any = query.get("show", "to_call")
     owner = query.get("owner") or None
     wanted = ListFilter(
-        shown=shown if shown in get_args(Shown) else "to_call",
+        shown=shown if shown in parts else "to_call",
         tier=query["tier"] if query.get("tier") in ("A", "B", "C", "D") else None,
         owner="" if owner == NOBODY else owner,
         search=_searched(query.get("search", "").strip()[:MOST_SEARCH]),
@@ -137,7 +149,8 @@ def list_values(visit: Visit, store: Store, scorer: Scorer, link: str | None, no
     now : int
         UTC microseconds.
     """
-    wanted, number = filter_of(visit.query, scorer.served_as)
+    names = shown_names(scorer)
+    wanted, number = filter_of(visit.query, scorer.served_as, names)
     zone = ZoneInfo(scorer.bundle.catalog.params.time_zone)
     with store.read() as connection:
         part = list_open_leads(connection, wanted, (number - 1) * ROWS, ROWS)
@@ -156,9 +169,9 @@ def list_values(visit: Visit, store: Store, scorer: Scorer, link: str | None, no
         "wanted": wanted,
         "owners": people,
         "nobody": NOBODY,
-        "shown_names": SHOWN_NAMES,
+        "shown_names": names,
         "order_names": ORDER_NAMES,
-        "shown_links": {name: visit.address(show=name, page=None, done=None, lang=None) for name in SHOWN_NAMES},
+        "shown_links": {name: visit.address(show=name, page=None, done=None, lang=None) for name in names},
         "previous": visit.address(page=number - 1, done=None, lang=None) if number > 1 else None,
         "next": visit.address(page=number + 1, done=None, lang=None) if number < pages else None,
         "number": number,

@@ -96,7 +96,10 @@ def lead_values(
                 weeks.append(read_lead(connection, lead_id, catalog, now, at))
         give_way()
         record = read_record(connection, lead_id)
-        similar = similar_values(connection, scorer, lead, language, zone, model)
+        # a comparison of ways from the hand-over to the qualification, which customers have behind them
+        similar = (
+            None if scorer.bundle.of_customers else similar_values(connection, scorer, lead, language, zone, model)
+        )
     spoken = spoken_language(language)
     give_way()
     entry = entry_of(scorer, lead, spoken, REASONS, now, shown="page")

@@ -100,5 +100,5 @@ def refused_page(visit: Visit, error: RequestError) -> Answer:
     heading, text = texts.get(error.code, other)
     return page(
         visit, "message.html", status=error.status, code=error.code, heading=heading, text=text, area="",
-        next_address="/app", next_text=say.gettext("To today’s leads"),
+        next_address="/app", next_text=say.gettext("To today’s list"),
     )  # fmt: skip

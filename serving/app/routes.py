@@ -80,7 +80,7 @@ class _Call:
             may_decide=may_decide,
             models=self.models() if self.visitor is not None else [],
             chosen=f"?{urlencode(chosen)}" if chosen else "",
-            **values,
+            **{"of_customers": self.visitor is not None and self.scorer.bundle.of_customers, **values},
         )
 
     @property

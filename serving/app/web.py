@@ -179,7 +179,7 @@ def page(visit: Visit, name: str, *, status: int = 200, code: str | None = None,
     values : object
         For the template.
     """
-    values = {"models": [], "chosen": "", **values}
+    values = {"models": [], "chosen": "", "of_customers": False, **values}
     links = {language: visit.address(lang=language, done=None) for language in LANGUAGES}
     html = render(
         TEMPLATES,

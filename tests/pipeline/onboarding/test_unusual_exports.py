@@ -350,7 +350,7 @@ def test_who_visitors_are_is_no_touchpoint_and_a_change_of_stage_may_be_dated_by
     assert not any("unknown people" in line for line in proposal.plan.unsure)
     _, tables = read(proposal)
     assert len(tables["touchpoints"]) == 180
-    assert set(tables["touchpoints"]["kind"]) == {"page"}
+    assert set(tables["touchpoints"]["kind"]) == {"page_view"}
     assert len(tables["identities"]) == 60
     assert tables["stage_changes"]["stage"].value_counts()["sales_qualified"] == 30
 

@@ -1,6 +1,8 @@
 """What journeys of the sales funnel see: the narrowest content, the time rule, sales apart."""
 
+import dataclasses
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 from features.journeys import Journeys, LeadJourney, TouchpointRecord
 from features.params import SelectorParams
 from features.timeline import to_micros
+from pipeline.matrix.account_batches import account_batches
+from pipeline.sales_funnel import journey_paths
 from pipeline.sales_funnel.journey_contents import Contents
 from pipeline.sales_funnel.journey_paths import JourneyPaths, read_paths, visits_between
 from pipeline.tables.parquet import write_table
@@ -32,8 +36,8 @@ def micros(number: float) -> int:
 
 
 @pytest.fixture(scope="module")
-def paths(tmp_path_factory: pytest.TempPathFactory) -> JourneyPaths:
-    """Read three leads, two of them of one account."""
+def canonical(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write three leads, two of them of one account."""
     canonical = tmp_path_factory.mktemp("canonical")
     leads = {"lead_id": ["c", "a", "b"], "account_id": [None, "X", "X"], "created_at": [day(0)] * 3}
     write_table(canonical / "leads.parquet", "leads", pa.table(leads))
@@ -43,6 +47,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> JourneyPaths:
         ("a", 2, 6, "fax", None, None, None, "lead"),
         ("a", 4, 4, "call", "phone", None, None, "sales"),
         ("b", 2, 2, "page_view", "web", "docs/api", "autumn", "lead"),
+        ("c", 5, 5, "call", "phone", None, None, "sales"),
     ]
     lead, occurred, recorded, kind, channel, asset, campaign, by = zip(*rows, strict=True)
     table = {
@@ -57,6 +62,12 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> JourneyPaths:
         "by": by,
     }
     write_table(canonical / "touchpoints.parquet", "touchpoints", pa.table({k: pa.array(v) for k, v in table.items()}))
+    return canonical
+
+
+@pytest.fixture(scope="module")
+def paths(canonical: Path) -> JourneyPaths:
+    """Read them."""
     return read_paths(canonical, SELECTORS)
 
 
@@ -76,8 +87,24 @@ def test_the_narrowest_selector_names_the_content_and_a_kind_that_none_picks_is_
 
 
 def test_sales_touchpoints_stand_apart(paths: JourneyPaths) -> None:
-    assert paths.sales_lead.tolist() == [0]
-    assert paths.sales_at.tolist() == [micros(4)]
+    assert paths.sales_lead.tolist() == [0, 2]
+    assert paths.sales_at.tolist() == [micros(4), micros(5)]
+
+
+def test_many_parts_give_what_one_gives(canonical: Path, paths: JourneyPaths, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        for batch in account_batches(*arguments, **options):
+            read.append(batch.lead_ids)
+            yield batch
+
+    monkeypatch.setattr(journey_paths, "account_batches", counted)
+    monkeypatch.setattr(journey_paths, "READ_AT_ONCE", 1)
+    again = read_paths(canonical, SELECTORS)
+    assert read == [["a", "b"], ["c"]]
+    for field in dataclasses.fields(JourneyPaths):
+        assert list(getattr(again, field.name)) == list(getattr(paths, field.name)), field.name
 
 
 def test_the_campaign_of_the_first_touchpoint_that_names_one(paths: JourneyPaths) -> None:

@@ -3,8 +3,10 @@
 import csv
 import datetime as dt
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -12,8 +14,11 @@ import sqlalchemy as sa
 from features.timeline import DAY_US, from_micros, to_micros
 from models.answers.slot_price import SlotPrice
 from models.bundle import Bundle
+from serving.app import verdicts
 from serving.app.exports import export_answer
 from serving.app.lead_list import list_values
+from serving.app.lead_page import lead_values
+from serving.app.visitors import Visitor
 from serving.app.web import Visit, page
 from serving.online.dispatcher import Dispatcher
 from serving.online.intake import accept_parsed
@@ -29,6 +34,7 @@ from serving.store.slot_prices import newest_price, put_price
 
 NOW = to_micros(dt.datetime(2026, 6, 1, tzinfo=dt.UTC))
 LEAD, CUSTOMER, BOTH = "L-open", "L-won", "L-both"
+VISITOR = Visitor("", ("view", "decide"))
 
 
 @pytest.fixture
@@ -186,8 +192,10 @@ def test_page_and_file_of_customers_say_what_they_ordered(
     values = list_values(visit, store, scorers[1], None, NOW)
     assert {row["lead_id"] for row in values["rows"]} == {CUSTOMER, BOTH}
     assert values["rows"][0]["address"].endswith("?model=upsell")
-    html = page(visit, "leads.html", visitor=None, may_decide=True, area="leads", notice=None, waiting=0, **values)
+    html = page(visit, "leads.html", visitor=VISITOR, may_decide=True, area="leads", notice=None, waiting=0, **values)
     text = html.body.decode()
+    assert not re.search(r"\bleads?\b", _read_by_people(text), re.IGNORECASE)
+    assert list(values["shown_names"]) == ["to_call", "all"]  # nobody holds customers, or accepts them
     assert ("35 Tage zwischen Bestellungen" if language == "de" else "35 days between orders") in text
     assert 'action="/app/decide"' not in text  # a verdict on a lead is no answer to whether a customer orders
     answer, names = export_answer(visit, store, scorers[1], None)
@@ -195,7 +203,38 @@ def test_page_and_file_of_customers_say_what_they_ordered(
     head, *rows = _read(answer.body)
     column = head.index(words)
     assert [row[column : column + 3] for row in rows] == [["2026-05-22", "35", "160"]] * 2
-    assert words not in _read(export_answer(visit, store, scorers[0], None)[0].body)[0]
+    when = {"en": "When to call", "de": "Wann anrufen"}[language]
+    of_leads = _read(export_answer(visit, store, scorers[0], None)[0].body)[0]
+    assert (words in of_leads, when in of_leads) == (False, True)
+    assert when not in head  # it would say of each that it can't be told
+
+
+@pytest.mark.parametrize(("language", "says"), [("en", "not when to call"), ("de", "nicht, wann anzurufen ist")])
+def test_a_customers_page_speaks_of_customers(store: Store, scorers: list[Scorer], language: str, says: str) -> None:
+    _send(store)
+    scope: dict[str, Any] = {"headers": [(b"accept-language", language.encode())], "path": "/app/leads/x"}
+    visit, zone = Visit(scope), ZoneInfo("Europe/Berlin")
+
+    def text_of(scorer: Scorer) -> str:
+        values = lead_values(store, scorer, CUSTOMER, language, zone, None, NOW)
+        form = verdicts.form_values({}, None, language)
+        html = page(
+            visit, "lead.html", visitor=VISITOR, may_decide=True, area="leads", notice=None, form=form, **values
+        )
+        return _read_by_people(html.body.decode())
+
+    of_lead, of_customer = text_of(scorers[0]), text_of(scorers[1])
+    # "Lead created 400 days ago" is what a feature measures, of whatever population
+    assert re.findall(r"\bleads?\b(?! (?:created|vor))", of_customer, re.IGNORECASE) == []
+    assert says in of_customer
+    assert says not in of_lead
+    assert ("Similar past customers" if language == "en" else "Ähnliche frühere Kunden") not in of_customer
+
+
+def _read_by_people(html: str) -> str:
+    """Give what stands on a page, without the names of leads."""
+    text = re.sub(r"<style.*?</style>|<[^>]*>", " ", html, flags=re.DOTALL)
+    return re.sub("|".join((LEAD, CUSTOMER, BOTH)), "", text)
 
 
 def _read(file: bytes) -> list[list[str]]:

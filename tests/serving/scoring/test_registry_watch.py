@@ -1,5 +1,6 @@
 """A new champion is picked up under load, nothing dropped or mixed; a damaged one, or a lost registry, changes nothing."""
 
+import datetime as dt
 import itertools
 import json
 import os
@@ -17,11 +18,13 @@ from typing import Any
 
 import pytest
 
+from features.timeline import to_micros
 from models.bundle import Bundle, bundle_hash
 from serving.scoring.model_check import ModelRefusedError, ModelUncheckedError
 from serving.scoring.refused_models import RefusedModels
 from serving.scoring.registry import Champion
 from serving.scoring.registry_watch import ChampionNotice, RegistryWatch
+from serving.scoring.scorer import Scorer
 from serving.scoring.worker import Worker
 from tests import altered_bundles
 from tests.serving.running import access_lines
@@ -96,7 +99,7 @@ def _settings(store: Store, tmp_path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _asking(client: Any, leads: list[dict[str, Any]]) -> Iterator[list[tuple[int, Any]]]:
+def _asking(client: Any, leads: list[dict[str, Any]], **options: Any) -> Iterator[list[tuple[int, Any]]]:
     """Send requests one after the other, in several threads, until the block ends."""
     answers: list[tuple[int, Any]] = []
     stop = threading.Event()
@@ -105,7 +108,7 @@ def _asking(client: Any, leads: list[dict[str, Any]]) -> Iterator[list[tuple[int
         for lead in itertools.islice(itertools.cycle(leads), number, None):
             if stop.is_set():
                 return
-            answers.append(client.post({"leads": [lead], "reasons": 0}))
+            answers.append(client.post({"leads": [lead], "reasons": 0, **options}))
 
     with ThreadPoolExecutor(LOOPS) as pool:
         running = [pool.submit(ask, number) for number in range(LOOPS)]
@@ -118,7 +121,7 @@ def _asking(client: Any, leads: list[dict[str, Any]]) -> Iterator[list[tuple[int
 
 
 def _until(what: Callable[[], bool]) -> None:
-    for _ in range(900):
+    for _ in range(6000):  # of a tenth of a second at least: a check of a model starts a process of its own
         if what():
             return
         time.sleep(0.1)
@@ -160,6 +163,63 @@ def test_promotion_and_rollback_under_load_drop_and_mix_nothing(
     assert "version 2 takes the place of version 1" in text
     assert "serving lead-qualification version 2" in text
     assert sum(line["path"] == "/score" for line in access_lines(log)) == len(answers)
+
+
+def test_promoting_one_of_two_models_under_load_leaves_the_other_ones_answers_alone(
+    root: Path,
+    store: Store,
+    bundle: Bundle,
+    upsell_bundle: Bundle,
+    serving_at: Any,
+    leads: list[dict[str, Any]],
+    tmp_path: Path,
+) -> None:
+    upsell, all_are_a = "acme-upsell", {"A": 0.0, "B": 0.0, "C": 0.0}
+    store.register(upsell_bundle, upsell)
+    store.register(replace(upsell_bundle, cutoffs=all_are_a), upsell)
+    store.promote("1", upsell)
+    registered, some = {"leads": NAME, "upsell": upsell}, leads[:8]
+    versions = {
+        (name, version): Scorer(made, registered[name], version, served_as=name)
+        for name, of in (("leads", bundle), ("upsell", upsell_bundle))
+        for version, made in (("1", of), ("2", replace(of, cutoffs=all_are_a)))
+    }
+    now = to_micros(dt.datetime.now(dt.UTC))
+    alone = {
+        (name, version, lead["lead_id"]): json.loads(
+            scorer.answer(json.dumps({"leads": [lead], "reasons": 0}).encode(), now, may_debug=False)[0]
+        )
+        for (name, version), scorer in versions.items()
+        for lead in some
+    }
+    settings = _settings(store, tmp_path) | {
+        "LEAD_MODELS": ",".join(f"{name}=registry:{of}@champion" for name, of in registered.items())
+    }
+    with (
+        serving_at("serving.service:LeadQualification", root, tmp_path / "log.txt", settings) as client,
+        _asking(client, some, model="leads") as of_leads,
+        _asking(client, some, model="upsell") as of_upsell,
+    ):
+        answers = {"leads": of_leads, "upsell": of_upsell}
+
+        def answered_by(versions: dict[str, str], since: dict[str, int]) -> bool:
+            return all(
+                len(answers[name]) > since[name] + 60 and _versions(answers[name], 40) == {version}
+                for name, version in versions.items()
+            )
+
+        for promoted, other in (("upsell", "leads"), ("leads", "upsell")):
+            until_here = len(answers[other])
+            for version in ("1", "2", "1"):
+                store.promote(version, registered[promoted])
+                since = {name: len(of) for name, of in answers.items()}
+                _until(lambda p=promoted, o=other, v=version, s=since: answered_by({p: v, o: "1"}, s))  # type: ignore[misc]
+            assert _versions(answers[other], len(answers[other]) - until_here) == {"1"}
+    for name, of in answers.items():
+        assert {status for status, _ in of} == {200}
+        assert {answer["model"]["version"] for _, answer in of} == {"1", "2"}
+        for _, answer in of:
+            assert answer == alone[name, answer["model"]["version"], answer["leads"][0]["lead_id"]]
 
 
 def _metrics(client: Any) -> str:
