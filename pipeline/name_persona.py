@@ -42,7 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _list(content)
         return
     write_names(rename(content.personas, read_names(), given.key, given.name))
-    console.print(f"{given.key} is called {given.name!r} in {FILE}. Run `dvc repro personas` to show it.", markup=False)
+    console.print(
+        f"{given.key} is called {given.name!r} in {FILE}. `dvc repro personas` writes it into the report, `python -m "
+        "pipeline.publish` and a restart of the service onto the page.",
+        markup=False,
+    )
 
 
 if __name__ == "__main__":

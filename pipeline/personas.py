@@ -61,7 +61,11 @@ def main() -> None:
     write(PERSONAS, personas)
     write(BEHAVIOUR, behaviour)
     write(CHANNELS, channels)
-    told = "too few customers" if personas is None else f"{len(personas.personas)} of {personas.customers:,} customers"
+    told = (
+        "too few customers"
+        if personas is None
+        else f"{len(personas.personas)} segments of {personas.customers:,} customers"
+    )
     sentences = 0 if behaviour is None else len(behaviour.sentences)
     paths_told = "no converted path" if channels is None else f"channels on {channels.paths:,} paths"
     console.print(f"personas: {told}; {sentences} patterns announce; {paths_told}", soft_wrap=True)
