@@ -7,7 +7,7 @@ import numpy as np
 
 from features.attributes import AttributeValues
 from features.compute import Snapshots, compute_features
-from features.errors import JourneyError, ParameterError
+from features.errors import ParameterError
 from features.journeys import STAGE_PREFIX, Journeys
 from features.records import MQL
 from features.selectors import BY
@@ -16,7 +16,7 @@ from features.wording.units import LANGUAGES
 from models.answers.contact import Contact, contacts
 from models.answers.population_warnings import population_warnings
 from models.answers.reasons import Reason, fit_and_engagement, top_reasons
-from models.answers.requests import LeadRequest, attribute_error, build_inputs
+from models.answers.requests import LeadRequest, build_inputs, drop_unfit_values
 from models.answers.warnings import (
     InputWarning,
     journey_warnings,
@@ -217,6 +217,8 @@ def score_requests(
 ) -> list[Score]:
     """Score the leads of a request by `score`; errors and warnings name their fields by the request's paths.
 
+    An attribute of another type than the model takes counts as unknown, with a warning: it never costs the lead.
+
     Parameters
     ----------
     bundle : Bundle
@@ -229,7 +231,7 @@ def score_requests(
     Raises
     ------
     JourneyError
-        If an attribute has the wrong type, or the values of a lead's touchpoints can't be summed.
+        If the values of a lead's touchpoints can't be summed.
     ParameterError
         As for `score`.
     """
@@ -243,11 +245,9 @@ def score_requests(
         )
         width = len(bundle.catalog.features) if debug else None
         return [_objected(lead, width) if lead.objected else next(scored) for lead in asked]
+    leads = [drop_unfit_values(lead, bundle.catalog) for lead in leads]
     journeys, snapshots, attributes = build_inputs(leads, bundle.catalog)
-    try:
-        answers = score(bundle, journeys, snapshots, attributes, n_reasons=n_reasons, language=language, **options)
-    except JourneyError as error:
-        raise attribute_error(leads, bundle.catalog) or error from error
+    answers = score(bundle, journeys, snapshots, attributes, n_reasons=n_reasons, language=language, **options)
     return [
         replace(answer, warnings=request_warnings(answer.warnings, lead, bundle.catalog, language))
         for answer, lead in zip(answers, leads, strict=True)

@@ -37,7 +37,7 @@ _MESSAGES = {
     "unknown_channel": n_("The channel {value} was not there in training; it counts as one more channel."),
     "unknown_category": n_("The category {value} was rare or not there in training; it counts as “other”."),
     "unknown_attribute": n_("The model does not take this attribute; it was ignored."),
-    "attribute_type": n_("The stored value is not of the type that the model takes ({value}); it counts as unknown."),
+    "attribute_type": n_("The value is not of the type that the model takes ({value}); it counts as unknown."),
     "values_too_large": n_("The values or amounts add up to more than can be summed; they count as unknown: {value}."),
     "touchpoints_cut": n_("More is stored than one score reads; the newest were read: {value}."),
     "touchpoints_after_snapshot": n_(

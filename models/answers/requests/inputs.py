@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from features.attributes import AttributeSpec, encode
+from features.attributes import AttributeSpec
 from features.catalog import Catalog
 from features.compute import Snapshots
 from features.errors import JourneyError
 from features.journeys import Journeys, LeadJourney
 from models.answers.requests.records import LeadRequest, Note
 
-__all__ = ["attribute_error", "build_inputs", "drop_unfit_values", "unread_attributes"]
+__all__ = ["build_inputs", "drop_unfit_values", "unread_attributes"]
 
 
 def build_inputs(leads: Sequence[LeadRequest], catalog: Catalog) -> tuple[Journeys, Snapshots, dict[str, list[Any]]]:
@@ -80,29 +80,6 @@ def _check_alone(lead: LeadRequest) -> None:
         raise JourneyError(str(error), f"{lead.path}.account.orders", error.hint) from error
 
 
-def attribute_error(leads: Sequence[LeadRequest], catalog: Catalog) -> JourneyError | None:
-    """Find the first attribute whose type is not the one the model takes, and name its place in the request.
-
-    Scoring finds such values too, but does not know the request.
-
-    Parameters
-    ----------
-    leads : sequence of LeadRequest
-        As sent.
-    catalog : Catalog
-        With the types.
-    """
-    for lead in leads:
-        lead_id = lead.journey.lead_id
-        for spec in catalog.attributes:
-            try:
-                encode({spec.name: [_value_of(lead, spec)]}, [spec], 1, lambda _, lead_id=lead_id: lead_id)  # type: ignore[misc]
-            except JourneyError as error:
-                outer = "account." if _entity_of(lead, spec) == "account" else ""
-                return JourneyError(str(error), f"{lead.path}.{outer}attributes.{spec.name}", error.hint)
-    return None
-
-
 def unread_attributes(lead: LeadRequest, catalog: Catalog) -> list[str]:
     """List, as paths within the lead, the attributes that the model does not take; for warnings."""
     taken = {spec.name for spec in catalog.attributes}
@@ -113,19 +90,19 @@ def unread_attributes(lead: LeadRequest, catalog: Catalog) -> list[str]:
 
 
 def drop_unfit_values(lead: LeadRequest, catalog: Catalog) -> LeadRequest:
-    """Set attribute values of a type that the model can't read to None, and note it; for values that were stored unread.
+    """Set attribute values of a type that the model can't read to None, and note it.
 
     Parameters
     ----------
     lead : LeadRequest
-        As stored.
+        As sent or stored.
     catalog : Catalog
         With the types.
 
     Returns
     -------
     LeadRequest
-        `build_inputs` and scoring take it, whatever was stored.
+        `build_inputs` and scoring take it, whatever its attributes were.
     """
     names: dict[str, list[str]] = {"lead": [], "account": []}
     notes = []

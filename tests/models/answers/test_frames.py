@@ -90,7 +90,6 @@ def test_a_frame_without_rows_is_answered_by_one(small_bundle: Bundle) -> None:
         ({"touchpoints": "[{]"}, "row 0.touchpoints", "not JSON"),
         ({"touchpoints": [{"kind": "x"}]}, "row 0.touchpoints", "not JSON"),
         ({"touchpoints": '[{"kind": "x"}]'}, "row 0.touchpoints[0].occurred_at", "is missing"),
-        ({"attributes": '{"newsletter": 3}'}, "row 0.attributes.newsletter", "expected true or false"),
         ({"account_attributes": '{"employees": NaN}'}, "row 0.account.attributes.employees", "finite"),
         ({"shoe_size": 44}, "shoe_size", "unknown column"),
     ],

@@ -11,7 +11,7 @@ from features.errors import JourneyError
 from features.journeys import MAX_VALUE, Journeys
 from features.timeline import DAY_US, to_micros
 from models.answers.limits import MAX_ATTRIBUTES, MAX_STAGE_CHANGES, MAX_TEXT, MAX_TOUCHPOINTS
-from models.answers.requests import attribute_error, build_inputs, parse_lead, unread_attributes
+from models.answers.requests import build_inputs, parse_lead, unread_attributes
 from models.answers.requests.fields import parse_moment
 
 AT = "2026-01-05T10:00:00Z"
@@ -231,28 +231,6 @@ def test_values_that_can_not_be_summed_name_their_lead(small_catalog: Catalog) -
     with pytest.raises(JourneyError, match="add up to") as caught:
         build_inputs(leads, small_catalog)
     assert caught.value.field == "leads[1].touchpoints"
-
-
-@pytest.mark.parametrize(
-    ("fields", "path"),
-    [
-        ({"attributes": {"newsletter": "yes"}}, "leads[1].attributes.newsletter"),
-        (
-            {"account": {"account_id": "A", "attributes": {"employees": "many"}}},
-            "leads[1].account.attributes.employees",
-        ),
-        ({"attributes": {"employees": 1e39}}, "leads[1].attributes.employees"),
-        ({"attributes": {"industry": 3}}, "leads[1].attributes.industry"),
-    ],
-)
-def test_an_attribute_of_the_wrong_type_is_found_where_it_was_sent(
-    small_catalog: Catalog, fields: dict[str, Any], path: str
-) -> None:
-    leads = [parse_lead(_lead(), "leads[0]"), parse_lead(_lead(**fields), "leads[1]")]
-    error = attribute_error(leads, small_catalog)
-    assert error is not None
-    assert error.field == path
-    assert attribute_error(leads[:1], small_catalog) is None
 
 
 def test_an_attribute_may_be_sent_with_the_lead_or_with_the_account(small_catalog: Catalog) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from features.compute import Snapshots, compute_features
-from features.errors import DataError, JourneyError, ParameterError
+from features.errors import DataError, ParameterError
 from models.answers.requests import LeadRequest, build_inputs, parse_lead
 from models.answers.scoring import ROWS_AT_ONCE, Score, probabilities, score, score_requests
 from models.bundle import Bundle
@@ -256,12 +256,27 @@ def test_unknown_touchpoints_still_count_among_all(small_bundle: Bundle) -> None
     assert item.vector[small_bundle.catalog.positions["count__all__7d"]] == 1
 
 
-def test_a_wrong_attribute_names_its_place_in_the_request(small_bundle: Bundle, parsed: list[LeadRequest]) -> None:
-    account = {"account_id": "A", "attributes": {"employees": "many"}}
-    wrong = parse_lead({"lead_id": "L", "snapshot_at": AT, "account": account}, "leads[1]")
-    with pytest.raises(JourneyError, match="expected a number") as caught:
-        score_requests(small_bundle, [parsed[0], wrong])
-    assert caught.value.field == "leads[1].account.attributes.employees"
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"attributes": {"newsletter": "yes"}}, "leads[1].attributes.newsletter"),
+        (
+            {"account": {"account_id": "A", "attributes": {"employees": "many"}}},
+            "leads[1].account.attributes.employees",
+        ),
+        ({"attributes": {"employees": 1e39}}, "leads[1].attributes.employees"),
+        ({"attributes": {"industry": 3}}, "leads[1].attributes.industry"),
+    ],
+)
+def test_an_attribute_of_another_type_counts_as_unknown(
+    small_bundle: Bundle, parsed: list[LeadRequest], fields: dict[str, Any], path: str
+) -> None:
+    wrong = parse_lead({"lead_id": "L", "snapshot_at": AT, **fields}, "leads[1]")
+    without = parse_lead({"lead_id": "L", "snapshot_at": AT}, "leads[1]")
+    answers = score_requests(small_bundle, [parsed[0], wrong])
+    assert answers[0] == score_requests(small_bundle, parsed[:1])[0]
+    assert answers[1].probability == score_requests(small_bundle, [without])[0].probability
+    assert path in [warning.field for warning in answers[1].warnings if warning.code == "attribute_type"]
 
 
 @pytest.mark.parametrize(("language", "count"), [("fr", 3), ("EN", 3), ("en", -1), ("en", 11)])
