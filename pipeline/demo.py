@@ -1,11 +1,13 @@
 """Command `demo`: the main job end to end, from raw files to one served answer and a table of what it is worth."""
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from models.data_protection.crm_ids import crm_ids
 from models.data_protection.pseudonyms import SERVED_IDS, any_looks_like_one
 from models.presentation.terminal import calibration_note, coverage_note, metrics_table, signal_note, unseen_note
 from pipeline.console import REFUSED, console, run_main
+from pipeline.demonstration.beside import APART, MODEL, beside
 from pipeline.demonstration.compiling import compiling
 from pipeline.demonstration.ending import ending
 from pipeline.demonstration.service import post_score, serve_bundle
@@ -70,16 +73,28 @@ def _shortened(request: dict[str, Any]) -> str:
     return json.dumps({**request, "leads": [lead]}, ensure_ascii=False)
 
 
-def _fill_store(workspace: Path, data: Path, risk_set: str) -> None:
+def _run_stages(workspace: Path, targets: list[str]) -> None:
+    """Run what changed, and what nothing waits for beside the rest.
+
+    Two of DVC wait for one another's lock, which neither holds while a stage runs. They look at the named stages alone: what
+    one reads can't be looked at by the other as something that might be written.
+    """
+    dvc = ("dvc", "--wait-for-lock", "repro", "--single-item")
+    with beside(workspace, *dvc, *APART):
+        _run(workspace, *dvc, *MODEL)
+    _run(workspace, "dvc", "repro", *targets)  # what is left; and it says so where a stage failed beside the others
+
+
+def _filling_store(workspace: Path, data: Path, risk_set: str) -> contextlib.AbstractContextManager[Callable[[], int]]:
     """Give the service's pages something to show; a store that is there already is somebody's, and is left alone."""
     if os.environ.get("LEAD_STORE_URL") or (workspace / "store.db").exists():
-        return
+        return contextlib.nullcontext(lambda: 0)
     # the data of a demonstration ends in the past
     options = ("--until-now", "--only-customers" if risk_set == CUSTOMERS else "--only-open")
     canonical = data / "canonical"
     if any_looks_like_one(read_table(canonical / "leads.parquet", "leads")["lead_id"].slice(0, 1).to_pylist()):
         os.environ[SERVED_IDS] = "pseudonyms"  # for this demonstration's service, too
-    _run(workspace, sys.executable, "-m", "serving.import_store", str(canonical), *options)
+    return beside(workspace, sys.executable, "-m", "serving.import_store", str(canonical), *options)
 
 
 def _workspace(repository: Path, source: str | None, leads: int | None) -> Path:
@@ -108,12 +123,17 @@ def demo(repository: Path, source: str | None, leads: int | None) -> None:
     os.environ["PATH"] = f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"
 
     _step("1 Pipeline: dvc repro")
-    with compiling(workspace):
-        _run(workspace, "dvc", "repro", *([] if workspace == repository else ["tracking"]))
     sections = load_params(("paths", "ingest", "snapshots", "publish"))
     data = sections.paths.data_dir
-    _step("2 Gate and registry: python -m pipeline.publish")
-    code = _run(workspace, python, "-m", "pipeline.publish", allowed=(0, REFUSED))
+    with contextlib.ExitStack() as others:
+        with compiling(workspace):
+            _run(workspace, "dvc", "repro", "features")
+            filled = others.enter_context(_filling_store(workspace, data, sections.snapshots.risk_set))
+            _run_stages(workspace, [] if workspace == repository else ["tracking"])
+        _step("2 Gate and registry: python -m pipeline.publish")
+        code = _run(workspace, python, "-m", "pipeline.publish", allowed=(0, REFUSED))
+        if filled():  # before the service makes an empty one
+            raise LeadQualificationError(f"`python -m serving.import_store` in {workspace} failed; see above.")
     champion = data / "champion"
     bundle_dir = champion if champion.is_dir() else data / "bundle"
     if bundle_dir != champion:
@@ -125,7 +145,6 @@ def demo(repository: Path, source: str | None, leads: int | None) -> None:
     leads_file = data / "leads.xlsx"
     outs = ("--out", f"{data}/scores.csv", "--out", str(leads_file))
     log = sections.paths.reports_dir.resolve() / "service.log"
-    _fill_store(workspace, data, sections.snapshots.risk_set)  # before the service makes an empty one
     with serve_bundle(workspace, bundle_dir, log) as wait_for_address:  # it starts while the list is made
         _step("3 Everyone at risk: python -m pipeline.score")
         _run(workspace, python, "-m", "pipeline.score", *outs, "--unpromoted")
