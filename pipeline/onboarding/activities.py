@@ -8,7 +8,7 @@ from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.joins import JOINS, overlap
 from pipeline.onboarding.names import concepts, kind_of_file, normal, word_of, words
 from pipeline.onboarding.plan import Activity, Plan, Reference
-from pipeline.onboarding.roles import Roles, time_columns
+from pipeline.onboarding.roles import Roles, stage_share, time_columns
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection
 
@@ -114,9 +114,9 @@ def _identifier(table: Table, taken: set[str]) -> str | None:
 
 
 def _is_status(column: Column) -> bool:
-    """Whether a column is of stages by its name, old ones among them: "Open" is a stage there, and no mail."""
+    """Whether a column is of stages, by its name and values or of old ones: "Open" is a stage there, and no mail."""
     named = "status" in concepts(column.name) and "kind" not in concepts(column.name)
-    return named or bool(words("before") & set(normal(column.name).split()))
+    return (named and stage_share(column) > 0) or bool(words("before") & set(normal(column.name).split()))
 
 
 def _kind(table: Table, taken: set[str]) -> str | None:

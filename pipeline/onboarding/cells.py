@@ -4,7 +4,7 @@ from pipeline.tables.contract_sql import quoted
 
 __all__ = ["filled_sql", "value_sql"]
 
-LONGEST_MISSING = 15  # bytes; 'keine angabe' and '(not provided)' are the longest words for missing
+LONGEST_MISSING = 19  # bytes; '0000-00-00 00:00:00' is the longest word for missing
 # Code points that a word for missing, in small letters or capitals, begins with, and blanks.
 FIRST_OF_MISSING = (
     9,
@@ -18,6 +18,7 @@ FIRST_OF_MISSING = (
     35,
     40,
     45,
+    48,
     60,
     63,
     91,

@@ -18,6 +18,12 @@ MOSTLY = 0.6  # of the values in the sample are of a type
 SHAPES, EXPECTED_SHAPES = 1_000, 6
 DIGITS = "'0123456789', '9999999999'"
 EPOCH_RANGE = (946_684_800, 2_145_916_800)  # of seconds: 2000 to 2037; ids of as many digits lie elsewhere, mostly
+COMPACT = {  # dates without anything between their parts, by shape
+    "9" * 8: MomentFormat("%Y%m%d", False),
+    "9" * 12: MomentFormat("%Y%m%d%H%M", True),
+    "9" * 14: MomentFormat("%Y%m%d%H%M%S", True),
+}
+YEARS, NEARLY_ALL = (1990, 2040), 0.98
 SERIAL_RANGE = (30_000, 60_000)  # of a spreadsheet's days: 1982 to 2064
 TIME_WORDS = re.compile(
     r"\b(at|am|on|le|ts|epoch|unix|millis)$|\b(created|erstellt|fecha)\b|(time|date|datum|zeit|zeitpunkt|stamp|tag)s?\b"
@@ -117,7 +123,21 @@ def _counted_formats(
         low, high = (bound * 10 ** (digits - 10) for bound in EPOCH_RANGE)
         if own and (is_time or beside or all_so) and _lies_between(connection, loaded, name, low, high, digits):
             found |= dict.fromkeys(own, MomentFormat(called, True, True))
+    for shape, way in COMPACT.items():
+        if shape in shapes and (is_time or beside) and _reads(connection, loaded, name, len(shape), way):
+            found[shape] = way
     return found
+
+
+def _reads(connection: Connection, loaded: str, name: str, digits: int, way: MomentFormat) -> bool:
+    """Whether nearly all numbers of so many digits are dates of our time, year first: 20260331."""
+    value = value_sql(name)
+    year = f"year(try_strptime({value}, '{way.format}'))"
+    [(share,)] = connection.execute(
+        f"SELECT avg(({year} BETWEEN {YEARS[0]} AND {YEARS[1]} AND {year} IS NOT NULL)::INTEGER) FROM {loaded} "
+        f"WHERE {filled_sql(name)} AND strlen({value}) = {digits}"
+    ).fetchall()
+    return share is not None and share >= NEARLY_ALL
 
 
 def _is_time(name: str) -> bool:

@@ -10,10 +10,20 @@ from pipeline.onboarding.plan import Question, Reference
 from pipeline.onboarding.questions import Ask
 from pipeline.tables.duckdb import Connection
 
-__all__ = ["Roles", "assign_roles", "created_column", "reason_column", "stage_word", "status_columns", "time_columns"]
+__all__ = [
+    "Roles",
+    "assign_roles",
+    "created_column",
+    "reason_column",
+    "stage_share",
+    "stage_word",
+    "status_columns",
+    "time_columns",
+]
 
 STAGE_ROWS = 0.5  # of a status column's rows name a stage that is known
 MOSTLY_FILLED = 0.9  # of a table's rows have the moment that they happened at
+KIND_ROWS = 0.2  # of a table's rows have a word for an activity
 HISTORY_REPEATS = 1.05  # rows per lead from which a status is a history
 
 
@@ -95,7 +105,8 @@ def assign_roles(connection: Connection, tables: list[Table], ask: Ask) -> Roles
             deals.append((table, refers))
         elif refers is not None and (status := status_column(table)) and table.moments() and _changes(table, refers):
             histories.append((table, refers, status))
-            if status.filled < MOSTLY_FILLED * table.rows:  # its other rows are no changes of a stage
+            if status.filled < MOSTLY_FILLED * table.rows and _says_kinds(table, status):
+                # Its other rows are no changes of a stage; those of a log of fields are changes of something else
                 activities.append((table, refers))
         elif table.moments() and (refers is not None or _is_web(table)):
             activities.append((table, refers))
@@ -268,6 +279,16 @@ def stage_share(column: Column) -> float:
     """Measure which share of a category's rows whose value names a stage."""
     total = sum(column.values.values())
     return sum(n for value, n in column.values.items() if stage_of(value)) / total if total else 0.0
+
+
+def _says_kinds(table: Table, status: Column) -> bool:
+    """Whether a column says what rows are, in words for activities."""
+    shares = (
+        sum(n for value, n in column.values.items() if word_of(value, "kinds")) / table.rows
+        for column in table.columns.values()
+        if column.type == "category" and column is not status and not words("before") & set(normal(column.name).split())
+    )
+    return any(share >= KIND_ROWS for share in shares)
 
 
 def _changes(table: Table, refers: Reference) -> bool:

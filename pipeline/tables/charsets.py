@@ -48,6 +48,9 @@ def python_charset(name: str) -> str | None:
         return None
 
 
+EURO = {0x80}
+
+
 def likely_charset(sample: bytes) -> str:
     """Tell the encoding of the beginning of a text.
 
@@ -58,6 +61,8 @@ def likely_charset(sample: bytes) -> str:
     --------
     >>> likely_charset("Straße".encode()), likely_charset("Straße".encode("cp1252")), likely_charset("a;b".encode("utf-16"))
     ('utf-8', 'cp1252', 'utf-16')
+    >>> likely_charset("Umsatz T€;1".encode("cp1252"))
+    'cp1252'
     >>> likely_charset("Имя;Должность;Компания".encode("cp1251"))
     'cp1251'
     """
@@ -70,6 +75,8 @@ def likely_charset(sample: bytes) -> str:
     with contextlib.suppress(UnicodeDecodeError):
         codecs.getincrementaldecoder("utf-8")().decode(sample)
         return "utf-8"
+    if set(sample[:SAMPLE]) - set(range(128)) == EURO:
+        return PAGES[0]  # no letter tells a language: a sign of euro is likelier than a capital C with cedilla
     matches = charset_normalizer.from_bytes(sample[:SAMPLE], cp_isolation=PAGES)
     best = matches.best()
     if best is None:

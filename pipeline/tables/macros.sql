@@ -100,7 +100,9 @@ CREATE MACRO says_missing(text) AS
 lower(text) IN (
     'null', '(null)', '<null>', '[null]', '\n', 'nil', 'nan', 'n/a', '#n/a', '#nv', '#value!', '#wert!', '#ref!', '#bezug!', 'n.a.', 'n. a.',
     'k.a.', 'k. a.', 'keine angabe', 'undefined', '(not set)', 'not set', '(not provided)', '(blank)', '(leer)', '--none--', '--kein--',
-    '-', '--', '–', '—', '?'
+    '-', '--', '–', '—', '?',
+    -- what databases write into a date that is none
+    '0000-00-00', '0000-00-00 00:00:00', '00000000', '00.00.0000', '00/00/0000'
 );
 
 -- Text in one spelling (NFC), without blanks around it; missing where it says so.
@@ -117,7 +119,7 @@ text <> '' AND (
     ascii(text) <= 32 OR ascii(text) IN (160, 8201, 8239, 65279) OR ends_with(text, ' ') OR ends_with(text, chr(9))
     OR ends_with(text, chr(10)) OR ends_with(text, chr(13)) OR ends_with(text, chr(160)) OR ends_with(text, chr(8201))
     OR ends_with(text, chr(8239)) OR ends_with(text, chr(65279))
-    OR (strlen(text) <= 20 AND ascii(lower(left(text, 1))) IN (35, 40, 45, 60, 63, 91, 92, 107, 110, 117, 8211, 8212) AND says_missing(text))
+    OR (strlen(text) <= 20 AND ascii(lower(left(text, 1))) IN (35, 40, 45, 48, 60, 63, 91, 92, 107, 110, 117, 8211, 8212) AND says_missing(text))
     OR nfc_normalize(text) <> text
 );
 

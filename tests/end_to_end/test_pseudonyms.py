@@ -181,6 +181,35 @@ def test_a_pseudonym_is_named_to_whoever_has_the_key_and_the_audit_log_keeps_it(
         run(monkeypatch, privacy, "who", lead)
 
 
+def test_when_the_key_leaked_everybody_gets_another_pseudonym_and_objections_hold(
+    company: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As docs/privacy.md has it; an objection that the store knew by a pseudonym alone is noted by that pseudonym."""
+    make_keys(keys_file(company), dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    run(monkeypatch, ingest)
+    old = Pseudonyms(read_keys(keys_file(company))["pseudonyms"])
+    run(monkeypatch, privacy, "object", old.of("lead", "Erika.Mustermann-2"), "--at", "2026-02-01T00:00:00Z")
+    before = set(pd.read_parquet("data/canonical/leads.parquet")["lead_id"])
+    for purpose in ("suppression", "log"):
+        run(monkeypatch, privacy, "keys", "--rotate", purpose)
+    run(monkeypatch, privacy, "keys", "--leaked", "pseudonyms")
+    assert list(names_folder(company).glob("*.sealed")) == []
+    run(monkeypatch, ingest)
+    new = Pseudonyms(read_keys(keys_file(company))["pseudonyms"])
+    assert len(new.ring.keys) == 1
+    after = set(pd.read_parquet("data/canonical/leads.parquet")["lead_id"])
+    assert not before & after
+    ids = crm_ids(company, "pseudonyms")
+    out = {"Erika.Mustermann-2", "Erika.Mustermann-5"}
+    assert {ids.outward(one) for one in after} == {f"Erika.Mustermann-{n}" for n in range(PEOPLE)} - out
+    listed = suppression_list(company)
+    assert all(listed.cause(one) == "objection" for one in out)
+    run(monkeypatch, privacy, "verify-log")
+    capsys.readouterr()
+    run(monkeypatch, privacy, "who", new.of("lead", "Erika.Mustermann-1"))
+    assert "Erika.Mustermann-1" in capsys.readouterr().out
+
+
 def test_people_name_leads_by_the_crm_s_ids(
     company: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -77,6 +77,19 @@ def test_moments_counted_and_written_may_be_mixed_in_one_column(look, read, tmp_
     assert bad == {"unparsable occurred_at": 1, "MQL whose outcome cannot be placed": 1}
 
 
+def test_dates_without_separators_and_dates_that_are_none(look, read, tmp_path: Path) -> None:
+    """As SAP and MySQL write them."""
+    rows: list[list[object]] = [["lead_id", "created", "sql_date", "lost_date", "Zip"]]
+    for n in range(N):
+        won = f"{at(n, 9):%Y%m%d}" if n in WON else "00000000"
+        lost = f"{at(n, 9):%F %T}" if n in LOST else "0000-00-00 00:00:00"
+        rows.append([f"L{n}", f"{at(n):%Y%m%d%H%M%S}", won, lost, 20010000 + 17 * n])
+    counts, tables = read(look(write_csv(tmp_path / "leads.csv", rows)))
+    assert not {name: c.quarantined for name, c in counts.items() if c.quarantined}
+    assert tables["leads"].set_index("lead_id").loc["L3", "created_at"] == at(3)
+    assert stages(tables) == {"mql": N, "sales_qualified": len(WON), "disqualified": len(LOST)}
+
+
 def test_what_a_word_denies_is_no_stage_and_what_is_the_outcome_no_attribute(look, read, tmp_path: Path) -> None:
     people: list[list[object]] = [["Kontakt-Nr.", "Angelegt am", "Lead-Status", "Aktiv", "Branche"]]
     changes: list[list[object]] = [["Kontakt-Nr.", "Alter Status", "Neuer Status", "Zeitpunkt"]]
@@ -147,6 +160,37 @@ def test_changes_of_a_stage_among_activities_are_told_apart(look, read, tmp_path
     assert stages(tables) == {"mql": N, "sales_qualified": len(WON), "disqualified": len(LOST)}
     assert counts["touchpoints"].kept == 3 * N
     assert set(tables["touchpoints"]["kind"]) == {"call", "Note"}
+
+
+def test_a_log_of_fields_holds_no_touchpoints(look, read, tmp_path: Path) -> None:
+    """As Salesforce keeps it: a row without a new value is the creation, or the conversion, and nothing that a lead did."""
+    rows: list[list[object]] = [["Id", "LeadId", "CreatedDate", "Field", "OldValue", "NewValue"]]
+    for n in range(N):
+        rows.append([f"H{n}a", f"L{n}", f"{at(n):%FT%T}.000+0000", "created", "", ""])
+        if n in WON:
+            done = f"{at(n, 9):%FT%T}.000+0000"
+            rows.append([f"H{n}b", f"L{n}", done, "Status", "Open - Not Contacted", "Closed - Converted"])
+            rows.append([f"H{n}c", f"L{n}", done, "leadConverted", "", ""])
+        elif n in LOST:
+            rows.append(
+                [f"H{n}b", f"L{n}", f"{at(n, 9):%FT%T}.000+0000", "Status", "Working", "Closed - Not Converted"]
+            )
+    people: list[list[object]] = [["Id", "CreatedDate"], *([f"L{n}", f"{at(n):%FT%T}.000+0000"] for n in range(N))]
+    files = write_csv(tmp_path / "Lead.csv", people), write_csv(tmp_path / "LeadHistory.csv", rows)
+    counts, tables = read(look(*files))
+    assert stages(tables) == {"mql": N, "sales_qualified": len(WON), "disqualified": len(LOST)}
+    assert "touchpoints" not in counts
+
+
+def test_the_stage_of_today_is_dated_by_since_when_it_is(look, read, tmp_path: Path) -> None:
+    rows: list[list[object]] = [["Int.-Nr", "Erfasst am", "Stufe", "Stufe seit"]]
+    for n in range(N):
+        stage = "3 - SQL" if n in WON else "9 - Absage" if n in LOST else "2 - MQL"
+        rows.append([f"I{n}", f"{at(n):%d.%m.%y %H:%M}", stage, f"{at(n, 9):%d.%m.%y %H:%M}"])
+    _, tables = read(look(write_csv(tmp_path / "leads.csv", rows, "|", "cp1252"), zone="UTC"))
+    won = tables["stage_changes"].query("stage == 'sales_qualified'").set_index("lead_id")["occurred_at"]
+    assert won["I3"] == at(3, 9)
+    assert len(won) == len(WON)
 
 
 def test_objects_and_lists_in_parquet_are_columns_and_tables(look, read, tmp_path: Path) -> None:
