@@ -187,7 +187,7 @@ class _Machine:
                 start_new_session=True,
             )
             try:
-                for _ in range(1200):
+                for _ in range(6000):
                     if process.poll() is not None or _answers(address):
                         break
                     time.sleep(0.1)
@@ -197,7 +197,7 @@ class _Machine:
             finally:
                 process.send_signal(signal.SIGTERM)
                 try:
-                    process.wait(timeout=60)
+                    process.wait(timeout=600)
                 finally:
                     if process.poll() is None:
                         os.killpg(process.pid, signal.SIGKILL)

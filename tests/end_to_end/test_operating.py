@@ -188,7 +188,7 @@ def test_a_worker_that_died_is_not_counted_as_serving(quiet: Client) -> None:
     worker = psutil.Process(quiet.pid).children()[0]
     folder = Path(worker.environ()["PROMETHEUS_MULTIPROC_DIR"])
     worker.send_signal(signal.SIGKILL)
-    worker.wait(30)
+    worker.wait(300)
     figures(quiet)  # 1.0, or 2.0 where its successor serves already
     assert list(folder.glob(f"gauge_live*_{worker.pid}.db")) == []
     _until(lambda: figures(quiet)[MODEL] == 2.0)  # its successor

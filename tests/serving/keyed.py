@@ -30,7 +30,7 @@ class Keys:
         command = [sys.executable, "-m", "serving.keys", *arguments]
         environment = {"LEAD_API_KEYS": str(self.file), "PATH": ""}
         return subprocess.run(
-            command, cwd=self.root, env=environment, capture_output=True, text=True, check=False, timeout=60
+            command, cwd=self.root, env=environment, capture_output=True, text=True, check=False, timeout=600
         )
 
     def create(self, *arguments: str, name: str = "test") -> str:

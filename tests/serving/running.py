@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -335,6 +335,18 @@ def log_lines(log: Path) -> list[dict[str, Any]]:
 def access_lines(log: Path) -> list[dict[str, Any]]:
     """Read the lines of single requests from a log of the service."""
     return [line for line in log_lines(log) if line["logger"] == ACCESS_LOG and "request_id" in line]
+
+
+def settled(ask: Callable[[], Any], wanted: Callable[[Any], bool], times: int = 24) -> None:
+    """Ask until so many answers in a row are wanted ones: each worker looks for news by itself, on a busy machine late."""
+    end, row, answer = time.monotonic() + 300.0, 0, None
+    while row < times:
+        answer = ask()
+        row = row + 1 if wanted(answer) else 0
+        if row == 0:
+            if time.monotonic() > end:
+                pytest.fail(f"it still answers {answer!r}")
+            time.sleep(0.1)
 
 
 def free_port() -> int:

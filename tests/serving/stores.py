@@ -52,7 +52,7 @@ def postgres() -> Iterator[str]:
         server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=folder, **someone)
         try:
             ready = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
-            for _ in range(300):
+            for _ in range(6000):  # on a busy machine for minutes
                 if subprocess.run(ready, check=False).returncode == 0:
                     break
                 if server.poll() is not None:
@@ -62,7 +62,7 @@ def postgres() -> Iterator[str]:
             yield address
         finally:
             server.send_signal(signal.SIGQUIT)  # at once: what it holds is thrown away
-            server.wait(timeout=30)
+            server.wait(timeout=600)
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -126,9 +126,9 @@ def test_a_thread_that_finds_compiling_switched_off_meanwhile_makes_the_layout_r
         compile_now, began = dispatcher.compile, threading.Event()
         dispatcher.compile = lambda types: (began.set(), compile_now(types))[1]
         waiting.start()
-        assert began.wait(60)
+        assert began.wait(600)
         dispatcher.disable_compile()
-    waiting.join(60)
+    waiting.join(600)
     assert results == [6.0]
 
 

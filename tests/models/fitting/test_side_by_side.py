@@ -10,7 +10,7 @@ from models.fitting.side_by_side import on_one_blas_thread, side_by_side
 
 
 def test_tasks_run_at_the_same_time_and_answer_in_their_order() -> None:
-    together = threading.Barrier(2, timeout=30)
+    together = threading.Barrier(2, timeout=300)
 
     def task(number: int) -> int:
         together.wait()  # breaks unless two tasks are there at once

@@ -100,13 +100,13 @@ def test_a_slow_disk_neither_blocks_nor_fills_memory(
 
     def slow(*arguments: object) -> Path:
         at_work.set()
-        assert disk.wait(30)
+        assert disk.wait(300)
         return write_log_file(*arguments)
 
     monkeypatch.setattr(score_log_writer, "write_log_file", slow)
     writer = ScoreLogWriter(LogSettings(tmp_path), MODEL, most_rows=50, rows_per_file=10)
     writer.add(DAY, [score(n) for n in range(10)])
-    assert at_work.wait(30)
+    assert at_work.wait(300)
     for n in range(10, 200):
         writer.add(DAY, [score(n)])
     assert writer.dropped == 140, "fifty may wait beside what is being written"

@@ -16,6 +16,7 @@ TITLES = {"en": "A report", "de": "Ein Bericht"}
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start the system's Chromium."""
+    expect.set_options(timeout=60_000)  # on a busy machine a page takes longer than the usual five seconds
     with chromium() as started:
         yield started
 

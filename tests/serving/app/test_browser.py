@@ -41,7 +41,8 @@ def client(serve_store: Serve, new_url) -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start the system's Chromium."""
+    """Start the system's Chromium; what a page is to become is waited for on a busy machine, too."""
+    expect.set_options(timeout=60_000)
     with chromium() as started:
         yield started
 

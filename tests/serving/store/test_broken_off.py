@@ -40,13 +40,13 @@ def _together(*works: Callable[[], Any]) -> list[BaseException]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=600)
     return raised
 
 
 def _crossing(store: Store, run_it: Callable[[Callable[[Any], None]], None]) -> list[BaseException]:
     """Let two transactions lock two leads in opposite order, the second lead once both hold their first."""
-    both = threading.Barrier(2, timeout=20)
+    both = threading.Barrier(2, timeout=300)
     attempts = {"a": 0, "b": 0}
 
     def work(first: str, second: str) -> None:
