@@ -104,8 +104,8 @@ def test_it_counts_as_unknown_and_is_said_in_both_languages(store: Store, bundle
 
 def test_sent_with_the_request_it_is_unknown_too(bundle: Bundle) -> None:
     lead = {"lead_id": "L-1", "account": {"account_id": "A-1", "attributes": {"employees": "many"}}}
-    answer = Scorer(bundle, "lead-qualification", "7").answer(json.dumps({"leads": [lead]}).encode(), NOW, False)
-    (scored,) = json.loads(answer.body)["leads"]
+    body, _ = Scorer(bundle, "lead-qualification", "7").answer(json.dumps({"leads": [lead]}).encode(), NOW, False)
+    (scored,) = json.loads(body)["leads"]
     assert scored["probability"] is not None
     assert _of_another_type(scored) == ["leads[0].account.attributes.employees"]
 
