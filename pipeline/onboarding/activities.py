@@ -4,11 +4,12 @@ import re
 from dataclasses import replace
 
 from pipeline.onboarding.cells import value_sql
+from pipeline.onboarding.column_roles import is_status, time_columns
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.joins import JOINS, overlap
-from pipeline.onboarding.names import concepts, kind_of_file, normal, word_of, words
+from pipeline.onboarding.names import concepts, kind_of_file, word_of
 from pipeline.onboarding.plan import Activity, Plan, Reference
-from pipeline.onboarding.roles import Roles, stage_share, time_columns
+from pipeline.onboarding.roles import Roles
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection
 
@@ -113,12 +114,6 @@ def _identifier(table: Table, taken: set[str]) -> str | None:
     return None
 
 
-def _is_status(column: Column) -> bool:
-    """Whether a column is of stages, by its name and values or of old ones: "Open" is a stage there, and no mail."""
-    named = "status" in concepts(column.name) and "kind" not in concepts(column.name)
-    return (named and stage_share(column) > 0) or bool(words("before") & set(normal(column.name).split()))
-
-
 def _kind(table: Table, taken: set[str]) -> str | None:
     categories = [
         c
@@ -127,10 +122,7 @@ def _kind(table: Table, taken: set[str]) -> str | None:
         and c.name not in taken
         and c.distinct <= MOST_KINDS
         and c.personal is None
-        and not (
-            words("before") & set(normal(c.name).split())
-            or ("status" in concepts(c.name) and "kind" not in concepts(c.name))
-        )
+        and not is_status(c)
     ]
     if not categories:
         return None

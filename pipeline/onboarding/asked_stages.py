@@ -1,11 +1,12 @@
 """Stages that no name tells: asked for among the moments that nothing else explains."""
 
 from features.errors import DataError
+from pipeline.onboarding.column_roles import reason_column
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.names import concepts
 from pipeline.onboarding.plan import OUTCOMES, SAME, Plan, Question, Reference, StageColumn, StatusStages
 from pipeline.onboarding.questions import Ask
-from pipeline.onboarding.roles import Roles, reason_column
+from pipeline.onboarding.roles import Roles
 
 __all__ = ["AT_CREATION", "ask_for_other_stages", "ask_for_outcome", "check_answers", "stages_of", "tell_unexplained"]
 
@@ -21,9 +22,10 @@ def check_answers(plan: Plan, roles: Roles, answers: dict[str, str]) -> None:
     codes = [f"{column.name}:{value}" for table in tables for column in _coded(table) for value in column.values]
     for stage in (*SAME, *OUTCOMES):
         named = answers.get(stage)
-        if named is not None and named not in (*moments, *codes, NONE, CREATION):
+        allowed = [*moments, *(codes if stage in CODED_STAGES else ())]
+        if named is not None and named not in (*allowed, NONE, CREATION):
             raise DataError(
-                f"--set {stage}={named}: no such column of moments; there are {', '.join([*moments, *codes]) or 'none'}."
+                f"--set {stage}={named}: no such column of moments; there are {', '.join(allowed) or 'none'}."
             )
 
 

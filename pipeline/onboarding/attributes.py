@@ -5,10 +5,11 @@ from collections.abc import Iterable
 
 from pipeline.onboarding.cells import filled_sql, value_sql
 from pipeline.onboarding.column_moments import UNREAD_DATES
+from pipeline.onboarding.column_roles import status_columns
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.names import concepts, in_section, normal, plain_word
 from pipeline.onboarding.plan import Attribute, Plan, StageColumn
-from pipeline.onboarding.roles import Roles, status_columns
+from pipeline.onboarding.roles import Roles
 from pipeline.onboarding.source_parts import listed_sql
 from pipeline.tables.contract import CANONICAL
 from pipeline.tables.contract_sql import POSITION, quoted
@@ -148,9 +149,11 @@ def _mark_groups(connection: Connection, plan: Plan, table: Table) -> tuple[str,
         for history in plan.histories:
             values = [value for value, stage in history.stages.items() if stage in stages]
             if values and table is plan.people and history.reference.of_people == plan.lead_id.name:
+                lead = value_sql(history.reference.column)
+                # Without the guard, one change without a lead makes the mark of all others missing instead of false
                 columns.append(
-                    f"{value_sql(plan.lead_id.name)} IN (SELECT {value_sql(history.reference.column)} "
-                    f"FROM {history.table.loaded} WHERE tidied({quoted(history.column)}) IN ({listed_sql(values)}))"
+                    f"coalesce({value_sql(plan.lead_id.name)} IN (SELECT {lead} FROM {history.table.loaded} "
+                    f"WHERE tidied({quoted(history.column)}) IN ({listed_sql(values)}) AND {lead} IS NOT NULL), false)"
                 )
         for status in plan.statuses:
             if status.table is table and status.stage in stages:

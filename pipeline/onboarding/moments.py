@@ -150,13 +150,18 @@ def looks_dated(shape: str) -> bool:
 
 def _with_time(date: str, time: re.Match[str]) -> MomentFormat:
     zone = time["zone"]
-    if zone is not None and date == "%Y-%m-%d" and not time["half"]:
-        return MomentFormat("iso", True, True)
     colon = time["colon"]
+    casts = (
+        date == "%Y-%m-%d" and colon == ":" and time["gap"] in (" ", "T", "t") and not (time["half"] or time["tail"])
+    )
+    if zone is not None and casts:
+        return MomentFormat("iso", True, True)
     text = f"{date}{time['gap']}{'%I' if time['half'] else '%H'}{colon}%M"
     text += f"{colon}%S" if time["seconds"] else ""
     if time["fraction"]:
-        text += time["fraction"][0] + {3: "%g", 6: "%f"}.get(len(time["fraction"]) - 1, "%n")
+        digits = len(time["fraction"]) - 1
+        mark = "." if zone is not None else time["fraction"][0]  # as `offset_joined` writes it
+        text += mark + ("%g" if digits == 3 else "%f" if digits <= 6 or zone is not None else "%n")
     if time["half"]:
         text += re.sub(r"[ap]\.?m\.?$", "", time["half"], flags=re.IGNORECASE) + "%p"
     return MomentFormat(text + (time["tail"] or "") + "%z" * (zone is not None), True, zone is not None)

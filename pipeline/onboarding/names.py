@@ -27,7 +27,20 @@ ENTITY_PREFIX = re.compile(
     r"^(?:(?:deal|person|lead|activity|organi[sz]ation|kontakt|organisation|aktivitaet) - |"
     r"(?:lead|contact|person|kontakt|properties)\.|properties )?(?:hs_(?!object))?"
 )
+CLAUSES = re.compile(r"[,;:!?/|]|\.(?=\s|$)|\s[-–—]\s")
 CUSTOM_SUFFIX = re.compile(r"__[cr]$")  # Salesforce's, of fields that a company added
+
+
+def _plain(name: str) -> str:
+    bare = re.sub(r"\([^)]*\)", " ", name)
+    text = unicodedata.normalize("NFC", bare if bare.strip() else name)
+    text = re.sub(r"(?<=[a-zäöüß])(?=[A-ZÄÖÜ][a-zäöüß])", " ", text).lower().translate(UMLAUTS)
+    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return CUSTOM_SUFFIX.sub("", ENTITY_PREFIX.sub("", text.strip()))
+
+
+def _words_in(text: str) -> list[str]:
+    return re.sub(r"[^\w]|_", " ", text).split()
 
 
 def normal(name: str) -> str:
@@ -38,12 +51,7 @@ def normal(name: str) -> str:
     >>> normal("Budget (€)"), normal("firstName"), normal("Größe_in_m2"), normal("(Do Not Modify) Modified On")
     ('budget', 'first name', 'groesse in m2', 'modified on')
     """
-    bare = re.sub(r"\([^)]*\)", " ", name)
-    text = unicodedata.normalize("NFC", bare if bare.strip() else name)
-    text = re.sub(r"(?<=[a-zäöüß])(?=[A-ZÄÖÜ][a-zäöüß])", " ", text).lower().translate(UMLAUTS)
-    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    text = CUSTOM_SUFFIX.sub("", ENTITY_PREFIX.sub("", text.strip()))
-    return " ".join(re.sub(r"[^\w]|_", " ", text).split())
+    return " ".join(_words_in(_plain(name)))
 
 
 def plain_word(text: str) -> str:
@@ -115,15 +123,35 @@ def word_of(text: str, section: str) -> str | None:
     ('sales_qualified', 'decision', None)
     >>> word_of("noch nicht angenommen", "stages"), word_of("Not yet converted", "stages")
     (None, None)
+    >>> [word_of(text, "stages") for text in ("Yet to be contacted", "Hasn't been contacted", "wurde nicht mehr kontaktiert")]
+    [None, None, None]
+    >>> word_of("Yet to be contacted, then contacted", "stages"), word_of("No reply - contacted", "stages")
+    ('sal', 'sal')
+    >>> word_of("No-reply email sent", "kinds")
+    'mail_sent'
     """
-    padded = f" {normal(text)} "
-    return next((key for phrase, key in _phrases(section) if _says(padded, phrase)), None)
+    clauses = _clauses(text)
+    padded = f" {' '.join(word for clause in clauses for word in clause)} "
+    return next(
+        (key for phrase, key in _phrases(section) if f" {phrase} " in padded and _says(clauses, phrase.split())), None
+    )
 
 
-def _says(padded: str, phrase: str) -> bool:
-    """Whether a text holds a phrase that no word before it denies: "nicht kontaktiert" is not "kontaktiert"."""
-    before, found, _ = padded.partition(f" {phrase} ")
-    return bool(found) and before.split()[-1:] not in [[word] for word in words("denied")]
+def _clauses(text: str) -> list[list[str]]:
+    """Give a text's words between its punctuation; "no-reply" denies nothing that follows it."""
+    plain = re.sub(r"n['’]t\b", " not", _plain(text))
+    plain = re.sub(rf"\b((?:{'|'.join(sorted(words('denied')))})-\w+)", r"\1,", plain)
+    return [_words_in(part) for part in CLAUSES.split(plain)]
+
+
+def _says(clauses: list[list[str]], phrase: list[str]) -> bool:
+    """Whether a phrase stands anywhere with no word before it in its clause that denies it: "wurde nicht kontaktiert"."""
+    said = [(word, clause[:at]) for clause in clauses for at, word in enumerate(clause)]
+    all_words = [word for word, _ in said]
+    return any(
+        all_words[at : at + len(phrase)] == phrase and words("denied").isdisjoint(said[at][1])
+        for at in range(len(said) - len(phrase) + 1)
+    )
 
 
 def says_only(text: str, key: str, section: str, fillers: str) -> bool:
@@ -166,7 +194,7 @@ def stage_of(value: str) -> str | None:
     >>> stage_of("Closed - Not Converted"), stage_of("Lead (MQL)"), stage_of("Not contacted"), stage_of("purple")
     ('disqualified', 'mql', 'inquiry', None)
     """
-    return word_of(re.sub(r"[()]", " ", value), "stages")  # what stands in brackets counts in a value
+    return word_of(re.sub(r"[()]", ", ", value), "stages")  # what stands in brackets counts in a value
 
 
 @functools.cache

@@ -10,11 +10,12 @@ from features.errors import DataError
 from pipeline.onboarding.activities import find_activities
 from pipeline.onboarding.attributes import find_attributes
 from pipeline.onboarding.column_moments import UNREAD_DATES, with_order
+from pipeline.onboarding.column_roles import created_column
 from pipeline.onboarding.columns import Column, Table
 from pipeline.onboarding.load import common_folder, distinct_files, load
 from pipeline.onboarding.plan import OUTCOMES, SAME, Plan, Question
 from pipeline.onboarding.questions import Ask, asker
-from pipeline.onboarding.roles import Roles, assign_roles, created_column
+from pipeline.onboarding.roles import Roles, assign_roles
 from pipeline.onboarding.selectors import Selector, find_selectors
 from pipeline.onboarding.stages import find_stages
 from pipeline.onboarding.timing import Durations, find_export_moment, measure_durations

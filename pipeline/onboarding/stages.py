@@ -12,11 +12,12 @@ from pipeline.onboarding.asked_stages import (
     tell_unexplained,
 )
 from pipeline.onboarding.cells import filled_sql, value_sql
+from pipeline.onboarding.column_roles import created_column, reason_column, stage_word, status_columns, time_columns
 from pipeline.onboarding.columns import BOOLEANS, Column, Table
 from pipeline.onboarding.names import concepts, stage_of
 from pipeline.onboarding.plan import OUTCOMES, SAME, History, Plan, Question, Reference, StageColumn, StatusStages
 from pipeline.onboarding.questions import Ask
-from pipeline.onboarding.roles import Roles, created_column, reason_column, stage_word, status_columns, time_columns
+from pipeline.onboarding.roles import Roles
 from pipeline.onboarding.source_parts import listed_sql
 from pipeline.tables.contract_sql import quoted
 from pipeline.tables.duckdb import Connection

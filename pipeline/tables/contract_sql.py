@@ -21,8 +21,6 @@ END_OF_DAY = "epoch_us({moment}) % 60000000 = 59999999"
 
 POSITION = ("source_file", "source_line")
 PLAIN_NUMBER = r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?"
-# A time of day before the offset, else the day of '2026-01-05' would pass for one.
-ZONE = r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?\s?(Z|z|UTC|GMT|[+-]\d{2}(:?\d{2})?)$"
 # Clocks of two systems differ, and some record a day instead of a moment.
 CLOCK_TOLERANCE = "1 DAY"
 SQL_TYPES = {"string": "VARCHAR", "double": "DOUBLE", "bool": "BOOLEAN", "timestamp[us, tz=UTC]": "TIMESTAMPTZ"}
@@ -169,9 +167,7 @@ def _typed(column: Column, raw_type: str | None, exported_at: str | None, untidy
         expression = _moment(given, raw_type)
         if raw_type == "VARCHAR":
             checks.append((f"{given} IS NOT NULL AND {_cast(given)} IS NULL", f"unparsable {column.name}"))
-            checks.append(
-                (f"{given} IS NOT NULL AND NOT regexp_matches({given}, '{ZONE}')", f"no time zone in {column.name}")
-            )
+            checks.append((f"{given} IS NOT NULL AND NOT says_offset({given})", f"no time zone in {column.name}"))
         else:
             checks.append((f"NOT isfinite({expression})", f"unparsable {column.name}"))
         if exported_at is not None:
@@ -212,7 +208,7 @@ def _cast(given: str) -> str:
 
 def _moment(given: str, raw_type: str) -> str:
     if raw_type == "VARCHAR":
-        return f"CASE WHEN regexp_matches({given}, '{ZONE}') THEN {_cast(given)} END"
+        return f"CASE WHEN says_offset({given}) THEN {_cast(given)} END"
     if raw_type == "TIMESTAMP WITH TIME ZONE":
         return given
     return f"({given}::TIMESTAMP AT TIME ZONE 'UTC')"

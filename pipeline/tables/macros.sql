@@ -49,14 +49,15 @@ CREATE MACRO says_offset(text) AS
 regexp_matches(text, '(?i)\d{1,2}[:.]\d{2}([:.]\d{2}([.,]\d+)?)?( ?[ap]\.?m\.?)?\s?(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?)$');
 
 -- A moment that says its offset as a cast and %z read it: '2026-01-05t10:00:00,5 -0600' is '2026-01-05T10:00:00.5-0600', and UTC +00:00.
+-- Microseconds are the finest that %z goes with.
 CREATE MACRO offset_joined(text) AS
 regexp_replace(
     regexp_replace(
         regexp_replace(
             regexp_replace(text, '(?i)(\d|m\.?)\s?(?:z|utc|gmt)$', '\1+00:00'),
-            '(?i)([:.]\d{2}|m\.?)\s+([+-]\d{2}(?::?\d{2})?)$', '\1\2'
+            '(?i)([:.]\d{2}(?:[.,]\d+)?|m\.?)\s+([+-]\d{2}(?::?\d{2})?)$', '\1\2'
         ),
-        '(:\d{2}),(\d+[+-])', '\1.\2'
+        '(?i)([:.]\d{2})[.,](\d{1,6})\d*( ?[ap]\.?m\.?)?([+-])', '\1.\2\3\4'
     ),
     '^(\d{4}-\d{1,2}-\d{1,2})t', '\1T'
 );

@@ -2,6 +2,7 @@
 
 import csv
 import datetime as dt
+import functools
 import re
 import tempfile
 import zipfile
@@ -18,7 +19,9 @@ __all__ = ["Workbooks", "sheet_names", "sheet_rows"]
 MOST_BYTES = 2_000_000_000
 # A stray cell in a sheet's far corner makes a table of all cells before it: 17 billion at most, which no memory holds.
 MOST_CELLS = 100_000_000
-ROW, COLUMN = re.compile(rb'<row[^>]*?\br="(\d{1,7})"'), re.compile(rb'<c\b[^>]*?\br="([A-Z]{1,3})\d')
+# Some programs write the names of elements with a prefix, <x:row>, or attributes in single quotes.
+ROW = re.compile(rb"""<(?:\w+:)?row\b[^>]*?\br=["'](\d{1,7})["']""")
+COLUMN = re.compile(rb"""<(?:\w+:)?c\b[^>]*?\br=["']([A-Z]{1,3})\d""")
 CHUNK, LONGEST_TAG = 1 << 24, 1 << 10
 
 
@@ -37,6 +40,12 @@ def _opened(path: Path) -> CalamineWorkbook:
 
 
 def _check_area(path: Path) -> None:
+    state = path.stat()
+    _check_area_once(path, state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=64)
+def _check_area_once(path: Path, _changed_at: int, _size: int) -> None:
     """Refuse a workbook with a sheet whose last row and column span more cells than can be read.
 
     Raises
@@ -53,8 +62,9 @@ def _check_area(path: Path) -> None:
                     row, column = _last_cell(part)
                 if row * _number(column) > MOST_CELLS:
                     raise DataError(
-                        f"{path}: {name} reaches to {column.decode()}{row}: more than {MOST_CELLS:,} cells. A cell far "
-                        "from the table may hold something: delete the rows and columns beyond it, or export the sheet as CSV."
+                        f"{path}: {name} reaches to {column.decode()}{row}: more than {MOST_CELLS:,} cells. Export "
+                        "the sheet as CSV; or, if a cell far from the table holds something, delete the rows and columns "
+                        "beyond the table."
                     )
 
 

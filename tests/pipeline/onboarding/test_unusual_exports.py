@@ -10,10 +10,10 @@ import xlsxwriter
 
 from features.errors import DataError
 from pipeline.onboarding.column_moments import UNREAD_DATES
+from pipeline.onboarding.column_roles import stage_word
 from pipeline.onboarding.columns import Column
 from pipeline.onboarding.layout import detect_layout, footer_lines
 from pipeline.onboarding.moments import format_of_shape
-from pipeline.onboarding.roles import stage_word
 
 MILLISECONDS = 1_704_103_200_000  # 2024-01-01 10:00 UTC
 DAY = 86_400_000

@@ -72,6 +72,7 @@ def test_the_good_rows_are_good(run) -> None:
         ("orders", "('1,2E+15', '2026-01-03T00:00:00Z', '1')", "account_id rounded by a spreadsheet"),
         ("leads", "('N/A', 'A1', '2026-01-01T00:00:00Z', 'yes')", "missing lead_id"),
         ("leads", "('L2', 'A1', '2026-01-01', 'yes')", "no time zone in created_at"),
+        ("leads", "('L2', 'A1', '2026-01-05 10.00+01:00', 'yes')", "unparsable created_at"),
         ("leads", "('', 'A1', '2026-01-01T00:00:00Z', 'yes')", "missing lead_id"),
         ("leads", "('L2', 'A1', '2026-03-02T00:00:00Z', 'yes')", "created_at after the export"),
         (
