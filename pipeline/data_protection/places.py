@@ -30,7 +30,8 @@ class Places:
     caches : tuple of Path
         DVC's caches, whose files are addressed by their content and can only be removed.
     mlflow : tuple of Path
-        MLflow's database on this machine, which is searched; only its words on data sets are overwritten. Artifacts are in `folders`.
+        MLflow's database on this machine, which is searched; its words on data sets are overwritten. Its artifacts are in
+        `folders`.
     beyond : tuple of str
         What no command here reaches, and what to do there.
     """
