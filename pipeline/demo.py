@@ -35,6 +35,8 @@ from pipeline.workspaces.workspace import make_workspace, presets, resized_works
 __all__ = ["main"]
 
 SHOWN = 2
+STORE = "store.db"
+REPRO = ("dvc", "--wait-for-lock", "repro")  # what an earlier demonstration left running comes to its end first
 
 
 def _run(workspace: Path, *command: str, allowed: tuple[int, ...] = (0,)) -> int:
@@ -79,21 +81,20 @@ def _run_stages(workspace: Path, targets: list[str]) -> None:
     Two of DVC wait for one another's lock, which neither holds while a stage runs. They look at the named stages alone: what
     one reads can't be looked at by the other as something that might be written.
     """
-    dvc = ("dvc", "--wait-for-lock", "repro", "--single-item")
-    with beside(workspace, *dvc, *APART):
-        _run(workspace, *dvc, *MODEL)
-    _run(workspace, "dvc", "repro", *targets)  # what is left; and it says so where a stage failed beside the others
+    with beside(workspace, *REPRO, "--single-item", *APART):
+        _run(workspace, *REPRO, "--single-item", *MODEL)
+    _run(workspace, *REPRO, *targets)  # what is left; and it says so where a stage failed beside the others
 
 
 def _filling_store(workspace: Path, data: Path, risk_set: str) -> contextlib.AbstractContextManager[Callable[[], int]]:
     """Give the service's pages something to show; a store that is there already is somebody's, and is left alone."""
-    if os.environ.get("LEAD_STORE_URL") or (workspace / "store.db").exists():
-        return contextlib.nullcontext(lambda: 0)
-    # the data of a demonstration ends in the past
-    options = ("--until-now", "--only-customers" if risk_set == CUSTOMERS else "--only-open")
     canonical = data / "canonical"
     if any_looks_like_one(read_table(canonical / "leads.parquet", "leads")["lead_id"].slice(0, 1).to_pylist()):
         os.environ[SERVED_IDS] = "pseudonyms"  # for this demonstration's service, too
+    if os.environ.get("LEAD_STORE_URL") or (workspace / STORE).exists():
+        return contextlib.nullcontext(lambda: 0)
+    # the data of a demonstration ends in the past
+    options = ("--until-now", "--only-customers" if risk_set == CUSTOMERS else "--only-open")
     return beside(workspace, sys.executable, "-m", "serving.import_store", str(canonical), *options)
 
 
@@ -127,12 +128,14 @@ def demo(repository: Path, source: str | None, leads: int | None) -> None:
     data = sections.paths.data_dir
     with contextlib.ExitStack() as others:
         with compiling(workspace):
-            _run(workspace, "dvc", "repro", "features")
+            _run(workspace, *REPRO, "features")
             filled = others.enter_context(_filling_store(workspace, data, sections.snapshots.risk_set))
             _run_stages(workspace, [] if workspace == repository else ["tracking"])
         _step("2 Gate and registry: python -m pipeline.publish")
         code = _run(workspace, python, "-m", "pipeline.publish", allowed=(0, REFUSED))
         if filled():  # before the service makes an empty one
+            for part in workspace.glob(f"{STORE}*"):
+                part.unlink()  # the next demonstration fills it anew
             raise LeadQualificationError(f"`python -m serving.import_store` in {workspace} failed; see above.")
     champion = data / "champion"
     bundle_dir = champion if champion.is_dir() else data / "bundle"

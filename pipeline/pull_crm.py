@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,13 +27,15 @@ SECTIONS = ("crm",)
 LAST = "last"
 
 
-def since_moment(text: str | None, state: Path, overlap_minutes: int) -> str | None:
+def since_moment(text: str | None, state: Path, overlap_minutes: int, accounts_key: str | None = None) -> str | None:
     """Read `--since`: ISO 8601 with an offset, or `last` for the begin of the last finished pull less the overlap.
+
+    `accounts_key` is the id of the key that makes accounts' ids; None: the CRM has ids of its own.
 
     Raises
     ------
     ParameterError
-        If it is neither. `last` without an earlier pull means all.
+        If it is neither, or the files are of an earlier version or another key. `last` without an earlier pull means all.
     """
     if text is None:
         return None
@@ -43,6 +46,11 @@ def since_moment(text: str | None, state: Path, overlap_minutes: int) -> str | N
         raise ParameterError(
             f"--since {text}: {state.parent} holds files of an earlier version, which can't be brought up to date. Pull "
             "everything once, without --since."
+        )
+    if last is not None and last.get("accounts_key") != accounts_key:
+        raise ParameterError(
+            f"--since {text}: the ids of accounts in {state.parent} are not known to be made by the present key of "
+            "`pseudonyms`; a company could get a second one. Pull everything once, without --since."
         )
     if text == LAST and last is not None:
         text = str(last["began_at"])
@@ -61,7 +69,8 @@ def since_moment(text: str | None, state: Path, overlap_minutes: int) -> str | N
 def pull_crm(crm: Crm, out: Path, began_at: str, since: str | None) -> dict[str, int]:
     """Pull into a folder; returns the rows that each table now has.
 
-    An interrupted pull goes on with its pages, and its own `since`; nothing in `out` changes before all pages are there.
+    An interrupted pull goes on with its pages, and its own `since`, unless another key names accounts by now;
+    nothing in `out` changes before all pages are there.
 
     Parameters
     ----------
@@ -74,7 +83,10 @@ def pull_crm(crm: Crm, out: Path, began_at: str, since: str | None) -> dict[str,
     since : str or None
         Only what changed at or after it; None: everything, and rows of earlier pulls go.
     """
-    pull = Pull(out / f".pull-{crm.name}", began_at, since)
+    pages = out / "-".join([".pull", crm.name, *([] if crm.accounts_key is None else [crm.accounts_key])])
+    for unfinished in set(out.glob(f".pull-{crm.name}*")) - {pages}:  # its pages hold what another key made
+        shutil.rmtree(unfinished)
+    pull = Pull(pages, began_at, since)
     if pull.resumed:
         console.print(f"pull_crm: going on with the pull that began at {pull.began_at} (since {pull.since or 'ever'})")
     with progress() as bar:
@@ -94,6 +106,7 @@ def pull_crm(crm: Crm, out: Path, began_at: str, since: str | None) -> dict[str,
         console.print(note, style="yellow", markup=False)
     rows = write_raw_tables(out, tables, crm.attributes, pull.began_at, keep=pull.since is not None)
     state = {"began_at": pull.began_at, "since": pull.since, "rows": rows, "layout": LAYOUT, "notes": crm.notes}
+    state["accounts_key"] = crm.accounts_key
     write_json(out / f"{crm.name}.json", state)
     pull.finish()
     return rows
@@ -107,9 +120,10 @@ def main() -> None:
     parser.add_argument("--since", help=f"only what changed since then (ISO 8601 with an offset), or '{LAST}'")
     arguments = parser.parse_args()
     params = load_params(SECTIONS).crm
-    since = since_moment(arguments.since, arguments.out / f"{arguments.crm}.json", params.overlap_minutes)
     keys_where_none(keys_file(Path.cwd()), datetime.now(UTC))
     crm = connect(arguments.crm, params, id_pseudonyms(Path.cwd(), "pseudonyms"))
+    state = arguments.out / f"{arguments.crm}.json"
+    since = since_moment(arguments.since, state, params.overlap_minutes, crm.accounts_key)
     rows = pull_crm(crm, arguments.out, datetime.now(UTC).isoformat(), since)
     console.print(f"pull_crm: {arguments.out} has " + ", ".join(f"{n:,} {table}" for table, n in rows.items()))
     purposes = registry_file(arguments.crm)

@@ -13,7 +13,7 @@ from features.timeline import DAY_US, before, from_micros
 from features.wording.direction import despite
 from features.wording.units import moment_words
 from models.answers.reasons import HARD_TO_READ, NEARLY, Reason, merged_topics, topics
-from models.answers.requests import LeadRequest, build_inputs
+from models.answers.requests import LeadRequest, build_inputs, drop_unfit_values
 from models.answers.scoring import score
 from models.bundle import Bundle
 
@@ -150,7 +150,8 @@ def changes(
     ]
     if not both:
         return answers
-    journeys, snapshots, attributes = build_inputs(both, bundle.catalog)
+    readable = [drop_unfit_values(lead, bundle.catalog) for lead in both]
+    journeys, snapshots, attributes = build_inputs(readable, bundle.catalog)
     scores = score(bundle, journeys, snapshots, attributes, explain=False, debug=True)
     matrix = np.array([item.vector for item in scores], dtype=np.float32)
     contributions = bundle.classifier.contributions(matrix)

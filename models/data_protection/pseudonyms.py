@@ -61,6 +61,11 @@ class Pseudonyms:
         self.ring = ring
         self._secret = ring.keys[-1].secret
 
+    @property
+    def key_id(self) -> str:
+        """The id of the key that makes pseudonyms; no secret."""
+        return self.ring.keys[-1].id
+
     def of(self, kind: IdKind, text: str) -> str:
         """Give the pseudonym of an id, or the text itself where it is a pseudonym already.
 

@@ -111,16 +111,16 @@ def decide_promotion(
     negatives = len(np.asarray(labels)) - positives
     enough = min(positives, negatives) >= publish.min_positives
     figures: Figures = {"positives": positives, "rows": positives + negatives, "min_positives": publish.min_positives}
-    relation = (
-        "enough" if enough else "too few" if positives < publish.min_positives else f"only {negatives:,} negatives"
-    )
+    lacking = [
+        kind for kind, count in (("positives", positives), ("negatives", negatives)) if count < publish.min_positives
+    ]
     checks = [
         Check(
             "positives",
             enough,
             figures,
-            f"{positives:,} positives in {positives + negatives:,} rows that no model has seen: {relation} "
-            f"(at least {publish.min_positives:,} are needed).",
+            f"{positives:,} positives and {negatives:,} negatives in rows that no model has seen: "
+            f"{'too few ' + ' and '.join(lacking) if lacking else 'enough'} (at least {publish.min_positives:,} are needed).",
         )
     ]
     if not enough and positives and negatives:

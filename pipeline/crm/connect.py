@@ -21,6 +21,7 @@ class Crm(Receiver, Protocol):
     attributes: dict[str, CrmAttribute]
     fields: CrmFields
     notes: list[str]
+    accounts_key: str | None  # the id of the key that makes ids of accounts; None: the CRM has ids of its own
 
     def pull(self, pull: Pull, seen: Callable[[str, int], None]) -> None:
         """Fetch the pages of every object, of an incremental pull also what was merged and deleted.

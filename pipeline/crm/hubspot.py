@@ -98,6 +98,7 @@ class HubSpot:
         self._caller = Caller(errors, meaning, params.attempts, self.params.calls_per_10_seconds, **caller)
         self.pause = self._caller.pause
         self.notes: list[str] = []
+        self.accounts_key: str | None = None
 
     def _call(self, function: Any, *args: Any, **kwargs: Any) -> Any:
         return self._caller(function, *args, _request_timeout=self._timeout, **kwargs)

@@ -88,6 +88,7 @@ class Salesforce:
         **caller: Any,
     ) -> None:
         self.params, self._pseudonyms = params.salesforce, pseudonyms
+        self.accounts_key = None if pseudonyms is None else pseudonyms.key_id
         self.attributes, self.fields = self.params.attributes, self.params.fields
         refuse_identifiers(self.attributes, "crm.salesforce")
         if any(item.entity == "account" for item in self.attributes.values()):

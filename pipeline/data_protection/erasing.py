@@ -28,7 +28,7 @@ from pipeline.data_protection.person import Person
 from pipeline.data_protection.person_ids import find_person
 from pipeline.data_protection.places import Places, places_of
 from pipeline.data_protection.traces import PARTIAL, rows_about, take_out
-from pipeline.data_protection.traces_in_sqlite import rows_by_table
+from pipeline.data_protection.traces_in_sqlite import overwrite_data_sets, rows_by_table
 from pipeline.data_protection.trained_models import certificates, models_trained_on
 from pipeline.mlflow_runs.trainings import trainings
 from pipeline.params import load_params
@@ -121,7 +121,7 @@ def erase(lead_id: str, workspace: Path, places: Places, params: Any, now: dt.da
         obey_list(workspace / "params.yaml")
     store = _erase_from_store(workspace, person)
     with progress() as bar:
-        changed = _clean_files(person, places, workspace, bar)
+        changed = _clean_files(person, places, workspace, bar) + _clean_mlflow(person, places, workspace)
         removed = _clean_caches(person, places, bar)
         named = forget_names(workspace, rings["pseudonyms"], person.ids)
         found = _search(person, places, bar)
@@ -201,6 +201,12 @@ def _clean_files(person: Person, places: Places, workspace: Path, bar: Progress)
     return changed
 
 
+def _clean_mlflow(person: Person, places: Places, workspace: Path) -> list[dict[str, Any]]:
+    """Overwrite what MLflow's store says of data sets; the rest people can delete with its own means."""
+    cells = {path: overwrite_data_sets(path, person) for path in places.mlflow if path.exists()}
+    return [{"path": _shown(path, workspace), "rows": n, "taken_out": "overwritten"} for path, n in cells.items() if n]
+
+
 def _rows(path: Path, person: Person) -> int:
     try:
         return rows_about(path, person)
@@ -254,7 +260,7 @@ def _by_hand(item: dict[str, Any]) -> str:
     where = ", ".join(f"{table} ({rows:,})" for table, rows in item["tables"].items())
     return (
         f"It is MLflow's store, in the tables {where}: somebody noted the person there. Delete the tag, the note or the traces "
-        "in `make ui`; a run or data set that names them: delete the run, then `mlflow gc` with this store. Run this again."
+        "in `make ui`; a run that names them: delete the run, then `mlflow gc` with this store. Run this again."
     )
 
 

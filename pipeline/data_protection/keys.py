@@ -91,8 +91,9 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.leaked:
         replace_leaked(path, Path.cwd(), now)
         console.print(
-            "keys: pseudonyms change with the next ingest. Run `dvc repro -f ingest` and `dvc repro`, publish, and fill a new "
-            "store; docs/privacy.md, “When a key leaked”."
+            "keys: pseudonyms change with the next ingest. If a CRM is pulled, pull everything first, without --since: ids of "
+            "Salesforce's accounts are made by the key, too. Then run `dvc repro -f ingest` and `dvc repro`, publish, and fill "
+            "a new store; docs/privacy.md, “When a key leaked”."
         )
     rings = make_keys(path, now, arguments.rotate)
     table = Table("purpose", "key", "made", "older keys", title="keys")

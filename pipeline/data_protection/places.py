@@ -30,7 +30,8 @@ class Places:
     caches : tuple of Path
         DVC's caches, whose files are addressed by their content and can only be removed.
     mlflow : tuple of Path
-        MLflow's database on this machine, which is only searched: it holds no row of a lead. Its artifacts are in `folders`.
+        MLflow's database on this machine, which is searched; its words on data sets are overwritten. Its artifacts are in
+        `folders`.
     beyond : tuple of str
         What no command here reaches, and what to do there.
     """
@@ -106,11 +107,11 @@ def places_of(workspace: Path, also: Sequence[Path] = ()) -> Places:
 def _artifacts(workspace: Path) -> tuple[list[Path], list[str]]:
     """Give the folders with artifacts of MLflow's store on this machine, and what to do about those elsewhere."""
     places = artifact_places(workspace)
-    folders = [Path(place) for place in places if "://" not in place and not place.startswith("mlflow-artifacts:")]
+    folders = [Path(place) for place in places if Path(place).is_dir()]
     elsewhere = [
         f"MLflow's artifacts at {place}: no run of this product names a lead in them; look for files that people added"
         for place in places
-        if "://" in place
+        if not Path(place).is_dir()
     ]
     return folders, elsewhere
 

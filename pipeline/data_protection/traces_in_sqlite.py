@@ -1,12 +1,16 @@
 """Rows about a person in the tables of an SQLite file."""
 
+import secrets
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from pipeline.data_protection.person import Person
+from pipeline.data_protection.person import LONG_TEXT, Person
 
-__all__ = ["rows_by_table"]
+__all__ = ["overwrite_data_sets", "rows_by_table"]
+
+DATA_SETS = {"datasets": ("name", "dataset_source", "dataset_schema", "dataset_profile"), "input_tags": ("value",)}
+"""Columns of MLflow's store with words on data sets. It can delete none of them: `mlflow gc` leaves them when the run goes."""
 
 
 def rows_by_table(path: Path, person: Person, *, delete: bool = False) -> dict[str, int]:
@@ -53,6 +57,48 @@ def rows_by_table(path: Path, person: Person, *, delete: bool = False) -> dict[s
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return found
+
+
+def overwrite_data_sets(path: Path, person: Person) -> int:
+    """Overwrite a person's ids in what MLflow's store says of data sets; the rows stay, so that runs can be read.
+
+    Parameters
+    ----------
+    path : Path
+        The database.
+    person : Person
+        Each mention of an id becomes a random word of its own, so that data sets that were two stay two; a number becomes 0.
+
+    Returns
+    -------
+    int
+        How many cells were changed.
+
+    Raises
+    ------
+    sqlite3.Error
+        The file can't be written.
+    """
+    changed = 0
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.create_function("speaks_of_them", 1, lambda cell: person.speaks(_text(cell)))
+        connection.create_function("without_them", 1, lambda cell: _without(_text(cell), person))
+        for table, columns in DATA_SETS.items():
+            there = {row[1] for row in connection.execute(f"PRAGMA table_info({_sql_name(table)})")}
+            for column in (_sql_name(name) for name in columns if name in there):
+                words = (
+                    f"UPDATE {_sql_name(table)} SET {column} = without_them({column}) WHERE speaks_of_them({column})"
+                )
+                changed += connection.execute(words).rowcount
+        if changed:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return changed
+
+
+def _without(text: str, person: Person) -> str:
+    ids = person.inside if len(text) > LONG_TEXT else person.inside_any
+    return ids.sub(lambda found: "0" if found[0].isdigit() else f"erased-{secrets.token_hex(4)}", text)
 
 
 def _text(cell: object) -> str:

@@ -1,5 +1,6 @@
 """Commands that run while others do: what nobody waits for yet fills the time in which a processor is idle."""
 
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -25,7 +26,8 @@ LOW = 10
 def beside(workspace: Path, *command: str) -> Iterator[Callable[[], int]]:
     """Run a command at low priority; yields what waits for its end, shows what it said, and gives its exit code.
 
-    It is never broken off halfway, for what it writes is there to stay: whatever happens in the block, its end is waited for.
+    What it writes is there to stay, so it is not broken off with the block: its end is waited for, or, where this process is
+    ended, it comes to it alone.
 
     Parameters
     ----------
@@ -56,4 +58,8 @@ def beside(workspace: Path, *command: str) -> Iterator[Callable[[], int]]:
         try:
             yield finish
         finally:
+            if process.poll() is None:
+                console.print(
+                    f"waiting for the end of: {shlex.join(command)}", style="dim", markup=False, soft_wrap=True
+                )
             finish()

@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from features.errors import LeadQualificationError
 from models.presentation.metric_names import COMPARED
@@ -22,8 +24,6 @@ EXPERIMENT_TAGS = {
 
 VIEW = "trainings"
 """Name of the saved view of the list of trainings."""
-
-"""What the list of trainings shows, as columns."""
 
 
 def open_store(workspace: Path, model_name: str) -> tuple[Any, str]:
@@ -88,7 +88,13 @@ def artifact_places(workspace: Path) -> list[str]:
     from mlflow.tracking import MlflowClient
 
     experiments = MlflowClient(address, address).search_experiments(view_type=ViewType.ALL)
-    return sorted({experiment.artifact_location.removeprefix("file://") for experiment in experiments})
+    return sorted({_decoded(experiment.artifact_location) for experiment in experiments})
+
+
+def _decoded(place: str) -> str:
+    """Turn the address of a local folder into its path: `Path.as_uri` writes blanks and umlauts in percent."""
+    parts = urlsplit(place)
+    return url2pathname(parts.path) if parts.scheme == "file" else place
 
 
 def save_view(mlflow: Any, experiment: str) -> None:

@@ -176,7 +176,11 @@ class Middleware:
         is_json_error = answer.code is not None and answer.media_type == JSON
         if self.error_page is None or not is_json_error or not wants_page(scope):
             return answer
-        page = self.error_page(scope, answer.status, answer.code or "")
+        try:
+            page = self.error_page(scope, answer.status, answer.code or "")
+        except Exception:  # noqa: BLE001 - as in `_handled`; the error itself is answered all the same
+            _log.exception("the page of an error failed")
+            return answer
         return replace(page, headers=(*answer.headers, *page.headers))
 
     async def _send(self, answer: Answer, scope: Scope, send: Send, seen: ResponseRecord, request_id: bytes) -> None:

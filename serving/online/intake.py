@@ -20,6 +20,7 @@ from serving.http.lead_ids import lead_ids
 from serving.online.intake_clocks import clock_warnings
 from serving.online.intake_types import type_warnings
 from serving.store.connect import Store
+from serving.store.erasing import scrub
 from serving.store.merging import begin_write, carry_over
 from serving.store.names import add_names
 from serving.store.records import ConflictError, UnknownOutcomeError
@@ -158,6 +159,8 @@ def accept_parsed(
         message = f"{field}: no verdict with this outcome_id is stored of this lead; nothing of this body was written."
         hint = "Send the verdict first, or check its outcome_id and lead_id."
         raise RequestError(422, "unknown_outcome", message, field, hint) from None
+    if withdrawn and store.is_sqlite:  # PostgreSQL's own vacuum takes dead rows away
+        scrub(store)
     accepted = {
         "new": new,
         "duplicate": sent - len(refused_consent - erased) - new,

@@ -1,7 +1,7 @@
 """Erasing a lead from the store: rows in all tables, their traces in SQLite's pages and write-ahead log, and what is left."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from serving.store import schema
 from serving.store.connect import Store
 from serving.store.writing import chunks
 
-__all__ = ["all_ids", "erase_leads", "holds", "note_erasure", "scrub"]
+__all__ = ["all_ids", "erase_leads", "holds", "note_erasure", "persons", "scrub"]
 
 OF_LEADS = tuple(table for table in reversed(schema.metadata.sorted_tables) if "lead_id" in table.c)
 """All tables with rows of leads; `erased_leads` holds no lead's id. Visits and attribute changes are found by other columns."""
@@ -18,17 +18,28 @@ OF_LEADS = tuple(table for table in reversed(schema.metadata.sorted_tables) if "
 
 def all_ids(connection: sa.Connection, lead_id: str) -> list[str]:
     """List the ids of a person: the lead's, and those of all leads that it was merged with."""
-    table = schema.merged_leads
-    ids, unseen = {lead_id}, {lead_id}
+    return persons(connection, [lead_id])[lead_id]
+
+
+def persons(connection: sa.Connection, lead_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Give, by each id of persons, all ids of its person, sorted: of leads that were merged, directly or by others."""
+    table, found = schema.merged_leads, {lead_id: {lead_id} for lead_id in lead_ids}
+    unseen = set(found)
     while unseen:
-        near = sa.or_(table.c.lead_id.in_(unseen), table.c.merged_into.in_(unseen))
-        found = {
-            name
-            for row in connection.execute(sa.select(table.c.lead_id, table.c.merged_into).where(near))
-            for name in row
+        pairs = {
+            (row.lead_id, row.merged_into)
+            for chunk in chunks(sorted(unseen))
+            for row in connection.execute(
+                sa.select(table).where(sa.or_(table.c.lead_id.in_(chunk), table.c.merged_into.in_(chunk)))
+            )
         }
-        unseen, ids = found - ids, ids | found
-    return sorted(ids)
+        unseen = {name for pair in pairs for name in pair} - found.keys()
+        for pair in pairs:
+            one, other = (found.setdefault(name, {name}) for name in pair)
+            if one is not other:
+                one |= other
+                found.update(dict.fromkeys(other, one))
+    return {lead_id: sorted(ids) for lead_id, ids in found.items()}
 
 
 def erase_leads(connection: sa.Connection, lead_ids: Sequence[str]) -> dict[str, int]:

@@ -14,7 +14,7 @@ from features.catalog import Catalog
 from features.errors import JourneyError
 from features.journeys import Journeys, LeadJourney, OrderRecord
 from features.timeline import DAY_US, before, window_start
-from models.answers.requests import LeadRequest, Note, drop_unfit_values
+from models.answers.requests import LeadRequest, Note
 from serving.store import schema
 from serving.store.merging import is_merged
 from serving.store.newest import own_changes, own_touchpoints, read_orders, rows_of_leads
@@ -81,7 +81,7 @@ def read_lead(
         bought = read_orders(connection, account_id, begin, at)
         _note_cut(notes, bought.cut, "account.orders", len(bought.rows))
         orders = _summed_orders(bought.rows, notes)
-    lead = LeadRequest(
+    return LeadRequest(
         _summed(journey, "touchpoints.value", notes),
         at,
         of_lead.get(lead_id, {}),
@@ -91,7 +91,6 @@ def read_lead(
         notes=notes,
         touchpoint_ids=touchpoints.keys,
     )
-    return drop_unfit_values(lead, catalog)
 
 
 def read_leads(

@@ -55,18 +55,24 @@ def add_identities(connection: sa.Connection, rows: Sequence[Mapping[str, Any]],
     if new:
         visitors = sorted({row["visitor_id"] for row in rows})
         copies = schema.touchpoints
+        # Locked first, so that none of them is withdrawn between being read and being copied
+        visits = list(_visits(connection, visitors, lock=True).values())
         for chunk in chunks(visitors):
             connection.execute(sa.delete(copies).where(copies.c.visitor_id.in_(chunk)))
-        _copy(connection, list(_visits(connection, visitors).values()), now)
+        _copy(connection, visits, now)
     return new
 
 
-def _visits(connection: sa.Connection, visitors: Sequence[str]) -> dict[tuple[str, str], Mapping[Any, Any]]:
+def _visits(
+    connection: sa.Connection, visitors: Sequence[str], *, lock: bool = False
+) -> dict[tuple[str, str], Mapping[Any, Any]]:
     table = schema.visits
+    query = sa.select(table).order_by(table.c.visitor_id, table.c.touchpoint_key)
+    query = query.with_for_update() if lock else query
     return {
         (row["visitor_id"], row["touchpoint_key"]): row
         for chunk in chunks(visitors)
-        for row in connection.execute(sa.select(table).where(table.c.visitor_id.in_(chunk))).mappings()
+        for row in connection.execute(query.where(table.c.visitor_id.in_(chunk))).mappings()
     }
 
 

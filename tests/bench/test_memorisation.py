@@ -6,15 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.memorisation import (
-    ONE_SIDED,
-    Result,
-    advantage,
-    balanced_halves,
-    likelihood_ratio,
-    of_accounts,
-    record,
-)
+from bench.membership_attacks import advantage, balanced_halves, likelihood_ratio, of_accounts
+from bench.memorisation import ONE_SIDED, Result, record
 from pipeline.pages.memorisation import WANTED, memorisation_values, training_id
 from pipeline.params import load_params
 

@@ -29,6 +29,18 @@ def test_files_of_an_earlier_version_can_t_be_brought_up_to_date(tmp_path: Path)
         since_moment("last", state, 60)
 
 
+def test_accounts_of_another_key_can_t_be_brought_up_to_date(tmp_path: Path) -> None:
+    """A company would be two accounts, and the raw files would go on holding what a leaked key made."""
+    state = tmp_path / "salesforce.json"
+    assert since_moment("last", state, 60, "new") is None
+    for former in ({"accounts_key": "old"}, {}):
+        write_json(state, {"began_at": "2026-01-31T02:15:00+00:00", "layout": LAYOUT, **former})
+        with pytest.raises(ParameterError, match="Pull everything once, without --since"):
+            since_moment("last", state, 60, "new")
+    write_json(state, {"began_at": "2026-01-31T02:15:00+00:00", "layout": LAYOUT, "accounts_key": "new"})
+    assert since_moment("last", state, 60, "new") == "2026-01-31T01:15:00+00:00"
+
+
 @pytest.mark.parametrize("text", ["yesterday", "2026-01-31T00:00:00"])
 def test_anything_else_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ParameterError, match="write|add an offset"):

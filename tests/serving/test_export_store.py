@@ -12,7 +12,7 @@ import pytest
 
 from features.errors import BundleError
 from features.timeline import DAY_US, from_micros
-from models.answers.requests import build_inputs
+from models.answers.requests import build_inputs, drop_unfit_values
 from models.answers.scoring import score_requests
 from models.bundle import Bundle
 from pipeline.params import LabelsParams, SnapshotsParams
@@ -162,7 +162,7 @@ def test_what_is_exported_is_what_a_score_sees(store: Store, root: Path, tmp_pat
             with store.read() as connection:
                 lead = read_lead(connection, f"L-{number}", bundle.catalog, NOW, NOW + after)
             assert lead is not None
-            online = build_inputs([lead], bundle.catalog)[2]
+            online = build_inputs([drop_unfit_values(lead, bundle.catalog)], bundle.catalog)[2]
             for name in types:
                 (one,), (two,) = attribute_lists(offline)[name], online[name]
                 assert one == two, (name, number, after)

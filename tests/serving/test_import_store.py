@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from features.timeline import to_micros
 from serving.import_store import import_store
+from serving.online.intake import accept_parsed
 from serving.store import schema
 from serving.store.connect import Store
 from serving.store.migrate import migrate
@@ -63,3 +64,23 @@ def test_open_leads_and_customers_are_queued_whoever_else_is_stored(
         queued = set(connection.execute(sa.select(schema.rescore.c.lead_id)).scalars())
     assert leads == stored
     assert queued == stored & {"open", "customer"}
+
+
+def test_what_was_imported_is_withdrawn_by_its_content(tmp_path: Path, canonical: Path) -> None:
+    """Ingest gave it an id that the sender does not know."""
+    at = NOW - dt.timedelta(days=5)
+    touchpoints = [
+        {"lead_id": "open", "touchpoint_id": f"{asset}-1", "kind": "download", "asset": asset, "occurred_at": at}
+        for asset in ("paper", "other")
+    ]
+    pq.write_table(pa.Table.from_pylist(touchpoints), canonical / "touchpoints.parquet")
+    address = f"sqlite:///{tmp_path / 'store.db'}"
+    migrate(address)
+    store = Store(address)
+    import_store(store, canonical, to_micros(NOW))
+    entry = {"lead_id": "open", "kind": "download", "asset": "paper", "occurred_at": at.isoformat()}
+    body = {"touchpoints": [{**entry, "consent": "withdrawn"}]}
+    answer = accept_parsed(store, "touchpoints", body, to_micros(NOW) + 1)
+    assert "1 of them were stored before" in answer["warnings"][0]["message"]
+    with store.read() as connection:
+        assert connection.execute(sa.select(schema.touchpoints.c.asset)).scalars().all() == ["other"]

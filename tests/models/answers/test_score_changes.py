@@ -55,6 +55,14 @@ def test_the_reasons_sum_to_the_difference_of_two_scores(small_bundle: Bundle, l
     assert moved > 15
 
 
+def test_an_attribute_of_another_type_costs_no_change(small_bundle: Bundle, leads: list[dict[str, Any]]) -> None:
+    without = {"attributes": {**leads[0].get("attributes", {}), "newsletter": None}}
+    odd = {"attributes": {**without["attributes"], "newsletter": "yes"}}
+    assert changes(small_bundle, [_with(leads[0], 1.5, **odd)]) == changes(
+        small_bundle, [_with(leads[0], 1.5, **without)]
+    )
+
+
 def test_a_change_does_not_depend_on_other_leads_and_only_comes_when_asked_for(
     small_bundle: Bundle, leads: list[dict[str, Any]]
 ) -> None:

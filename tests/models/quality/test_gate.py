@@ -89,7 +89,8 @@ def test_too_few_positives_stop_everything() -> None:
     decision = gate(TRUTH, NOISE, rows=100)
     assert not decision.promote
     assert [check.name for check in decision.checks] == ["positives", "base_rate"]
-    assert f"{int(LABELS[:100].sum())} positives in 100 rows" in decision.verdict
+    few = int(LABELS[:100].sum())
+    assert f"{few} positives and {100 - few} negatives in rows" in decision.verdict
     assert "at least 50" in decision.verdict
 
 
@@ -107,7 +108,8 @@ def test_too_few_negatives_stop_everything() -> None:
     )
     assert not decision.promote
     assert (
-        f"{200 - few} positives in 200 rows that no model has seen: only {few} negatives (at least " in decision.verdict
+        f"{200 - few} positives and {few} negatives in rows that no model has seen: too few negatives (at least "
+        in decision.verdict
     )
 
 

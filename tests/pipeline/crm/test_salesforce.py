@@ -1,6 +1,7 @@
 """Salesforce's real client against a local server that follows the published API: pull, limits, errors, push."""
 
 import datetime as dt
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -56,12 +57,16 @@ def test_every_page_comes_and_no_identifier_does(salesforce: Any, tmp_path: Path
 def test_accounts_keep_their_ids_when_a_key_is_rotated(salesforce: Any, tmp_path: Path) -> None:
     """An incremental pull must not give a company a second account."""
     people(salesforce.fake, 1)
+    (unfinished := tmp_path / "one" / ".pull-salesforce-0badc0de").mkdir(parents=True)
     pull_crm(salesforce.make(), tmp_path / "one", NOW, None)
+    assert not unfinished.exists()  # begun under a key that is gone
     ring = KeyRing("pseudonyms", (new_key(dt.datetime(2026, 2, 1, tzinfo=dt.UTC)), *RING.keys))
     pull_crm(salesforce.make(pseudonyms=Pseudonyms(ring)), tmp_path / "two", NOW, None)
     first, second = (table(tmp_path / name, "leads")[0]["account_id"] for name in ("one", "two"))
     assert first == second == Pseudonyms(RING).company(" NORD 0 GmbH ")
     assert not looks_like_one(first)
+    states = [json.loads((tmp_path / name / "salesforce.json").read_text()) for name in ("one", "two")]
+    assert {state["accounts_key"] for state in states} == {RING.keys[-1].id}  # `--since` goes on
 
 
 def test_where_scores_are_only_pushed_no_name_of_a_company_is_kept(salesforce: Any, tmp_path: Path) -> None:

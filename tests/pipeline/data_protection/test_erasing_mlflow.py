@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from models.data_protection.crm_ids import crm_ids
 from models.data_protection.key_ring import keys_file
@@ -64,7 +66,8 @@ def test_artifacts_are_cleaned_and_what_the_store_says_is_found_until_it_is_gone
         mlflow.log_dict({"rows": [{"lead_id": lead}, {"lead_id": other}]}, "looked_at.json")
         mlflow.set_tag("looked at", f"why is {lead} so low?")
         rows = mlflow.data.from_pandas(pd.DataFrame({"x": [1.0]}), name=f"without {lead}")
-        mlflow.log_input(rows, context="debugging")
+        mlflow.log_input(rows, context=f"debugging {lead}")
+        mlflow.log_param("without", lead)
     with mlflow.start_span("score") as span:
         span.set_inputs({"lead_id": lead})
     mlflow.flush_trace_async_logging()
@@ -73,7 +76,12 @@ def test_artifacts_are_cleaned_and_what_the_store_says_is_found_until_it_is_gone
     assert {Path(item["path"]).name for item in certificate["files"]} >= {"looked_at.csv", "looked_at.json"}
     (found,) = certificate["search"]["found"]
     assert found["path"] == str(place / "mlflow.db")
-    assert {"tags", "datasets"} <= set(found["tables"])
+    assert {"tags", "params"} <= set(found["tables"])
+    assert {"datasets", "inputs", "input_tags"}.isdisjoint(found["tables"])  # overwritten: nobody could delete them
+    (data_set,) = client.get_run(run.info.run_id).inputs.dataset_inputs
+    assert data_set.dataset.name.startswith("without erased-")
+    assert data_set.dataset.digest == rows.digest
+    assert data_set.tags[0].value.startswith("debugging erased-")
     assert any("trace" in table or "span" in table for table in found["tables"])
     monkeypatch.setattr(sys, "argv", ["privacy", "erase", LEAD])
     with pytest.raises(SystemExit) as stopped:
@@ -87,10 +95,34 @@ def test_artifacts_are_cleaned_and_what_the_store_says_is_found_until_it_is_gone
     # as the message says: the run goes with its tags and data sets, the traces go
     client.delete_tag(run.info.run_id, "looked at")
     client.delete_traces(mlflow.get_trace(span.trace_id).info.experiment_id, trace_ids=[span.trace_id])
-    left = erased(place)["search"]["found"]
-    assert [set(item["tables"]) for item in left] == [{"datasets"}]
-    artifacts = place / "mlartifacts"
-    texts = "".join(path.read_text() for path in artifacts.rglob("looked_at.*"))
+    assert [set(item["tables"]) for item in erased(place)["search"]["found"]] == [{"params"}]
+    from mlflow.cli import cli  # not before its telemetry is off
+
+    client.delete_run(run.info.run_id)
+    shutil.copytree(place / "mlartifacts", kept := place.parent / "kept")  # gc removes them with the run
+    address = f"sqlite:///{place / 'mlflow.db'}"
+    ran = CliRunner().invoke(
+        cli, ["gc", "--backend-store-uri", address, "--run-ids", run.info.run_id, "--tracking-uri", address]
+    )
+    assert ran.exit_code == 0, ran.output
+    assert erased(place)["search"]["found"] == []
+    texts = "".join(path.read_text() for path in kept.rglob("looked_at.*"))
     assert lead not in texts
     assert other in texts
-    assert json.loads(next(artifacts.rglob("looked_at.json")).read_text())["rows"] == [{"lead_id": other}]
+    assert json.loads(next(kept.rglob("looked_at.json")).read_text())["rows"] == [{"lead_id": other}]
+
+
+def test_artifacts_are_found_where_the_store_says_and_named_where_no_folder_is(place: Path) -> None:
+    """An address of a folder has blanks and umlauts in percent."""
+    mlflow, _ = open_store(place, "leads")
+    folder = place / "für später" / "leads"
+    folder.mkdir(parents=True)
+    for number, location in enumerate(
+        (folder.as_uri(), "mlflow-artifacts:/0", "s3://bucket/leads", (place / "gone").as_uri())
+    ):
+        mlflow.create_experiment(f"another {number}", artifact_location=location)
+    found = places_of(place)
+    assert folder in found.folders
+    for words in ("mlflow-artifacts:/0", "s3://bucket/leads", str(place / "gone")):
+        assert sum(f"artifacts at {words}:" in line for line in found.beyond) == 1
+    assert not any(str(folder) in line for line in found.beyond)

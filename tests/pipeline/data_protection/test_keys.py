@@ -32,6 +32,17 @@ def test_the_command_makes_keys_and_shows_none(tmp_path, monkeypatch, capsys) ->
         assert ring.newest.secret.hex() not in said
 
 
+def test_a_leaked_key_goes_and_the_command_says_what_is_next(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("LEAD_PRIVACY_DIR", str(tmp_path))
+    monkeypatch.delenv("LEAD_PRIVACY_KEYS", raising=False)
+    former = make_keys(tmp_path / "keys.json", NOW)["pseudonyms"].newest
+    monkeypatch.setattr(sys, "argv", ["privacy", "keys", "--leaked", "pseudonyms"])
+    privacy.main()
+    assert former not in read_keys(tmp_path / "keys.json")["pseudonyms"].keys
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.index("pull everything first, without --since") < said.index("dvc repro -f ingest")
+
+
 def test_a_subcommand_that_is_not_there(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys, "argv", ["privacy", "nothing"])
     with pytest.raises(SystemExit):

@@ -24,7 +24,7 @@ def test_it_comes_to_its_end_where_the_others_fail(tmp_path: Path, capsys: pytes
     with pytest.raises(ZeroDivisionError), beside(tmp_path, sys.executable, "-c", WRITE, "file"):
         raise ZeroDivisionError
     assert (tmp_path / "file").read_text() == "done"
-    assert capsys.readouterr().out == "said file\n"
+    assert capsys.readouterr().out.endswith("said file\n")  # after whom it waits for, if that has not ended yet
 
 
 def test_dvc_runs_two_at_once_and_knows_what_both_made(tmp_path: Path) -> None:

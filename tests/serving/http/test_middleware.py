@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 
 import pytest
 
@@ -16,7 +17,9 @@ async def _fail(scope: Scope, receive: Receive) -> Answer:
     raise RuntimeError("a handler's own fault, with a secret")
 
 
-async def _answered(path: str, accept: str) -> tuple[int, dict[str, str], str]:
+async def _answered(
+    path: str, accept: str, error_page: Callable[[Scope, int, str], Answer] = error_page
+) -> tuple[int, dict[str, str], str]:
     headers = [(b"accept", accept.encode()), (b"accept-language", b"de"), (b"host", b"127.0.0.1")]
     scope: Scope = {"type": "http", "path": path, "method": "GET", "headers": headers, MATCH: None}
     sent: list[Message] = []
@@ -44,6 +47,17 @@ def test_a_page_that_fails_says_so_on_a_page(caplog: pytest.LogCaptureFixture) -
     assert headers["content-type"] == "text/html; charset=utf-8"
     assert int(headers["content-length"]) == len(text.encode())
     assert "Der Dienst hatte einen Fehler" in text
+    assert "secret" not in text
+
+
+def test_where_the_page_of_an_error_fails_the_error_is_answered(caplog: pytest.LogCaptureFixture) -> None:
+    def fails(scope: Scope, status: int, code: str) -> Answer:
+        raise RuntimeError("no page, with a secret")
+
+    with caplog.at_level(logging.CRITICAL, "bentoml.lead_qualification"):
+        status, headers, text = asyncio.run(_answered("/app/model", "text/html", fails))
+    assert (status, headers["content-type"]) == (500, "application/json")
+    assert json.loads(text)["error"]["code"] == "internal_error"
     assert "secret" not in text
 
 

@@ -130,3 +130,31 @@ def test_no_score_sees_it() -> None:
     assert [(other.lead_id, len(other.touchpoints)) for other in parsed.colleagues] == [("L-3", 1)]
     notes = {(note.code, note.field): note.value for note in parsed.notes}
     assert notes == {("without_consent", "touchpoints"): "2", ("without_consent", "account.touchpoints"): "1"}
+
+
+def test_a_body_of_refusals_takes_few_statements(store: Store) -> None:
+    """Whether or not anything of it is stored."""
+    statements: list[str] = []
+    sa.event.listen(store.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    entries = [{"lead_id": f"L-{number % 700}", **touchpoint("withdrawn", number)} for number in range(2_000)]
+    named = [{**entry, "touchpoint_id": f"T-{number}"} for number, entry in enumerate(entries)]
+    for sent in (entries, named):
+        statements.clear()
+        send(store, "touchpoints", *sent)
+        assert len(statements) < 30
+        send(store, "touchpoints", *({**entry, "consent": "granted"} for entry in sent))
+        statements.clear()
+        answer = send(store, "touchpoints", *sent, at=NOW + 1)
+        assert "2000 of them were stored before" in answer["warnings"][0]["message"]
+        assert len(statements) < 50
+        assert assets(store, schema.touchpoints) == []
+
+
+def test_nothing_of_it_stays_on_the_disk(store: Store) -> None:
+    """Neither in SQLite's free pages nor in its write-ahead log."""
+    entry = {"lead_id": "L-1", **touchpoint("granted"), "asset": "white paper on gout"}
+    send(store, "touchpoints", entry)
+    send(store, "touchpoints", {**entry, "consent": "withdrawn"}, at=NOW + 1)
+    files = [*store.file.parent.glob(f"{store.file.name}*")]
+    assert len(files) > 1
+    assert not any(b"white paper on gout" in file.read_bytes() for file in files)

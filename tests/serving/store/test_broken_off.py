@@ -6,10 +6,16 @@ from functools import partial
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from features.journeys import TouchpointRecord
+from serving.contract.event_rows import VisitRow
 from serving.online.intake import accept, accept_parsed
+from serving.store import schema
 from serving.store.connect import Store, StoreUnavailableError
 from serving.store.migrate import migrate
+from serving.store.visits import add_identities, add_visits
+from serving.store.withdrawn import withdraw
 from serving.store.writing import lock_leads
 from tests.serving.store_events import NOW
 
@@ -109,3 +115,32 @@ def test_merged_leads_are_written_in_any_order(store: Store) -> None:
         ("L-5", ROUNDS),
         ("L-6", 2 * ROUNDS),
     ]
+
+
+def test_visits_are_locked_while_they_are_copied_or_withdrawn(store: Store) -> None:
+    """So a copy can't outlive a visit: whoever comes second waits, and then sees what the first one did."""
+    visit = VisitRow("V-1", TouchpointRecord("page_view", NOW - 2, NOW - 1))
+    identity = {"lead_id": "L-50", "visitor_id": "V-1", "identified_at": NOW - 1, "recorded_at": NOW - 1}
+    table = schema.visits
+    free = sa.select(table.c.visitor_id).where(table.c.visitor_id == "V-1").with_for_update(skip_locked=True)
+
+    def not_locked() -> list[str]:
+        with store.write() as other:
+            return [*other.execute(free).scalars()]
+
+    with store.write() as connection:
+        add_visits(connection, [visit], NOW, [0])
+    assert not_locked() == ["V-1"]
+    with store.write() as connection:
+        add_identities(connection, [identity], NOW)
+        assert not_locked() == []
+    statements: list[str] = []
+    sa.event.listen(store.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    with store.write() as connection:
+        assert withdraw(connection, [visit], NOW) == 1
+        changed = [words for words in statements if "visits" in words.split() or "touchpoints" in words.split()]
+        assert "DELETE FROM visits" in changed[1]  # the first reads them; copies are looked for afterwards
+        assert not_locked() == []
+    with store.read() as connection:
+        left = sa.select(schema.touchpoints.c.lead_id).where(schema.touchpoints.c.visitor_id == "V-1")
+        assert connection.execute(left).all() == []
