@@ -148,7 +148,7 @@ def test_what_cannot_be_placed_is_said_with_what_to_do(look, tmp_path: Path) -> 
 
 
 def test_a_change_without_a_lead_hides_no_column_filled_after_the_outcome(look, read, tmp_path: Path) -> None:
-    people: list[list[object]] = [["lead_id", "created", "Segment", "Contract value"]]
+    people: list[list[object]] = [["lead_id", "created", "Segment", "Offer pages"]]
     changes: list[list[object]] = [["lead_id", "New Status", "Changed at"], ["", "Qualified", f"{at(1, 9):%FT%TZ}"]]
     for n in range(N):
         people.append([f"L{n}", f"{at(n):%FT%TZ}", "AB"[n % 2], 100 + n if n in WON else ""])
@@ -159,4 +159,4 @@ def test_a_change_without_a_lead_hides_no_column_filled_after_the_outcome(look, 
     _, tables = read(look(*files))
     assert stages(tables) == {"mql": N, "sales_qualified": len(WON), "disqualified": len(LOST)}
     known = tables["attributes"].set_index("attribute")["known_at"].to_dict()
-    assert known == {"segment": "creation", "contract_value": "after"}
+    assert known == {"segment": "creation", "offer_pages": "after"}
