@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from models.fitting.random_folds import headline_fold_probabilities
 from models.fitting.recipe import fit_baselines
-from models.fitting.side_by_side import on_one_blas_thread
 from pipeline.console import console, run_main
 from pipeline.leakage.finding import read_findings, refuse_leaks
 from pipeline.matrix.labelled_rows import read_labelled_rows
@@ -27,7 +26,6 @@ SECTIONS = (
 )
 
 
-@on_one_blas_thread
 def main() -> None:
     """Read features, labels and slices; write `baselines.parquet`."""
     params = load_params(SECTIONS)

@@ -64,10 +64,7 @@ def ask_for_other_stages(plan: Plan, roles: Roles, ask: Ask) -> None:
     """Ask for rejections and hand-over, too, where somebody had to name the outcome: names that say nothing are many."""
     ends = stages_of(plan)
     if "disqualified" not in ends:
-        text, because = (
-            "Which column says when sales rejected a lead?",
-            "Without one, rejected leads count as open.",
-        )
+        text, because = "Which column says when sales rejected a lead?", "Without one, rejected leads count as open."
         _ask_for(plan, roles, ask, "disqualified", text, NONE, NONE, because)
     if plan.starts_at_creation:
         text, because = "Which column says when marketing handed a lead to sales?", "Without one, it is its creation."
